@@ -1,0 +1,88 @@
+/* Exact time: (clock domain, cycle).
+ *
+ * A domain has a rational frequency num/den Hz; edge c happens at c*den/num seconds, so that all
+ * domains have an edge at 0. Edges of different domains are compared by 128-bit products: there is
+ * no common tick and no floating point. */
+#ifndef ESPNIC_ENGINE_CLOCK_H
+#define ESPNIC_ENGINE_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { CLOCK_MAX_DOMAINS = 16 };
+
+#define CLOCK_NEVER UINT64_MAX
+
+typedef unsigned __int128 clock_u128;
+
+/* cycles_b = cycles_a * mul / div, in lowest terms */
+struct clock_ratio {
+    uint64_t mul, div;
+};
+
+struct clock_domain {
+    uint64_t num, den; /* Hz, lowest terms */
+};
+
+struct clock_set {
+    unsigned count;
+    struct clock_domain domain[CLOCK_MAX_DOMAINS];
+    struct clock_ratio ratio[CLOCK_MAX_DOMAINS][CLOCK_MAX_DOMAINS]; /* [from][to] */
+};
+
+void clock_set_init(struct clock_set *set);
+
+/* Add a domain of num/den Hz (num, den >= 1). Domains of equal frequency stay distinct: a crossing
+ * between them is still a crossing. Returns its index, or -1 if the set is full or the ratio to an
+ * earlier domain does not fit 64 bits. */
+int clock_add(struct clock_set *set, uint64_t num, uint64_t den);
+
+/* floor(c * mul / div); the product may need 128 bits. */
+static inline uint64_t clock_scale(const struct clock_ratio *r, uint64_t c)
+{
+    uint64_t product;
+
+    if (r->div == 1 && !__builtin_mul_overflow(c, r->mul, &product)) {
+        return product;
+    }
+    if (!__builtin_mul_overflow(c, r->mul, &product)) {
+        return product / r->div;
+    }
+    return (uint64_t)((clock_u128)c * r->mul / r->div);
+}
+
+/* The s-th edge (s >= 1) of domain `to` strictly after edge c of domain `from`. */
+static inline uint64_t clock_edge_after(const struct clock_set *set, unsigned from, uint64_t c,
+                                        unsigned to, unsigned s)
+{
+    return clock_scale(&set->ratio[from][to], c) + s;
+}
+
+/* The first edge of `to` not before edge c of `from`. */
+static inline uint64_t clock_edge_from(const struct clock_set *set, unsigned from, uint64_t c,
+                                       unsigned to)
+{
+    const struct clock_ratio *r = &set->ratio[from][to];
+    clock_u128 product = (clock_u128)c * r->mul;
+
+    return (uint64_t)((product + r->div - 1) / r->div);
+}
+
+/* <0, 0, >0 as edge ca of a is before, at, after edge cb of b. */
+static inline int clock_compare(const struct clock_set *set, unsigned a, uint64_t ca, unsigned b,
+                                uint64_t cb)
+{
+    const struct clock_ratio *r = &set->ratio[a][b];
+    clock_u128 left = (clock_u128)ca * r->mul;
+    clock_u128 right = (clock_u128)cb * r->div;
+
+    return left < right ? -1 : left > right;
+}
+
+/* Duration in cycles of `domain`, rounded up to the next edge (DESIGN 3.1). */
+uint64_t clock_cycles_from_ps(const struct clock_set *set, unsigned domain, uint64_t ps);
+
+/* Time of an edge in picoseconds, rounded down; for reports only, never fed back into time. */
+uint64_t clock_ps(const struct clock_set *set, unsigned domain, uint64_t cycle);
+
+#endif

@@ -1,0 +1,80 @@
+/* The event queue: who is to be evaluated at which edge.
+ *
+ * One radix wheel per clock domain (8 levels of 256 slots: an insertion is O(1), and an event moves
+ * down at most 8 times whatever the number pending), and an exact comparison between the heads of
+ * the domains. Events are (domain, cycle, block, port). Within one edge they are delivered in order
+ * of block, then port, so a run does not depend on the history of insertions.
+ *
+ * A block is *woken*: it keeps at most one pending wake per block; a later wake for a block that has
+ * an earlier one pending is dropped, because the block looks at everything and asks again. */
+#ifndef ESPNIC_ENGINE_SCHED_H
+#define ESPNIC_ENGINE_SCHED_H
+
+#include "engine/clock.h"
+#include "engine/snapshot.h"
+
+enum { SCHED_LEVELS = 8, SCHED_SLOTS = 256, SCHED_MAX_BLOCKS = 256 };
+
+/* Evaluate a block at edge `cycle` of its domain. */
+typedef void sched_wake_fn(void *self, uint64_t cycle);
+
+struct sched_node {
+    uint64_t cycle;
+    uint32_t next;  /* index in the pool, 0 = end */
+    uint32_t block;
+};
+
+struct sched_slot {
+    uint32_t head;
+    uint64_t least; /* earliest cycle in the slot */
+};
+
+struct sched_wheel {
+    uint64_t base;  /* no event is earlier */
+    uint64_t least; /* earliest pending, CLOCK_NEVER if none */
+    uint64_t used[SCHED_LEVELS][SCHED_SLOTS / 64];
+    struct sched_slot slot[SCHED_LEVELS][SCHED_SLOTS];
+};
+
+struct sched_block {
+    sched_wake_fn *wake;
+    void *self;
+    const char *name;
+    unsigned domain;
+};
+
+struct sched {
+    const struct clock_set *clocks;
+    struct sched_wheel *wheel; /* one per domain */
+    size_t wheels;
+    struct sched_node *node;
+    size_t nodes;
+    uint32_t free_node;
+    uint32_t used_nodes;
+    struct sched_block block[SCHED_MAX_BLOCKS];
+    uint64_t pending[SCHED_MAX_BLOCKS]; /* earliest wake, CLOCK_NEVER if none */
+    unsigned blocks;
+    unsigned now_domain; /* the edge being processed, or the last one */
+    uint64_t now_cycle;
+    uint64_t delivered;  /* wakes so far */
+};
+
+void sched_init(struct sched *s, const struct clock_set *clocks);
+void sched_free(struct sched *s);
+void sched_register_state(struct sched *s, struct snapshot *snap);
+
+/* Returns the block's number. */
+unsigned sched_add_block(struct sched *s, const char *name, unsigned domain, sched_wake_fn *wake,
+                         void *self);
+
+/* Evaluate `block` at `cycle` of its domain, at the latest. */
+void sched_wake(struct sched *s, unsigned block, uint64_t cycle);
+
+/* Edge of the next event; false if none is pending. */
+bool sched_next(const struct sched *s, unsigned *domain, uint64_t *cycle);
+
+/* Process the next event if it is not after edge `until_cycle` of `until_domain`; false if there
+ * was none. */
+bool sched_step(struct sched *s, unsigned until_domain, uint64_t until_cycle);
+
+#endif
