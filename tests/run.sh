@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Run test programs and shell tests one after the other, show what each came to, and end with one
+# line: N passed, N failed, N skipped.
+#
+# usage: tests/run.sh PROGRAM... SCRIPT.sh...        (make test calls it, from the project root)
+#
+# A Check program says "100%: Checks: 5, Failures: 0, Errors: 0" (several such lines are added up).
+# A shell test says "ok NAME", "not ok NAME" or "SKIP NAME: reason", one line a case.
+# In either, a line "SKIP NAME: reason" is a case that did not run: it counts as skipped, never as
+# passed, and is said again at the end. A program that exits non-zero without naming a failed case,
+# or ends well without having run or skipped any, counts as one failure.
+set -u
+export LC_ALL=C
+export CK_VERBOSITY=normal
+# Check's own default of 4 s a case is too little for a busy machine.
+export CK_DEFAULT_TIMEOUT=${CK_DEFAULT_TIMEOUT:-120}
+limit=${TEST_SECONDS:-1800}
+logs=${BUILD:-build}/tests/log
+passed=0 failed=0 skipped=0
+bad=() skips=()
+
+if [ $# -eq 0 ]; then
+    echo "tests/run.sh: no test to run" >&2
+    echo "0 passed, 1 failed, 0 skipped"
+    exit 1
+fi
+
+# Prints "passed failed skipped" for a log: $1 log, $2 kind (check or shell), $3 exit status.
+count() {
+    awk -v kind="$2" -v status="$3" '
+        # A forked child may write again what its parent had buffered: a line counts once.
+        /^SKIP / { if (!seen[$0]++) skip++; next }
+        kind == "shell" && /^ok / { pass++ }
+        kind == "shell" && /^not ok / { fail++ }
+        kind == "check" && /^[0-9]+%: Checks: [0-9]+, Failures: [0-9]+, Errors: [0-9]+/ {
+            n = $3 + 0; f = $5 + $7; pass += n - f; fail += f
+        }
+        END {
+            # A skipped case returns early and Check calls it passed.
+            if (kind == "check" && pass > 0) { pass -= skip; if (pass < 0) pass = 0 }
+            if (status != 0 && fail == 0) fail = 1
+            if (status == 0 && pass + fail + skip == 0) fail = 1
+            printf "%d %d %d\n", pass, fail, skip
+        }' "$1"
+}
+
+for test in "$@"; do
+    name=${test#"${BUILD:-build}"/tests/}
+    name=${name#tests/}
+    log=$logs/$name.log
+    mkdir -p "$(dirname "$log")"
+    case $test in
+    *.sh)
+        kind=shell
+        timeout -k 10 "$limit" bash "$test" >"$log" 2>&1 </dev/null
+        ;;
+    *)
+        kind=check
+        timeout -k 10 "$limit" "$test" >"$log" 2>&1 </dev/null
+        ;;
+    esac
+    status=$?
+    read -r p f s < <(count "$log" "$kind" "$status")
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    verdict=ok
+    [ "$s" -eq 0 ] || { [ "$p" -gt 0 ] || verdict=SKIP; }
+    [ "$f" -eq 0 ] || verdict=FAIL
+    printf '  %-4s %-44s %4d passed' "$verdict" "$name" "$p"
+    [ "$f" -eq 0 ] || printf ', %d failed' "$f"
+    [ "$s" -eq 0 ] || printf ', %d skipped' "$s"
+    printf '\n'
+    if [ "$f" -gt 0 ]; then
+        bad+=("$name")
+        sed 's/^/       | /' "$log"
+        case $status in
+        0) [ "$p" -ne 0 ] || echo "       it ended without running a test" ;;
+        124 | 137) echo "       stopped after $limit s (or killed)" ;;
+        *) echo "       exit status $status" ;;
+        esac
+    elif [ "${V:-0}" = 1 ]; then
+        sed 's/^/       | /' "$log"
+    fi
+    while IFS= read -r line; do skips+=("$line"); done < <(grep '^SKIP ' "$log" | awk '!seen[$0]++')
+done
+
+if [ ${#skips[@]} -gt 0 ]; then
+    printf '\nSkipped:\n'
+    printf '  %s\n' "${skips[@]}"
+fi
+if [ ${#bad[@]} -gt 0 ]; then
+    printf '\nFailed (output in %s):\n' "$logs"
+    printf '  %s\n' "${bad[@]}"
+fi
+[ $((passed + failed + skipped)) -gt 0 ] || failed=1
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
