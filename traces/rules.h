@@ -1,0 +1,74 @@
+/* The rules that a recorded host and card keep (the interface's invariants), checked record by record.
+ *
+ * Numbers are those of section 13.4 of the interface digest, the same everywhere in espnic:
+ *
+ *  1  object header: type, revision, size        not in the text form (it has no header bytes)
+ *  2  one or two entries; two are one ESP and    here (the count itself is refused by the reader)
+ *     one AH; AH has no cipher
+ *  3  algorithm known and among those reported   here if capabilities are given, else by the running card
+ *  4  ESN, UDP kind, IPv6 only as reported       here if capabilities are given, else by the running card
+ *  5  a node's handle is nonzero and not live    here (zero is refused by the reader)
+ *  6  a failing request hands out no handle      not in the text form (a handle also names a refused node)
+ *  7  live bundles within the capacity           here if a capacity is given, else by the running card
+ *  8  UPDATE only of a live ESN entry, else      here
+ *     INVALID_PARAMETER
+ *  9  DELETE: status, at most once, no use       here
+ *     after it
+ * 10  SaDeleteReq is answered by two DELETEs     by the running card (no packets in the text form)
+ * 11  CryptoDone and CryptoStatus words agree    by the running card
+ * 12  nothing before activation and report       by the running card
+ *
+ * Memory is proportional to the handles that are live or being deleted, not to the recording. */
+#ifndef ESPNIC_TRACES_RULES_H
+#define ESPNIC_TRACES_RULES_H
+
+#include "traces/recording.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { RULES_COUNT = 13 }; /* rules 1 to 12; index 0 is not used */
+
+enum rules_where { RULES_CHECKED, RULES_WITH_CAPABILITIES, RULES_BY_CARD, RULES_NOT_IN_TEXT };
+
+struct rules_info {
+    const char *summary; /* one sentence */
+    enum rules_where where;
+};
+
+/* `rule` 1 to 12. */
+const struct rules_info *rules_info(unsigned rule);
+
+/* What a card reported (NDIS_IPSEC_OFFLOAD_V2); masks are those of esp_alg_info. */
+struct rules_capabilities {
+    uint32_t auth_mask, encryption_mask; /* algorithms that NDIS has no bit for are not checked */
+    uint32_t udp_mask;                   /* enum esp_udp bits */
+    bool esn, ipv6;
+    uint64_t capacity; /* bundles; 0 = not checked */
+};
+
+struct rules_violation {
+    unsigned rule;       /* 1 to 12 */
+    uint64_t line;       /* of the record */
+    const char *sentence; /* with the key path in front: "nodes[0].handle: ..."; valid during the call */
+};
+
+typedef void (*rules_report)(void *context, const struct rules_violation *violation);
+
+struct rules;
+
+/* `capabilities` may be NULL and is copied. NULL only when memory runs out. */
+struct rules *rules_create(const struct rules_capabilities *capabilities, rules_report report, void *context);
+void rules_destroy(struct rules *rules); /* NULL is allowed */
+
+/* Feed the next record, in order. Calls `report` for each violation. False only when memory runs out. */
+bool rules_check(struct rules *rules, const struct recording_record *record);
+
+/* Violations so far; by rule, or of all rules with rule = 0. */
+uint64_t rules_violations(const struct rules *rules, unsigned rule);
+
+/* Nodes live after the last record, and the most that ever were. */
+uint64_t rules_live(const struct rules *rules);
+uint64_t rules_peak_live(const struct rules *rules);
+
+#endif
