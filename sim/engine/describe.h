@@ -94,9 +94,8 @@ const char *param_origin_name(enum param_origin origin);
 struct param_note {
     enum param_origin origin;
     const char *source; /* what the preset says about the number's source; NULL if nothing */
-    const char
-        *place;       /* "generic-100g.yaml:12:7" (without folder) or "--set"; NULL for a default */
-    const char *text; /* as it was typed; NULL for a default */
+    const char *place;  /* "generic-100g.yaml:12:7" (no folder) or "--set"; NULL for a default */
+    const char *text;   /* as it was typed; NULL for a default */
 };
 
 /* Parameters in all groups: the length of an array of notes. */

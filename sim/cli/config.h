@@ -1,0 +1,84 @@
+/* The whole configuration of a run: one struct, one list of parameter groups.
+ *
+ * Groups "workload", "stop" and "outputs" are of this file; "card" and "host" come from the
+ * modules that they configure. */
+#ifndef ESPNIC_CLI_CONFIG_H
+#define ESPNIC_CLI_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/describe.h"
+
+struct scenario;
+
+enum { CONFIG_PATH = 1024, CONFIG_TEXT = 256 };
+
+/* What is done to the card. Empty names: no such input. */
+struct workload_config {
+    char oids[CONFIG_PATH];
+    char tx[CONFIG_PATH];
+    char rx[CONFIG_PATH];
+    char tx_filter[CONFIG_TEXT];
+    char rx_filter[CONFIG_TEXT];
+    char pace[CONFIG_TEXT]; /* see workload_pace_parse */
+    char load[CONFIG_TEXT];
+    uint64_t loop;
+    bool skip_bad;
+    bool strict;
+    bool timing_only;
+};
+
+struct stop_config {
+    uint64_t time;    /* ps, 0: no limit */
+    uint64_t packets; /* 0: no limit */
+};
+
+/* Empty names: not written. */
+struct outputs_config {
+    char report[CONFIG_PATH];
+    char csv[CONFIG_PATH];
+    char tx_out[CONFIG_PATH];
+    char rx_out[CONFIG_PATH];
+    char html[CONFIG_PATH];
+    char wave[CONFIG_PATH];
+    char series[CONFIG_PATH];
+    char series_columns[1024]; /* see series_open */
+    uint64_t interval;         /* ps */
+    char timeline[CONFIG_PATH];
+    uint64_t timeline_from, timeline_to; /* ps; to 0: no end */
+    uint64_t timeline_events;
+};
+
+struct espnic_config {
+    struct workload_config workload;
+    struct stop_config stop;
+    struct outputs_config outputs;
+};
+
+extern const struct param_group espnic_param_groups[];
+extern const size_t espnic_param_group_count;
+
+/* How fast packets are offered. */
+enum pace_kind {
+    PACE_RECORDED, /* as stamped */
+    PACE_SCALED,   /* stamps divided by numerator / denominator: "1.5x" is half as fast again */
+    PACE_RATE,     /* frames back to back at so many bits per second */
+    PACE_MAX       /* as fast as the card takes them; only for workload.load */
+};
+
+struct pace {
+    enum pace_kind kind;
+    uint64_t numerator, denominator; /* PACE_SCALED, > 0 */
+    uint64_t bps;                    /* PACE_RATE, > 0 */
+};
+
+/* "recorded", "1.5x", "40Gbps" or "max". False with a sentence in `error`. */
+bool pace_parse(const char *text, struct pace *pace, char *error, size_t error_size);
+
+/* What the tables cannot say: pace and load parse, outputs that need each other. False with the
+ * place and a sentence in s->error. */
+bool espnic_config_check(struct scenario *s);
+
+#endif
