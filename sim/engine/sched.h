@@ -36,11 +36,16 @@ struct sched_wheel {
     struct sched_slot slot[SCHED_LEVELS][SCHED_SLOTS];
 };
 
+struct account;
+
 struct sched_block {
     sched_wake_fn *wake;
     void *self;
     const char *name;
     unsigned domain;
+    const struct account *account; /* of its issue slots, if it has published them */
+    size_t account_stride;         /* bytes from one to the next */
+    unsigned accounts;
 };
 
 struct sched {

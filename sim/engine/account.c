@@ -1,0 +1,153 @@
+#include "engine/account.h"
+
+#include <assert.h>
+#include <string.h>
+
+static void count(struct account *a, struct account_reason reason, uint64_t cycles)
+{
+    a->total[reason.state] += cycles;
+    if (reason.state == ACCOUNT_BLOCKED && a->by_cause[0]) {
+        a->by_cause[0][reason.cause] += cycles;
+    } else if (reason.state == ACCOUNT_WAITING && a->by_cause[1]) {
+        a->by_cause[1][reason.cause] += cycles;
+    }
+}
+
+static uint64_t run_end(const struct account_run *r)
+{
+    return r->first + (uint64_t)(r->beats - 1) * r->step + r->busy + r->tail;
+}
+
+/* Busy cycles of the run in [first, first + span). */
+static uint64_t busy_within(const struct account_run *r, uint64_t span)
+{
+    uint64_t last = (uint64_t)(r->beats - 1) * r->step;
+    uint64_t whole;
+    uint64_t part;
+
+    if (span >= last) {
+        part = span - last;
+        return (r->beats - 1) * (uint64_t)r->busy +
+               (part < r->busy + r->tail ? part : (uint64_t)r->busy + r->tail);
+    }
+    whole = span / r->step;
+    part = span % r->step;
+    return whole * r->busy + (part < r->busy ? part : r->busy);
+}
+
+/* Count the run from `settled` up to `until`, both inside it. */
+static void count_run(struct account *a, const struct account_run *r, uint64_t until)
+{
+    uint64_t from = a->settled;
+    uint64_t busy = busy_within(r, until - r->first) - busy_within(r, from - r->first);
+
+    a->total[ACCOUNT_BUSY] += busy;
+    if (until - from > busy) {
+        count(a, r->between, until - from - busy);
+    }
+    a->settled = until;
+}
+
+void account_settle(struct account *a, uint64_t cycle)
+{
+    while (a->runs && a->settled < cycle) {
+        const struct account_run *r = &a->run[0];
+        uint64_t end = run_end(r);
+
+        if (a->settled < r->first) {
+            uint64_t until = cycle < r->first ? cycle : r->first;
+
+            count(a, a->idle, until - a->settled);
+            a->settled = until;
+            continue;
+        }
+        count_run(a, r, cycle < end ? cycle : end);
+        if (a->settled < end) {
+            return;
+        }
+        a->before = (struct account_reason){ .state = ACCOUNT_BUSY };
+        a->idle = r->after;
+        a->idle_since = end;
+        a->runs--;
+        memmove(&a->run[0], &a->run[1], a->runs * sizeof a->run[0]);
+    }
+    if (a->settled < cycle) {
+        count(a, a->idle, cycle - a->settled);
+        a->settled = cycle;
+    }
+}
+
+void account_add(struct account *a, const struct account_run *run)
+{
+    assert(a->runs < ACCOUNT_RUNS);
+    assert(run->first >= a->settled);
+    if (run->busy == 0 && run->tail == 0 && run->step == 0) {
+        return; /* an ideal block takes no time */
+    }
+    a->run[a->runs++] = *run;
+}
+
+void account_idle(struct account *a, uint64_t cycle, struct account_reason reason)
+{
+    account_settle(a, cycle);
+    if (a->runs || (a->idle.state == reason.state && a->idle.cause == reason.cause)) {
+        return;
+    }
+    a->before = a->idle;
+    a->idle = reason;
+    a->idle_since = cycle;
+}
+
+struct account_reason account_seen(const struct account *a, uint64_t cycle)
+{
+    const struct account_reason busy = { .state = ACCOUNT_BUSY };
+
+    for (unsigned i = 0; i < a->runs; i++) {
+        if (cycle > a->run[i].first) {
+            if (cycle <= run_end(&a->run[i])) {
+                return busy;
+            }
+            if (i + 1 == a->runs) {
+                return a->run[i].after;
+            }
+        }
+    }
+    return a->idle_since >= cycle ? a->before : a->idle;
+}
+
+void account_after(struct account *a, uint64_t cycle, struct account_reason reason)
+{
+    account_settle(a, cycle);
+    if (a->runs) {
+        a->run[a->runs - 1].after = reason;
+    } else {
+        account_idle(a, cycle, reason);
+    }
+}
+
+void account_publish(struct sched *sched, unsigned block, const struct account *first,
+                     size_t stride, unsigned count)
+{
+    sched->block[block].account = first;
+    sched->block[block].account_stride = stride;
+    sched->block[block].accounts = count;
+}
+
+unsigned account_chain_end(const struct sched *sched, unsigned block, uint64_t now)
+{
+    const struct sched_block *b = &sched->block[block];
+    struct account_reason first = { .state = ACCOUNT_BUSY };
+
+    for (unsigned i = 0; i < b->accounts; i++) {
+        const char *at = (const char *)b->account + i * b->account_stride;
+        struct account_reason seen = account_seen((const struct account *)(const void *)at, now);
+
+        if (seen.state == ACCOUNT_BUSY || seen.state == ACCOUNT_STARVED) {
+            return block;
+        }
+        if (i == 0) {
+            first = seen;
+        }
+    }
+    return first.state == ACCOUNT_BUSY ? block : first.cause;
+}

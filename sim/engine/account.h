@@ -1,0 +1,74 @@
+/* Where the cycles of one issue slot went.
+ *
+ * Every cycle is exactly one of: busy (admits a beat, or is inside an initiation interval),
+ * blocked by X (has a packet, X has no room), waiting for Y (has a packet, Y has not answered),
+ * starved (nothing to do). The four add up to the cycles of the observed span, as integers.
+ * Work is committed ahead of the present as runs of beats, so a run is entered once and counted in
+ * closed form; account_settle() may cut one anywhere. */
+#ifndef ESPNIC_ENGINE_ACCOUNT_H
+#define ESPNIC_ENGINE_ACCOUNT_H
+
+#include "engine/sched.h"
+
+enum account_state { ACCOUNT_BUSY, ACCOUNT_BLOCKED, ACCOUNT_WAITING, ACCOUNT_STARVED, ACCOUNT_STATES };
+
+enum { ACCOUNT_RUNS = 4 };
+
+/* Why a slot idles: the state and, for blocked and waiting, the block that is the cause. */
+struct account_reason {
+    uint8_t state;
+    uint8_t cause; /* block number */
+};
+
+struct account_run {
+    uint64_t first;    /* cycle of the first beat */
+    uint32_t beats;    /* >= 1 */
+    uint32_t step;     /* cycles from beat to beat */
+    uint32_t busy;     /* cycles a beat keeps the slot, <= step unless beats is 1 */
+    uint32_t tail;     /* further busy cycles after the last beat */
+    struct account_reason between; /* cycles of a step that are not busy */
+    struct account_reason after;   /* until something else is known */
+};
+
+struct account {
+    uint64_t total[ACCOUNT_STATES];
+    uint64_t settled; /* cycles before this one are in the totals */
+    struct account_run run[ACCOUNT_RUNS];
+    uint8_t runs;
+    struct account_reason idle;     /* from `settled`, when no run covers it */
+    struct account_reason before;   /* the reason until idle_since: what others saw a cycle ago */
+    uint64_t idle_since;
+    uint64_t *by_cause[2];          /* [blocked, waiting][block number]; shared by a block's slots */
+};
+
+/* Count every cycle before `cycle`. */
+void account_settle(struct account *a, uint64_t cycle);
+
+/* Enter committed work; run->first is not before the end of the last run. */
+void account_add(struct account *a, const struct account_run *run);
+
+/* From `cycle` on the slot idles for this reason; ignored inside committed work. */
+void account_idle(struct account *a, uint64_t cycle, struct account_reason reason);
+
+/* The reason that holds from the end of the committed work (or from `cycle`, if there is none). */
+void account_after(struct account *a, uint64_t cycle, struct account_reason reason);
+
+/* Room for another run? */
+static inline bool account_full(const struct account *a)
+{
+    return a->runs == ACCOUNT_RUNS;
+}
+
+/* The reason as it was settled in the cycle before `cycle` (busy if inside work). */
+struct account_reason account_seen(const struct account *a, uint64_t cycle);
+
+/* Make the slots of a block visible to account_chain_end(). */
+void account_publish(struct sched *sched, unsigned block, const struct account *first,
+                     size_t stride, unsigned count);
+
+/* Who is the cause when `block` takes nothing in cycle `now`: the block itself if one of its slots
+ * was busy or starved in the cycle before, else the cause that its first slot gave. Causes are thus
+ * ends of chains of full channels, as they stood when the stall began. */
+unsigned account_chain_end(const struct sched *sched, unsigned block, uint64_t now);
+
+#endif

@@ -1,0 +1,286 @@
+#include "engine/channel.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { UNLIMITED_RING = 1u << 16 };
+
+static uint32_t ring_size(const struct channel_config *config)
+{
+    uint32_t size = 4;
+    uint32_t need = config->unlimited ? UNLIMITED_RING : config->depth + 1;
+
+    while (size < need) {
+        size *= 2;
+    }
+    return size;
+}
+
+void channel_init(struct channel *ch, struct sched *sched, const struct channel_config *config)
+{
+    uint32_t size = ring_size(config);
+
+    memset(ch, 0, sizeof *ch);
+    ch->sched = sched;
+    ch->config = *config;
+    ch->wdom = sched->block[config->writer].domain;
+    ch->rdom = sched->block[config->reader].domain;
+    ch->mask = size - 1;
+    ch->burst = calloc(size, sizeof *ch->burst);
+    ch->pop = calloc(size, sizeof *ch->pop);
+    if (!ch->burst || !ch->pop) {
+        fputs("espnic: out of memory\n", stderr);
+        abort();
+    }
+    ch->s.credits = config->depth;
+}
+
+void channel_free(struct channel *ch)
+{
+    free(ch->burst);
+    free(ch->pop);
+    memset(ch, 0, sizeof *ch);
+}
+
+void channel_register_state(struct channel *ch, struct snapshot *snap)
+{
+    snapshot_fixed(snap, "channel.state", &ch->s, sizeof ch->s);
+    snapshot_fixed(snap, "channel.burst", ch->burst, (ch->mask + 1) * sizeof *ch->burst);
+    snapshot_fixed(snap, "channel.pop", ch->pop, (ch->mask + 1) * sizeof *ch->pop);
+}
+
+uint64_t channel_item_visible(const struct channel *ch, uint32_t need)
+{
+    for (uint32_t i = ch->s.burst_head; i != ch->s.burst_tail; i++) {
+        const struct channel_burst *b = &ch->burst[i & ch->mask];
+        uint32_t beats = b->at.beats;
+
+        if (beats >= need || (b->flags & CHANNEL_LAST)) {
+            uint32_t last = (beats < need ? beats : need) - 1;
+
+            return channel_visible(ch, b->at.first + (uint64_t)last * b->at.step);
+        }
+        need -= beats;
+    }
+    return CLOCK_NEVER;
+}
+
+/* Hand the freed slots back: joined to the last run when they continue it. */
+static void return_slots(struct channel *ch, const struct channel_run *run)
+{
+    if (ch->config.unlimited) {
+        return;
+    }
+    assert(ch->s.pop_tail - ch->s.pop_head <= ch->mask);
+    ch->pop[ch->s.pop_tail++ & ch->mask] = *run;
+    if (ch->s.writer_waits) {
+        ch->s.writer_waits = 0;
+        sched_wake(ch->sched, ch->config.writer, channel_slot_visible(ch, run->first));
+    }
+}
+
+void channel_pop(struct channel *ch, const struct channel_run *run)
+{
+    struct channel_burst *b = &ch->burst[ch->s.burst_head & ch->mask];
+
+    assert(ch->s.burst_head != ch->s.burst_tail);
+    assert(ch->s.taken + run->beats <= b->at.beats);
+    if (ch->probe) {
+        ch->probe(ch->probe_self, ch, false, run);
+    }
+    ch->s.taken += run->beats;
+    if (ch->s.taken == b->at.beats) {
+        ch->s.taken = 0;
+        ch->s.burst_head++;
+    }
+    ch->s.popped += run->beats;
+    ch->s.read_free =
+        run->first + (uint64_t)(run->beats - 1) * run->step + (run->step || run->beats == 1);
+    return_slots(ch, run);
+}
+
+uint64_t channel_pop_item(struct channel *ch, uint64_t cycle, uint32_t step)
+{
+    uint32_t flags;
+
+    do {
+        const struct channel_burst *b = channel_head(ch);
+        struct channel_run run = { .first = cycle, .step = step };
+
+        flags = b->flags;
+        run.beats = b->at.beats - ch->s.taken;
+        cycle += (uint64_t)run.beats * step;
+        channel_pop(ch, &run);
+    } while (!(flags & CHANNEL_LAST));
+    return cycle - step;
+}
+
+/* Turn every slot that is back by `now` into credit. */
+static void collect(struct channel *ch, uint64_t now)
+{
+    while (ch->s.pop_head != ch->s.pop_tail) {
+        const struct channel_run *p = &ch->pop[ch->s.pop_head & ch->mask];
+
+        while (ch->s.returned < p->beats) {
+            uint32_t left = p->beats - ch->s.returned;
+            uint64_t last = p->first + (uint64_t)(p->beats - 1) * p->step;
+
+            if (channel_slot_visible(ch, last) <= now) {
+                ch->s.credits += left;
+                ch->s.returned = p->beats;
+                break;
+            }
+            if (channel_slot_visible(ch, p->first + (uint64_t)ch->s.returned * p->step) > now) {
+                return;
+            }
+            ch->s.credits++;
+            ch->s.returned++;
+        }
+        ch->s.returned = 0;
+        ch->s.pop_head++;
+    }
+}
+
+uint32_t channel_room(struct channel *ch, uint64_t now)
+{
+    if (ch->config.unlimited) {
+        return UINT32_MAX;
+    }
+    collect(ch, now);
+    return ch->s.credits;
+}
+
+uint64_t channel_room_at(struct channel *ch, uint64_t now, uint32_t need)
+{
+    uint32_t have = channel_room(ch, now);
+    uint32_t skip = ch->s.returned;
+
+    if (have >= need) {
+        return now;
+    }
+    assert(need <= ch->config.depth);
+    for (uint32_t i = ch->s.pop_head; i != ch->s.pop_tail; i++) {
+        const struct channel_run *p = &ch->pop[i & ch->mask];
+        uint32_t more = p->beats - skip;
+
+        if (have + more >= need) {
+            uint32_t k = skip + (need - have) - 1;
+
+            return channel_slot_visible(ch, p->first + (uint64_t)k * p->step);
+        }
+        have += more;
+        skip = 0;
+    }
+    ch->s.writer_waits = 1;
+    return CLOCK_NEVER;
+}
+
+uint64_t channel_next_slot(struct channel *ch, uint64_t now)
+{
+    const struct channel_run *p;
+
+    if (channel_room(ch, now) > 0) {
+        return 0;
+    }
+    if (ch->s.pop_head == ch->s.pop_tail) {
+        ch->s.writer_waits = 1;
+        return CLOCK_NEVER;
+    }
+    p = &ch->pop[ch->s.pop_head & ch->mask];
+    return channel_slot_visible(ch, p->first + (uint64_t)ch->s.returned * p->step);
+}
+
+typedef uint64_t visible_fn(const struct channel *ch, uint64_t cycle);
+
+/* How many leading k < most have seen(run cycle from + k) <= first + k * step. The left side minus
+ * the right is monotone in k unless the left side is the slower one to grow, when k = 0 decides. */
+static uint32_t prefix(const struct channel *ch, visible_fn *seen, const struct channel_run *run,
+                       uint32_t from, const struct channel_run *want)
+{
+    uint32_t low = 0; /* holds for every k < low */
+    uint32_t high = want->beats;
+    uint64_t start = run->first + (uint64_t)from * run->step;
+
+    if (high == 0 || seen(ch, start) > want->first) {
+        return 0;
+    }
+    if (seen(ch, start + (uint64_t)(high - 1) * run->step) <=
+        want->first + (ch->wdom == ch->rdom ? (uint64_t)(high - 1) * want->step : 0)) {
+        return high;
+    }
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (seen(ch, start + (uint64_t)middle * run->step) <=
+            want->first + (uint64_t)middle * want->step) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+uint32_t channel_reserve_run(struct channel *ch, uint64_t first, uint32_t step, uint32_t most)
+{
+    uint32_t got = ch->s.credits < most ? ch->s.credits : most;
+
+    if (ch->config.unlimited) {
+        return most;
+    }
+    ch->s.credits -= got;
+    while (got < most && ch->s.pop_head != ch->s.pop_tail) {
+        const struct channel_run *p = &ch->pop[ch->s.pop_head & ch->mask];
+        struct channel_run want = { .first = first + (uint64_t)got * step, .step = step };
+        uint32_t n;
+
+        want.beats = most - got < p->beats - ch->s.returned ? most - got
+                                                            : p->beats - ch->s.returned;
+        n = prefix(ch, channel_slot_visible, p, ch->s.returned, &want);
+        got += n;
+        ch->s.returned += n;
+        if (ch->s.returned == p->beats) {
+            ch->s.returned = 0;
+            ch->s.pop_head++;
+        }
+        if (n < want.beats) {
+            break;
+        }
+    }
+    return got;
+}
+
+uint32_t channel_visible_run(const struct channel *ch, uint64_t first, uint32_t step, uint32_t most)
+{
+    const struct channel_burst *b = channel_head(ch);
+    struct channel_run want = { .first = first, .step = step };
+
+    want.beats = b->at.beats - ch->s.taken < most ? b->at.beats - ch->s.taken : most;
+    return prefix(ch, channel_visible, &b->at, ch->s.taken, &want);
+}
+
+void channel_push(struct channel *ch, const struct channel_run *run, uint32_t item, uint32_t flags)
+{
+    struct channel_burst *b = &ch->burst[ch->s.burst_tail & ch->mask];
+
+    assert(run->beats > 0);
+    assert(ch->s.burst_tail - ch->s.burst_head <= ch->mask);
+    *b = (struct channel_burst){ .at = *run, .item = item, .flags = flags };
+    ch->s.burst_tail++;
+    ch->s.pushed += run->beats;
+    if (ch->probe) {
+        ch->probe(ch->probe_self, ch, true, run);
+    }
+    if (flags & CHANNEL_LAST) {
+        ch->s.items++;
+        if (ch->config.wake == CHANNEL_WAKE_LAST) {
+            sched_wake(ch->sched, ch->config.reader,
+                       channel_visible(ch, run->first + (uint64_t)(run->beats - 1) * run->step));
+        }
+    }
+    if (ch->config.wake == CHANNEL_WAKE_FIRST) {
+        sched_wake(ch->sched, ch->config.reader, channel_visible(ch, run->first));
+    }
+}

@@ -1,0 +1,157 @@
+/* Channels: what blocks hand to each other.
+ *
+ * A channel carries items (packets) as beats, at most one beat a cycle each way. Its meaning is that
+ * of a valid/ready FIFO of `depth` beats with registered flags: a beat pushed in cycle t can be
+ * popped from t+1; a slot freed by a pop in cycle t can be pushed into from t+1. Across clock
+ * domains both become the `sync`-th edge of the other side strictly after the event.
+ *
+ * Beats are moved in *bursts*: runs of beats of one item at equal distances. A burst is committed
+ * when it is pushed or popped: its later beats may lie in the future, but can no longer change.
+ * Cost follows bursts; only a stall or an uneven clock ratio splits one. */
+#ifndef ESPNIC_ENGINE_CHANNEL_H
+#define ESPNIC_ENGINE_CHANNEL_H
+
+#include "engine/sched.h"
+
+enum { CHANNEL_FIRST = 1, CHANNEL_LAST = 2 }; /* burst holds the item's first, last beat */
+
+/* Cycles first, first + step, ... (beats of them). */
+struct channel_run {
+    uint64_t first;
+    uint32_t beats;
+    uint32_t step;
+};
+
+struct channel_burst {
+    struct channel_run at; /* cycles of the pushes, writer's domain */
+    uint32_t item;
+    uint32_t flags;
+};
+
+/* When the reader's block is to be woken by a push. */
+enum channel_wake { CHANNEL_WAKE_FIRST, CHANNEL_WAKE_LAST };
+
+struct channel_config {
+    const char *name;
+    unsigned depth;      /* beats, >= 2 */
+    unsigned sync;       /* edges, >= 1; only used between different domains */
+    unsigned writer, reader; /* block numbers */
+    enum channel_wake wake;  /* LAST: the reader never starts before the item's last beat */
+    bool unlimited;      /* a queue outside the modelled card (test source, host memory) */
+};
+
+struct channel_state {
+    uint32_t burst_head, burst_tail; /* free-running; index modulo ring size */
+    uint32_t taken;                  /* beats of the head burst already popped */
+    uint32_t pop_head, pop_tail;
+    uint32_t returned;               /* slots of the head pop-run already taken as credit */
+    uint32_t credits;                /* slots that the writer may use now */
+    uint32_t writer_waits;           /* wake the writer when a slot comes back */
+    uint64_t read_free;              /* first cycle in which the read port is free */
+    uint64_t pushed, popped;         /* beats, committed */
+    uint64_t items;                  /* last beats pushed */
+};
+
+struct channel {
+    struct sched *sched;
+    struct channel_config config;
+    unsigned wdom, rdom;
+    uint32_t mask;                   /* ring size - 1 */
+    struct channel_burst *burst;
+    struct channel_run *pop;         /* cycles of the pops, reader's domain */
+    struct channel_state s;
+    /* Test hook: every committed run, as it is committed. */
+    void (*probe)(void *self, const struct channel *ch, bool push, const struct channel_run *run);
+    void *probe_self;
+};
+
+void channel_init(struct channel *ch, struct sched *sched, const struct channel_config *config);
+void channel_free(struct channel *ch);
+void channel_register_state(struct channel *ch, struct snapshot *snap);
+
+/* Reader's cycle in which a beat pushed in writer's cycle `c` can be popped. */
+static inline uint64_t channel_visible(const struct channel *ch, uint64_t c)
+{
+    if (ch->wdom == ch->rdom) {
+        return c + 1;
+    }
+    return clock_edge_after(ch->sched->clocks, ch->wdom, c, ch->rdom, ch->config.sync);
+}
+
+/* Writer's cycle in which a slot freed in reader's cycle `c` can be used. */
+static inline uint64_t channel_slot_visible(const struct channel *ch, uint64_t c)
+{
+    if (ch->wdom == ch->rdom) {
+        return c + 1;
+    }
+    return clock_edge_after(ch->sched->clocks, ch->rdom, c, ch->wdom, ch->config.sync);
+}
+
+/* ---- reader ------------------------------------------------------------------------------ */
+
+/* The burst that holds the next beat, or NULL. */
+static inline const struct channel_burst *channel_head(const struct channel *ch)
+{
+    return ch->s.burst_head == ch->s.burst_tail ? NULL
+                                                : &ch->burst[ch->s.burst_head & ch->mask];
+}
+
+/* Cycle from which the next beat can be popped; CLOCK_NEVER if none has been pushed. */
+static inline uint64_t channel_next_visible(const struct channel *ch)
+{
+    const struct channel_burst *b = channel_head(ch);
+
+    return b ? channel_visible(ch, b->at.first + (uint64_t)ch->s.taken * b->at.step)
+             : CLOCK_NEVER;
+}
+
+/* Cycle from which `need` beats of the head item (or its last, if it has fewer) can be popped; the
+ * item must be untouched. CLOCK_NEVER if they have not been pushed yet. */
+uint64_t channel_item_visible(const struct channel *ch, uint32_t need);
+
+/* Pop `run->beats` beats, all of the head burst. */
+void channel_pop(struct channel *ch, const struct channel_run *run);
+
+/* Pop the whole head item, all of whose beats are visible, in cycle `cycle` and the ones after it,
+ * `step` apart. Returns the cycle of the last pop. */
+uint64_t channel_pop_item(struct channel *ch, uint64_t cycle, uint32_t step);
+
+/* ---- writer ------------------------------------------------------------------------------ */
+
+/* Slots that can be used in cycle `now` (writer's domain). */
+uint32_t channel_room(struct channel *ch, uint64_t now);
+
+/* Cycle in which at least `need` slots can be used: `now` or later if the reader's pops are known,
+ * CLOCK_NEVER if not (the writer will be woken then). */
+uint64_t channel_room_at(struct channel *ch, uint64_t now, uint32_t need);
+
+/* Take `beats` of the slots that channel_room() showed. */
+static inline void channel_reserve(struct channel *ch, uint32_t beats)
+{
+    if (!ch->config.unlimited) {
+        ch->s.credits -= beats;
+    }
+}
+
+/* First cycle in which one more slot can be used, 0 if there is one now; CLOCK_NEVER if the reader's
+ * next pop is not known. */
+uint64_t channel_next_slot(struct channel *ch, uint64_t now);
+
+/* Take slots for beats at cycles first, first + step, ... as long as each slot is back by then, at
+ * most `most`; at least one if first is not before channel_next_slot(). Slots whose return is
+ * committed for the future count. Returns the number taken. */
+uint32_t channel_reserve_run(struct channel *ch, uint64_t first, uint32_t step, uint32_t most);
+
+/* How many beats of the head burst, at most `most`, can be popped at cycles first, first + step... */
+uint32_t channel_visible_run(const struct channel *ch, uint64_t first, uint32_t step, uint32_t most);
+
+/* Push a run whose slots have been reserved. */
+void channel_push(struct channel *ch, const struct channel_run *run, uint32_t item, uint32_t flags);
+
+/* Beats pushed and not popped, by what is committed. */
+static inline uint64_t channel_beats(const struct channel *ch)
+{
+    return ch->s.pushed - ch->s.popped;
+}
+
+#endif

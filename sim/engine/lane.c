@@ -1,0 +1,242 @@
+#include "engine/lane.h"
+
+#include <assert.h>
+#include <string.h>
+
+void lane_init(struct lane *lane, struct sched *sched, unsigned block, struct channel **in,
+               struct channel **out)
+{
+    memset(lane, 0, sizeof *lane);
+    lane->sched = sched;
+    lane->block = block;
+    lane->in = in;
+    lane->out = out;
+    lane->account.idle.state = ACCOUNT_STARVED;
+    lane->account.before.state = ACCOUNT_STARVED;
+}
+
+void lane_register_state(struct lane *lane, struct snapshot *snap)
+{
+    snapshot_fixed(snap, "lane.state", &lane->s, sizeof lane->s);
+    /* by_cause points to counters registered by their block: keep it out of the region */
+    snapshot_fixed(snap, "lane.account", &lane->account, offsetof(struct account, by_cause));
+}
+
+uint64_t lane_startable(const struct channel *ch, enum lane_start start, uint32_t header_beats)
+{
+    uint64_t at = start == LANE_START_FIRST ? channel_next_visible(ch)
+                                            : channel_item_visible(ch, start == LANE_START_LAST
+                                                                           ? UINT32_MAX
+                                                                           : header_beats);
+
+    return at < ch->s.read_free ? ch->s.read_free : at;
+}
+
+/* What the next slots need, all of the same kind: how many, input beats, output beats. */
+struct segment {
+    uint32_t beats;
+    bool pops, pushes;
+};
+
+static struct segment next_segment(const struct lane_state *s)
+{
+    const struct lane_job *j = &s->job;
+    uint32_t slots = j->beats_in > j->beats_out ? j->beats_in : j->beats_out;
+    uint32_t skip = slots - j->beats_out;
+    struct segment g = { .pops = s->slot < j->beats_in, .pushes = s->slot >= skip };
+    uint32_t end = slots;
+
+    if (g.pops && j->beats_in < end) {
+        end = j->beats_in;
+    }
+    if (!g.pushes && skip < end) {
+        end = skip;
+    }
+    g.beats = end - s->slot;
+    return g;
+}
+
+/* When the next slot can be issued, and what holds it until then. */
+struct slot_time {
+    uint64_t at;      /* CLOCK_NEVER if not known */
+    uint64_t visible; /* of the input beat; 0 if none is needed */
+    struct account_reason why;
+};
+
+static struct slot_time slot_time(struct lane *lane, uint64_t now, const struct segment *g)
+{
+    const struct lane_state *s = &lane->s;
+    struct slot_time t = { .at = s->next_slot, .why = { .state = ACCOUNT_STARVED } };
+
+    if (g->pops) {
+        t.visible = channel_next_visible(lane->in[s->job.in]);
+        if (t.visible > t.at) {
+            t.at = t.visible;
+        }
+        if (t.visible == CLOCK_NEVER) {
+            return t;
+        }
+    }
+    if (g->pushes) {
+        struct channel *out = lane->out[s->job.out];
+        uint64_t slot = channel_next_slot(out, now);
+
+        if (slot > t.at) {
+            t.at = slot;
+            t.why.state = ACCOUNT_BLOCKED;
+            t.why.cause = (uint8_t)account_chain_end(lane->sched, out->config.reader, now);
+        }
+    }
+    return t;
+}
+
+/* The distance at which the next beats can be issued: the lane's interval, or that of the input or
+ * of the returning slots if those set the pace from cycle `at` on. */
+static uint32_t pace(struct lane *lane, uint64_t at, const struct segment *g,
+                     struct account_reason *between)
+{
+    const struct lane_state *s = &lane->s;
+    uint32_t step = s->job.interval;
+
+    between->state = ACCOUNT_STARVED;
+    if (g->pops) {
+        const struct channel *in = lane->in[s->job.in];
+        const struct channel_burst *b = channel_head(in);
+
+        if (in->wdom == in->rdom && b->at.step > step && in->s.taken + 1 < b->at.beats &&
+            channel_next_visible(in) == at) {
+            step = b->at.step;
+        }
+    }
+    if (g->pushes) {
+        const struct channel *out = lane->out[s->job.out];
+
+        if (out->wdom == out->rdom && out->s.credits == 0 && out->s.pop_head != out->s.pop_tail) {
+            const struct channel_run *p = &out->pop[out->s.pop_head & out->mask];
+
+            if (p->step > step && out->s.returned + 1 < p->beats &&
+                p->first + (uint64_t)out->s.returned * p->step + 1 == at) {
+                step = p->step;
+                between->state = ACCOUNT_BLOCKED;
+                between->cause = (uint8_t)account_chain_end(lane->sched, out->config.reader, at);
+            }
+        }
+    }
+    return step;
+}
+
+static void issue(struct lane *lane, uint64_t at, uint32_t step, uint32_t beats,
+                  const struct segment *g)
+{
+    struct lane_state *s = &lane->s;
+    struct channel_run run = { .first = at, .beats = beats, .step = step };
+    uint32_t slots = s->job.beats_in > s->job.beats_out ? s->job.beats_in : s->job.beats_out;
+    bool last = s->slot + beats == slots;
+
+    if (s->slot == 0) {
+        s->first_cycle = at;
+        s->delay = s->job.latency;
+        if (s->job.beats_out && s->last_push > at + s->delay) {
+            s->delay = (uint32_t)(s->last_push - at);
+        }
+    }
+    if (g->pops) {
+        channel_pop(lane->in[s->job.in], &run);
+    }
+    if (g->pushes) {
+        struct channel_run push = { .first = at + s->delay, .beats = beats, .step = step };
+        uint32_t flags = (s->slot == slots - s->job.beats_out ? CHANNEL_FIRST : 0u) |
+                         (last ? CHANNEL_LAST : 0u);
+
+        channel_push(lane->out[s->job.out], &push, s->job.item, flags);
+        s->last_push = push.first + (uint64_t)(beats - 1) * step + (s->job.interval ? 1 : 0);
+    }
+    s->slot += beats;
+    s->beats += beats;
+    s->last_cycle = at + (uint64_t)(beats - 1) * step;
+    s->next_slot = s->last_cycle + s->job.interval;
+}
+
+static void enter_run(struct lane *lane, const struct channel_run *at, bool complete,
+                      struct account_reason between)
+{
+    const struct lane_state *s = &lane->s;
+    struct account_run run = { .first = at->first,
+                               .beats = at->beats,
+                               .step = at->step,
+                               .busy = s->job.interval,
+                               .tail = complete ? s->job.tail : 0,
+                               .between = between,
+                               .after = { .state = ACCOUNT_STARVED } };
+
+    account_add(&lane->account, &run);
+}
+
+static void finish(struct lane *lane)
+{
+    struct lane_state *s = &lane->s;
+
+    s->active = false;
+    s->next_start = s->next_slot + s->job.tail;
+    s->last_exit = s->job.beats_out ? s->last_cycle + s->delay : s->last_cycle;
+    s->items++;
+}
+
+bool lane_continue(struct lane *lane, uint64_t now)
+{
+    struct lane_state *s = &lane->s;
+    uint32_t slots = s->job.beats_in > s->job.beats_out ? s->job.beats_in : s->job.beats_out;
+
+    while (s->slot < slots) {
+        struct segment g = next_segment(s);
+        struct slot_time t = slot_time(lane, now, &g);
+        uint64_t idle_from = s->next_slot > now ? s->next_slot : now;
+        struct account_reason between;
+        struct channel_run run;
+        uint32_t step;
+        uint32_t beats;
+
+        if (t.why.state == ACCOUNT_BLOCKED && t.visible > idle_from) {
+            /* starved first, blocked later: look again when the beat is there */
+            t.why = (struct account_reason){ .state = ACCOUNT_STARVED };
+            t.at = CLOCK_NEVER;
+            sched_wake(lane->sched, lane->block, t.visible);
+        }
+        if (t.at > idle_from) {
+            account_after(&lane->account, now, t.why);
+        }
+        if (t.at == CLOCK_NEVER) {
+            return false;
+        }
+        if (account_full(&lane->account)) {
+            sched_wake(lane->sched, lane->block, t.at > now ? t.at : now + 1);
+            return false;
+        }
+        step = pace(lane, t.at, &g, &between);
+        beats = g.beats;
+        if (g.pops) {
+            beats = channel_visible_run(lane->in[s->job.in], t.at, step, beats);
+        }
+        if (g.pushes) {
+            beats = channel_reserve_run(lane->out[s->job.out], t.at, step, beats);
+        }
+        assert(beats > 0);
+        issue(lane, t.at, step, beats, &g);
+        run = (struct channel_run){ .first = t.at, .beats = beats, .step = step };
+        enter_run(lane, &run, s->slot == slots, between);
+    }
+    finish(lane);
+    return true;
+}
+
+void lane_begin(struct lane *lane, uint64_t now, const struct lane_job *job)
+{
+    struct lane_state *s = &lane->s;
+
+    assert(!s->active);
+    s->job = *job;
+    s->active = true;
+    s->slot = 0;
+    s->next_slot = now;
+    lane_continue(lane, now);
+}

@@ -1,0 +1,206 @@
+#include "engine/stage.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void stage_wake(void *self, uint64_t now);
+
+void stage_init(struct stage *st, struct sched *sched, const struct stage_config *config)
+{
+    assert(config->lanes >= 1 && config->lanes <= STAGE_MAX_LANES);
+    memset(st, 0, sizeof *st);
+    st->sched = sched;
+    st->config = *config;
+    st->block = sched_add_block(sched, config->name, config->domain, stage_wake, st);
+    st->lane = calloc(config->lanes, sizeof *st->lane);
+    if (!st->lane) {
+        fputs("espnic: out of memory\n", stderr);
+        abort();
+    }
+    for (unsigned l = 0; l < config->lanes; l++) {
+        lane_init(&st->lane[l], sched, st->block, st->in, st->out);
+        st->lane[l].account.by_cause[0] = st->by_cause[0];
+        st->lane[l].account.by_cause[1] = st->by_cause[1];
+    }
+    account_publish(sched, st->block, &st->lane[0].account, sizeof st->lane[0], config->lanes);
+}
+
+void stage_free(struct stage *st)
+{
+    free(st->lane);
+    memset(st, 0, sizeof *st);
+}
+
+void stage_register_state(struct stage *st, struct snapshot *snap)
+{
+    snapshot_fixed(snap, "stage.state", &st->s, sizeof st->s);
+    snapshot_fixed(snap, "stage.by_cause", st->by_cause, sizeof st->by_cause);
+    for (unsigned l = 0; l < st->config.lanes; l++) {
+        lane_register_state(&st->lane[l], snap);
+    }
+}
+
+unsigned stage_input(struct stage *st, struct channel *ch)
+{
+    assert(st->inputs < STAGE_MAX_PORTS);
+    st->in[st->inputs] = ch;
+    return st->inputs++;
+}
+
+unsigned stage_output(struct stage *st, struct channel *ch)
+{
+    assert(st->outputs < STAGE_MAX_LANES);
+    st->out[st->outputs] = ch;
+    return st->outputs++;
+}
+
+/* The outcome of looking for work for one lane. */
+struct choice {
+    bool found;
+    struct lane_job job;
+    struct account_reason reason; /* if not found */
+    uint64_t again;               /* when to look again, as far as known */
+};
+
+static void earlier(uint64_t *at, uint64_t candidate)
+{
+    if (candidate < *at) {
+        *at = candidate;
+    }
+}
+
+/* Can this lane start the head item of this input now? If not, note why and when to look again. */
+static bool consider(struct stage *st, unsigned lane, unsigned input, uint64_t now,
+                     struct choice *c)
+{
+    const struct channel *in = st->in[input];
+    const struct channel_burst *head = channel_head(in);
+    uint64_t at = lane_startable(in, st->config.start, st->config.header_beats);
+    struct lane_job job = { .in = (uint8_t)input };
+    uint64_t slot;
+
+    if (at > now) {
+        earlier(&c->again, at);
+        return false;
+    }
+    job.item = head->item;
+    if (st->config.ops.steer) {
+        uint32_t to = st->config.ops.steer(st->config.self, job.item);
+
+        if (to != STAGE_ANY_LANE && to != lane) {
+            return false;
+        }
+    }
+    st->config.ops.job(st->config.self, now, lane, &job);
+    if (lane_pushes_first(&job)) {
+        slot = channel_next_slot(st->out[job.out], now);
+        if (slot > now) {
+            earlier(&c->again, slot);
+            if (c->reason.state != ACCOUNT_BLOCKED) {
+                c->reason.state = ACCOUNT_BLOCKED;
+                c->reason.cause = (uint8_t)account_chain_end(
+                    st->sched, st->out[job.out]->config.reader, now);
+            }
+            return false;
+        }
+    }
+    if (st->s.port_free > now) {
+        earlier(&c->again, st->s.port_free);
+        if (c->reason.state == ACCOUNT_STARVED) {
+            c->reason =
+                (struct account_reason){ .state = ACCOUNT_WAITING, .cause = (uint8_t)st->block };
+        }
+        return false;
+    }
+    c->found = true;
+    c->job = job;
+    return true;
+}
+
+static struct choice choose(struct stage *st, unsigned lane, uint64_t now)
+{
+    struct choice c = { .reason = { .state = ACCOUNT_STARVED }, .again = CLOCK_NEVER };
+    unsigned first =
+        st->config.arbitration == STAGE_ROUND_ROBIN ? (st->s.last_input + 1) % st->inputs : 0;
+
+    for (unsigned i = 0; i < st->inputs; i++) {
+        if (consider(st, lane, (first + i) % st->inputs, now, &c)) {
+            break;
+        }
+    }
+    return c;
+}
+
+static void begin(struct stage *st, unsigned lane, uint64_t now, const struct lane_job *job)
+{
+    struct lane *l = &st->lane[lane];
+
+    st->s.last_input = job->in;
+    if (st->config.port_interval) {
+        st->s.port_free = now + st->config.port_interval;
+    }
+    if (st->config.ops.begin) {
+        st->config.ops.begin(st->config.self, now, lane, job);
+    }
+    lane_begin(l, now, job);
+    if (!l->s.active && st->config.ops.done) {
+        st->config.ops.done(st->config.self, lane, &l->s);
+    }
+}
+
+/* One lane's turn in cycle `now`. Returns when it wants to be looked at again. */
+static uint64_t serve(struct stage *st, unsigned lane, uint64_t now)
+{
+    struct lane *l = &st->lane[lane];
+    struct choice c;
+
+    if (l->s.active) {
+        if (!lane_continue(l, now)) {
+            return CLOCK_NEVER; /* a push, a returned slot, or the lane's own wake goes on */
+        }
+        if (st->config.ops.done) {
+            st->config.ops.done(st->config.self, lane, &l->s);
+        }
+    }
+    while (!l->s.active && l->s.next_start <= now) {
+        c = choose(st, lane, now);
+        if (!c.found) {
+            account_idle(&l->account, now, c.reason);
+            return c.again;
+        }
+        begin(st, lane, now, &c.job);
+    }
+    return l->s.active ? CLOCK_NEVER : l->s.next_start;
+}
+
+static void stage_wake(void *self, uint64_t now)
+{
+    struct stage *st = self;
+    uint64_t again = CLOCK_NEVER;
+
+    for (unsigned l = 0; l < st->config.lanes; l++) {
+        earlier(&again, serve(st, l, now));
+    }
+    if (again != CLOCK_NEVER) {
+        sched_wake(st->sched, st->block, again > now ? again : now + 1);
+    }
+}
+
+void stage_settle(struct stage *st, uint64_t cycle)
+{
+    for (unsigned l = 0; l < st->config.lanes; l++) {
+        account_settle(&st->lane[l].account, cycle);
+    }
+}
+
+void stage_totals(const struct stage *st, uint64_t total[ACCOUNT_STATES])
+{
+    for (unsigned k = 0; k < ACCOUNT_STATES; k++) {
+        total[k] = 0;
+        for (unsigned l = 0; l < st->config.lanes; l++) {
+            total[k] += st->lane[l].account.total[k];
+        }
+    }
+}
