@@ -119,8 +119,9 @@ endif
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
+.SECONDARY:
 .SUFFIXES:
-.PHONY: all test-programs test run-tests demo bench soak lint format format-check asan fuzz clean \
+.PHONY: all test-programs test run-tests demo bench soak lint format format-check asan fuzz fuzz-search fuzz-replay clean \
 	install uninstall deps deps-test deps-fuzz deps-lint help core-present FORCE
 
 all: core-present $(LIB_A) $(CLI_A) $(if $(LIB_SRC),$(LIB_SO)) $(if $(MAIN_SRC),$(ESPNIC))
@@ -201,24 +202,24 @@ $(BUILD)/tests/bench/bench_%: $(BUILD)/obj/tests/bench/bench_%.o $(call obj,$(BE
 test-programs: all $(TEST_BIN) $(if $(FUZZ_MAIN),,$(REPLAY_BIN))
 
 test: deps-test
-	$(Q)$(REMAKE) run-tests
+	+$(Q)$(REMAKE) run-tests
 
 run-tests: test-programs
 	$(Q)ESPNIC=$(ESPNIC) BUILD=$(BUILD) V=$(V) bash tests/run.sh \
-		$(foreach t,$(TEST_BIN) $(REPLAY_BIN) $(SHELL_TESTS),$(if $(findstring $(T),$(t)),$(t)))
+		$(foreach t,$(TEST_BIN) $(REPLAY_BIN) $(SHELL_TESTS),$(if $(or $(if $(T),,all),$(findstring $(T),$(t))),$(t)))
 
 # ---- demonstration, benchmarks, long runs -------------------------------------------------------
 
 DEMO := traces/samples/vpn-gateway.yaml
 demo: deps
-	$(Q)$(REMAKE) all
+	+$(Q)$(REMAKE) all
 	@test -x $(ESPNIC) || { echo 'make demo: $(ESPNIC) was not built' >&2; exit 1; }
 	@test -f $(DEMO) || { echo 'make demo: the scenario $(DEMO) is missing' >&2; exit 1; }
 	@echo '$$ $(ESPNIC) run $(DEMO)'
 	$(Q)$(ESPNIC) run $(DEMO)
 
 bench: deps
-	$(Q)$(REMAKE) all $(BENCH_BIN)
+	+$(Q)$(REMAKE) all $(BENCH_BIN)
 	$(if $(BENCH_BIN)$(BENCH_SH),,@echo 'make bench: no tests/bench/bench_*.c or .sh' >&2; exit 1)
 	$(Q)set -e; for b in $(BENCH_BIN); do echo "== $$b"; $$b; done; \
 	for b in $(BENCH_SH); do echo "== $$b"; ESPNIC=$(ESPNIC) BUILD=$(BUILD) bash $$b; done
@@ -226,27 +227,31 @@ bench: deps
 # SECONDS_EACH per fuzz target, and every tests/*/soak_*.sh.
 soak: SECONDS_EACH = 600
 soak: deps fuzz
-	$(Q)$(REMAKE) all
+	+$(Q)$(REMAKE) all
 	$(Q)set -e; for s in $(SOAK_SH); do echo "== $$s"; ESPNIC=$(ESPNIC) BUILD=$(BUILD) bash $$s; done
 
 # ---- sanitizers and fuzzing ---------------------------------------------------------------------
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 asan: deps-test
-	$(Q)CK_TIMEOUT_MULTIPLIER=5 $(REMAKE) run-tests BUILD=build-asan CFLAGS='-O1 -g $(SANITIZE)' \
-		LDFLAGS='-fsanitize=address,undefined'
+	+$(Q)CK_TIMEOUT_MULTIPLIER=5 $(REMAKE) run-tests BUILD=build-asan CFLAGS='-O1 -g $(SANITIZE)' \
+		LDFLAGS='$(SANITIZE)'
 
 SECONDS_EACH ?= 20
 HAVE_LIBFUZZER = $(shell printf 'int LLVMFuzzerTestOneInput(const char *d, unsigned long n){return !d && n;}' | \
 	$(CLANG) -fsanitize=fuzzer,address -x c -o /dev/null - 2>/dev/null && echo yes)
 fuzz: deps-fuzz
 	$(if $(FUZZ_SRC),,@echo 'make fuzz: no tests/fuzz/fuzz_*.c' >&2; exit 1)
-	$(Q)$(if $(HAVE_LIBFUZZER),$(REMAKE) $(FUZZ_SRC:tests/%.c=build-fuzz/tests/%) BUILD=build-fuzz CC=$(CLANG) \
-		FUZZ_MAIN=-fsanitize=fuzzer CFLAGS='-O1 -g -fsanitize=fuzzer-no-link $(SANITIZE)' \
-		LDFLAGS='-fsanitize=address,undefined' && \
-		SECONDS_EACH=$(SECONDS_EACH) bash tests/fuzz/run.sh $(FUZZ_SRC:tests/%.c=build-fuzz/tests/%), \
-		echo 'SKIP fuzz: $(CLANG) has no libFuzzer; the corpus is replayed only' && \
-		$(REMAKE) $(REPLAY_BIN) && for f in $(REPLAY_BIN); do $$f || exit 1; done)
+	+$(Q)$(REMAKE) $(if $(HAVE_LIBFUZZER),fuzz-search,fuzz-replay)
+
+fuzz-search:
+	+$(Q)$(REMAKE) $(FUZZ_SRC:tests/%.c=build-fuzz/tests/%) BUILD=build-fuzz CC=$(CLANG) FUZZ_MAIN=-fsanitize=fuzzer \
+		CFLAGS='-O1 -g -fsanitize=fuzzer-no-link $(SANITIZE)' LDFLAGS='$(SANITIZE)'
+	$(Q)SECONDS_EACH=$(SECONDS_EACH) bash tests/fuzz/run.sh $(FUZZ_SRC:tests/%.c=build-fuzz/tests/%)
+
+fuzz-replay: $(REPLAY_BIN)
+	@echo 'SKIP fuzz: $(CLANG) has no libFuzzer; the seeds are replayed only'
+	$(Q)set -e; for f in $(REPLAY_BIN); do $$f; done
 
 # ---- style --------------------------------------------------------------------------------------
 
@@ -259,7 +264,7 @@ format-check:
 	$(Q)$(if $(FORMATTED),$(CLANG_FORMAT) --dry-run -Werror $(FORMATTED))
 
 lint: deps-lint deps-test
-	$(Q)$(REMAKE) format-check $(ALL_SRC:%=$(BUILD)/lint/%.tidy) $(BUILD)/lint/cppcheck.ok $(if $(HAVE_SV),lint-rtl)
+	+$(Q)$(REMAKE) format-check $(ALL_SRC:%=$(BUILD)/lint/%.tidy) $(BUILD)/lint/cppcheck.ok $(if $(HAVE_SV),lint-rtl)
 	@echo 'lint: clean'
 
 $(BUILD)/lint/%.c.tidy: %.c $(ALL_HEADERS) .clang-tidy

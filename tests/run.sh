@@ -50,15 +50,11 @@ for test in "$@"; do
     log=$logs/$name.log
     mkdir -p "$(dirname "$log")"
     case $test in
-    *.sh)
-        kind=shell
-        timeout -k 10 "$limit" bash "$test" >"$log" 2>&1 </dev/null
-        ;;
-    *)
-        kind=check
-        timeout -k 10 "$limit" "$test" >"$log" 2>&1 </dev/null
-        ;;
+    *.sh) kind=shell command=(bash "$test") ;;
+    *) kind=check command=("$test") ;;
     esac
+    # The braces keep the shell's own word on a crash off the screen.
+    { timeout -k 10 "$limit" "${command[@]}" >"$log" 2>&1 </dev/null; } 2>/dev/null
     status=$?
     read -r p f s < <(count "$log" "$kind" "$status")
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))

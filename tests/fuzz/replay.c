@@ -31,7 +31,7 @@ static uint64_t next_random(uint64_t *state)
 /* The target gets a heap copy of exactly `size` bytes, so that a sanitizer sees one byte too many. */
 static void try_input(const uint8_t *data, size_t size)
 {
-    uint8_t *copy = malloc(size > 0 ? size : 1);
+    uint8_t *copy = calloc(1, size > 0 ? size : 1);
 
     if (copy == NULL) {
         fprintf(stderr, "out of memory\n");

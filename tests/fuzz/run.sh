@@ -17,7 +17,7 @@ for program in "$@"; do
     # shellcheck disable=SC2086  # an absent folder of seeds is no argument
     if "$program" -max_total_time="$SECONDS_EACH" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="build-fuzz/$name-" ${dict[@]+"${dict[@]}"} "$found" $seeds >"$log" 2>&1; then
-        executions=$(awk -F: '/number_of_executed_units/ { gsub(/ /, "", $2); print $2 }' "$log")
+        executions=$(awk '/number_of_executed_units/ { print $NF }' "$log")
         printf '  %-24s no crash in %s inputs\n' "$name" "${executions:-?}"
     else
         printf '  %-24s FAILED\n' "$name"
