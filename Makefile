@@ -261,7 +261,8 @@ format: deps-lint
 
 format-check:
 	$(say) FORMAT '$(words $(FORMATTED)) files'
-	$(Q)$(if $(FORMATTED),$(CLANG_FORMAT) --dry-run -Werror $(FORMATTED))
+	$(Q)bad=; for f in $(FORMATTED); do $(CLANG_FORMAT) $$f | cmp -s $$f - || { bad=1; \
+		echo "$$f: not in the project's style (make format)" >&2; }; done; test -z "$$bad"
 
 lint: deps-lint deps-test
 	+$(Q)$(REMAKE) format-check $(ALL_SRC:%=$(BUILD)/lint/%.tidy) $(BUILD)/lint/cppcheck.ok $(if $(HAVE_SV),lint-rtl)
