@@ -81,23 +81,6 @@ static const struct quantity_kind *quantity_kind(enum param_type type)
     }
 }
 
-/* Text for an error: at most 60 bytes, no control characters, so that a message stays one line. */
-static const char *shown(const char *text, char out[64])
-{
-    size_t n = 0;
-    while (text[n] != '\0' && n < 60) {
-        unsigned char c = (unsigned char)text[n];
-        out[n] = c < 0x20 || c == 0x7f ? '?' : (char)c;
-        n++;
-    }
-    /* Do not cut inside a UTF-8 sequence. */
-    while (text[n] != '\0' && n > 0 && ((unsigned char)text[n] & 0xc0U) == 0x80U) {
-        n--;
-    }
-    memcpy(out + n, text[n] == '\0' ? "" : "...", text[n] == '\0' ? 1 : 4);
-    return out;
-}
-
 /* "bps, kbps, Mbps, Gbps or Tbps" */
 static void list_units(const struct unit *units, char *out, size_t size)
 {
@@ -201,7 +184,7 @@ static bool parse_quantity(enum param_type type, const char *text, const char *e
 {
     const struct quantity_kind *kind = quantity_kind(type);
     char show[64];
-    shown(text, show);
+    nearest_shown(text, show);
     if (kind->units == NULL && scan_hex(text, value)) {
         return true;
     }
@@ -236,7 +219,7 @@ static bool parse_quantity(enum param_type type, const char *text, const char *e
             bool hint = strlen(suffix) <= 8 && distance <= 4;
             snprintf(error, error_size,
                      "found \"%s\" with the unknown unit \"%s\"%s%s%s, expected %s in %s", show,
-                     shown(suffix, bad), hint ? " (did you mean " : "", hint ? near : "",
+                     nearest_shown(suffix, bad), hint ? " (did you mean " : "", hint ? near : "",
                      hint ? "?)" : "", expected, names);
             return false;
         }
@@ -391,8 +374,8 @@ static bool parse_number(const struct param *param, void *group_struct, const ch
     }
     if (value < param->min || value > upper_limit(param)) {
         char show[64];
-        snprintf(error, error_size, "found \"%s\", which is too %s, expected %s", shown(text, show),
-                 value < param->min ? "small" : "large", expected);
+        snprintf(error, error_size, "found \"%s\", which is too %s, expected %s",
+                 nearest_shown(text, show), value < param->min ? "small" : "large", expected);
         return false;
     }
     store_number(param, group_struct, value);
@@ -410,7 +393,7 @@ static bool parse_bool(const struct param *param, void *group_struct, const char
         }
     }
     char show[64];
-    snprintf(error, error_size, "found \"%s\", expected true or false", shown(text, show));
+    snprintf(error, error_size, "found \"%s\", expected true or false", nearest_shown(text, show));
     return false;
 }
 
@@ -433,7 +416,7 @@ static bool parse_enum(const struct param *param, void *group_struct, const char
     }
     char show[64];
     const char *near = nearest_of(text, param->choices);
-    snprintf(error, error_size, "found \"%s\", expected %s%s%s%s", shown(text, show), list,
+    snprintf(error, error_size, "found \"%s\", expected %s%s%s%s", nearest_shown(text, show), list,
              near == NULL ? "" : " (did you mean ", near == NULL ? "" : near,
              near == NULL ? "" : "?)");
     return false;
@@ -446,7 +429,7 @@ static bool parse_string(const struct param *param, void *group_struct, const ch
     if (length >= param->size) {
         char show[64];
         snprintf(error, error_size, "found \"%s\" of %zu bytes, expected at most %zu",
-                 shown(text, show), length, param->size - 1);
+                 nearest_shown(text, show), length, param->size - 1);
         return false;
     }
     memcpy((char *)group_struct + param->offset, text, length + 1);

@@ -71,3 +71,19 @@ const char *nearest_of(const char *wanted, const char *const *names)
     }
     return best != NULL && nearest_plausible(wanted, distance) ? best : NULL;
 }
+
+const char *nearest_shown(const char *text, char out[64])
+{
+    size_t n = 0;
+    while (text[n] != '\0' && n < 60) {
+        unsigned char c = (unsigned char)text[n];
+        out[n] = c < 0x20 || c == 0x7f ? '?' : (char)c;
+        n++;
+    }
+    /* Do not cut inside a UTF-8 sequence. */
+    while (text[n] != '\0' && n > 0 && ((unsigned char)text[n] & 0xc0U) == 0x80U) {
+        n--;
+    }
+    memcpy(out + n, text[n] == '\0' ? "" : "...", text[n] == '\0' ? 1 : 4);
+    return out;
+}

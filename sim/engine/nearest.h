@@ -18,4 +18,8 @@ bool nearest_plausible(const char *wanted, unsigned distance);
 /* The nearest of a NULL-terminated list, or NULL when none is plausible. */
 const char *nearest_of(const char *wanted, const char *const *names);
 
+/* Text that somebody typed, fit for a message: at most 60 bytes, then "..."; no control characters,
+ * so that the message stays one line. Returns out. */
+const char *nearest_shown(const char *text, char out[64]);
+
 #endif
