@@ -1,0 +1,131 @@
+/* The PCIe link, first version: serialisation, splitting, latency, outstanding reads.
+ *
+ * Modelled: both directions as byte pipes at the encoded line rate less a share for DLLPs; every TLP with
+ * its wire bytes (framing, header, DW-padded payload); writes split at MPS and 4 KB, reads at MRRS and
+ * 4 KB, completions at MPS from an RCB-aligned first cut; one-way latencies; host memory latency; a
+ * limit of outstanding read requests (tags). Requests are arbitrated one at a time, round robin over
+ * the clients. Sources: pcie.md sections 1, 3.2, 3.3, 7.
+ * Simplified: a request goes out as one piece (no interleaving of TLPs of several clients); posted writes
+ * never lack credit. Not modelled here: credits, Ack/Nak and replay, ordering classes, IOMMU.
+ *
+ * The link is one block in its own clock domain, whose cycle is the time of one byte on the wire.
+ * Clients reach it through channels of one-beat items; the item is the index of a struct pcie_request
+ * in the link's pool. The answer (data has come; write has left) is the same item on the client's
+ * response channel. */
+#ifndef ESPNIC_PCIE_MODEL_LINK_H
+#define ESPNIC_PCIE_MODEL_LINK_H
+
+#include "engine/channel.h"
+#include "engine/describe.h"
+
+enum { PCIE_MAX_CLIENTS = 16 };
+
+struct pcie_config {
+    uint32_t generation;      /* 1..5 */
+    uint32_t lanes;           /* 1, 2, 4, 8, 16 */
+    uint64_t mps, mrrs, rcb;  /* bytes */
+    bool address64;           /* 4DW headers */
+    uint32_t dllp_ppm;        /* share of the raw rate that DLLPs and SKP take, parts per million */
+    uint64_t up_ps, down_ps;  /* one way, device to host memory controller and back, picoseconds */
+    uint64_t read_ps;         /* memory read, from request at the root complex to data */
+    uint32_t tags;            /* read requests (of at most MRRS) outstanding */
+    uint32_t queue;           /* requests that each client can have waiting */
+    bool ideal;               /* no wire time, no latency beyond the clock crossings, no limit */
+};
+
+extern const struct param pcie_params[];
+extern const size_t pcie_param_count;
+
+enum pcie_op { PCIE_READ, PCIE_WRITE, PCIE_MSIX };
+
+struct pcie_request {
+    uint64_t address;
+    uint32_t length;   /* bytes, >= 1; PCIE_MSIX: 4 */
+    uint8_t op;        /* enum pcie_op */
+    uint8_t client;    /* index of its channels */
+    uint8_t answer;    /* 1: put it on the response channel when done (reads: always) */
+    uint8_t reserved;
+    uint32_t ref;      /* the client's: packet, ring entry, ... */
+    uint32_t ref2;
+    uint64_t visible;  /* out: write: cycle (of the link's domain) of arrival in host memory */
+};
+
+/* What the link calls; `cycle` is in the link's domain. */
+struct pcie_ops {
+    /* The request reaches host memory: a write becomes visible, a read samples the bytes. */
+    void (*memory)(void *self, uint64_t cycle, const struct pcie_request *request);
+    /* MMIO from the host arrives at the card's registers. */
+    void (*mmio_write)(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes, uint64_t value);
+    /* Answer of a register read; `ok` false for unsupported request. */
+    uint64_t (*mmio_read)(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes, bool *ok);
+    /* The completion of an MMIO read arrives at the CPU. */
+    void (*mmio_done)(void *self, uint64_t cycle, uint64_t tag, uint64_t value, bool ok);
+};
+
+/* Counters per direction: 0 = up (device to host), 1 = down. */
+struct pcie_direction_stats {
+    uint64_t tlps_write, tlps_read, tlps_completion, tlps_mmio; /* MSI-X counts as write */
+    uint64_t payload_bytes;  /* data asked for or carried, without padding */
+    uint64_t wire_bytes;     /* every byte of every TLP */
+    uint64_t busy_cycles;    /* link byte times in use */
+};
+
+struct pcie_stats {
+    struct pcie_direction_stats dir[2];
+    uint64_t reads, writes, msix, mmio_reads, mmio_writes; /* requests */
+    uint64_t tag_stall_cycles; /* a read at the head of the arbitration waited for tags */
+};
+
+extern const struct stat pcie_stat_table[];
+extern const size_t pcie_stat_count;
+
+struct pcie_link; /* opaque */
+
+/* Domain frequency for a configuration: num/den bytes per second, to be added to the clock set before
+ * pcie_link_create. False with a sentence in `error` if the configuration is not a possible link. */
+bool pcie_link_clock(const struct pcie_config *config, uint64_t *num, uint64_t *den, char *error,
+                     size_t error_size);
+
+struct pcie_link *pcie_link_create(struct sched *sched, unsigned domain,
+                                   const struct pcie_config *config, const struct pcie_ops *ops,
+                                   void *self);
+void pcie_link_destroy(struct pcie_link *link);
+void pcie_link_register_state(struct pcie_link *link, struct snapshot *snap);
+
+/* Scheduler's block number: writer of response channels, reader of request channels. */
+unsigned pcie_link_block(const struct pcie_link *link);
+
+/* Request channel: depth config->queue, one beat an item. Response channel: `unlimited`; the client
+ * bounds what it has outstanding. Returns the client's index. */
+unsigned pcie_link_attach(struct pcie_link *link, struct channel *request, struct channel *response);
+
+/* Request pool. An index stays valid until the client releases it (after the response; requests without
+ * `answer` are released by the link). */
+uint32_t pcie_request_new(struct pcie_link *link);
+struct pcie_request *pcie_request_at(struct pcie_link *link, uint32_t index);
+void pcie_request_release(struct pcie_link *link, uint32_t index);
+
+/* From the CPU, at a cycle of the link's domain not before the present. */
+void pcie_mmio_write(struct pcie_link *link, uint64_t cycle, uint32_t offset, uint32_t bytes,
+                     uint64_t value);
+void pcie_mmio_read(struct pcie_link *link, uint64_t cycle, uint32_t offset, uint32_t bytes,
+                    uint64_t tag);
+
+struct pcie_stats *pcie_link_stats(struct pcie_link *link);
+
+/* ---- the arithmetic of TLPs, for tests and tools ------------------------------------------------ */
+
+struct pcie_cost {
+    uint32_t tlps;
+    uint32_t wire_bytes;
+};
+
+/* A memory write of `length` bytes at `address`. */
+struct pcie_cost pcie_write_cost(const struct pcie_config *config, uint64_t address, uint32_t length);
+/* Read requests for it. */
+struct pcie_cost pcie_read_cost(const struct pcie_config *config, uint64_t address, uint32_t length);
+/* Completions with its data. */
+struct pcie_cost pcie_completion_cost(const struct pcie_config *config, uint64_t address,
+                                      uint32_t length);
+
+#endif

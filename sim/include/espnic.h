@@ -1,0 +1,103 @@
+/* espnic: a cycle-level model of a network card that offloads IPsec. The public API.
+ *
+ * The card is a library with three ports; everything else (the reference host, RTL and SystemC
+ * bindings, your bench) is a client of them:
+ *   PCIe   MMIO in; DMA and MSI-X out
+ *   wire   frames in and out, one port of the card or more
+ *   time   advance until; next event at
+ *
+ * Times are cycles of the port clock, 64 bits, from 0. The port clock is 1 THz (a cycle is a
+ * picosecond) unless espnic_options says otherwise. The card never shows an effect later than the
+ * time it was advanced to, and refuses an input with a time in the past.
+ *
+ * Callbacks are made from inside espnic_advance(), in order of time; they may call any function of
+ * this header but espnic_advance() and espnic_destroy(). One card is used by one thread.
+ * How to program the card: sim/nic/abi.h (rings, descriptors, commands) and pcie_model/REGISTERS.md. */
+#ifndef ESPNIC_H
+#define ESPNIC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ESPNIC_NEVER UINT64_MAX
+
+struct espnic;
+struct nic_config; /* sim/nic/config.h; filled by espnic_config_* or by the scenario reader */
+
+struct espnic_frame {
+    const uint8_t *bytes; /* Ethernet without FCS; NULL: no contents (timing only) */
+    uint32_t captured;    /* bytes present */
+    uint32_t length;      /* bytes on the wire, without FCS, preamble and gap */
+    uint64_t tag;         /* the client's; comes back where the frame leaves the card */
+};
+
+/* What the card does to the outside. `self` is passed back. All must be set. */
+struct espnic_ports {
+    void *self;
+    /* A DMA read reaches host memory now. Return the bytes, valid until the next call, or NULL if the
+     * memory there has no contents (timing only). */
+    const uint8_t *(*dma_read)(void *self, uint64_t time, uint64_t address, uint32_t length);
+    /* A DMA write becomes visible in host memory now. `bytes` is NULL if it has no contents. */
+    void (*dma_write)(void *self, uint64_t time, uint64_t address, const uint8_t *bytes,
+                      uint32_t length);
+    /* An MSI-X message arrives. */
+    void (*msix)(void *self, uint64_t time, unsigned vector);
+    /* The completion of an MMIO read arrives at the CPU. `ok` false: unsupported request, value is
+     * all ones. */
+    void (*mmio_done)(void *self, uint64_t time, uint64_t tag, uint64_t value, bool ok);
+    /* The last bit of a frame has left on the wire. `tag` is that of the TX descriptor, or of the
+     * received frame if it was forwarded. */
+    void (*wire_tx)(void *self, uint64_t time, unsigned port, const struct espnic_frame *frame);
+    /* The wire of this port can take a frame again (only after espnic_wire_free said NEVER). */
+    void (*wire_ready)(void *self, uint64_t time, unsigned port);
+};
+
+struct espnic_options {
+    uint64_t clock_num, clock_den; /* port clock in Hz; 0: 1 THz */
+    bool functional;               /* move and process contents; else timing only */
+    const char *backend;           /* "auto", "ipsec-mb" or "openssl" */
+};
+
+/* NULL with a sentence in `error` if the configuration is not a possible card. */
+struct espnic *espnic_create(const struct nic_config *config, const struct espnic_options *options,
+                             const struct espnic_ports *ports, char *error, size_t error_size);
+void espnic_destroy(struct espnic *card);
+
+/* ---- time ---------------------------------------------------------------------------------- */
+
+/* Process every event up to and including `until`. Returns the time reached: `until`, or earlier if a
+ * callback asked for it with espnic_stop_at(). */
+uint64_t espnic_advance(struct espnic *card, uint64_t until);
+
+/* From inside a callback: do not process events after `time` in this espnic_advance(). */
+void espnic_stop_at(struct espnic *card, uint64_t time);
+
+/* First port-clock edge not before the next event, ESPNIC_NEVER if none is pending. */
+uint64_t espnic_next_event(const struct espnic *card);
+
+uint64_t espnic_now(const struct espnic *card);
+
+/* ---- PCIe ---------------------------------------------------------------------------------- */
+
+/* A store to BAR0 leaves the CPU at `time`. 4 or 8 bytes. False: time in the past. Whether the card
+ * knows the register is between the two; the card counts what it does not know. */
+bool espnic_mmio_write(struct espnic *card, uint64_t time, uint32_t offset, uint32_t bytes,
+                       uint64_t value);
+
+/* A load leaves the CPU at `time`; mmio_done(tag) gives the answer. */
+bool espnic_mmio_read(struct espnic *card, uint64_t time, uint32_t offset, uint32_t bytes,
+                      uint64_t tag);
+
+/* ---- wire ---------------------------------------------------------------------------------- */
+
+/* The first bit of a frame's preamble arrives not before `time`: it is put behind the frame before it
+ * if they would overlap. False: time in the past, or no such port. */
+bool espnic_wire_rx(struct espnic *card, unsigned port, uint64_t time,
+                    const struct espnic_frame *frame);
+
+/* When the next frame could start on the wire; ESPNIC_NEVER: the port holds frames back (flow control,
+ * or an idealised wire) and wire_ready() will tell. */
+uint64_t espnic_wire_free(const struct espnic *card, unsigned port);
+
+#endif

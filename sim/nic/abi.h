@@ -1,0 +1,190 @@
+/* What driver and card share in memory: rings, descriptors, commands. The programming manual.
+ *
+ * All integers are little-endian, all structures are naturally aligned and have no hidden padding.
+ * Registers are in pcie_model/registers.def.
+ *
+ * Rings. Every ring is an array of 2^n entries in host memory (base aligned to 64). The driver writes
+ * entries and then the ring's TAIL register (free-running 32-bit index: entries posted so far); the
+ * card consumes in order. Completions go to a separate ring of the same size: the card writes entry i
+ * at index i mod size, with ABI_PHASE in `flags` equal to 1 on the first pass through the ring, 0 on the
+ * second, and so on. There are never more posted and uncompleted entries than the ring has.
+ *
+ * Crypto offload (IPsecOV2): the driver hands framed packets (ESP/AH header with sequence number, IV
+ * for CBC left to the card (O-21), padding, trailer, room for the ICV); the card encrypts and writes the
+ * ICV. On receive the card decrypts in place, strips nothing, and says what it did in the words.
+ * Packet offload: the driver hands clear packets and a handle; the card encapsulates and numbers. On
+ * receive the card checks replay, decapsulates and hands up clear packets. */
+#ifndef ESPNIC_NIC_ABI_H
+#define ESPNIC_NIC_ABI_H
+
+#include <stdint.h>
+
+enum { ABI_PHASE = 1u << 15 };
+
+/* ---- transmit ------------------------------------------------------------------------------ */
+
+struct abi_tx_descriptor { /* 64 bytes */
+    uint64_t address;       /* of the frame: Ethernet without FCS, contiguous */
+    uint32_t length;        /* bytes; 14..65535 */
+    uint16_t port;          /* of the card */
+    uint16_t flags;         /* ABI_TX_* */
+    uint64_t handle;        /* slot 1: OffloadHandle, 0 = no IPsec work */
+    uint64_t tunnel_handle; /* slot 11: TunnelHandle, 0 = none. With both: transport in tunnel */
+    uint32_t header_word;   /* slot 12, send format (crypto offload) */
+    uint32_t reserved;
+    uint64_t tag;           /* comes back in the completion and on the wire port */
+    uint32_t tfc;           /* packet offload, tunnel mode: bytes of TFC padding to add */
+    uint32_t reserved2;
+    uint64_t reserved3;
+};
+
+enum {
+    ABI_TX_INTERRUPT = 1u << 0 /* this completion may raise the queue's interrupt */
+};
+
+enum abi_tx_status { /* NDIS status values */
+    ABI_TX_OK = 0,
+    ABI_TX_FAILED = (int)0xC0000001u /* unknown handle, or dropped: `reason` says why */
+};
+
+struct abi_tx_completion { /* 32 bytes */
+    uint64_t tag;
+    uint32_t status; /* enum abi_tx_status */
+    uint16_t reason; /* enum nic_drop (sim/nic/drops.h), 0 = none */
+    uint16_t flags;  /* ABI_PHASE */
+    uint64_t sequence; /* packet offload: number that the (outermost) SA gave */
+    uint64_t reserved;
+};
+
+/* ---- receive ------------------------------------------------------------------------------- */
+
+struct abi_rx_descriptor { /* 16 bytes */
+    uint64_t address;  /* of an empty buffer */
+    uint32_t length;   /* its size in bytes; a longer packet is dropped (`rx_buffer_small`) */
+    uint32_t cookie;   /* comes back in the completion */
+};
+
+struct abi_rx_completion { /* 64 bytes */
+    uint32_t cookie;
+    uint32_t length;        /* bytes written */
+    uint32_t offload_word;  /* slot 1, receive format: SaDeleteReq, CryptoDone, NextCryptoDone,
+                             * CryptoStatus */
+    uint32_t header_word;   /* slot 12, receive format */
+    uint64_t handle;        /* of the SA (the outer one of two), 0 = none matched */
+    uint64_t inner_handle;  /* of the second SA, 0 = none */
+    uint64_t sequence;      /* 64-bit number that the card inferred or used, 0 = none */
+    uint64_t wire_ps;       /* time stamp: last bit on the wire, picoseconds */
+    uint64_t tag;           /* of the received frame (espnic_frame.tag): a time stamp's companion */
+    uint16_t port;
+    uint16_t reason;        /* why the card left the packet alone: enum nic_bypass, 0 = processed */
+    uint16_t reserved;
+    uint16_t flags;         /* ABI_PHASE */
+};
+
+/* Bits of offload_word (ipsecov2.md 2.9) */
+enum {
+    ABI_RX_SA_DELETE_REQ = 1u << 0,
+    ABI_RX_CRYPTO_DONE = 1u << 1,
+    ABI_RX_NEXT_CRYPTO_DONE = 1u << 2,
+    ABI_RX_CRYPTO_STATUS_LSB = 16
+};
+
+enum abi_crypto_status {
+    ABI_CRYPTO_SUCCESS = 0,
+    ABI_CRYPTO_GENERIC_ERROR = 1,
+    ABI_CRYPTO_TRANSPORT_AH_AUTH_FAILED = 2,
+    ABI_CRYPTO_TRANSPORT_ESP_AUTH_FAILED = 3,
+    ABI_CRYPTO_TUNNEL_AH_AUTH_FAILED = 4,
+    ABI_CRYPTO_TUNNEL_ESP_AUTH_FAILED = 5,
+    ABI_CRYPTO_INVALID_PACKET_SYNTAX = 6,
+    ABI_CRYPTO_INVALID_PROTOCOL = 7
+};
+
+/* Fields of header_word */
+enum {
+    ABI_HEADER_NEXT_LSB = 0,
+    ABI_HEADER_PAD_LSB = 8,
+    ABI_HEADER_INFO_SET = 1 << 16, /* receive: the two above are valid */
+    ABI_HEADER_AH_OFFSET_LSB = 16, /* send: / 4 bytes, from the IP header */
+    ABI_HEADER_ESP_OFFSET_LSB = 24
+};
+
+/* ---- commands ------------------------------------------------------------------------------ */
+
+enum abi_opcode {
+    ABI_OP_ADD_SA = 0xFC030202,
+    ABI_OP_DELETE_SA = 0xFC030203,
+    ABI_OP_UPDATE_SA = 0xFC030204,
+    ABI_OP_ADD_SA_EX = 0xFC030205,
+    ABI_OP_ENCAPSULATION = 0x0101010A /* OID_OFFLOAD_ENCAPSULATION: `argument` 1 on, 2 off */
+};
+
+struct abi_command { /* 64 bytes */
+    uint32_t opcode;   /* enum abi_opcode */
+    uint32_t argument;
+    uint64_t buffer;   /* request structures, see below */
+    uint32_t length;   /* bytes of the buffer */
+    uint32_t nodes;
+    uint64_t cookie;   /* comes back in the completion */
+    uint64_t reserved[4];
+};
+
+struct abi_command_completion { /* 32 bytes */
+    uint64_t cookie;
+    uint32_t status;   /* NDIS_STATUS */
+    uint32_t nodes;    /* nodes offloaded (ADD), found (DELETE) */
+    uint16_t reason;   /* enum sa_reason of the first node that failed (ADD), else 0 */
+    uint16_t reserved;
+    uint32_t bytes_read;
+    uint32_t reserved2;
+    uint16_t reserved3;
+    uint16_t flags;    /* ABI_PHASE */
+};
+
+/* The buffer of a command holds the raw NDIS structures in the 64-bit WDK layout (ipsecov2.md 2.4 to
+ * 2.7), chains flattened: node after node, each aligned to 8 bytes, `Next` being the offset of the next
+ * node from the start of the buffer, 0 in the last. For ADD the card writes OffloadHandle of every node
+ * back into the buffer (8 bytes by DMA) before the completion.
+ * In packet offload, and for annotations that no OID structure carries, every ADD node is followed, at
+ * the next multiple of 8, by a struct abi_annotation; the flag in reserved bytes 4..7 of the node
+ * (padding in the WDK layout), ABI_NODE_ANNOTATED, says so. */
+enum { ABI_NODE_ANNOTATED = 0x414e4f54 };
+
+struct abi_annotation_sa {
+    uint64_t sequence;
+    uint64_t soft_packets, hard_packets, soft_bytes, hard_bytes, soft_s, hard_s;
+    uint16_t replay_window;
+    uint8_t enc, auth;      /* enum esp_alg: algorithms that have no NDIS identifier; else 0 */
+    uint8_t enc_icv, auth_icv;
+    uint8_t reserved[2];
+};
+
+struct abi_annotation { /* 192 bytes */
+    uint32_t bytes;          /* of this structure */
+    uint8_t mode;            /* enum esp_mode */
+    uint8_t selector_flags;  /* ABI_SEL_* */
+    uint16_t sport, dport;   /* UDP encapsulation */
+    uint8_t proto;
+    uint8_t src_bits, dst_bits;
+    uint8_t family;          /* of the selector: 4 or 6 */
+    uint8_t src[16], dst[16];
+    uint16_t sport_lo, sport_hi, dport_lo, dport_hi;
+    uint8_t no_key;          /* bit 2i: SA i has no encryption key, 2i+1: no integrity key (timing) */
+    uint8_t reserved[7];
+    struct abi_annotation_sa sa[2];
+};
+
+enum {
+    ABI_SEL_PRESENT = 1, ABI_SEL_SRC = 2, ABI_SEL_DST = 4, ABI_SEL_PROTO = 8, ABI_SEL_SPORT = 16,
+    ABI_SEL_DPORT = 32
+};
+
+_Static_assert(sizeof(struct abi_tx_descriptor) == 64, "layout");
+_Static_assert(sizeof(struct abi_tx_completion) == 32, "layout");
+_Static_assert(sizeof(struct abi_rx_descriptor) == 16, "layout");
+_Static_assert(sizeof(struct abi_rx_completion) == 64, "layout");
+_Static_assert(sizeof(struct abi_command) == 64, "layout");
+_Static_assert(sizeof(struct abi_command_completion) == 32, "layout");
+_Static_assert(sizeof(struct abi_annotation) == 192, "layout");
+
+#endif
