@@ -70,8 +70,9 @@ struct recording_record {
     uint64_t t_ns; /* when the host issues it, from the start of the recording */
     enum recording_kind kind;
 
-    /* RECORDING_ADD_SA (1 or more), RECORDING_ADD_SA_EX (exactly 1): in chain order. The key material of a
-     * node is as given: AES-GCM without its salt has esp_key.length 16, 24 or 32 and a zero salt after it. */
+    /* RECORDING_ADD_SA (1 or more), RECORDING_ADD_SA_EX (exactly 1): in chain order. The key
+     * material of a node is as given: AES-GCM without its salt has esp_key.length 16, 24 or 32 and
+     * a zero salt after it. */
     struct esp_node *nodes;
     size_t node_count, node_capacity;
 
@@ -113,7 +114,8 @@ struct recording; /* a reader */
 struct recording *recording_open(const char *path, char *error, size_t error_size);
 
 /* The same on an open stream, which recording_close() closes. `name` appears in messages. */
-struct recording *recording_open_stream(FILE *stream, const char *name, char *error, size_t error_size);
+struct recording *recording_open_stream(FILE *stream, const char *name, char *error,
+                                        size_t error_size);
 
 void recording_close(struct recording *reader); /* NULL is allowed */
 
@@ -124,9 +126,9 @@ enum recording_result {
     RECORDING_OK = 1
 };
 
-/* Decode the next record. On RECORDING_BAD and RECORDING_BROKEN, recording_error() says what and where:
- *   file:line:column: found ..., expected ...      syntax
- *   file:line: key.path: found ..., expected ...   meaning */
+/* Decode the next record. On RECORDING_BAD and RECORDING_BROKEN, recording_error() says what and
+ * where: file:line:column: found ..., expected ...      syntax file:line: key.path: found ...,
+ * expected ...   meaning */
 enum recording_result recording_next(struct recording *reader, struct recording_record *record);
 
 /* The last message; valid until the next call on the reader. */
@@ -134,12 +136,12 @@ const char *recording_error(const struct recording *reader);
 
 const struct recording_header *recording_header(const struct recording *reader);
 
-/* True if SAs added at or before the first packet are to be in place before time starts, unless the user says
- * otherwise: the case where the recording gives no epoch. */
+/* True if SAs added at or before the first packet are to be in place before time starts, unless the
+ * user says otherwise: the case where the recording gives no epoch. */
 bool recording_preload_default(const struct recording *reader);
 
-/* Where the reader stands, as data (for snapshots). Seeking fails (false, recording_error()) on a stream that
- * cannot seek. */
+/* Where the reader stands, as data (for snapshots). Seeking fails (false, recording_error()) on a
+ * stream that cannot seek. */
 struct recording_position {
     uint64_t offset; /* of the next unread byte */
     uint64_t line;   /* lines read */
@@ -163,18 +165,20 @@ const char *recording_status_name(uint32_t status);
 
 struct recording_writer;
 
-/* Create `path` ("-" is the standard output) and write the first line if `header` is given and present. */
-struct recording_writer *recording_writer_open(const char *path, const struct recording_header *header,
-                                               char *error, size_t error_size);
+/* Create `path` ("-" is the standard output) and write the first line if `header` is given and
+ * present. */
+struct recording_writer *recording_writer_open(const char *path,
+                                               const struct recording_header *header, char *error,
+                                               size_t error_size);
 
 /* The same on an open stream, which recording_writer_close() closes. */
 struct recording_writer *recording_writer_open_stream(FILE *stream, const char *name,
-                                                      const struct recording_header *header, char *error,
-                                                      size_t error_size);
+                                                      const struct recording_header *header,
+                                                      char *error, size_t error_size);
 
-/* One line in canonical form: members in the order of traces/FORMAT.md, absent where they equal the default,
- * hex in lower case, numbers from 2^53 on as "0x...". Reading it back gives an equal record. False on an I/O
- * error (told again by recording_writer_close()). */
+/* One line in canonical form: members in the order of traces/FORMAT.md, absent where they equal the
+ * default, hex in lower case, numbers from 2^53 on as "0x...". Reading it back gives an equal
+ * record. False on an I/O error (told again by recording_writer_close()). */
 bool recording_write(struct recording_writer *writer, const struct recording_record *record);
 
 /* Flush and close. False with a message if anything could not be written. */

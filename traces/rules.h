@@ -1,22 +1,20 @@
-/* The rules that a recorded host and card keep (the interface's invariants), checked record by record.
+/* The rules that a recorded host and card keep (the interface's invariants), checked record by
+ * record.
  *
  * Numbers are those of section 13.4 of the interface digest, the same everywhere in espnic:
  *
  *  1  object header: type, revision, size        not in the text form (it has no header bytes)
  *  2  one or two entries; two are one ESP and    here (the count itself is refused by the reader)
  *     one AH; AH has no cipher
- *  3  algorithm known and among those reported   here if capabilities are given, else by the running card
- *  4  ESN, UDP kind, IPv6 only as reported       here if capabilities are given, else by the running card
- *  5  a node's handle is nonzero and not live    here (zero is refused by the reader)
- *  6  a failing request hands out no handle      not in the text form (a handle also names a refused node)
- *  7  live bundles within the capacity           here if a capacity is given, else by the running card
- *  8  UPDATE only of a live ESN entry, else      here
- *     INVALID_PARAMETER
- *  9  DELETE: status, at most once, no use       here
- *     after it
- * 10  SaDeleteReq is answered by two DELETEs     by the running card (no packets in the text form)
- * 11  CryptoDone and CryptoStatus words agree    by the running card
- * 12  nothing before activation and report       by the running card
+ *  3  algorithm known and among those reported   here if capabilities are given, else by the
+ * running card 4  ESN, UDP kind, IPv6 only as reported       here if capabilities are given, else
+ * by the running card 5  a node's handle is nonzero and not live    here (zero is refused by the
+ * reader) 6  a failing request hands out no handle      not in the text form (a handle also names a
+ * refused node) 7  live bundles within the capacity           here if a capacity is given, else by
+ * the running card 8  UPDATE only of a live ESN entry, else      here INVALID_PARAMETER 9  DELETE:
+ * status, at most once, no use       here after it 10  SaDeleteReq is answered by two DELETEs by
+ * the running card (no packets in the text form) 11  CryptoDone and CryptoStatus words agree    by
+ * the running card 12  nothing before activation and report       by the running card
  *
  * Memory is proportional to the handles that are live or being deleted, not to the recording. */
 #ifndef ESPNIC_TRACES_RULES_H
@@ -48,9 +46,10 @@ struct rules_capabilities {
 };
 
 struct rules_violation {
-    unsigned rule;       /* 1 to 12 */
-    uint64_t line;       /* of the record */
-    const char *sentence; /* with the key path in front: "nodes[0].handle: ..."; valid during the call */
+    unsigned rule; /* 1 to 12 */
+    uint64_t line; /* of the record */
+    const char
+        *sentence; /* with the key path in front: "nodes[0].handle: ..."; valid during the call */
 };
 
 typedef void (*rules_report)(void *context, const struct rules_violation *violation);
@@ -58,10 +57,12 @@ typedef void (*rules_report)(void *context, const struct rules_violation *violat
 struct rules;
 
 /* `capabilities` may be NULL and is copied. NULL only when memory runs out. */
-struct rules *rules_create(const struct rules_capabilities *capabilities, rules_report report, void *context);
+struct rules *rules_create(const struct rules_capabilities *capabilities, rules_report report,
+                           void *context);
 void rules_destroy(struct rules *rules); /* NULL is allowed */
 
-/* Feed the next record, in order. Calls `report` for each violation. False only when memory runs out. */
+/* Feed the next record, in order. Calls `report` for each violation. False only when memory runs
+ * out. */
 bool rules_check(struct rules *rules, const struct recording_record *record);
 
 /* Violations so far; by rule, or of all rules with rule = 0. */
