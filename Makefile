@@ -369,7 +369,8 @@ get $$todo || { apt update; get $$todo; } || for p in $$todo; do get $$p; done; 
 left=$$(missing $$need $$want); test -n "$$left" || exit 0; \
 tail -n 5 $(APT_LOG) >&2; \
 echo "Could not install: $$left" >&2; \
-echo "Type this, then try again:  $$([ "$$(id -u)" = 0 ] || echo 'sudo ')apt-get update && $$([ "$$(id -u)" = 0 ] || echo 'sudo ')apt-get install $$left" >&2; \
+if [ "$$(id -u)" = 0 ]; then p=; elif [ "$$as_root" = false ]; then p='(as root) '; else p='sudo '; fi; \
+echo "Type this, then try again:  $${p}apt-get update && $${p#(as root) }apt-get install $$left" >&2; \
 left=$$(missing $$need); test -z "$$left" || exit 1; \
 echo 'Going on without: what needs them is off or is skipped by name.' >&2
 endef
