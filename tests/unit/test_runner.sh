@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# The test runner counts what it is told: made-up tests, and the line and status they must give.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+status=0
+
+# NAME SUMMARY STATUS: the files named $work/NAME* are the tests; .sh are shell tests, others programs.
+expect() {
+    local said got
+    chmod +x "$work/$1"* 2>/dev/null
+    said=$(BUILD=$work/build V=0 bash tests/run.sh $(ls "$work/$1"* 2>/dev/null) 2>/dev/null)
+    got=$?
+    if [ "$(tail -n 1 <<<"$said")" = "$2" ] && [ "$got" -eq "$3" ]; then
+        echo "ok $1"
+    else
+        echo "not ok $1: expected \"$2\" and status $3, got status $got and:"
+        echo "$said"
+        status=1
+    fi
+}
+
+make_test() { # FILE LINE...
+    printf '%s\n' '#!/bin/sh' "${@:2}" >"$work/$1"
+}
+
+make_test checks 'echo "100%: Checks: 5, Failures: 0, Errors: 0"' 'echo "100%: Checks: 2, Failures: 0, Errors: 0"'
+expect checks '7 passed, 0 failed, 0 skipped' 0
+
+make_test broken 'echo "40%: Checks: 5, Failures: 2, Errors: 1"' 'exit 1'
+expect broken '2 passed, 3 failed, 0 skipped' 1
+
+make_test skips 'echo "SKIP a: no data"' 'echo "SKIP a: no data"' 'echo "100%: Checks: 3, Failures: 0, Errors: 0"'
+expect skips '2 passed, 0 failed, 1 skipped' 0
+
+make_test shell.sh 'echo "ok one"' 'echo "not ok two"' 'echo "SKIP three: no tool"'
+expect shell '1 passed, 1 failed, 1 skipped' 1
+
+make_test silent 'exit 0'
+expect silent '0 passed, 1 failed, 0 skipped' 1
+
+make_test crash 'echo "100%: Checks: 5, Failures: 0, Errors: 0"' 'kill -SEGV $$'
+expect crash '5 passed, 1 failed, 0 skipped' 1
+
+make_test many-1 'echo "100%: Checks: 1, Failures: 0, Errors: 0"'
+make_test many-2.sh 'echo "ok one"' 'exit 3'
+expect many '2 passed, 1 failed, 0 skipped' 1
+
+expect nothing '0 passed, 1 failed, 0 skipped' 1
+exit $status
