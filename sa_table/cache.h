@@ -7,19 +7,20 @@
 #define ESPNIC_SA_TABLE_CACHE_H
 
 #include "engine/describe.h"
+#include "engine/rng.h"
 #include "sa_table/pool.h"
 
 enum sa_cache_replacement {
-    SA_CACHE_LRU,    /* least recent access; a fill counts as one */
-    SA_CACHE_RANDOM, /* way sa_mix(seed + n * 0x9e3779b97f4a7c15) mod ways, n = 1, 2, ... choices */
-    SA_CACHE_FIFO,   /* oldest fill */
+    SA_CACHE_LRU,       /* least recent access; a fill counts as one */
+    SA_CACHE_RANDOM,    /* rng_below(rng_stream(seed, 0), ways), one draw for each eviction */
+    SA_CACHE_FIFO,      /* oldest fill */
     SA_CACHE_TREE_PLRU, /* binary tree of ways - 1 bits; ways is a power of two, at most 64 */
     SA_CACHE_REPLACEMENTS
 };
 
 enum sa_cache_hash {
     SA_CACHE_MODULO, /* set = id mod sets */
-    SA_CACHE_MIX     /* set = sa_mix(id) mod sets */
+    SA_CACHE_MIX     /* set = rng_mix(id) mod sets */
 };
 
 struct sa_cache_config {
@@ -58,8 +59,8 @@ struct sa_cache {
     struct sa_cache_config config;
     struct sa_cache_stats stats;
     struct sa_cache_state {
-        uint64_t clock;   /* counts accesses and fills: the stamps of LRU and FIFO */
-        uint64_t choices; /* of random replacement */
+        uint64_t clock; /* counts accesses and fills: the stamps of LRU and FIFO */
+        struct rng random;
         uint32_t mshrs_used;
         uint32_t lines_used;
     } state;

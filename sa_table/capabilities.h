@@ -86,8 +86,8 @@ struct sa_capabilities {
 /* Everything, every window: the generic-* presets (packet offload). */
 void sa_capabilities_all(struct sa_capabilities *capabilities);
 
-/* The Intel 82599 (hardware.md section 2.5): GCM-128 and GMAC-128, ICV 16, no ESN, replay is the
- * host's, transport mode for ESP and AH. */
+/* The Intel 82599 (hardware.md section 2.5): GCM-128 and GMAC-128, ICV 16, ESP and AH, no ESN, replay is
+ * the host's. Both modes, since the host builds all headers (DPDK uses both, Linux transport only). */
 void sa_capabilities_82599(struct sa_capabilities *capabilities);
 
 /* Is the node well formed and within the card? Never a "no room" reason. The first that holds, in the

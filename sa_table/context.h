@@ -45,9 +45,8 @@ struct sa_entry {
     uint32_t lifetime;         /* struct sa_lifetime, 0 = no limit */
     uint16_t window;           /* packets, 0 = off; inbound only */
     uint16_t reserved;
-    uint32_t reserved2;
-    uint64_t sequence; /* out: number of the next packet; in: highest number received (top). The
-                          * upper half is what UPDATE_SA sets on a host-managed ESN SA */
+    uint32_t seq_hi;   /* upper half as ADD and UPDATE_SA gave it: for host-managed ESN */
+    uint64_t sequence; /* out: number of the next packet; in: highest number received (top) */
     uint64_t bitmap;   /* window <= 64: the bit map itself; above: block of the window store */
     uint64_t packets, bytes; /* lifetime counters */
 };
@@ -95,10 +94,11 @@ static inline bool sa_esn(const struct sa_entry *entry)
     return (entry->flags & SA_ENTRY_ESN) != 0;
 }
 
-/* Upper half for the ICV of a host-managed ESN SA. */
-static inline uint32_t sa_seq_hi(const struct sa_entry *entry)
+/* The 64-bit number of a packet when the host manages the upper half: in the crypto offload, and with
+ * `esn` host-managed. Without ESN the low half alone. */
+static inline uint64_t sa_host_sequence(const struct sa_entry *entry, uint32_t seq_lo)
 {
-    return (uint32_t)(entry->sequence >> 32);
+    return sa_esn(entry) ? (uint64_t)entry->seq_hi << 32 | seq_lo : seq_lo;
 }
 
 #endif

@@ -35,14 +35,4 @@ bool sa_index_insert(struct sa_index *index, const struct sa_index_owner *how, c
 void sa_index_remove(struct sa_index *index, const struct sa_index_owner *how, const void *owner,
                      uint32_t reference);
 
-/* A full-avalanche mix of 64 bits (finaliser of SplitMix64: Steele, Lea, Flood 2014). */
-static inline uint64_t sa_mix(uint64_t value)
-{
-    value ^= value >> 30;
-    value *= 0xbf58476d1ce4e5b9u;
-    value ^= value >> 27;
-    value *= 0x94d049bb133111ebu;
-    return value ^ (value >> 31);
-}
-
 #endif

@@ -42,8 +42,10 @@ struct sa_pool {
 void sa_pool_init(struct sa_pool *pool, uint32_t element);
 void sa_pool_destroy(struct sa_pool *pool);
 
-/* A cleared element; 0 when memory or ids (2^31 - 1) run out. The last released id comes first. */
+/* An element as sa_pool_release left it, first 4 bytes zero; 0 when memory or ids (2^31 - 1) run out. The last released id comes first. */
 uint32_t sa_pool_take(struct sa_pool *pool);
+/* Clears the element. Its first 4 bytes are the pool's until it is taken again; the owner may keep
+ * something in the others. */
 void sa_pool_release(struct sa_pool *pool, uint32_t id);
 
 /* ---- blocks of different sizes, in units of 4 or 8 bytes ---------------------------------------- */
@@ -77,8 +79,15 @@ static inline void *sa_chunks_at(const struct sa_chunks *chunks, uint32_t id)
     return (char *)chunks->chunk[id >> chunks->shift] + (size_t)inside * chunks->element;
 }
 
+/* Allocates nothing. */
+void sa_chunks_init(struct sa_chunks *chunks, uint32_t element);
+void sa_chunks_destroy(struct sa_chunks *chunks);
+
 /* Room for ids below `used`; false when memory runs out. */
 bool sa_chunks_reserve(struct sa_chunks *chunks, uint32_t used);
+
+/* Zero everything allocated. */
+void sa_chunks_clear(struct sa_chunks *chunks);
 
 /* Bytes allocated, directory included. */
 uint64_t sa_chunks_bytes(const struct sa_chunks *chunks);

@@ -11,6 +11,7 @@
 #ifndef ESPNIC_SA_TABLE_TABLE_H
 #define ESPNIC_SA_TABLE_TABLE_H
 
+#include "engine/snapshot.h"
 #include "sa_table/capabilities.h"
 #include "sa_table/context.h"
 #include "sa_table/index.h"
@@ -76,6 +77,10 @@ struct sa_table {
     struct sa_pool contexts, seconds, v6_pairs, lifetimes, ips;
     struct sa_store keys, windows, notes;
     struct sa_index index, ip_index;
+    struct sa_table_image {
+        unsigned char *data;
+        size_t bytes;
+    } image; /* of a snapshot */
 };
 
 /* Cannot fail: storage is taken when SAs come. */
@@ -147,8 +152,9 @@ enum sa_update {
     SA_UPDATE_NO_ESN
 };
 
-/* UPDATE_SA: the new upper half of an entry. With `apply` (host-managed ESN) it is stored; without
- * (the card infers) nothing moves, and a value that is not the card's own is counted as disagreement.
+/* UPDATE_SA: the new upper half of an entry. With `apply` (host-managed ESN) it becomes entry->seq_hi;
+ * without (the card infers) nothing moves, and a value that is not the upper half of entry->sequence is
+ * counted as disagreement.
  * All but OK are INVALID_PARAMETER to the host, with nothing changed. */
 enum sa_update sa_table_update(struct sa_table *table, uint64_t handle, enum esp_op op,
                                uint32_t spi, uint32_t seq_hi, bool apply);
@@ -216,8 +222,13 @@ bool sa_expired(const struct sa_table *table, const struct sa_entry *entry, uint
 
 enum { SA_EVENT_SOFT = 1, SA_EVENT_HARD = 2 };
 
-/* Counts a packet of `bytes` and marks the use. The returned SA_EVENT_* are limits that are reached now
- * and were not reported before. */
+/* Limits that are reached now and were not reported before, as SA_EVENT_*; marks them reported. */
+unsigned sa_limits(const struct sa_table *table, struct sa_entry *entry, uint64_t now_ns);
+
+/* When the next limit in seconds that was not reported yet falls due; UINT64_MAX: never. */
+uint64_t sa_deadline(const struct sa_table *table, const struct sa_entry *entry);
+
+/* Counts a packet of `bytes` and marks the use. Returns sa_limits. */
 unsigned sa_count(const struct sa_table *table, struct sa_context *context, struct sa_entry *entry,
                   uint64_t bytes, uint64_t now_ns);
 
@@ -229,13 +240,19 @@ struct sa_table_memory {
     uint64_t in_use; /* bytes of elements in use */
 };
 
-void sa_table_memory(const struct sa_table *table, struct sa_table_memory *memory);
+void sa_table_memory(struct sa_table *table, struct sa_table_memory *memory);
 
-/* Snapshot: save the state regions (fixed size), then the data regions. Restore into a table of the
- * same configuration: fill the state regions, sa_table_resize, fill the data regions; they come in the
- * same order and sizes. */
+/* Regions, for a reader of the state: first those of fixed size, then the chunks of the pools. Into a
+ * table of the same configuration: fill the state regions, sa_table_resize, fill the data regions, which
+ * then come in the same order and sizes. */
 void sa_table_state_regions(struct sa_table *table, sa_region_fn fn, void *user);
 bool sa_table_resize(struct sa_table *table);
-void sa_table_data_regions(const struct sa_table *table, sa_region_fn fn, void *user);
+void sa_table_data_regions(struct sa_table *table, sa_region_fn fn, void *user);
+
+/* Makes the table part of a snapshot. The pools are copied into one image when it is saved; the image is
+ * kept until the next save or the end. */
+void sa_table_snapshot(struct sa_table *table, struct snapshot *snapshot);
+/* Gives the memory of that image back. */
+void sa_table_drop_image(struct sa_table *table);
 
 #endif

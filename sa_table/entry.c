@@ -1,0 +1,229 @@
+/* Reading a context, and its replay window and lifetime. */
+#include <string.h>
+
+#include "sa_table/note.h"
+#include "sa_table/table.h"
+
+/* ---- reading -------------------------------------------------------------------------------------- */
+
+struct sa_entry *sa_entry_of(const struct sa_table *table, struct sa_context *context,
+                             enum esp_op op)
+{
+    for (uint32_t i = 0; i < context->count; i++) {
+        struct sa_entry *entry = sa_entry(table, context, i);
+
+        if (entry->op == op) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+const uint8_t *sa_enc_key(const struct sa_table *table, const struct sa_entry *entry)
+{
+    return entry->enc_key == 0 ? NULL : sa_chunks_at(&table->keys.chunks, entry->keys);
+}
+
+const uint8_t *sa_auth_key(const struct sa_table *table, const struct sa_entry *entry)
+{
+    const uint8_t *keys;
+
+    if (entry->auth_key == 0) {
+        return NULL;
+    }
+    keys = sa_chunks_at(&table->keys.chunks, entry->keys);
+    return keys + entry->enc_key;
+}
+
+void sa_addresses(const struct sa_table *table, const struct sa_context *context,
+                  struct esp_address *src, struct esp_address *dst)
+{
+    *src = (struct esp_address){ .family = 4 };
+    *dst = (struct esp_address){ .family = 4 };
+    if ((context->flags & SA_CONTEXT_IPV6) != 0) {
+        const struct sa_v6_pair *pair = sa_chunks_at(&table->v6_pairs.chunks, context->address.v6);
+
+        src->family = 6;
+        dst->family = 6;
+        memcpy(src->bytes, pair->src, sizeof pair->src);
+        memcpy(dst->bytes, pair->dst, sizeof pair->dst);
+        return;
+    }
+    memcpy(src->bytes, context->address.v4[0], 4);
+    memcpy(dst->bytes, context->address.v4[1], 4);
+}
+
+void sa_selector(const struct sa_table *table, const struct sa_context *context,
+                 struct esp_selector *selector)
+{
+    struct esp_node node;
+
+    sa_note_load(&table->notes, context->note, &node);
+    *selector = node.sel;
+}
+
+static void read_key(struct esp_key *key, uint8_t alg, uint8_t icv, const uint8_t *bytes,
+                     uint8_t length)
+{
+    key->alg = (enum esp_alg)alg;
+    key->icv = icv;
+    key->length = length;
+    if (bytes != NULL) {
+        memcpy(key->bytes, bytes, length);
+    }
+}
+
+static void read_entry(const struct sa_table *table, const struct sa_entry *entry, bool inbound,
+                       struct esp_sa *sa)
+{
+    sa->op = (enum esp_op)entry->op;
+    sa->spi = entry->spi;
+    sa->esn = sa_esn(entry);
+    sa->seq = entry->sequence;
+    sa->seq_hi = (uint32_t)(entry->sequence >> 32);
+    sa->replay_window = inbound ? entry->window : 0;
+    if (entry->lifetime != 0) {
+        const struct sa_lifetime *lifetime =
+            sa_chunks_at(&table->lifetimes.chunks, entry->lifetime);
+
+        sa->lifetime = lifetime->limit;
+    }
+    read_key(&sa->enc, entry->enc, entry->enc_icv, sa_enc_key(table, entry), entry->enc_key);
+    read_key(&sa->auth, entry->auth, entry->auth_icv, sa_auth_key(table, entry), entry->auth_key);
+}
+
+void sa_node(const struct sa_table *table, uint32_t id, struct esp_node *node)
+{
+    struct sa_context *context = sa_context(table, id);
+
+    *node = (struct esp_node){
+        .dir = sa_dir(context),
+        .mode = sa_mode(context),
+        .udp = (enum esp_udp)context->udp,
+        .encap_sport = context->sport,
+        .encap_dport = context->dport,
+        .sa_count = context->count,
+    };
+    sa_addresses(table, context, &node->src, &node->dst);
+    sa_note_load(&table->notes, context->note, node);
+    for (uint32_t i = 0; i < context->count; i++) {
+        read_entry(table, sa_entry(table, context, i), node->dir == ESP_DIR_IN, &node->sa[i]);
+    }
+}
+
+/* ---- replay --------------------------------------------------------------------------------------- */
+
+uint64_t sa_replay_infer(const struct sa_entry *entry, uint32_t seq_lo)
+{
+    return replay_infer(entry->sequence, seq_lo, entry->window, sa_esn(entry));
+}
+
+enum replay_verdict sa_replay_check(const struct sa_table *table, struct sa_entry *entry,
+                                    uint64_t sequence)
+{
+    return replay_check(entry->sequence, sa_bitmap(table, entry), entry->window, sequence);
+}
+
+enum replay_verdict sa_replay_commit(const struct sa_table *table, struct sa_entry *entry,
+                                     uint64_t sequence)
+{
+    return replay_commit(&entry->sequence, sa_bitmap(table, entry), entry->window, sa_esn(entry),
+                         sequence);
+}
+
+/* ---- lifetime ------------------------------------------------------------------------------------- */
+
+static bool reached(uint64_t limit, uint64_t value)
+{
+    return limit != 0 && value >= limit;
+}
+
+static const struct sa_lifetime *lifetime_of(const struct sa_table *table,
+                                             const struct sa_entry *entry)
+{
+    return sa_chunks_at(&table->lifetimes.chunks, entry->lifetime);
+}
+
+static uint64_t age_s(const struct sa_lifetime *lifetime, uint64_t now_ns)
+{
+    return (now_ns - lifetime->start_ns) / 1000000000u;
+}
+
+bool sa_expired(const struct sa_table *table, const struct sa_entry *entry, uint64_t now_ns)
+{
+    if (entry->lifetime == 0) {
+        return false;
+    }
+    const struct sa_lifetime *lifetime = lifetime_of(table, entry);
+
+    return reached(lifetime->limit.hard_packets, entry->packets) ||
+           reached(lifetime->limit.hard_bytes, entry->bytes) ||
+           reached(lifetime->limit.hard_s, age_s(lifetime, now_ns));
+}
+
+static bool soft_reached(const struct sa_table *table, const struct sa_entry *entry,
+                         uint64_t now_ns)
+{
+    const struct sa_lifetime *lifetime = lifetime_of(table, entry);
+
+    return reached(lifetime->limit.soft_packets, entry->packets) ||
+           reached(lifetime->limit.soft_bytes, entry->bytes) ||
+           reached(lifetime->limit.soft_s, age_s(lifetime, now_ns));
+}
+
+unsigned sa_limits(const struct sa_table *table, struct sa_entry *entry, uint64_t now_ns)
+{
+    unsigned events = 0;
+
+    if (entry->lifetime == 0) {
+        return 0;
+    }
+    if ((entry->flags & SA_ENTRY_SOFT) == 0 && soft_reached(table, entry, now_ns)) {
+        entry->flags |= SA_ENTRY_SOFT;
+        events |= SA_EVENT_SOFT;
+    }
+    if ((entry->flags & SA_ENTRY_HARD) == 0 && sa_expired(table, entry, now_ns)) {
+        entry->flags |= SA_ENTRY_HARD;
+        events |= SA_EVENT_HARD;
+    }
+    return events;
+}
+
+static uint64_t due(const struct sa_lifetime *lifetime, uint64_t seconds)
+{
+    uint64_t ns;
+
+    if (seconds == 0 || __builtin_mul_overflow(seconds, UINT64_C(1000000000), &ns) ||
+        __builtin_add_overflow(ns, lifetime->start_ns, &ns)) {
+        return UINT64_MAX;
+    }
+    return ns;
+}
+
+uint64_t sa_deadline(const struct sa_table *table, const struct sa_entry *entry)
+{
+    uint64_t soft = UINT64_MAX;
+    uint64_t hard = UINT64_MAX;
+
+    if (entry->lifetime == 0) {
+        return UINT64_MAX;
+    }
+    const struct sa_lifetime *lifetime = lifetime_of(table, entry);
+
+    if ((entry->flags & SA_ENTRY_SOFT) == 0) {
+        soft = due(lifetime, lifetime->limit.soft_s);
+    }
+    if ((entry->flags & SA_ENTRY_HARD) == 0) {
+        hard = due(lifetime, lifetime->limit.hard_s);
+    }
+    return soft < hard ? soft : hard;
+}
+
+unsigned sa_count(const struct sa_table *table, struct sa_context *context, struct sa_entry *entry,
+                  uint64_t bytes, uint64_t now_ns)
+{
+    entry->packets++;
+    entry->bytes += bytes;
+    context->used_ns = now_ns;
+    return sa_limits(table, entry, now_ns);
+}

@@ -1,0 +1,755 @@
+#include "sa_table/table.h"
+
+#include <string.h>
+
+#include "engine/rng.h"
+#include "sa_table/note.h"
+
+/* ---- description ---------------------------------------------------------------------------------- */
+
+static const char *const organisations[] = { "exact", NULL };
+static const char *const units[] = { "bundles", "sas", NULL };
+
+#define FIELD(name) PARAM_FIELD(struct sa_table_config, name)
+
+const struct param sa_table_params[] = {
+    { "organisation", PARAM_ENUM, FIELD(organisation), SA_ORGANISATION_EXACT, 0,
+      SA_ORGANISATION_EXACT, organisations, NULL,
+      "How the table finds a place: exact fails only when the table is full (CAM)." },
+    { "unit", PARAM_ENUM, FIELD(unit), SA_UNIT_BUNDLES, 0, SA_UNIT_SAS, units, NULL,
+      "What the capacity counts: nodes (AH and ESP together cost 1) or SAs (O-8)." },
+    { "per_direction", PARAM_BOOL, FIELD(per_direction), 0, 0, 1, NULL, NULL,
+      "Separate tables: capacity_in and capacity_out instead of capacity (O-8)." },
+    { "capacity", PARAM_U32, FIELD(capacity), 65536, 0, 0x7ffffffe, NULL, NULL,
+      "Places of the table for both directions together." },
+    { "capacity_in", PARAM_U32, FIELD(capacity_in), 1024, 0, 0x7ffffffe, NULL, NULL,
+      "Places for inbound SAs, with per_direction." },
+    { "capacity_out", PARAM_U32, FIELD(capacity_out), 1024, 0, 0x7ffffffe, NULL, NULL,
+      "Places for outbound SAs, with per_direction." },
+    { "ip_entries", PARAM_U32, FIELD(ip_entries), 0, 0, 0x7ffffffe, NULL, NULL,
+      "Places of a separate table of inbound destination addresses, shared by SAs (82599: 128); "
+      "0: no such table." },
+    { "outbound_duplicates", PARAM_BOOL, FIELD(outbound_duplicates), 0, 0, 1, NULL, NULL,
+      "Accept outbound SAs with equal SPI, destination and protocol (O-33 rejects them)." },
+};
+const size_t sa_table_param_count = PARAM_COUNT(sa_table_params);
+
+#undef FIELD
+#define STAT(name, unit, help)                                                                     \
+    {                                                                                              \
+#name, STAT_U64, offsetof(struct sa_table_stats, name), unit, help                         \
+    }
+#define FAILURE(name, reason, help)                                                                \
+    {                                                                                              \
+        "add_failures_" name, STAT_U64,                                                            \
+            offsetof(struct sa_table_stats, add_failures) + (reason) * sizeof(uint64_t), "nodes",  \
+            help                                                                                   \
+    }
+
+const struct stat sa_table_stat_table[] = {
+    STAT(capacity, "", "Places of the table, in the configured unit."),
+    STAT(live, "nodes", "Nodes that hold a place: being added, live, being deleted."),
+    STAT(live_in, "nodes", "Inbound ones of these."),
+    STAT(live_out, "nodes", "Outbound ones of these."),
+    STAT(live_entries, "SAs", "SAs of these nodes: AH and ESP of a bundle count 2."),
+    STAT(peak_live, "nodes", "Largest value of live."),
+    STAT(adds, "nodes", "Nodes that were given a place."),
+    FAILURE("full", SA_FULL, "Nodes refused: the table was full."),
+    FAILURE("no_slot", SA_NO_SLOT,
+            "Nodes refused: no slot for the key in a table that was not full."),
+    FAILURE("no_ip_slot", SA_NO_IP_SLOT, "Nodes refused: the address table was full."),
+    FAILURE("duplicate", SA_DUPLICATE, "Nodes refused: same key as a present SA."),
+    STAT(updates, "requests", "UPDATE_SA that named an ESN entry of a live SA."),
+    STAT(update_failures, "requests", "UPDATE_SA that did not."),
+    STAT(update_disagreements, "requests",
+         "UPDATE_SA whose upper half was not the one that the card had inferred."),
+    STAT(deletes, "nodes", "Nodes whose place was released."),
+    STAT(stale_handles, "uses", "Handles used that named no live SA."),
+    STAT(lookups, "look-ups", "Inbound look-ups by SPI, destination and protocol."),
+    STAT(hits, "look-ups", "Inbound look-ups that found a live SA."),
+    STAT(misses, "look-ups", "Inbound look-ups that found none."),
+    STAT(probes, "accesses", "Accesses of the index by inbound look-ups."),
+    STAT(ip_live, "addresses", "Addresses in the separate address table."),
+    STAT(ip_peak, "addresses", "Largest value of ip_live."),
+};
+const size_t sa_table_stat_count = STAT_COUNT(sa_table_stat_table);
+
+void sa_table_config_default(struct sa_table_config *config)
+{
+    *config = (struct sa_table_config){
+        .organisation = SA_ORGANISATION_EXACT,
+        .unit = SA_UNIT_BUNDLES,
+        .capacity = 65536,
+        .capacity_in = 1024,
+        .capacity_out = 1024,
+    };
+}
+
+/* ---- look-up keys --------------------------------------------------------------------------------- */
+
+/* What two SAs must not share. */
+struct key {
+    uint32_t spi;
+    uint8_t op, family, inbound;
+    uint8_t dst[16];
+};
+
+static uint64_t hash_address(uint64_t hash, const uint8_t dst[16])
+{
+    uint64_t word[2];
+
+    memcpy(word, dst, sizeof word);
+    return rng_mix(rng_mix(hash ^ word[0]) + word[1]);
+}
+
+static uint64_t hash_key(const struct key *key)
+{
+    uint32_t kind = (uint32_t)key->op << 16 | (uint32_t)key->family << 8 | key->inbound;
+
+    return hash_address((uint64_t)kind << 32 | key->spi, key->dst);
+}
+
+/* A reference of the index is a context id and which entry of it. */
+static uint32_t reference_to(uint32_t id, uint32_t entry)
+{
+    return id << 1 | entry;
+}
+
+static struct sa_entry *referenced(const struct sa_table *table, uint32_t reference)
+{
+    return sa_entry(table, sa_context(table, reference >> 1), reference & 1);
+}
+
+static const uint8_t *destination(const struct sa_table *table, const struct sa_context *context,
+                                  uint8_t buffer[16])
+{
+    if ((context->flags & SA_CONTEXT_IPV6) != 0) {
+        const struct sa_v6_pair *pair = sa_chunks_at(&table->v6_pairs.chunks, context->address.v6);
+
+        return pair->dst;
+    }
+    memset(buffer, 0, 16);
+    memcpy(buffer, context->address.v4[1], 4);
+    return buffer;
+}
+
+static uint64_t entry_hash(const void *owner, uint32_t reference)
+{
+    const struct sa_table *table = owner;
+    const struct sa_context *context = sa_context(table, reference >> 1);
+    const struct sa_entry *entry = referenced(table, reference);
+    struct key key = { .spi = entry->spi,
+                       .op = entry->op,
+                       .family = (context->flags & SA_CONTEXT_IPV6) != 0 ? 6 : 4,
+                       .inbound = (context->flags & SA_CONTEXT_IN) != 0 };
+    uint8_t buffer[16];
+
+    memcpy(key.dst, destination(table, context, buffer), sizeof key.dst);
+    return hash_key(&key);
+}
+
+static uint32_t *entry_link(const void *owner, uint32_t reference)
+{
+    return &referenced(owner, reference)->next;
+}
+
+static const struct sa_index_owner entries = { .hash = entry_hash, .link = entry_link };
+
+static bool has_key(const struct sa_table *table, uint32_t reference, const struct key *key)
+{
+    const struct sa_context *context = sa_context(table, reference >> 1);
+    const struct sa_entry *entry = referenced(table, reference);
+    uint8_t buffer[16];
+
+    return entry->spi == key->spi && entry->op == key->op &&
+           ((context->flags & SA_CONTEXT_IN) != 0) == key->inbound &&
+           ((context->flags & SA_CONTEXT_IPV6) != 0 ? 6 : 4) == key->family &&
+           memcmp(destination(table, context, buffer), key->dst, sizeof key->dst) == 0;
+}
+
+/* The reference with this key, 0 if there is none. */
+static uint32_t find_key(const struct sa_table *table, const struct key *key)
+{
+    uint32_t reference = sa_index_head(&table->index, hash_key(key));
+
+    while (reference != 0 && !has_key(table, reference, key)) {
+        reference = referenced(table, reference)->next;
+    }
+    return reference;
+}
+
+/* ---- addresses of the 82599 kind -------------------------------------------------------------------- */
+
+/* An entry of the separate table of destination addresses. */
+struct ip_entry {
+    uint32_t next;
+    uint32_t references;
+    uint32_t family;
+    uint8_t address[16];
+};
+
+static struct ip_entry *ip_entry(const struct sa_table *table, uint32_t id)
+{
+    return sa_chunks_at(&table->ips.chunks, id);
+}
+
+static uint64_t ip_hash(const void *owner, uint32_t reference)
+{
+    const struct ip_entry *entry = ip_entry(owner, reference);
+
+    return hash_address(entry->family, entry->address);
+}
+
+static uint32_t *ip_link(const void *owner, uint32_t reference)
+{
+    return &ip_entry(owner, reference)->next;
+}
+
+static const struct sa_index_owner ips = { .hash = ip_hash, .link = ip_link };
+
+static uint32_t find_ip(const struct sa_table *table, uint32_t family, const uint8_t address[16])
+{
+    uint32_t id = sa_index_head(&table->ip_index, hash_address(family, address));
+
+    while (id != 0 && (ip_entry(table, id)->family != family ||
+                       memcmp(ip_entry(table, id)->address, address, 16) != 0)) {
+        id = ip_entry(table, id)->next;
+    }
+    return id;
+}
+
+/* One more SA uses the address. */
+static enum sa_reason take_ip(struct sa_table *table, const struct esp_address *dst)
+{
+    uint32_t id = find_ip(table, dst->family, dst->bytes);
+
+    if (id == 0) {
+        if (table->stats.ip_live >= table->config.ip_entries) {
+            return SA_NO_IP_SLOT;
+        }
+        id = sa_pool_take(&table->ips);
+        if (id == 0) {
+            return SA_NO_MEMORY;
+        }
+        ip_entry(table, id)->family = dst->family;
+        memcpy(ip_entry(table, id)->address, dst->bytes, sizeof dst->bytes);
+        if (!sa_index_insert(&table->ip_index, &ips, table, id)) {
+            sa_pool_release(&table->ips, id);
+            return SA_NO_MEMORY;
+        }
+        table->stats.ip_live++;
+        if (table->stats.ip_live > table->stats.ip_peak) {
+            table->stats.ip_peak = table->stats.ip_live;
+        }
+    }
+    ip_entry(table, id)->references++;
+    return SA_OK;
+}
+
+static void drop_ip(struct sa_table *table, const struct sa_context *context)
+{
+    uint8_t buffer[16];
+    uint32_t id = find_ip(table, (context->flags & SA_CONTEXT_IPV6) != 0 ? 6 : 4,
+                          destination(table, context, buffer));
+
+    if (--ip_entry(table, id)->references == 0) {
+        sa_index_remove(&table->ip_index, &ips, table, id);
+        sa_pool_release(&table->ips, id);
+        table->stats.ip_live--;
+    }
+}
+
+/* ---- life of the table -------------------------------------------------------------------------------- */
+
+void sa_table_init(struct sa_table *table, const struct sa_table_config *config)
+{
+    *table = (struct sa_table){ .config = *config };
+    table->stats.capacity = config->per_direction
+                                ? (uint64_t)config->capacity_in + config->capacity_out
+                                : config->capacity;
+    sa_pool_init(&table->contexts, sizeof(struct sa_context));
+    sa_pool_init(&table->seconds, sizeof(struct sa_entry));
+    sa_pool_init(&table->v6_pairs, sizeof(struct sa_v6_pair));
+    sa_pool_init(&table->lifetimes, sizeof(struct sa_lifetime));
+    sa_pool_init(&table->ips, sizeof(struct ip_entry));
+    sa_store_init(&table->keys, 4);
+    sa_store_init(&table->windows, 8);
+    sa_store_init(&table->notes, 4);
+    sa_index_init(&table->index);
+    sa_index_init(&table->ip_index);
+}
+
+void sa_table_destroy(struct sa_table *table)
+{
+    sa_pool_destroy(&table->contexts);
+    sa_pool_destroy(&table->seconds);
+    sa_pool_destroy(&table->v6_pairs);
+    sa_pool_destroy(&table->lifetimes);
+    sa_pool_destroy(&table->ips);
+    sa_store_destroy(&table->keys);
+    sa_store_destroy(&table->windows);
+    sa_store_destroy(&table->notes);
+    sa_index_destroy(&table->index);
+    sa_index_destroy(&table->ip_index);
+    sa_table_drop_image(table);
+}
+
+/* ---- parts of a context ---------------------------------------------------------------------------------- */
+
+static uint32_t key_units(const struct sa_entry *entry)
+{
+    return ((uint32_t)entry->enc_key + entry->auth_key + 3) / 4;
+}
+
+/* Gives back what the entry owns; parts that it does not own are 0. */
+static void release_entry(struct sa_table *table, struct sa_entry *entry)
+{
+    if (entry->keys != 0) {
+        sa_store_release(&table->keys, entry->keys, key_units(entry));
+    }
+    if (entry->lifetime != 0) {
+        sa_pool_release(&table->lifetimes, entry->lifetime);
+    }
+    if (entry->window > 64 && entry->bitmap != 0) {
+        sa_store_release(&table->windows, (uint32_t)entry->bitmap, replay_words(entry->window));
+    }
+}
+
+/* The same for a whole context, finished or not. */
+static void release_context(struct sa_table *table, uint32_t id)
+{
+    struct sa_context *context = sa_context(table, id);
+    uint32_t generation = context->generation;
+
+    if ((context->flags & SA_CONTEXT_IP_SLOT) != 0) {
+        drop_ip(table, context);
+    }
+    release_entry(table, &context->first);
+    if (context->second != 0) {
+        release_entry(table, sa_entry(table, context, 1));
+        sa_pool_release(&table->seconds, context->second);
+    }
+    if (context->note != 0) {
+        sa_note_release(&table->notes, context->note);
+    }
+    if ((context->flags & SA_CONTEXT_IPV6) != 0 && context->address.v6 != 0) {
+        sa_pool_release(&table->v6_pairs, context->address.v6);
+    }
+    sa_pool_release(&table->contexts, id);
+    context->generation = generation + 1;
+}
+
+static bool build_keys(struct sa_table *table, struct sa_entry *entry, const struct esp_sa *sa)
+{
+    entry->enc_key = sa->enc.length;
+    entry->auth_key = sa->auth.length;
+    if (key_units(entry) == 0) {
+        return true;
+    }
+    entry->keys = sa_store_take(&table->keys, key_units(entry));
+    if (entry->keys == 0) {
+        return false;
+    }
+    uint8_t *bytes = sa_chunks_at(&table->keys.chunks, entry->keys);
+
+    memcpy(bytes, sa->enc.bytes, sa->enc.length);
+    memcpy(bytes + sa->enc.length, sa->auth.bytes, sa->auth.length);
+    return true;
+}
+
+static bool build_window(struct sa_table *table, struct sa_entry *entry, const struct esp_sa *sa)
+{
+    entry->window = sa->replay_window;
+    if (entry->window > 64) {
+        entry->bitmap = sa_store_take(&table->windows, replay_words(entry->window));
+        if (entry->bitmap == 0) {
+            return false;
+        }
+    }
+    replay_init(&entry->sequence, sa_bitmap(table, entry), entry->window, sa->seq);
+    return true;
+}
+
+static bool build_lifetime(struct sa_table *table, struct sa_entry *entry, const struct esp_sa *sa)
+{
+    const struct esp_lifetime *limit = &sa->lifetime;
+
+    if ((limit->soft_packets | limit->hard_packets | limit->soft_bytes | limit->hard_bytes |
+         limit->soft_s | limit->hard_s) == 0) {
+        return true;
+    }
+    entry->lifetime = sa_pool_take(&table->lifetimes);
+    if (entry->lifetime == 0) {
+        return false;
+    }
+    struct sa_lifetime *lifetime = sa_chunks_at(&table->lifetimes.chunks, entry->lifetime);
+
+    lifetime->limit = *limit;
+    return true;
+}
+
+static bool build_entry(struct sa_table *table, struct sa_entry *entry, const struct esp_sa *sa,
+                        bool window)
+{
+    entry->spi = sa->spi;
+    entry->op = (uint8_t)sa->op;
+    entry->flags = (uint8_t)((sa->esn ? SA_ENTRY_ESN : 0u) |
+                             (esp_sa_timing_only(sa) ? SA_ENTRY_TIMING_ONLY : 0u));
+    entry->enc = (uint8_t)sa->enc.alg;
+    entry->auth = (uint8_t)sa->auth.alg;
+    entry->enc_icv = sa->enc.icv;
+    entry->auth_icv = sa->auth.icv;
+    entry->seq_hi = sa->seq_hi;
+    entry->sequence = sa->seq;
+    return build_keys(table, entry, sa) && (!window || build_window(table, entry, sa)) &&
+           build_lifetime(table, entry, sa);
+}
+
+static bool is_zero(const struct esp_address *address)
+{
+    static const uint8_t zero[16];
+
+    return memcmp(address->bytes, zero, sizeof zero) == 0;
+}
+
+static bool build_addresses(struct sa_table *table, struct sa_context *context,
+                            const struct esp_node *node)
+{
+    if (node->src.family == 4) {
+        memcpy(context->address.v4[0], node->src.bytes, 4);
+        memcpy(context->address.v4[1], node->dst.bytes, 4);
+        return true;
+    }
+    context->flags |= SA_CONTEXT_IPV6;
+    context->address.v6 = sa_pool_take(&table->v6_pairs);
+    if (context->address.v6 == 0) {
+        return false;
+    }
+    struct sa_v6_pair *pair = sa_chunks_at(&table->v6_pairs.chunks, context->address.v6);
+
+    memcpy(pair->src, node->src.bytes, sizeof pair->src);
+    memcpy(pair->dst, node->dst.bytes, sizeof pair->dst);
+    return true;
+}
+
+/* Everything but the index and the address table. */
+static bool build_context(struct sa_table *table, struct sa_context *context,
+                          const struct esp_node *node, bool keep_window)
+{
+    bool inbound = node->dir == ESP_DIR_IN;
+
+    context->state = SA_ADDING;
+    context->flags = (uint8_t)((inbound ? SA_CONTEXT_IN : 0u) |
+                               (node->mode == ESP_MODE_TUNNEL ? SA_CONTEXT_TUNNEL : 0u) |
+                               (is_zero(&node->dst) ? SA_CONTEXT_ANY_DST : 0u));
+    context->udp = (uint8_t)node->udp;
+    context->count = node->sa_count;
+    context->sport = node->encap_sport;
+    context->dport = node->encap_dport;
+    if (!build_addresses(table, context, node) ||
+        !build_entry(table, &context->first, &node->sa[0], keep_window && inbound) ||
+        !sa_note_store(&table->notes, node, &context->note)) {
+        return false;
+    }
+    if (node->sa_count == 2) {
+        context->second = sa_pool_take(&table->seconds);
+        return context->second != 0 && build_entry(table, sa_entry(table, context, 1), &node->sa[1],
+                                                   keep_window && inbound);
+    }
+    return true;
+}
+
+/* ---- add --------------------------------------------------------------------------------------------------- */
+
+static bool is_indexed(const struct sa_table *table, bool inbound)
+{
+    return inbound || !table->config.outbound_duplicates;
+}
+
+static bool is_duplicate(const struct sa_table *table, const struct esp_node *node)
+{
+    for (unsigned i = 0; i < node->sa_count; i++) {
+        struct key key = { .spi = node->sa[i].spi,
+                           .op = (uint8_t)node->sa[i].op,
+                           .family = node->dst.family,
+                           .inbound = node->dir == ESP_DIR_IN };
+
+        memcpy(key.dst, node->dst.bytes, sizeof key.dst);
+        if (find_key(table, &key) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint32_t units_of(const struct sa_table *table, uint32_t count)
+{
+    return table->config.unit == SA_UNIT_SAS ? count : 1;
+}
+
+static bool is_full(const struct sa_table *table, const struct esp_node *node)
+{
+    const struct sa_table_config *config = &table->config;
+    uint32_t more = units_of(table, node->sa_count);
+
+    if (!config->per_direction) {
+        return table->fixed.units_in + table->fixed.units_out + more > config->capacity;
+    }
+    return node->dir == ESP_DIR_IN ? table->fixed.units_in + more > config->capacity_in
+                                   : table->fixed.units_out + more > config->capacity_out;
+}
+
+static void count_place(struct sa_table *table, const struct sa_context *context, bool take)
+{
+    uint64_t sign = take ? 1 : UINT64_MAX; /* modulo 2^64: + 1 or - 1 */
+    bool inbound = (context->flags & SA_CONTEXT_IN) != 0;
+    uint64_t *units_taken = inbound ? &table->fixed.units_in : &table->fixed.units_out;
+
+    *units_taken += sign * units_of(table, context->count);
+    *(inbound ? &table->stats.live_in : &table->stats.live_out) += sign;
+    table->stats.live_entries += sign * context->count;
+    table->stats.live += sign;
+    if (table->stats.live > table->stats.peak_live) {
+        table->stats.peak_live = table->stats.live;
+    }
+}
+
+/* Into the index, or out of it. False only for `in`: no memory. */
+static bool set_indexed(struct sa_table *table, uint32_t id, bool in)
+{
+    const struct sa_context *context = sa_context(table, id);
+    bool inbound = (context->flags & SA_CONTEXT_IN) != 0;
+
+    if (!is_indexed(table, inbound)) {
+        return true;
+    }
+    for (uint32_t i = 0; i < context->count; i++) {
+        if (!in) {
+            sa_index_remove(&table->index, &entries, table, reference_to(id, i));
+        } else if (!sa_index_insert(&table->index, &entries, table, reference_to(id, i))) {
+            return false; /* only the very first insertion can fail: nothing is to be undone */
+        }
+    }
+    if (inbound && (context->flags & SA_CONTEXT_ANY_DST) != 0) {
+        table->fixed.wildcards += in ? 1 : UINT64_MAX;
+    }
+    return true;
+}
+
+/* The parts of an addition in order; what was built is released by the caller on failure. */
+static enum sa_reason install(struct sa_table *table, const struct esp_node *node, bool keep_window,
+                              uint32_t *id)
+{
+    if (is_duplicate(table, node)) {
+        return SA_DUPLICATE;
+    }
+    if (is_full(table, node)) {
+        return SA_FULL;
+    }
+    *id = sa_pool_take(&table->contexts);
+    if (*id == 0) {
+        return SA_NO_MEMORY;
+    }
+    struct sa_context *context = sa_context(table, *id);
+
+    if (!build_context(table, context, node, keep_window)) {
+        return SA_NO_MEMORY;
+    }
+    if (table->config.ip_entries != 0 && node->dir == ESP_DIR_IN && !is_zero(&node->dst)) {
+        enum sa_reason reason = take_ip(table, &node->dst);
+
+        if (reason != SA_OK) {
+            return reason;
+        }
+        context->flags |= SA_CONTEXT_IP_SLOT;
+    }
+    return set_indexed(table, *id, true) ? SA_OK : SA_NO_MEMORY;
+}
+
+struct sa_added sa_table_add(struct sa_table *table, const struct esp_node *node, bool keep_window)
+{
+    uint32_t id = 0;
+    enum sa_reason reason = install(table, node, keep_window, &id);
+
+    if (reason != SA_OK) {
+        if (id != 0) {
+            release_context(table, id);
+        }
+        table->stats.add_failures[reason]++;
+        return (struct sa_added){ .reason = reason };
+    }
+    count_place(table, sa_context(table, id), true);
+    table->stats.adds++;
+    return (struct sa_added){ .id = id, .handle = sa_table_handle(table, id) };
+}
+
+void sa_table_commit(struct sa_table *table, uint32_t id, uint64_t now_ns)
+{
+    struct sa_context *context = sa_context(table, id);
+
+    context->state = SA_LIVE;
+    context->used_ns = now_ns;
+    for (uint32_t i = 0; i < context->count; i++) {
+        const struct sa_entry *entry = sa_entry(table, context, i);
+
+        if (entry->lifetime != 0) {
+            struct sa_lifetime *lifetime = sa_chunks_at(&table->lifetimes.chunks, entry->lifetime);
+
+            lifetime->start_ns = now_ns;
+        }
+    }
+}
+
+/* ---- find ---------------------------------------------------------------------------------------------------- */
+
+uint64_t sa_table_handle(const struct sa_table *table, uint32_t id)
+{
+    return (uint64_t)sa_context(table, id)->generation << 32 | id;
+}
+
+uint32_t sa_table_peek(const struct sa_table *table, uint64_t handle)
+{
+    uint32_t id = (uint32_t)handle;
+
+    if (id == 0 || id >= table->contexts.state.used) {
+        return 0;
+    }
+    const struct sa_context *context = sa_context(table, id);
+
+    return context->state != SA_FREE && context->generation == handle >> 32 ? id : 0;
+}
+
+uint32_t sa_table_find(struct sa_table *table, uint64_t handle)
+{
+    uint32_t id = sa_table_peek(table, handle);
+
+    if (id == 0 || sa_context(table, id)->state != SA_LIVE) {
+        table->stats.stale_handles++;
+        return 0;
+    }
+    return id;
+}
+
+struct sa_hit sa_table_lookup(struct sa_table *table, const struct sa_key *wanted)
+{
+    struct key key = {
+        .spi = wanted->spi, .op = wanted->op, .family = wanted->dst.family, .inbound = 1
+    };
+    struct sa_hit hit = { .probes = 1 };
+
+    memcpy(key.dst, wanted->dst.bytes, sizeof key.dst);
+    uint32_t reference = find_key(table, &key);
+
+    if ((reference == 0 || sa_context(table, reference >> 1)->state != SA_LIVE) &&
+        table->fixed.wildcards != 0) {
+        memset(key.dst, 0, sizeof key.dst);
+        reference = find_key(table, &key);
+        hit.probes = 2;
+    }
+    table->stats.lookups++;
+    table->stats.probes += hit.probes;
+    if (reference == 0 || sa_context(table, reference >> 1)->state != SA_LIVE) {
+        table->stats.misses++;
+        return hit;
+    }
+    table->stats.hits++;
+    hit.id = reference >> 1;
+    hit.entry = reference & 1;
+    return hit;
+}
+
+uint32_t sa_table_next(const struct sa_table *table, uint32_t id)
+{
+    for (id++; id < table->contexts.state.used; id++) {
+        if (sa_context(table, id)->state != SA_FREE) {
+            return id;
+        }
+    }
+    return 0;
+}
+
+/* ---- delete --------------------------------------------------------------------------------------------------- */
+
+void sa_table_ref(struct sa_table *table, uint32_t id)
+{
+    sa_context(table, id)->references++;
+}
+
+bool sa_table_put(struct sa_table *table, uint32_t id)
+{
+    struct sa_context *context = sa_context(table, id);
+
+    return --context->references == 0 && context->state == SA_DELETING;
+}
+
+enum sa_delete sa_table_begin_delete(struct sa_table *table, uint64_t handle, uint32_t *id)
+{
+    uint32_t found = sa_table_peek(table, handle);
+
+    if (found == 0 || sa_context(table, found)->state == SA_DELETING) {
+        table->stats.stale_handles++;
+        return SA_DELETE_UNKNOWN;
+    }
+    struct sa_context *context = sa_context(table, found);
+
+    set_indexed(table, found, false);
+    context->state = SA_DELETING;
+    *id = found;
+    return context->references == 0 ? SA_DELETE_READY : SA_DELETE_WAIT;
+}
+
+void sa_table_free(struct sa_table *table, uint32_t id)
+{
+    count_place(table, sa_context(table, id), false);
+    release_context(table, id);
+    table->stats.deletes++;
+}
+
+void sa_table_wipe(struct sa_table *table)
+{
+    for (uint32_t id = sa_table_next(table, 0); id != 0; id = sa_table_next(table, id)) {
+        if (sa_context(table, id)->state != SA_DELETING) {
+            set_indexed(table, id, false);
+        }
+        sa_table_free(table, id);
+    }
+}
+
+/* ---- update --------------------------------------------------------------------------------------------------- */
+
+static enum sa_update update(struct sa_table *table, uint64_t handle, enum esp_op op, uint32_t spi,
+                             uint32_t seq_hi, bool apply)
+{
+    uint32_t id = sa_table_find(table, handle);
+
+    if (id == 0) {
+        return SA_UPDATE_UNKNOWN;
+    }
+    struct sa_entry *entry = sa_entry_of(table, sa_context(table, id), op);
+
+    if (entry == NULL || entry->spi != spi) {
+        return SA_UPDATE_MISMATCH;
+    }
+    if (!sa_esn(entry)) {
+        return SA_UPDATE_NO_ESN;
+    }
+    if (apply) {
+        entry->seq_hi = seq_hi;
+    } else if (seq_hi != entry->sequence >> 32) {
+        table->stats.update_disagreements++;
+    }
+    return SA_UPDATE_OK;
+}
+
+enum sa_update sa_table_update(struct sa_table *table, uint64_t handle, enum esp_op op,
+                               uint32_t spi, uint32_t seq_hi, bool apply)
+{
+    enum sa_update result = update(table, handle, op, spi, seq_hi, apply);
+
+    if (result == SA_UPDATE_OK) {
+        table->stats.updates++;
+    } else {
+        table->stats.update_failures++;
+    }
+    return result;
+}
