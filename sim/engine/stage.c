@@ -71,6 +71,22 @@ static void earlier(uint64_t *at, uint64_t candidate)
     }
 }
 
+static bool is_ready(struct stage *st, const struct lane_job *job, uint64_t now, struct choice *c)
+{
+    unsigned cause = st->block;
+    uint64_t again = CLOCK_NEVER;
+
+    if (!st->config.ops.ready ||
+        st->config.ops.ready(st->config.self, now, job->item, &cause, &again)) {
+        return true;
+    }
+    earlier(&c->again, again);
+    if (c->reason.state == ACCOUNT_STARVED) {
+        c->reason = (struct account_reason){ .state = ACCOUNT_WAITING, .cause = (uint8_t)cause };
+    }
+    return false;
+}
+
 /* Can this lane start the head item of this input now? If not, note why and when to look again. */
 static bool consider(struct stage *st, unsigned lane, unsigned input, uint64_t now,
                      struct choice *c)
@@ -92,6 +108,12 @@ static bool consider(struct stage *st, unsigned lane, unsigned input, uint64_t n
         if (to != STAGE_ANY_LANE && to != lane) {
             return false;
         }
+    }
+    if (st->config.ops.accepts && !st->config.ops.accepts(st->config.self, lane, job.item)) {
+        return false;
+    }
+    if (!is_ready(st, &job, now, c)) {
+        return false;
     }
     st->config.ops.job(st->config.self, now, lane, &job);
     if (lane_pushes_first(&job)) {

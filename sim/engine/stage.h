@@ -3,8 +3,9 @@
  * In every cycle each idle lane, in order of its number, takes the head item of one input: the first
  * one, in the order of the arbitration, that
  *   - is startable (first beat, header, or whole item visible; the channel's read port free),
- *   - is steered to this lane (or to any),
+ *   - is steered to this lane (or to any) and accepted by it,
  *   - has room in its output for slot 0, if that slot pushes,
+ *   - is ready (what the block itself has to wait for: memory, a hazard),
  *   - and, when the lanes share a port, finds the port free.
  * What it does to the item is said by job(): output, beats, interval, latency. job() must be pure;
  * begin() is called once, in the cycle in which the item really starts. An output channel must be
@@ -29,6 +30,12 @@ struct stage_ops {
     void (*done)(void *self, unsigned lane, const struct lane_state *state);
     /* Lane that the item must take, or STAGE_ANY_LANE. NULL: any. */
     uint32_t (*steer)(void *self, uint32_t item);
+    /* May this lane take the item at all? Like steering, a "no" is no reason to wait. NULL: yes. */
+    bool (*accepts)(void *self, unsigned lane, uint32_t item);
+    /* Can the item start in cycle `now`, room and port apart? If not, the lane is waiting for block
+     * *cause, and *again is the cycle in which to ask again (CLOCK_NEVER: whoever changes it wakes the
+     * block). Pure. NULL: yes. */
+    bool (*ready)(void *self, uint64_t now, uint32_t item, unsigned *cause, uint64_t *again);
 };
 
 struct stage_config {
