@@ -22,7 +22,7 @@ struct workload_config {
     char rx[CONFIG_PATH];
     char tx_filter[CONFIG_TEXT];
     char rx_filter[CONFIG_TEXT];
-    char pace[CONFIG_TEXT]; /* see workload_pace_parse */
+    char pace[CONFIG_TEXT]; /* see offer_parse */
     char load[CONFIG_TEXT];
     uint64_t loop;
     bool skip_bad;
@@ -61,21 +61,21 @@ extern const struct param_group espnic_param_groups[];
 extern const size_t espnic_param_group_count;
 
 /* How fast packets are offered. */
-enum pace_kind {
-    PACE_RECORDED, /* as stamped */
-    PACE_SCALED,   /* stamps divided by numerator / denominator: "1.5x" is half as fast again */
-    PACE_RATE,     /* frames back to back at so many bits per second */
-    PACE_MAX       /* as fast as the card takes them; only for workload.load */
+enum offer_kind {
+    OFFER_RECORDED, /* as stamped */
+    OFFER_SCALED,   /* stamps divided by numerator / denominator: "1.5x" is half as fast again */
+    OFFER_RATE,     /* frames back to back at so many bits per second */
+    OFFER_MAX       /* as fast as the card takes them; only for workload.load */
 };
 
-struct pace {
-    enum pace_kind kind;
-    uint64_t numerator, denominator; /* PACE_SCALED, > 0 */
-    uint64_t bps;                    /* PACE_RATE, > 0 */
+struct offer {
+    enum offer_kind kind;
+    uint32_t numerator, denominator; /* OFFER_SCALED: speed, each 1 to 10^9 */
+    uint64_t bps;                    /* OFFER_RATE, > 0 */
 };
 
 /* "recorded", "1.5x", "40Gbps" or "max". False with a sentence in `error`. */
-bool pace_parse(const char *text, struct pace *pace, char *error, size_t error_size);
+bool offer_parse(const char *text, struct offer *offer, char *error, size_t error_size);
 
 /* What the tables cannot say: pace and load parse, outputs that need each other. False with the
  * place and a sentence in s->error. */

@@ -8,11 +8,12 @@
 #include <stdint.h>
 
 struct progress {
-    bool active;                      /* stderr is a terminal */
-    const char *label;                /* "run" */
-    uint64_t total_packets, total_ps; /* 0: not known; the further one decides the time left */
-    uint64_t start_ns, last_ns;       /* wall clock, monotonic */
-    unsigned skip;                    /* calls until the clock is read again */
+    bool active;       /* stderr is a terminal */
+    const char *label; /* "run" */
+    uint64_t total_packets,
+        total_ps;               /* 0: not known; the one that is further decides the time left */
+    uint64_t start_ns, last_ns; /* wall clock, monotonic */
+    unsigned skip;              /* calls until the clock is read again */
 };
 
 void progress_start(struct progress *p, const char *label, uint64_t total_packets,

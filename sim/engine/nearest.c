@@ -49,6 +49,9 @@ unsigned nearest_distance(const char *a, const char *b)
 void nearest_offer(const char *wanted, const char *candidate, const char **best, unsigned *distance)
 {
     unsigned d = nearest_distance(wanted, candidate);
+    if (wanted[0] != '\0' && strncmp(candidate, wanted, strlen(wanted)) == 0 && d > EDIT) {
+        d = EDIT; /* cut short: "pre" for "preset" */
+    }
     if (*best == NULL || d < *distance) {
         *best = candidate;
         *distance = d;

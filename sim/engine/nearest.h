@@ -8,7 +8,8 @@
  * differ by half an edit, so the result counts half edits. Names are cut at 127 characters. */
 unsigned nearest_distance(const char *a, const char *b);
 
-/* Fold `candidate` into a search; start with *best = NULL. Ties keep the earlier candidate. */
+/* Fold `candidate` into a search; start with *best = NULL. The beginning of a
+ * candidate counts as one edit from it. Ties keep the earlier candidate. */
 void nearest_offer(const char *wanted, const char *candidate, const char **best,
                    unsigned *distance);
 

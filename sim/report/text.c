@@ -181,6 +181,11 @@ void text_table_write(struct text_table *t, FILE *out)
             fputs(c + 1 == t->columns ? "\n" : "  ", out);
         }
     }
+    text_table_clear(t);
+}
+
+void text_table_clear(struct text_table *t)
+{
     for (size_t i = 0; i < t->rows * t->columns; i++) {
         free(t->cells[i]);
     }

@@ -36,6 +36,9 @@ void text_table_row(struct text_table *t, const char *const *cells);
  * wrapped at TEXT_WIDTH. Then the table is empty and its memory given back. */
 void text_table_write(struct text_table *t, FILE *out);
 
+/* Give the rows up without writing them. */
+void text_table_clear(struct text_table *t);
+
 /* Words wrapped at `width`; following lines begin with `indent` spaces; the first continues at
  * column `at`. Ends with a line break. */
 void text_wrap(FILE *out, const char *text, size_t at, size_t indent, size_t width);

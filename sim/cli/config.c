@@ -1,0 +1,166 @@
+#include "cli/config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/scenario.h"
+#include "engine/nearest.h"
+
+#define TEXT(type_, field_, kind_, def_, help_)                                                    \
+    {                                                                                              \
+        .name = #field_, .type = (kind_), PARAM_AT(type_, field_), .def_string = (def_),           \
+        .help = (help_)                                                                            \
+    }
+#define NUMBER(type_, field_, kind_, def_, min_, max_, help_)                                      \
+    {                                                                                              \
+        .name = #field_, .type = (kind_), PARAM_AT(type_, field_), .def = (def_), .min = (min_),   \
+        .max = (max_), .help = (help_)                                                             \
+    }
+#define PARAM_AT(type_, field_)                                                                    \
+    .offset = offsetof(struct type_, field_), .size = sizeof(((struct type_ *)0)->field_)
+#define FILE_OF(type_, field_, help_) TEXT(type_, field_, PARAM_PATH, "", help_)
+#define FLAG(type_, field_, help_)    NUMBER(type_, field_, PARAM_BOOL, 0, 0, 1, help_)
+
+static const uint64_t second = 1000000000000; /* ps */
+
+static const struct param workload_params[] = {
+    FILE_OF(workload_config, oids, "recording of SA control requests (.jsonl or pcap)"),
+    FILE_OF(workload_config, tx, "capture of clear packets that the host sends"),
+    FILE_OF(workload_config, rx, "capture of packets that arrive on the wire"),
+    TEXT(workload_config, tx_filter, PARAM_STRING, "",
+         "which packets of tx are taken, in libpcap's filter language"),
+    TEXT(workload_config, rx_filter, PARAM_STRING, "",
+         "which packets of rx are taken, in libpcap's filter language"),
+    TEXT(workload_config, pace, PARAM_STRING, "recorded",
+         "spacing of packets: recorded, a factor of the recorded speed (1.5x) or a rate (40Gbps)"),
+    TEXT(workload_config, load, PARAM_STRING, "recorded",
+         "offered load: recorded (as pace says), max (as fast as the card takes it) or a rate"),
+    NUMBER(workload_config, loop, PARAM_U64, 1, 1, 1000000000,
+           "how many times the captures are played, one after the other"),
+    FLAG(workload_config, skip_bad, "count and skip damaged records instead of stopping"),
+    FLAG(workload_config, strict, "refuse inputs that are legal but doubtful"),
+    FLAG(workload_config, timing_only, "lengths only: no cryptography, no contents"),
+};
+
+static const struct param stop_params[] = {
+    NUMBER(stop_config, time, PARAM_TIME, 0, 0, 1000000 * second,
+           "stop at this simulated time; 0: at the end of the inputs"),
+    NUMBER(stop_config, packets, PARAM_U64, 0, 0, 0,
+           "stop after so many packets of both directions; 0: no limit"),
+};
+
+static const struct param outputs_params[] = {
+    FILE_OF(outputs_config, report, "JSON report; - is stdout"),
+    FILE_OF(outputs_config, csv, "report as CSV: a line of names and a line of values"),
+    FILE_OF(outputs_config, tx_out, "capture of what left on the wire"),
+    FILE_OF(outputs_config, rx_out, "capture of what the host received"),
+    FILE_OF(outputs_config, html, "report as a page with plots"),
+    FILE_OF(outputs_config, wave, "waveform for GTKWave"),
+    FILE_OF(outputs_config, series, "CSV of counters, a line for every interval"),
+    TEXT(outputs_config, series_columns, PARAM_STRING, "tx.packets_out,rx.packets_out",
+         "counters in the series: paths separated by commas, * for any characters"),
+    NUMBER(outputs_config, interval, PARAM_TIME, second / 10000, 1000, 1000 * second,
+           "simulated time from one line of the series to the next"),
+    FILE_OF(outputs_config, timeline, "trace events for ui.perfetto.dev"),
+    NUMBER(outputs_config, timeline_from, PARAM_TIME, 0, 0, 0, "begin of the timeline"),
+    NUMBER(outputs_config, timeline_to, PARAM_TIME, 0, 0, 0, "end of the timeline; 0: the run's"),
+    NUMBER(outputs_config, timeline_events, PARAM_U64, 1000000, 1, 0,
+           "most events in the timeline; those beyond are counted"),
+};
+
+const struct param_group espnic_param_groups[] = {
+    { "workload", "what is done to the card", offsetof(struct espnic_config, workload),
+      workload_params, PARAM_COUNT(workload_params) },
+    { "stop", "when the run ends", offsetof(struct espnic_config, stop), stop_params,
+      PARAM_COUNT(stop_params) },
+    { "outputs", "files that are written", offsetof(struct espnic_config, outputs), outputs_params,
+      PARAM_COUNT(outputs_params) },
+};
+const size_t espnic_param_group_count = PARAM_COUNT(espnic_param_groups);
+
+/* "1.5x": numerator and denominator of the factor, exactly. */
+static bool parse_factor(const char *text, struct offer *offer)
+{
+    uint32_t numerator = 0;
+    uint32_t denominator = 1;
+    bool point = false;
+    size_t digits = 0;
+    size_t i = 0;
+    for (; (text[i] >= '0' && text[i] <= '9') || (text[i] == '.' && !point); i++) {
+        if (text[i] == '.') {
+            point = true;
+            continue;
+        }
+        numerator = numerator * 10 + (uint32_t)(text[i] - '0');
+        denominator *= point ? 10 : 1;
+        if (++digits > 9) {
+            return false;
+        }
+    }
+    offer->kind = OFFER_SCALED;
+    offer->numerator = numerator;
+    offer->denominator = denominator;
+    return numerator > 0 && strcmp(text + i, "x") == 0;
+}
+
+bool offer_parse(const char *text, struct offer *offer, char *error, size_t error_size)
+{
+    *offer = (struct offer){ .kind = OFFER_RECORDED, .numerator = 1, .denominator = 1 };
+    if (strcmp(text, "recorded") == 0) {
+        return true;
+    }
+    if (strcmp(text, "max") == 0) {
+        offer->kind = OFFER_MAX;
+        return true;
+    }
+    if (parse_factor(text, offer)) {
+        return true;
+    }
+    char why[256];
+    *offer = (struct offer){ .kind = OFFER_RATE, .numerator = 1, .denominator = 1 };
+    if (quantity_parse(PARAM_RATE, text, &offer->bps, why, sizeof why) && offer->bps > 0) {
+        return true;
+    }
+    char shown[64];
+    snprintf(error, error_size,
+             "found \"%s\", expected recorded, max, a factor such as 1.5x or a rate such as 40Gbps",
+             nearest_shown(text, shown));
+    return false;
+}
+
+static bool check_pace(struct scenario *s, const char *path, const char *text, bool max_allowed,
+                       bool factor_allowed)
+{
+    char why[256] = "";
+    struct offer offer;
+    bool good = offer_parse(text, &offer, why, sizeof why);
+    if (good && offer.kind == OFFER_MAX && !max_allowed) {
+        snprintf(why, sizeof why, "found \"max\", expected recorded, a factor or a rate");
+        good = false;
+    }
+    if (good && offer.kind == OFFER_SCALED && !factor_allowed) {
+        snprintf(why, sizeof why, "found a factor, expected recorded, max or a rate");
+        good = false;
+    }
+    if (!good) {
+        snprintf(s->error, sizeof s->error, "%s: %s: %s", scenario_place(s, path), path, why);
+    }
+    return good;
+}
+
+bool espnic_config_check(struct scenario *s)
+{
+    const struct espnic_config *config = s->config;
+    if (!check_pace(s, "workload.pace", config->workload.pace, false, true) ||
+        !check_pace(s, "workload.load", config->workload.load, true, false)) {
+        return false;
+    }
+    const struct outputs_config *out = &config->outputs;
+    if (out->timeline_to != 0 && out->timeline_to <= out->timeline_from) {
+        snprintf(s->error, sizeof s->error,
+                 "%s: outputs.timeline_to: found a time not after outputs.timeline_from",
+                 scenario_place(s, "outputs.timeline_to"));
+        return false;
+    }
+    return true;
+}
