@@ -100,17 +100,17 @@ static void list_units(const struct unit *units, char *out, size_t size)
 
 /* A decimal number as digits / 10^scale, trailing zeroes of the fraction removed. */
 struct decimal {
-    uint64_t digits;
+    unsigned __int128 digits; /* below 10^24: times a factor of 2^40 it still fits */
     unsigned scale;
     bool negative;
-    bool too_large, too_fine; /* more digits, before or after the point, than 64 bits hold */
+    bool too_large, too_fine; /* more digits, before or after the point, than that */
     size_t length;            /* characters read; 0: no number here */
 };
 
 static bool push_digit(struct decimal *d, unsigned digit)
 {
-    if (d->digits > (UINT64_MAX - digit) / 10) {
-        return false;
+    if (d->digits >= (unsigned __int128)UINT64_C(1000000000000) * UINT64_C(100000000000)) {
+        return false; /* 10^23 */
     }
     d->digits = d->digits * 10 + digit;
     return true;
@@ -165,7 +165,7 @@ static bool scan_hex(const char *text, uint64_t *value)
 static bool scale_exactly(const struct decimal *d, uint64_t factor, uint64_t *value,
                           bool *too_large)
 {
-    unsigned __int128 product = (unsigned __int128)d->digits * factor;
+    unsigned __int128 product = d->digits * factor;
     *too_large = false;
     for (unsigned i = 0; i < d->scale; i++) {
         if (product % 10 != 0) {
