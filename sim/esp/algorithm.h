@@ -50,7 +50,7 @@ enum esp_alg_kind {
 };
 
 struct esp_alg_info {
-    const char *name;         /* as in recordings: "aes-gcm-128" */
+    const char *name; /* as in recordings: "aes-gcm-128" */
     enum esp_alg_kind kind;
     uint8_t key_bytes;        /* without salt */
     uint8_t salt_bytes;       /* follow the key in the key material */
@@ -59,7 +59,7 @@ struct esp_alg_info {
     uint8_t hash_block_bytes; /* HMAC: 64 or 128; else 0 */
     uint8_t icv_default;      /* bytes; 0 for a pure cipher */
     uint8_t icv_allowed[4];   /* bytes, 0-terminated */
-    uint32_t ndis_auth;       /* IPSEC_OFFLOAD_V2_AUTHENTICATION_* bit, or 0: NDIS has no name for it */
+    uint32_t ndis_auth; /* IPSEC_OFFLOAD_V2_AUTHENTICATION_* bit, or 0: NDIS has no name for it */
     uint32_t ndis_encryption; /* IPSEC_OFFLOAD_V2_ENCRYPTION_* bit, or 0 */
 };
 

@@ -15,8 +15,8 @@
 enum {
     ESP_MAX_ICV = 64,
     ESP_MAX_IV = 16,
-    ESP_MAX_TEXT = 65536,      /* bytes of one payload */
-    ESP_MAX_SAVED = 320,       /* bytes of headers up to and with AH and its ICV, see esp_job.saved */
+    ESP_MAX_TEXT = 65536, /* bytes of one payload */
+    ESP_MAX_SAVED = 320,  /* bytes of headers up to and with AH and its ICV, see esp_job.saved */
     ESP_CRYPT_MIN_CONTEXTS = 512,
     ESP_CRYPT_DEFAULT_CONTEXTS = 8192
 };
@@ -28,7 +28,8 @@ struct esp_crypt;
 /* `contexts`: expanded keys kept, least recently used goes first (about 2.5 KB each, allocated as
  * they are first used; at least ESP_CRYPT_MIN_CONTEXTS). AUTO: libipsec-mb where it is compiled in
  * and the CPU can run it, else OpenSSL. NULL with a sentence in `error` if the backend is not there. */
-struct esp_crypt *esp_crypt_open(enum esp_backend backend, uint32_t contexts, char *error, size_t error_size);
+struct esp_crypt *esp_crypt_open(enum esp_backend backend, uint32_t contexts, char *error,
+                                 size_t error_size);
 void esp_crypt_close(struct esp_crypt *crypt);
 
 /* What AUTO became. */
@@ -45,9 +46,9 @@ struct esp_key_ref {
 
 /* Algorithms and keys of one SA. Read only while a function that takes it runs. */
 struct esp_suite {
-    uint8_t enc, auth;      /* enum esp_alg; ESP_ALG_NONE or ESP_ALG_NULL: none */
-    uint8_t icv;            /* bytes of ICV in the packet, 0 = no integrity */
-    uint16_t enc_length;    /* bytes: key, then salt. A missing salt counts as zero */
+    uint8_t enc, auth;   /* enum esp_alg; ESP_ALG_NONE or ESP_ALG_NULL: none */
+    uint8_t icv;         /* bytes of ICV in the packet, 0 = no integrity */
+    uint16_t enc_length; /* bytes: key, then salt. A missing salt counts as zero */
     uint16_t auth_length;
     const uint8_t *enc_key; /* NULL if enc_length is 0 */
     const uint8_t *auth_key;
@@ -69,30 +70,30 @@ enum esp_job_state {
 
 /* What is authenticated:
  *   AEAD   `aad`, then the ciphertext `text`;
- *   GMAC   `aad`, then `auth`;
+ *   GMAC   `aad`, then `auth`, then `tail`;
  *   HMAC   `auth`, then `tail` (ESN: the upper half of the number).
  * The ICV field must not lie inside `text`; for AH it lies inside `auth` and the caller has zeroed
  * it there and put the received one into `expect`. */
 struct esp_job {
     /* set by the caller */
-    bool seal;              /* true: encrypt and make the ICV; false: check and decrypt */
-    bool expect_given;      /* open: compare with expect[], not with the bytes at `icv` */
+    bool seal;         /* true: encrypt and make the ICV; false: check and decrypt */
+    bool expect_given; /* open: compare with expect[], not with the bytes at `icv` */
     struct esp_key_ref key;
-    uint8_t *text;          /* ciphered in place; NULL if length is 0 */
+    uint8_t *text; /* ciphered in place; NULL if length is 0 */
     uint32_t text_length;
-    const uint8_t *iv;      /* as on the wire, 8 or 16 bytes; NULL if the suite has none */
+    const uint8_t *iv; /* as on the wire, 8 or 16 bytes; NULL if the suite has none */
     const uint8_t *aad;
     uint32_t aad_length;
     uint8_t *auth;
     uint32_t auth_length;
     uint8_t tail[4];
-    uint8_t tail_length;    /* 0 or 4 */
-    uint8_t *icv;           /* written on seal, read on open */
+    uint8_t tail_length; /* 0 or 4 */
+    uint8_t *icv;        /* written on seal, read on open */
     uint8_t expect[ESP_MAX_ICV];
-    uint8_t *saved_at;      /* on completion saved[] goes back here, before the ICV is written */
-    uint16_t saved_length;  /* 0 = nothing */
+    uint8_t *saved_at;     /* on completion saved[] goes back here, before the ICV is written */
+    uint16_t saved_length; /* 0 = nothing */
     /* result */
-    uint8_t state;          /* enum esp_job_state */
+    uint8_t state; /* enum esp_job_state */
     /* private from here */
     uint8_t icv_length;
     uint32_t slot;
@@ -125,8 +126,8 @@ enum { ESP_PEEK_HEAD = 96 };
 
 struct esp_peek {
     uint8_t head[ESP_PEEK_HEAD];
-    uint32_t head_length;   /* bytes of head[] that are valid */
-    bool tail_known;        /* the two below are valid */
+    uint32_t head_length; /* bytes of head[] that are valid */
+    bool tail_known;      /* the two below are valid */
     uint8_t pad_length;
     uint8_t next_header;
 };
@@ -135,7 +136,7 @@ struct esp_peek {
  * (at most ESP_PEEK_HEAD) and its last two. `text` is the payload after the IV, `length` bytes long,
  * of which `present` were captured; what was not captured is not known. False: suite not possible. */
 bool esp_crypt_peek(struct esp_crypt *crypt, struct esp_key_ref key, const struct esp_suite *suite,
-                    const uint8_t *iv, const uint8_t *text, uint32_t length, uint32_t present, uint32_t head,
-                    struct esp_peek *peek);
+                    const uint8_t *iv, const uint8_t *text, uint32_t length, uint32_t present,
+                    uint32_t head, struct esp_peek *peek);
 
 #endif

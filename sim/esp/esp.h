@@ -17,7 +17,7 @@
 
 enum esp_status {
     ESP_OK,
-    ESP_PENDING,        /* the job has not completed */
+    ESP_PENDING, /* the job has not completed */
     ESP_BAD_ICV,
     ESP_TRUNCATED,      /* shorter than header, IV, trailer and ICV */
     ESP_BAD_PADDING,    /* pad length beyond the payload, or bytes not 1, 2, 3 ... */
@@ -36,14 +36,14 @@ const char *esp_status_name(enum esp_status status); /* "ok", "bad_icv", ... */
 /* One SA of a node reduced to what framing needs. Small, so that a table may hold it or rebuild it.
  * Lengths are derived by esp_transform_init. */
 struct esp_transform {
-    uint8_t op;             /* enum esp_op */
-    uint8_t mode;           /* enum esp_mode: of this SA within its node */
-    bool udp;               /* ESP over UDP */
+    uint8_t op;   /* enum esp_op */
+    uint8_t mode; /* enum esp_mode: of this SA within its node */
+    bool udp;     /* ESP over UDP */
     bool esn;
-    uint8_t enc, auth;      /* enum esp_alg */
-    uint8_t icv;            /* bytes, 0 = no integrity */
-    uint8_t iv;             /* bytes on the wire */
-    uint8_t align;          /* ESP: payload + padding + 2 is a multiple of this (at least 4) */
+    uint8_t enc, auth; /* enum esp_alg */
+    uint8_t icv;       /* bytes, 0 = no integrity */
+    uint8_t iv;        /* bytes on the wire */
+    uint8_t align;     /* ESP: payload + padding + 2 is a multiple of this (at least 4) */
     uint32_t spi;
     uint16_t encap_sport, encap_dport;
     struct esp_address src, dst; /* tunnel mode: outer addresses */
@@ -52,7 +52,8 @@ struct esp_transform {
 /* Fill `transform` for SA number `index` of the node. In a node of two SAs the tunnel header belongs
  * to the one next to the clear packet (first on send, last on receive); the other works as
  * transport, so that AH and ESP share one outer header. */
-void esp_transform_of_node(const struct esp_node *node, unsigned index, struct esp_transform *transform);
+void esp_transform_of_node(const struct esp_node *node, unsigned index,
+                           struct esp_transform *transform);
 
 /* Derive icv, iv and align from op, enc, auth and `icv_wanted` (0: the default of the algorithm). */
 void esp_transform_init(struct esp_transform *transform, uint8_t icv_wanted);
@@ -60,12 +61,12 @@ void esp_transform_init(struct esp_transform *transform, uint8_t icv_wanted);
 /* ---- lengths: no bytes are touched ------------------------------------------------------- */
 
 struct esp_lengths {
-    uint32_t front;    /* bytes added before the payload: outer IP, UDP, ESP or AH header, IV */
-    uint32_t tfc;      /* traffic flow confidentiality padding, RFC 4303 2.7 */
-    uint32_t pad;      /* padding, 0..255 */
-    uint32_t trailer;  /* padding + 2; 0 for AH */
-    uint32_t icv;      /* behind the payload; 0 for AH (it is inside `front`) */
-    uint32_t payload;  /* bytes between the ESP header with IV and the trailer, tfc included */
+    uint32_t front;     /* bytes added before the payload: outer IP, UDP, ESP or AH header, IV */
+    uint32_t tfc;       /* traffic flow confidentiality padding, RFC 4303 2.7 */
+    uint32_t pad;       /* padding, 0..255 */
+    uint32_t trailer;   /* padding + 2; 0 for AH */
+    uint32_t icv;       /* behind the payload; 0 for AH (it is inside `front`) */
+    uint32_t payload;   /* bytes between the ESP header with IV and the trailer, tfc included */
     uint32_t l3_length; /* of the resulting packet */
 };
 
@@ -76,8 +77,8 @@ void esp_lengths_of(const struct esp_transform *transform, uint8_t version, uint
                     uint32_t l3_header, uint32_t tfc, struct esp_lengths *lengths);
 
 /* Longest packet that fits into `mtu` bytes after encapsulation (0: none). Same arguments. */
-uint32_t esp_longest_inner(const struct esp_transform *transform, uint8_t version, uint32_t l3_header,
-                           uint32_t mtu);
+uint32_t esp_longest_inner(const struct esp_transform *transform, uint8_t version,
+                           uint32_t l3_header, uint32_t mtu);
 
 /* The reverse: length of the packet that comes out of an ESP or AH packet that was parsed into
  * `view`, with `pad_length` bytes of padding (0 where it is unknown). 0 if it is too short. */
@@ -100,8 +101,8 @@ struct esp_packet {
     uint8_t *buffer;
     uint32_t capacity; /* bytes of the buffer */
     uint32_t start;    /* of the frame in the buffer */
-    uint32_t length;   /* of the frame; Ethernet padding is cut off by encapsulate and decapsulate */
-    uint32_t l3;       /* offset of the IP header from `start`. If it is not 0, the two bytes before
+    uint32_t length; /* of the frame; Ethernet padding is cut off by encapsulate and decapsulate */
+    uint32_t l3;     /* offset of the IP header from `start`. If it is not 0, the two bytes before
                         * it are the EtherType (also true for VLAN tags and Linux cooked) */
 };
 
@@ -122,11 +123,11 @@ struct esp_bounds {
 bool esp_bounds_of_view(const struct esp_view *view, bool behind_ah, struct esp_bounds *bounds);
 
 struct esp_encap {
-    uint64_t seq;    /* the low half goes into the packet */
-    bool iv_given;   /* true: `iv` for any algorithm. False: counter modes use `seq` as IV */
+    uint64_t seq;           /* the low half goes into the packet */
+    bool iv_given;          /* true: `iv` for any algorithm. False: counter modes use `seq` as IV */
     uint8_t iv[ESP_MAX_IV]; /* CBC always takes this one */
-    uint16_t ip_id;  /* identification of an outer IPv4 header */
-    uint32_t tfc;    /* extra bytes, tunnel mode only */
+    uint16_t ip_id;         /* identification of an outer IPv4 header */
+    uint32_t tfc;           /* extra bytes, tunnel mode only */
 };
 
 /* Put the frame into ESP or AH: headers, IV, trailer; payload still clear, ICV zero. The frame
@@ -141,11 +142,13 @@ enum esp_status esp_encapsulate(const struct esp_transform *transform, struct es
  * trailer are in the packet; the sequence number low half is read from it, the upper half is given.
  * ESP_PENDING: complete it with esp_finish. ESP_UNSUPPORTED and ESP_TRUNCATED: no job was started.
  * On ESP_BAD_ICV the packet is as it was received. */
-enum esp_status esp_protect(struct esp_crypt *crypt, struct esp_job *job, const struct esp_transform *transform,
-                            struct esp_key_ref key, const struct esp_suite *suite, uint8_t *frame,
+enum esp_status esp_protect(struct esp_crypt *crypt, struct esp_job *job,
+                            const struct esp_transform *transform, struct esp_key_ref key,
+                            const struct esp_suite *suite, uint8_t *frame,
                             const struct esp_bounds *bounds, uint32_t seq_hi);
-enum esp_status esp_verify(struct esp_crypt *crypt, struct esp_job *job, const struct esp_transform *transform,
-                           struct esp_key_ref key, const struct esp_suite *suite, uint8_t *frame,
+enum esp_status esp_verify(struct esp_crypt *crypt, struct esp_job *job,
+                           const struct esp_transform *transform, struct esp_key_ref key,
+                           const struct esp_suite *suite, uint8_t *frame,
                            const struct esp_bounds *bounds, uint32_t seq_hi);
 enum esp_status esp_finish(struct esp_crypt *crypt, struct esp_job *job);
 
@@ -165,8 +168,8 @@ enum esp_status esp_read_trailer(const struct esp_transform *transform, const ui
 
 struct esp_opened {
     struct esp_trailer trailer;
-    uint32_t tfc;       /* TFC padding removed, bytes */
-    bool ecn_marked;    /* CE was copied inwards */
+    uint32_t tfc;        /* TFC padding removed, bytes */
+    bool ecn_marked;     /* CE was copied inwards */
     bool ecn_suspicious; /* combination that RFC 6040 4.2 asks to log */
 };
 
@@ -183,14 +186,16 @@ int esp_ecn_decapsulate(unsigned outer, unsigned inner, bool *suspicious);
 
 /* Keys are named by key[i] for SA i of the node. `encap` holds one entry per SA. */
 enum esp_status esp_seal_packet(struct esp_crypt *crypt, const struct esp_node *node,
-                                const struct esp_key_ref key[ESP_MAX_SAS], struct esp_packet *packet,
+                                const struct esp_key_ref key[ESP_MAX_SAS],
+                                struct esp_packet *packet,
                                 const struct esp_encap encap[ESP_MAX_SAS]);
 
 /* Undo it: for every SA in order parse, match op and SPI, verify, decapsulate. `seq_hi[i]` is used
  * with ESN. `failed` (may be NULL) is the index of the SA at which a status other than ESP_OK came. */
 enum esp_status esp_open_packet(struct esp_crypt *crypt, const struct esp_node *node,
-                                const struct esp_key_ref key[ESP_MAX_SAS], struct esp_packet *packet,
-                                const uint32_t seq_hi[ESP_MAX_SAS], const struct esp_ports *ports,
-                                struct esp_opened *opened, unsigned *failed);
+                                const struct esp_key_ref key[ESP_MAX_SAS],
+                                struct esp_packet *packet, const uint32_t seq_hi[ESP_MAX_SAS],
+                                const struct esp_ports *ports, struct esp_opened *opened,
+                                unsigned *failed);
 
 #endif

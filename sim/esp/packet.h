@@ -28,8 +28,8 @@ enum {
 };
 
 enum {
-    ESP_HEADER = 8,       /* SPI and sequence number */
-    ESP_AH_FIXED = 12,    /* AH without its ICV */
+    ESP_HEADER = 8,    /* SPI and sequence number */
+    ESP_AH_FIXED = 12, /* AH without its ICV */
     ESP_UDP_HEADER = 8,
     ESP_IPV4_HEADER = 20, /* without options */
     ESP_IPV6_HEADER = 40, /* without extension headers */
@@ -67,32 +67,34 @@ struct esp_ports {
 };
 
 struct esp_view {
-    uint8_t kind;        /* enum esp_packet_kind */
-    uint8_t error;       /* enum esp_parse_error */
-    uint8_t version;     /* 4, 6 or 0 */
-    uint8_t proto;       /* of what follows IP header, options and extension headers (50, 51, 17...) */
-    uint8_t vlan_tags;   /* 802.1Q and 802.1ad tags seen */
+    uint8_t kind;    /* enum esp_packet_kind */
+    uint8_t error;   /* enum esp_parse_error */
+    uint8_t version; /* 4, 6 or 0 */
+    uint8_t proto;   /* of what follows IP header, options and extension headers (50, 51, 17...) */
+    uint8_t vlan_tags; /* 802.1Q and 802.1ad tags seen */
     bool fragment;
-    bool options;        /* IPv4 options or IPv6 extension headers are present */
-    bool length_guessed; /* IPv4 total length 0 (captured before segmentation): frame length taken */
-    uint16_t ethertype;  /* after the tags; 0 for raw IP */
-    uint16_t vlan;       /* VLAN id of the outermost tag, 0 without */
+    bool options; /* IPv4 options or IPv6 extension headers are present */
+    bool
+        length_guessed; /* IPv4 total length 0 (captured before segmentation): frame length taken */
+    uint16_t ethertype; /* after the tags; 0 for raw IP */
+    uint16_t vlan;      /* VLAN id of the outermost tag, 0 without */
     uint16_t sport, dport; /* UDP only, when the UDP header was read; else 0 */
-    uint32_t l3;         /* offset of the IP header */
-    uint32_t l3_header;  /* bytes: IP header with options or extension headers */
-    uint32_t l3_length;  /* bytes, from the IP header; anything behind is padding */
-    uint32_t udp;        /* offset of the encapsulating UDP header, 0 = none */
-    uint32_t ah;         /* offset of AH, 0 = none */
-    uint32_t esp;        /* offset of ESP, 0 = none */
-    uint32_t ipsec_end;  /* offset after the last byte of AH or ESP payload (and ICV); 0 = no IPsec */
-    uint32_t spi, seq;   /* of the outermost AH or ESP; seq is the low half. With raw input at
+    uint32_t l3;           /* offset of the IP header */
+    uint32_t l3_header;    /* bytes: IP header with options or extension headers */
+    uint32_t l3_length;    /* bytes, from the IP header; anything behind is padding */
+    uint32_t udp;          /* offset of the encapsulating UDP header, 0 = none */
+    uint32_t ah;           /* offset of AH, 0 = none */
+    uint32_t esp;          /* offset of ESP, 0 = none */
+    uint32_t
+        ipsec_end;     /* offset after the last byte of AH or ESP payload (and ICV); 0 = no IPsec */
+    uint32_t spi, seq; /* of the outermost AH or ESP; seq is the low half. With raw input at
                           * l3 = 0 an offset of 0 still means none: IPsec never starts there. */
     uint32_t esp_spi, esp_seq; /* of the ESP behind an AH (kind ESP_PACKET_AH and esp != 0) */
 };
 
 /* Ethernet frame: `captured` bytes are present of `length` on the wire (captured <= length). */
-void esp_parse(const uint8_t *frame, uint32_t captured, uint32_t length, const struct esp_ports *ports,
-               struct esp_view *view);
+void esp_parse(const uint8_t *frame, uint32_t captured, uint32_t length,
+               const struct esp_ports *ports, struct esp_view *view);
 
 /* The IP header is at offset `l3` of the frame: raw IP (l3 = 0), cooked captures, the inner packet
  * of a tunnel. `length` is that of the whole frame from offset 0. */

@@ -53,8 +53,8 @@ struct esp_lifetime {
 
 struct esp_key {
     enum esp_alg alg;
-    uint8_t icv;           /* bytes; 0 for a pure cipher */
-    uint8_t length;        /* bytes of key material given, 0 = timing only or no key needed */
+    uint8_t icv;                /* bytes; 0 for a pure cipher */
+    uint8_t length;             /* bytes of key material given, 0 = timing only or no key needed */
     uint8_t bytes[ESP_MAX_KEY]; /* key, then salt */
 };
 
@@ -63,24 +63,24 @@ struct esp_sa {
     uint32_t spi;
     bool esn;
     uint32_t seq_hi;
-    uint64_t seq;          /* annotation. Out: first number to send; in: highest number received */
+    uint64_t seq;           /* annotation. Out: first number to send; in: highest number received */
     uint16_t replay_window; /* annotation, packets, 0 = off */
     struct esp_lifetime lifetime;
     struct esp_key enc, auth;
 };
 
 struct esp_node {
-    uint64_t handle;       /* the recorded one; names the node in later records */
-    uint64_t pair;         /* handle of the other direction, 0 = none (annotation) */
+    uint64_t handle; /* the recorded one; names the node in later records */
+    uint64_t pair;   /* handle of the other direction, 0 = none (annotation) */
     enum esp_dir dir;
-    enum esp_mode mode;    /* annotation */
+    enum esp_mode mode; /* annotation */
     enum esp_udp udp;
     uint16_t encap_sport, encap_dport; /* annotation, UDP ports */
     struct esp_address src, dst;       /* as the sender sees them; all zero = any */
     struct esp_selector sel;
-    uint32_t switch_port;  /* ADD_SA_EX only */
-    uint16_t vlan;         /* ADD_SA_EX only */
-    uint8_t sa_count;      /* 1 or 2 */
+    uint32_t switch_port;          /* ADD_SA_EX only */
+    uint16_t vlan;                 /* ADD_SA_EX only */
+    uint8_t sa_count;              /* 1 or 2 */
     struct esp_sa sa[ESP_MAX_SAS]; /* in processing order: ESP before AH on send */
 };
 
