@@ -2,10 +2,13 @@
  *
  * Every packet is handed up as an Ethernet frame without FCS. Captures of another link type get a
  * fixed 14-byte header (CAPTURE_DST_MAC, CAPTURE_SRC_MAC, EtherType) in place of what they had:
- *   Ethernet                 as it is, no copy
- *   raw IP (RAW, IPV4, IPV6) header put in front; EtherType from the version, 0xffff if it is
- * neither 4 nor 6 Linux cooked (SLL, SLL2) header in place of the cooked one; EtherType is its
- * protocol field, for the two pseudo protocols 1 and 4 (802.3 frames) the length of what follows
+ *
+ *   Ethernet                  as it is, no copy
+ *   raw IP (RAW, IPV4, IPV6)  header put in front; EtherType from the IP version, 0xffff if that is
+ *                             neither 4 nor 6
+ *   Linux cooked (SLL, SLL2)  header in the place of the cooked one; EtherType is its protocol
+ *                             field, for the pseudo protocols 1 and 4 (802.3) the payload's length
+ *
  * Any other link type is refused by name. Lengths are those of the Ethernet frame. */
 #ifndef ESPNIC_TRACES_CAPTURE_H
 #define ESPNIC_TRACES_CAPTURE_H
@@ -19,19 +22,17 @@ enum { CAPTURE_MAX_LENGTH = 262144 }; /* bytes; a longer record is damage */
 enum { CAPTURE_ETHERNET_HEADER = 14 };
 enum { CAPTURE_ERROR_SIZE = 1024 };
 
-/* Addresses of the synthesised header: locally administered, fixed, so that output is reproducible.
- */
+/* Addresses of the synthesised header: locally administered and fixed: output is reproducible. */
 #define CAPTURE_DST_MAC "\x02\x00\x00\x00\x00\x02"
 #define CAPTURE_SRC_MAC "\x02\x00\x00\x00\x00\x01"
 
 struct capture_packet {
     const uint8_t *bytes; /* the frame; valid until the next call on the same capture */
-    uint32_t
-        captured;    /* bytes there are; 0 if the record is empty or shorter than its link header */
-    uint32_t length; /* true length; captured < length means cut short by the capture */
-    uint64_t time_ns; /* since 1970; may go backwards */
-    uint64_t record;  /* number in the file, from 1, counted before the filter */
-    bool synthesised; /* the first 14 bytes are ours */
+    uint32_t captured;    /* bytes present; 0 if the record is shorter than its link header */
+    uint32_t length;      /* true length; captured < length: cut short by the capture */
+    uint64_t time_ns;     /* since 1970; may go backwards */
+    uint64_t record;      /* number in the file, from 1, counted before the filter */
+    bool synthesised;     /* the first 14 bytes are ours */
 };
 
 enum capture_result {

@@ -214,12 +214,21 @@ static void syntax_error(struct recording *reader, const json_error_t *error)
     case json_error_numeric_overflow:
         expected = "an integer below 2^53, or \"0x...\" for a larger one";
         break;
-    case json_error_invalid_utf8: expected = "UTF-8"; break;
+    case json_error_invalid_utf8:
+        expected = "UTF-8";
+        if (strncmp(error->text, "unable to decode ", 17) == 0) {
+            column = error->column + 1; /* the character after the last good one */
+            snprintf(token, sizeof token, "%.9s", error->text + 17);
+        }
+        break;
     case json_error_premature_end_of_input:
         expected = length > 0 ? what : "the rest of the line";
         break;
     case json_error_end_of_input_expected: expected = "the end of the line"; break;
-    case json_error_null_character: expected = "a string without it"; break;
+    case json_error_null_character:
+        snprintf(token, sizeof token, "\\u0000");
+        expected = "a string without it";
+        break;
     default: expected = length > 0 ? what : "a JSON value"; break;
     }
     set_error(reader, "%s:%" PRIu64 ":%d: found %s, expected %s", reader->name, reader->line,

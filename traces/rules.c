@@ -47,8 +47,8 @@ struct rules {
 static const struct rules_info infos[RULES_COUNT] = {
     [1] = { "a request's object header has type 0x80, revision 1 and an accepted size",
             RULES_NOT_IN_TEXT },
-    [2] = { "a node has one or two entries; two are one ESP and one AH; an AH entry has an integrity "
-            "algorithm and no cipher",
+    [2] = { "a node has one or two entries; two are one ESP and one AH; "
+            "an AH entry has an integrity algorithm and no cipher",
             RULES_CHECKED },
     [3] = { "every algorithm is among those that the card reported", RULES_WITH_CAPABILITIES },
     [4] = { "ESN, UDP encapsulation and IPv6 are used only as the card reported",
@@ -59,11 +59,11 @@ static const struct rules_info infos[RULES_COUNT] = {
     [7] = { "the live bundles do not exceed the reported capacity", RULES_WITH_CAPABILITIES },
     [8] = { "UPDATE_SA names a live handle and an entry with ESN, or ends with INVALID_PARAMETER",
             RULES_CHECKED },
-    [9] = { "DELETE_SA ends with SUCCESS, NOT_ACCEPTED or REQUEST_ABORTED, each handle is deleted at "
-            "most once and not used after",
+    [9] = { "DELETE_SA ends with SUCCESS, NOT_ACCEPTED or REQUEST_ABORTED, "
+            "each handle is deleted at most once and not used after",
             RULES_CHECKED },
-    [10] = { "a delete request of the card is answered by one DELETE of the inbound SA and one of its "
-             "partner",
+    [10] = { "a delete request of the card is answered by one DELETE of the inbound SA "
+             "and one of its partner",
              RULES_BY_CARD },
     [11] = { "the status words of a received packet agree with each other", RULES_BY_CARD },
     [12] = { "no packet is offloaded before activation, no SA added before the card reported",

@@ -1,20 +1,22 @@
-/* The rules that a recorded host and card keep (the interface's invariants), checked record by
- * record.
+/* The rules that a recorded host and card keep, checked record by record.
  *
- * Numbers are those of section 13.4 of the interface digest, the same everywhere in espnic:
+ * The numbers are used everywhere in espnic:
  *
- *  1  object header: type, revision, size        not in the text form (it has no header bytes)
- *  2  one or two entries; two are one ESP and    here (the count itself is refused by the reader)
- *     one AH; AH has no cipher
- *  3  algorithm known and among those reported   here if capabilities are given, else by the
- * running card 4  ESN, UDP kind, IPv6 only as reported       here if capabilities are given, else
- * by the running card 5  a node's handle is nonzero and not live    here (zero is refused by the
- * reader) 6  a failing request hands out no handle      not in the text form (a handle also names a
- * refused node) 7  live bundles within the capacity           here if a capacity is given, else by
- * the running card 8  UPDATE only of a live ESN entry, else      here INVALID_PARAMETER 9  DELETE:
- * status, at most once, no use       here after it 10  SaDeleteReq is answered by two DELETEs by
- * the running card (no packets in the text form) 11  CryptoDone and CryptoStatus words agree    by
- * the running card 12  nothing before activation and report       by the running card
+ *  1  object header: type, revision, size       not in the text form (it has no header bytes)
+ *  2  one or two entries; two are one ESP and   here (the count itself is refused by the reader)
+ *     one AH; AH has integrity and no cipher
+ *  3  algorithm among those reported            here if capabilities are given, else the card
+ *  4  ESN, UDP kind, IPv6 only as reported      here if capabilities are given, else the card
+ *  5  a node's handle is nonzero, was not live  here (zero is refused by the reader)
+ *  6  a failing request hands out no handle     not in the text form (it names refused nodes too)
+ *  7  live bundles within the capacity          here if a capacity is given, else the card
+ *  8  UPDATE only of a live entry with ESN,     here
+ *     else INVALID_PARAMETER
+ *  9  DELETE: its status; each handle at most   here
+ *     once; no use after it
+ * 10  SaDeleteReq is answered by two DELETEs    the running card (the text form has no packets)
+ * 11  CryptoDone and CryptoStatus agree         the running card
+ * 12  nothing before activation and report      the running card
  *
  * Memory is proportional to the handles that are live or being deleted, not to the recording. */
 #ifndef ESPNIC_TRACES_RULES_H
