@@ -4,33 +4,43 @@
  * its wire bytes (framing, header, DW-padded payload); writes split at MPS and 4 KB, reads at MRRS and
  * 4 KB, completions at MPS from an RCB-aligned first cut; one-way latencies; host memory latency; a
  * limit of outstanding read requests (tags). Requests are arbitrated one at a time, round robin over
- * the clients. Sources: pcie.md sections 1, 3.2, 3.3, 7.
+ * the clients; the completions of MMIO reads are one more client. Sources: pcie.md sections 1, 3.2 to 3.4,
+ * 3.6, 7.
  * Simplified: a request goes out as one piece (no interleaving of TLPs of several clients); posted writes
- * never lack credit. Not modelled here: credits, Ack/Nak and replay, ordering classes, IOMMU.
+ * never lack credit; reads are answered in order. Not modelled here: credits, Ack/Nak and replay, relaxed
+ * ordering, IOMMU.
  *
  * The link is one block in its own clock domain, whose cycle is the time of one byte on the wire.
  * Clients reach it through channels of one-beat items; the item is the index of a struct pcie_request
  * in the link's pool. The answer (data has come; write has left) is the same item on the client's
- * response channel. */
+ * response channel.
+ *
+ * Cycles. A request that is visible in cycle t on an idle link is sent in t, t+1, ..., t+W-1 (W wire bytes)
+ * and has left in t+W. It arrives U later (U = up_ps, rounded up to cycles): a write is in host memory in
+ * t+W+U. A read samples memory on arrival; its data is ready R (read_ps) later, takes C wire bytes of
+ * completions on the way down and has arrived D (down_ps) after the last: t+W+U+R+C+D, when the answer is
+ * pushed and the tags are free again. */
 #ifndef ESPNIC_PCIE_MODEL_LINK_H
 #define ESPNIC_PCIE_MODEL_LINK_H
 
+#include "engine/account.h"
 #include "engine/channel.h"
 #include "engine/describe.h"
 
 enum { PCIE_MAX_CLIENTS = 16 };
 
 struct pcie_config {
-    uint32_t generation;      /* 1..5 */
-    uint32_t lanes;           /* 1, 2, 4, 8, 16 */
-    uint64_t mps, mrrs, rcb;  /* bytes */
-    bool address64;           /* 4DW headers */
-    uint32_t dllp_ppm;        /* share of the raw rate that DLLPs and SKP take, parts per million */
-    uint64_t up_ps, down_ps;  /* one way, device to host memory controller and back, picoseconds */
-    uint64_t read_ps;         /* memory read, from request at the root complex to data */
-    uint32_t tags;            /* read requests (of at most MRRS) outstanding */
-    uint32_t queue;           /* requests that each client can have waiting */
-    bool ideal;               /* no wire time, no latency beyond the clock crossings, no limit */
+    uint32_t generation;     /* 1..5 */
+    uint32_t lanes;          /* 1, 2, 4, 8, 16 */
+    uint64_t mps, mrrs, rcb; /* bytes: 128..4096, 128..4096, 64 or 128; powers of two */
+    uint64_t completion;     /* bytes, most that the host puts into one completion; 0: MPS */
+    bool address64;          /* 4DW headers on every request */
+    uint32_t dllp_ppm;       /* share of the raw rate that DLLPs and SKP take, parts per million */
+    uint64_t up_ps, down_ps; /* one way, device to host memory controller and back, picoseconds */
+    uint64_t read_ps;        /* memory read, from request at the root complex to data */
+    uint32_t tags;           /* read requests (of at most MRRS) outstanding */
+    uint32_t queue;          /* requests that each client can have waiting */
+    bool ideal;              /* no wire time, no latency beyond the clock crossings, no limit */
 };
 
 extern const struct param pcie_params[];
@@ -40,17 +50,19 @@ enum pcie_op { PCIE_READ, PCIE_WRITE, PCIE_MSIX };
 
 struct pcie_request {
     uint64_t address;
-    uint32_t length;   /* bytes, >= 1; PCIE_MSIX: 4 */
-    uint8_t op;        /* enum pcie_op */
-    uint8_t client;    /* index of its channels */
-    uint8_t answer;    /* 1: put it on the response channel when done (reads: always) */
+    uint32_t length; /* bytes, 1..2^30; PCIE_MSIX: 4 */
+    uint8_t op;      /* enum pcie_op */
+    uint8_t client;  /* index of its channels */
+    uint8_t answer;  /* 1: put it on the response channel when done (reads: always). A write is done
+                        * when its last byte has left: ops.memory is called later */
     uint8_t reserved;
-    uint32_t ref;      /* the client's: packet, ring entry, ... */
+    uint32_t ref; /* the client's: packet, ring entry, ... */
     uint32_t ref2;
-    uint64_t visible;  /* out: write: cycle (of the link's domain) of arrival in host memory */
+    uint64_t visible; /* out: cycle (of the link's domain) of arrival in host memory */
 };
 
-/* What the link calls; `cycle` is in the link's domain. */
+/* What the link calls; `cycle` is in the link's domain. A callback may make requests, release them and
+ * start MMIO. `request` is a copy, good until the callback returns. */
 struct pcie_ops {
     /* The request reaches host memory: a write becomes visible, a read samples the bytes. */
     void (*memory)(void *self, uint64_t cycle, const struct pcie_request *request);
@@ -62,12 +74,15 @@ struct pcie_ops {
     void (*mmio_done)(void *self, uint64_t cycle, uint64_t tag, uint64_t value, bool ok);
 };
 
-/* Counters per direction: 0 = up (device to host), 1 = down. */
+/* Counters per direction: 0 = up (device to host), 1 = down. TLPs are counted when they start. */
 struct pcie_direction_stats {
     uint64_t tlps_write, tlps_read, tlps_completion, tlps_mmio; /* MSI-X counts as write */
-    uint64_t payload_bytes;  /* data asked for or carried, without padding */
-    uint64_t wire_bytes;     /* every byte of every TLP */
-    uint64_t busy_cycles;    /* link byte times in use */
+    uint64_t wire_write, wire_read, wire_completion,
+        wire_mmio;          /* bytes of these TLPs on the wire */
+    uint64_t payload_bytes; /* data carried, without padding */
+    uint64_t wire_bytes;    /* every byte of every TLP */
+    uint64_t busy_cycles;   /* link byte times in use, as of pcie_link_settle() */
+    double utilisation;     /* busy_cycles of the cycles since 0, as of pcie_link_settle() */
 };
 
 struct pcie_stats {
@@ -76,8 +91,10 @@ struct pcie_stats {
     uint64_t tag_stall_cycles; /* a read at the head of the arbitration waited for tags */
 };
 
-extern const struct stat pcie_stat_table[];
+extern const struct stat pcie_stat_table[]; /* of struct pcie_stats, but for dir */
 extern const size_t pcie_stat_count;
+extern const struct stat pcie_direction_stat_table[]; /* of struct pcie_direction_stats */
+extern const size_t pcie_direction_stat_count;
 
 struct pcie_link; /* opaque */
 
@@ -86,6 +103,7 @@ struct pcie_link; /* opaque */
 bool pcie_link_clock(const struct pcie_config *config, uint64_t *num, uint64_t *den, char *error,
                      size_t error_size);
 
+/* The configuration must have passed pcie_link_clock(); `ops` is copied, its members must all be set. */
 struct pcie_link *pcie_link_create(struct sched *sched, unsigned domain,
                                    const struct pcie_config *config, const struct pcie_ops *ops,
                                    void *self);
@@ -96,22 +114,39 @@ void pcie_link_register_state(struct pcie_link *link, struct snapshot *snap);
 unsigned pcie_link_block(const struct pcie_link *link);
 
 /* Request channel: depth config->queue, one beat an item. Response channel: `unlimited`; the client
- * bounds what it has outstanding. Returns the client's index. */
-unsigned pcie_link_attach(struct pcie_link *link, struct channel *request, struct channel *response);
+ * bounds what it has outstanding; NULL if it never wants an answer. At most one answer a cycle: others
+ * follow. Returns the client's index; all are attached before the first request. */
+unsigned pcie_link_attach(struct pcie_link *link, struct channel *request,
+                          struct channel *response);
 
 /* Request pool. An index stays valid until the client releases it (after the response; requests without
- * `answer` are released by the link). */
+ * `answer` are released by the link). A pointer is good until the next pcie_request_new(). */
 uint32_t pcie_request_new(struct pcie_link *link);
 struct pcie_request *pcie_request_at(struct pcie_link *link, uint32_t index);
 void pcie_request_release(struct pcie_link *link, uint32_t index);
 
-/* From the CPU, at a cycle of the link's domain not before the present. */
+/* Requests that are neither free nor released: 0 when all has come to rest. */
+uint32_t pcie_request_live(const struct pcie_link *link);
+
+/* From the CPU, at a cycle of the link's domain not before the present; `bytes` 1..8. Accesses reach the
+ * card in order of their cycles, those of one cycle in order of the calls. The completion of a read does
+ * not pass a request that was pushed before the cycle in which the read reached the card. */
 void pcie_mmio_write(struct pcie_link *link, uint64_t cycle, uint32_t offset, uint32_t bytes,
                      uint64_t value);
 void pcie_mmio_read(struct pcie_link *link, uint64_t cycle, uint32_t offset, uint32_t bytes,
                     uint64_t tag);
 
 struct pcie_stats *pcie_link_stats(struct pcie_link *link);
+
+/* The serialisers as issue slots, 0 = up, 1 = down: busy, starved, or (up) waiting for tags: a read is
+ * there, and the cause is the link itself. Both are published to the scheduler as the block's slots. */
+const struct account *pcie_link_account(const struct pcie_link *link, unsigned direction);
+
+/* Count every cycle before `cycle` in the accounts, busy_cycles, utilisation and tag_stall_cycles. */
+void pcie_link_settle(struct pcie_link *link, uint64_t cycle);
+
+/* Nothing is being sent, in flight, or waiting inside the link. */
+bool pcie_link_idle(const struct pcie_link *link);
 
 /* ---- the arithmetic of TLPs, for tests and tools ------------------------------------------------ */
 
@@ -120,10 +155,26 @@ struct pcie_cost {
     uint32_t wire_bytes;
 };
 
-/* A memory write of `length` bytes at `address`. */
-struct pcie_cost pcie_write_cost(const struct pcie_config *config, uint64_t address, uint32_t length);
+/* Framing, sequence number and LCRC 8, header 12 or 16 (pcie.md 1.2). */
+static inline uint32_t pcie_request_overhead(const struct pcie_config *config)
+{
+    return config->address64 ? 24 : 20;
+}
+
+enum { PCIE_COMPLETION_OVERHEAD = 20 };
+
+/* Whole DWs that hold bytes [address, address + length). */
+static inline uint32_t pcie_padded(uint64_t address, uint32_t length)
+{
+    return ((uint32_t)(address & 3) + length + 3) & ~3u;
+}
+
+/* A memory write of `length` bytes at `address`. All three are {0, 0} for no bytes. */
+struct pcie_cost pcie_write_cost(const struct pcie_config *config, uint64_t address,
+                                 uint32_t length);
 /* Read requests for it. */
-struct pcie_cost pcie_read_cost(const struct pcie_config *config, uint64_t address, uint32_t length);
+struct pcie_cost pcie_read_cost(const struct pcie_config *config, uint64_t address,
+                                uint32_t length);
 /* Completions with its data. */
 struct pcie_cost pcie_completion_cost(const struct pcie_config *config, uint64_t address,
                                       uint32_t length);
