@@ -1,0 +1,178 @@
+#include "esp_support.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct esp_crypt *support_open(unsigned which)
+{
+    static const enum esp_backend backends[SUPPORT_BACKENDS] = { ESP_BACKEND_OPENSSL,
+                                                                 ESP_BACKEND_IPSEC_MB };
+    char error[200];
+    struct esp_crypt *crypt =
+        esp_crypt_open(backends[which], ESP_CRYPT_MIN_CONTEXTS, error, sizeof error);
+    if (crypt == NULL) {
+        ck_assert_msg(which == 1, "OpenSSL: %s", error);
+        static bool said;
+        if (!said) {
+            printf("SKIP ipsec-mb: %s\n", error);
+            said = true;
+        }
+    }
+    return crypt;
+}
+
+bool support_data(const char *test, const char *folder, char *path, size_t size)
+{
+    const char *root = getenv("ESPNIC_DATA");
+    snprintf(path, size, "%s/%s", root != NULL ? root : "../shared/data", folder);
+    if (access(path, R_OK) != 0) {
+        printf("SKIP %s: no data at %s\n", test, path);
+        return false;
+    }
+    return true;
+}
+
+json_t *support_load(const char *path)
+{
+    json_error_t error;
+    json_t *root = json_load_file(path, 0, &error);
+    ck_assert_msg(root != NULL, "%s:%d: %s", path, error.line, error.text);
+    return root;
+}
+
+static unsigned hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 32) - 'a') + 10;
+}
+
+const char *support_string(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text != NULL ? text : "";
+}
+
+size_t support_hex(const json_t *object, const char *key, uint8_t *out, size_t room)
+{
+    const char *text = support_string(object, key);
+    size_t length = strlen(text) / 2;
+    ck_assert_msg(length <= room, "%s: %zu bytes", key, length);
+    for (size_t i = 0; i < length; i++) {
+        unsigned byte = hex_digit(text[2 * i]) * 16 + hex_digit(text[2 * i + 1]);
+        ck_assert_uint_lt(byte, 256);
+        out[i] = (uint8_t)byte;
+    }
+    return length;
+}
+
+uint64_t support_number(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    if (json_is_string(value)) {
+        return strtoull(json_string_value(value), NULL, 0);
+    }
+    return (uint64_t)json_integer_value(value);
+}
+
+bool support_flag(const json_t *object, const char *key)
+{
+    return json_is_true(json_object_get(object, key));
+}
+
+static enum esp_alg sized(enum esp_alg smallest, size_t key_bytes)
+{
+    return (enum esp_alg)((unsigned)smallest + (unsigned)(key_bytes - 16) / 8);
+}
+
+static bool cipher_by_name(const char *name, size_t key_bytes, struct esp_sa *sa)
+{
+    if (strncmp(name, "aes-gcm-", 8) == 0) {
+        sa->enc.alg = sized(ESP_ALG_AES_GCM_128, key_bytes);
+    } else if (strcmp(name, "aes-gmac") == 0) {
+        sa->auth.alg = sized(ESP_ALG_AES_GMAC_128, key_bytes);
+        sa->enc.alg = ESP_ALG_NULL;
+    } else if (strcmp(name, "chacha20-poly1305") == 0) {
+        sa->enc.alg = ESP_ALG_CHACHA20_POLY1305;
+    } else if (strcmp(name, "aes-cbc") == 0) {
+        sa->enc.alg = sized(ESP_ALG_AES_CBC_128, key_bytes);
+    } else if (strcmp(name, "aes-ctr") == 0) {
+        sa->enc.alg = sized(ESP_ALG_AES_CTR_128, key_bytes);
+    } else if (strcmp(name, "3des-cbc") == 0) {
+        sa->enc.alg = ESP_ALG_3DES_CBC;
+    } else if (strcmp(name, "des-cbc") == 0) {
+        sa->enc.alg = ESP_ALG_DES_CBC;
+    } else if (strcmp(name, "null") == 0) {
+        sa->enc.alg = ESP_ALG_NULL;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+bool support_keys(const json_t *object, struct esp_sa *sa)
+{
+    static const struct {
+        const char *name;
+        enum esp_alg alg;
+    } auths[] = {
+        { "hmac-md5-96", ESP_ALG_MD5 },         { "hmac-sha1-96", ESP_ALG_SHA_1 },
+        { "hmac-sha256-128", ESP_ALG_SHA_256 }, { "hmac-sha384-192", ESP_ALG_SHA_384 },
+        { "hmac-sha512-256", ESP_ALG_SHA_512 },
+    };
+    uint8_t key[ESP_MAX_KEY];
+    size_t length = support_hex(object, "enc_key", key, sizeof key);
+    memset(&sa->enc, 0, sizeof sa->enc);
+    memset(&sa->auth, 0, sizeof sa->auth);
+    if (!cipher_by_name(support_string(object, "cipher"), length, sa)) {
+        return false;
+    }
+    struct esp_key *first = sa->auth.alg != ESP_ALG_NONE ? &sa->auth : &sa->enc;
+    memcpy(first->bytes, key, length);
+    length += support_hex(object, "salt", first->bytes + length, sizeof first->bytes - length);
+    first->length = (uint8_t)length;
+    uint8_t icv = (uint8_t)support_number(object, "icv_len");
+    const char *auth = support_string(object, "auth");
+    for (size_t i = 0; i < sizeof auths / sizeof auths[0]; i++) {
+        if (strcmp(auth, auths[i].name) == 0) {
+            sa->auth.alg = auths[i].alg;
+            sa->auth.length =
+                (uint8_t)support_hex(object, "auth_key", sa->auth.bytes, sizeof sa->auth.bytes);
+        }
+    }
+    ck_assert_msg(sa->auth.alg != ESP_ALG_NONE || strcmp(auth, "none") == 0, "auth %s", auth);
+    if (esp_alg_info(sa->enc.alg)->kind == ESP_KIND_AEAD) {
+        sa->enc.icv = icv;
+    } else {
+        sa->auth.icv = icv;
+    }
+    return true;
+}
+
+struct esp_address support_address(const char *text)
+{
+    struct esp_address address = { .family = 4 };
+    if (inet_pton(AF_INET, text, address.bytes) != 1) {
+        address.family = 6;
+        ck_assert_msg(inet_pton(AF_INET6, text, address.bytes) == 1, "address %s", text);
+    }
+    return address;
+}
+
+uint64_t support_random(uint64_t *state)
+{
+    /* splitmix64 */
+    uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+void support_fill(uint64_t *state, uint8_t *out, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        out[i] = (uint8_t)support_random(state);
+    }
+}
