@@ -20,49 +20,31 @@
 
 /* ---- statuses (ipsecov2.md 1.3) -------------------------------------------------------------- */
 
-#define NDIS_STATUSES(X)                                                                           \
-    X(SUCCESS, 0x00000000u)                                                                        \
-    X(PENDING, 0x00000103u)                                                                        \
-    X(NOT_RECOGNIZED, 0x00010001u)                                                                 \
-    X(NOT_ACCEPTED, 0x00010003u)                                                                   \
-    X(INDICATION_REQUIRED, 0x40230001u)                                                            \
-    X(BUFFER_OVERFLOW, 0x80000005u)                                                                \
-    X(FAILURE, 0xC0000001u)                                                                        \
-    X(INVALID_PARAMETER, 0xC000000Du)                                                              \
-    X(RESOURCES, 0xC000009Au)                                                                      \
-    X(NOT_SUPPORTED, 0xC00000BBu)                                                                  \
-    X(CLOSING, 0xC0010002u)                                                                        \
-    X(BAD_VERSION, 0xC0010004u)                                                                    \
-    X(REQUEST_ABORTED, 0xC001000Cu)                                                                \
-    X(RESET_IN_PROGRESS, 0xC001000Du)                                                              \
-    X(CLOSING_INDICATING, 0xC001000Eu)                                                             \
-    X(ADAPTER_NOT_READY, 0xC0010011u)                                                              \
-    X(INVALID_LENGTH, 0xC0010014u)                                                                 \
-    X(INVALID_DATA, 0xC0010015u)                                                                   \
-    X(BUFFER_TOO_SHORT, 0xC0010016u)                                                               \
-    X(INVALID_OID, 0xC0010017u)                                                                    \
-    X(ADAPTER_REMOVED, 0xC0010018u)                                                                \
-    X(SEND_ABORTED, 0xC023000Cu)                                                                   \
-    X(PAUSED, 0xC023002Au)                                                                         \
-    X(UNSUPPORTED_REVISION, 0xC023002Cu)                                                           \
-    X(LOW_POWER_STATE, 0xC023002Fu)
-
 #define NDIS_STATUS_SUCCESS              0x00000000u
 #define NDIS_STATUS_PENDING              0x00000103u
 #define NDIS_STATUS_NOT_RECOGNIZED       0x00010001u
 #define NDIS_STATUS_NOT_ACCEPTED         0x00010003u /* not negative: compare with 0, never by sign */
+#define NDIS_STATUS_INDICATION_REQUIRED  0x40230001u
+#define NDIS_STATUS_BUFFER_OVERFLOW      0x80000005u
 #define NDIS_STATUS_FAILURE              0xC0000001u
 #define NDIS_STATUS_INVALID_PARAMETER    0xC000000Du
 #define NDIS_STATUS_RESOURCES            0xC000009Au
 #define NDIS_STATUS_NOT_SUPPORTED        0xC00000BBu
+#define NDIS_STATUS_CLOSING              0xC0010002u
+#define NDIS_STATUS_BAD_VERSION          0xC0010004u
 #define NDIS_STATUS_REQUEST_ABORTED      0xC001000Cu
 #define NDIS_STATUS_RESET_IN_PROGRESS    0xC001000Du
+#define NDIS_STATUS_CLOSING_INDICATING   0xC001000Eu
 #define NDIS_STATUS_ADAPTER_NOT_READY    0xC0010011u
 #define NDIS_STATUS_INVALID_LENGTH       0xC0010014u
 #define NDIS_STATUS_INVALID_DATA         0xC0010015u
 #define NDIS_STATUS_BUFFER_TOO_SHORT     0xC0010016u
 #define NDIS_STATUS_INVALID_OID          0xC0010017u
+#define NDIS_STATUS_ADAPTER_REMOVED      0xC0010018u
+#define NDIS_STATUS_SEND_ABORTED         0xC023000Cu
+#define NDIS_STATUS_PAUSED               0xC023002Au
 #define NDIS_STATUS_UNSUPPORTED_REVISION 0xC023002Cu
+#define NDIS_STATUS_LOW_POWER_STATE      0xC023002Fu
 
 /* "SUCCESS", "INVALID_PARAMETER", ...; NULL if the number has no name here. */
 const char *ndis_status_name(uint32_t status);
@@ -72,13 +54,13 @@ const char *ndis_status_name(uint32_t status);
 enum ndis_kind { NDIS_ADD_SA, NDIS_ADD_SA_EX, NDIS_UPDATE_SA, NDIS_DELETE_SA };
 
 enum {
-    NDIS_MAX_CHAIN = 64,      /* O-10 */
-    NDIS_MAX_KEYS = 272,      /* key bytes of a node: 2 SAs of 2 keys of ESP_MAX_KEY */
-    NDIS_MAX_NODE = 640,      /* bytes of an ADD node with keys and annotation, at most */
-    NDIS_HANDLE_ADD = 56,     /* OffloadHandle in ADD_SA */
-    NDIS_HANDLE_ADD_EX = 48,  /* in ADD_SA_EX */
-    NDIS_HANDLE_DELETE = 16,  /* in DELETE_SA */
-    NDIS_HANDLE_UPDATE = 8    /* in UPDATE_SA */
+    NDIS_MAX_CHAIN = 64,     /* O-10 */
+    NDIS_MAX_KEYS = 272,     /* key bytes of a node: 2 SAs of 2 keys of ESP_MAX_KEY */
+    NDIS_MAX_NODE = 640,     /* bytes of an ADD node with keys and annotation, at most */
+    NDIS_HANDLE_ADD = 56,    /* OffloadHandle in ADD_SA */
+    NDIS_HANDLE_ADD_EX = 48, /* in ADD_SA_EX */
+    NDIS_HANDLE_DELETE = 16, /* in DELETE_SA */
+    NDIS_HANDLE_UPDATE = 8   /* in UPDATE_SA */
 };
 
 /* Offset of OffloadHandle in a node of this kind: where the card writes the handle of an ADD. */
@@ -115,8 +97,8 @@ bool ndis_plain(const struct esp_node *node);
 /* Bytes that ndis_encode_add writes: a multiple of 8. */
 uint32_t ndis_add_size(const struct esp_node *nodes, uint32_t count, bool ex, bool annotate);
 
-/* Write a chain (ex: exactly one node). Returns the bytes written, 0 if `size` is too small, count is 0
- * or above NDIS_MAX_CHAIN (ex: not 1). Without `annotate`, what has no NDIS field is lost; an algorithm
+/* Write a chain (ex: exactly one node). Returns the bytes written, 0 if `size` is too small or count is 0
+ * (ex: not 1). A chain above NDIS_MAX_CHAIN can be written; it is the reader that refuses it. Without `annotate`, what has no NDIS field is lost; an algorithm
  * without identifier then gets identifier 0, which no card accepts with a key. OffloadHandle is 0. */
 uint32_t ndis_encode_add(const struct esp_node *nodes, uint32_t count, bool ex, bool annotate,
                          uint8_t *buffer, uint32_t size);
@@ -132,9 +114,10 @@ struct ndis_update {
 
 enum { NDIS_UPDATE_SIZE = 32, NDIS_DELETE_SIZE = 24 };
 
-/* Bytes written, 0 if `size` is too small (DELETE: or count 0 or above NDIS_MAX_CHAIN). */
+/* Bytes written, 0 if `size` is too small (DELETE: or count is 0). */
 uint32_t ndis_encode_update(const struct ndis_update *update, uint8_t *buffer, uint32_t size);
-uint32_t ndis_encode_delete(const uint64_t *handles, uint32_t count, uint8_t *buffer, uint32_t size);
+uint32_t ndis_encode_delete(const uint64_t *handles, uint32_t count, uint8_t *buffer,
+                            uint32_t size);
 
 /* Status as ndis_walk; an Operation outside the enumeration is the card's to refuse (O-19). */
 uint32_t ndis_decode_update(const uint8_t *buffer, uint32_t length, struct ndis_update *update);
