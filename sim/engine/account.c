@@ -81,7 +81,7 @@ void account_add(struct account *a, const struct account_run *run)
 {
     assert(a->runs < ACCOUNT_RUNS);
     assert(run->first >= a->settled);
-    if (run->busy == 0 && run->tail == 0 && run->step == 0) {
+    if (run->busy == 0 && run->tail == 0 && (run->step == 0 || run->beats == 1)) {
         return; /* an ideal block takes no time */
     }
     a->run[a->runs++] = *run;

@@ -24,11 +24,15 @@ void lane_register_state(struct lane *lane, struct snapshot *snap)
 
 uint64_t lane_startable(const struct channel *ch, enum lane_start start, uint32_t header_beats)
 {
-    uint64_t at = start == LANE_START_FIRST ? channel_next_visible(ch)
-                                            : channel_item_visible(ch, start == LANE_START_LAST
-                                                                           ? UINT32_MAX
-                                                                           : header_beats);
+    const struct channel_burst *b = channel_head(ch);
+    uint64_t at;
 
+    if (!b || ch->s.taken || !(b->flags & CHANNEL_FIRST)) {
+        return CLOCK_NEVER; /* nothing, or the rest of an item that a lane is inside of */
+    }
+    at = start == LANE_START_FIRST
+             ? channel_next_visible(ch)
+             : channel_item_visible(ch, start == LANE_START_LAST ? UINT32_MAX : header_beats);
     return at < ch->s.read_free ? ch->s.read_free : at;
 }
 
@@ -66,7 +70,8 @@ struct slot_time {
 static struct slot_time slot_time(struct lane *lane, uint64_t now, const struct segment *g)
 {
     const struct lane_state *s = &lane->s;
-    struct slot_time t = { .at = s->next_slot, .why = { .state = ACCOUNT_STARVED } };
+    struct slot_time t = { .at = s->next_slot > now ? s->next_slot : now,
+                           .why = { .state = ACCOUNT_STARVED } };
 
     if (g->pops) {
         t.visible = channel_next_visible(lane->in[s->job.in]);
@@ -91,14 +96,18 @@ static struct slot_time slot_time(struct lane *lane, uint64_t now, const struct 
 }
 
 /* The distance at which the next beats can be issued: the lane's interval, or that of the input or
- * of the returning slots if those set the pace from cycle `at` on. */
+ * of the returning slots if those set the pace from cycle `at` on. An ideal lane takes what is there
+ * and looks again. */
 static uint32_t pace(struct lane *lane, uint64_t at, const struct segment *g,
                      struct account_reason *between)
 {
     const struct lane_state *s = &lane->s;
     uint32_t step = s->job.interval;
 
-    between->state = ACCOUNT_STARVED;
+    *between = (struct account_reason){ .state = ACCOUNT_STARVED };
+    if (step == 0) {
+        return 0;
+    }
     if (g->pops) {
         const struct channel *in = lane->in[s->job.in];
         const struct channel_burst *b = channel_head(in);
@@ -125,6 +134,23 @@ static uint32_t pace(struct lane *lane, uint64_t at, const struct segment *g,
     return step;
 }
 
+/* How many beats can be popped at this pace. Where the cycles between are to count as blocked, every
+ * beat but the first must be visible as soon as the interval before it is over. */
+static uint32_t visible_beats(struct lane *lane, uint64_t at, uint32_t step,
+                              uint8_t between, uint32_t most)
+{
+    const struct lane_state *s = &lane->s;
+    const struct channel *in = lane->in[s->job.in];
+    uint32_t idle = step - s->job.interval;
+    uint32_t beats;
+
+    if (between != ACCOUNT_BLOCKED) {
+        return channel_visible_run(in, at, step, most);
+    }
+    beats = at < idle ? 0 : channel_visible_run(in, at - idle, step, most);
+    return beats ? beats : 1;
+}
+
 static void issue(struct lane *lane, uint64_t at, uint32_t step, uint32_t beats,
                   const struct segment *g)
 {
@@ -142,6 +168,9 @@ static void issue(struct lane *lane, uint64_t at, uint32_t step, uint32_t beats,
     }
     if (g->pops) {
         channel_pop(lane->in[s->job.in], &run);
+        if (s->job.interval == 0) {
+            lane->in[s->job.in]->s.read_free = at; /* ideal: takes no time on the port either */
+        }
     }
     if (g->pushes) {
         struct channel_run push = { .first = at + s->delay, .beats = beats, .step = step };
@@ -208,6 +237,13 @@ bool lane_continue(struct lane *lane, uint64_t now)
         if (t.at == CLOCK_NEVER) {
             return false;
         }
+        if (s->job.interval == 0 && t.at > now) {
+            sched_wake(lane->sched, lane->block, t.at); /* ideal lanes commit nothing ahead */
+            return false;
+        }
+        if (account_full(&lane->account)) {
+            account_settle(&lane->account, now);
+        }
         if (account_full(&lane->account)) {
             sched_wake(lane->sched, lane->block, t.at > now ? t.at : now + 1);
             return false;
@@ -215,7 +251,7 @@ bool lane_continue(struct lane *lane, uint64_t now)
         step = pace(lane, t.at, &g, &between);
         beats = g.beats;
         if (g.pops) {
-            beats = channel_visible_run(lane->in[s->job.in], t.at, step, beats);
+            beats = visible_beats(lane, t.at, step, between.state, beats);
         }
         if (g.pushes) {
             beats = channel_reserve_run(lane->out[s->job.out], t.at, step, beats);

@@ -145,7 +145,7 @@ static struct choice choose(struct stage *st, unsigned lane, uint64_t now)
 {
     struct choice c = { .reason = { .state = ACCOUNT_STARVED }, .again = CLOCK_NEVER };
     unsigned first =
-        st->config.arbitration == STAGE_ROUND_ROBIN ? (st->s.last_input + 1) % st->inputs : 0;
+        st->config.arbitration == STAGE_ROUND_ROBIN ? st->s.next_input : 0;
 
     for (unsigned i = 0; i < st->inputs; i++) {
         if (consider(st, lane, (first + i) % st->inputs, now, &c)) {
@@ -159,7 +159,7 @@ static void begin(struct stage *st, unsigned lane, uint64_t now, const struct la
 {
     struct lane *l = &st->lane[lane];
 
-    st->s.last_input = job->in;
+    st->s.next_input = (job->in + 1u) % st->inputs;
     if (st->config.port_interval) {
         st->s.port_free = now + st->config.port_interval;
     }
@@ -204,6 +204,14 @@ static void stage_wake(void *self, uint64_t now)
 
     for (unsigned l = 0; l < st->config.lanes; l++) {
         earlier(&again, serve(st, l, now));
+    }
+    /* A lane may have taken the last beat of an item: those before it have not seen the next one. */
+    for (unsigned i = 0; st->config.lanes > 1 && i < st->inputs; i++) {
+        uint64_t at = lane_startable(st->in[i], st->config.start, st->config.header_beats);
+
+        if (at >= now) {
+            earlier(&again, at);
+        }
     }
     if (again != CLOCK_NEVER) {
         sched_wake(st->sched, st->block, again > now ? again : now + 1);

@@ -51,7 +51,7 @@ struct stage_config {
 };
 
 struct stage_state {
-    uint32_t last_input;     /* round robin */
+    uint32_t next_input;     /* round robin: looked at first */
     uint64_t port_free;
 };
 
