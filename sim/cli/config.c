@@ -1,6 +1,7 @@
 #include "cli/config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/scenario.h"
@@ -68,7 +69,7 @@ static const struct param outputs_params[] = {
            "most events in the timeline; those beyond are counted"),
 };
 
-const struct param_group espnic_param_groups[] = {
+static const struct param_group own_groups[] = {
     { "workload", "what is done to the card", offsetof(struct espnic_config, workload),
       workload_params, PARAM_COUNT(workload_params) },
     { "stop", "when the run ends", offsetof(struct espnic_config, stop), stop_params,
@@ -76,7 +77,34 @@ const struct param_group espnic_param_groups[] = {
     { "outputs", "files that are written", offsetof(struct espnic_config, outputs), outputs_params,
       PARAM_COUNT(outputs_params) },
 };
-const size_t espnic_param_group_count = PARAM_COUNT(espnic_param_groups);
+
+enum { MAX_GROUPS = 128 };
+
+/* Append groups of a module whose struct lies at `offset` in the whole. */
+static size_t append(struct param_group *all, size_t used, const struct param_group *groups,
+                     size_t count, size_t offset)
+{
+    if (used + count > MAX_GROUPS) {
+        fputs("espnic: internal error: too many groups of parameters\n", stderr);
+        abort();
+    }
+    for (size_t i = 0; i < count; i++) {
+        all[used + i] = groups[i];
+        all[used + i].offset += offset;
+    }
+    return used + count;
+}
+
+const struct param_group *espnic_param_groups(size_t *count)
+{
+    static struct param_group all[MAX_GROUPS];
+    static size_t used;
+    if (used == 0) {
+        used = append(all, used, own_groups, PARAM_COUNT(own_groups), 0);
+    }
+    *count = used;
+    return all;
+}
 
 /* "1.5x": numerator and denominator of the factor, exactly. */
 static bool parse_factor(const char *text, struct offer *offer)

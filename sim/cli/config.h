@@ -57,8 +57,8 @@ struct espnic_config {
     struct outputs_config outputs;
 };
 
-extern const struct param_group espnic_param_groups[];
-extern const size_t espnic_param_group_count;
+/* All groups, with offsets into struct espnic_config. The same array on every call. */
+const struct param_group *espnic_param_groups(size_t *count);
 
 /* How fast packets are offered. */
 enum offer_kind {

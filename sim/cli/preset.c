@@ -70,14 +70,19 @@ static int read_options(struct preset_request *r, struct options *o)
     }
 }
 
-/* One preset of the list: its description, or what is wrong with it. */
+/* Description of a preset; false: it cannot be loaded, which has been said on stderr. */
 static bool describe_preset(const char *name, struct espnic_config *config, char *out, size_t size)
 {
     struct scenario s;
-    scenario_init(&s, espnic_param_groups, espnic_param_group_count, config);
+    size_t count = 0;
+    const struct param_group *groups = espnic_param_groups(&count);
+    scenario_init(&s, groups, count, config);
     bool good = scenario_load_preset(&s, name);
-    snprintf(out, size, "%s%s",
-             good ? "" : "cannot be loaded: ", good ? s.preset_description : s.error);
+    if (good) {
+        snprintf(out, size, "%s", s.preset_description);
+    } else {
+        fprintf(stderr, "espnic: %s\n", s.error);
+    }
     scenario_free(&s);
     return good;
 }
@@ -92,15 +97,17 @@ static int list(const struct preset_request *r, struct espnic_config *config)
     int status = EXIT_DONE;
     text_table_start(&table, headings, 2);
     for (size_t i = 0; i < count; i++) {
-        char text[SCENARIO_ERROR + 64];
-        bool good = describe_preset(names[i], config, text, sizeof text);
+        char text[SCENARIO_ERROR];
+        if (!describe_preset(names[i], config, text, sizeof text)) {
+            status = EXIT_USAGE;
+            continue;
+        }
         const char *cells[] = { names[i], text };
         text_table_row(&table, cells);
         json_t *entry = json_object();
         json_object_set_new(entry, "name", json_string(names[i]));
-        json_object_set_new(entry, good ? "description" : "error", json_string(text));
+        json_object_set_new(entry, "description", json_string(text));
         json_array_append_new(array, entry);
-        status = good ? status : EXIT_USAGE;
     }
     if (r->json) {
         report_write_json(array, stdout);
@@ -153,7 +160,9 @@ static void show_table(const struct scenario *s, bool all)
 static int show(const struct preset_request *r, struct espnic_config *config)
 {
     struct scenario s;
-    scenario_init(&s, espnic_param_groups, espnic_param_group_count, config);
+    size_t count = 0;
+    const struct param_group *groups = espnic_param_groups(&count);
+    scenario_init(&s, groups, count, config);
     bool good = scenario_load_preset(&s, r->words[1]);
     for (size_t i = 0; i < r->setting_count && good; i++) {
         good = scenario_set(&s, r->settings[i].option, r->settings[i].assignment);

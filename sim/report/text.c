@@ -30,7 +30,9 @@ const char *text_quantity(double value, const char *unit, bool small, char *out,
     if (step == 0 && value == floor(value)) {
         digits = 0;
     }
-    snprintf(out, size, "%.*f %s%s", digits, value, tiny ? down[step] : up[step], unit);
+    const char *prefix = tiny ? down[step] : up[step];
+    const char *space = prefix[0] == '\0' && unit[0] == '\0' ? "" : " ";
+    snprintf(out, size, "%.*f%s%s%s", digits, value, space, prefix, unit);
     return out;
 }
 
@@ -150,12 +152,17 @@ static void write_row(const struct text_table *t, const size_t *width, size_t ro
         size_t n = shown_width(cell);
         int pad = (int)(n < width[c] ? width[c] - n : 0);
         bool last = c + 1 == t->columns;
+        if (last && !t->right[c] && n == 0) {
+            fputc('\n', out);
+            continue;
+        }
+        fputs(c == 0 ? "" : "  ", out);
         if (last && !t->right[c]) {
             text_wrap(out, cell, at, at, TEXT_WIDTH);
         } else if (t->right[c]) {
-            fprintf(out, "%*s%s%s", pad, "", cell, last ? "\n" : "  ");
+            fprintf(out, "%*s%s%s", pad, "", cell, last ? "\n" : "");
         } else {
-            fprintf(out, "%s%*s  ", cell, pad, "");
+            fprintf(out, "%s%*s", cell, pad, "");
         }
         at += width[c] + 2;
     }
