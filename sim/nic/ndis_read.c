@@ -92,14 +92,14 @@ static enum sa_reason read_algorithm(const struct reading *r, const uint8_t *inf
         return SA_INVALID_ALGORITHM;
     }
     key->icv = esp_alg_info(key->alg)->icv_default;
-    if (esp_alg_info(key->alg)->kind == ESP_KIND_AEAD) {
-        key->icv = aead_icv(ndis_get32(info + 12));
-        if (key->icv == 0) {
-            return SA_INVALID_ICV;
-        }
-    }
     if (icv != 0) {
         key->icv = icv;
+    } else if (esp_alg_info(key->alg)->kind == ESP_KIND_AEAD) {
+        key->icv = aead_icv(ndis_get32(info + 12));
+    }
+    if (key->icv != 0 ? !esp_alg_icv_allowed(key->alg, key->icv)
+                      : esp_alg_info(key->alg)->icv_default != 0) {
+        return SA_INVALID_ICV;
     }
     return read_key_bytes(r, info, no_key, key);
 }
