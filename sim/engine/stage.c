@@ -172,15 +172,23 @@ static void begin(struct stage *st, unsigned lane, uint64_t now, const struct la
     }
 }
 
-/* One lane's turn in cycle `now`. Returns when it wants to be looked at again. */
-static uint64_t serve(struct stage *st, unsigned lane, uint64_t now)
+/* What came of a lane's turn. */
+struct turn {
+    uint64_t again; /* when it wants to be looked at again */
+    bool began;     /* it has started an item */
+    bool held;      /* it idles, though there is something to start */
+};
+
+/* One lane's turn in cycle `now`. */
+static struct turn serve(struct stage *st, unsigned lane, uint64_t now)
 {
     struct lane *l = &st->lane[lane];
+    struct turn t = { .again = CLOCK_NEVER };
     struct choice c;
 
     if (l->s.active) {
         if (!lane_continue(l, now)) {
-            return CLOCK_NEVER; /* a push, a returned slot, or the lane's own wake goes on */
+            return t; /* a push, a returned slot, or the lane's own wake goes on */
         }
         if (st->config.ops.done) {
             st->config.ops.done(st->config.self, lane, &l->s);
@@ -190,20 +198,31 @@ static uint64_t serve(struct stage *st, unsigned lane, uint64_t now)
         c = choose(st, lane, now);
         if (!c.found) {
             account_idle(&l->account, now, c.reason);
-            return c.again;
+            t.again = c.again;
+            t.held = c.reason.state != ACCOUNT_STARVED;
+            return t;
         }
         begin(st, lane, now, &c.job);
+        t.began = true;
     }
-    return l->s.active ? CLOCK_NEVER : l->s.next_start;
+    t.again = l->s.active ? CLOCK_NEVER : l->s.next_start;
+    return t;
 }
 
 static void stage_wake(void *self, uint64_t now)
 {
     struct stage *st = self;
     uint64_t again = CLOCK_NEVER;
+    bool held = false;
 
     for (unsigned l = 0; l < st->config.lanes; l++) {
-        earlier(&again, serve(st, l, now));
+        struct turn t = serve(st, l, now);
+
+        earlier(&again, t.again);
+        if (t.began && held) {
+            again = now + 1; /* what an earlier lane saw before it is gone */
+        }
+        held = held || t.held;
     }
     /* A lane may have taken the last beat of an item: those before it have not seen the next one. */
     for (unsigned i = 0; st->config.lanes > 1 && i < st->inputs; i++) {

@@ -34,7 +34,9 @@ struct stage_ops {
     bool (*accepts)(void *self, unsigned lane, uint32_t item);
     /* Can the item start in cycle `now`, room and port apart? If not, the lane is waiting for block
      * *cause, and *again is the cycle in which to ask again (CLOCK_NEVER: whoever changes it wakes the
-     * block). Pure. NULL: yes. */
+     * block). Asked before there is talk of room: what an item needs may depend on the answer. An
+     * item that is ready stays so until it starts, or whoever changes that wakes the block. Pure.
+     * NULL: yes. */
     bool (*ready)(void *self, uint64_t now, uint32_t item, unsigned *cause, uint64_t *again);
 };
 
