@@ -15,7 +15,7 @@ struct esp_crypt {
     uint32_t *hash; /* heads of the chains, ESP_NO_SLOT = empty */
     uint32_t newest, oldest;
     uint32_t pending;
-    uint64_t hits, misses;
+    struct esp_crypt_counters counters;
     struct esp_context *contexts;
     struct esp_openssl *openssl;
     struct esp_mb *mb;
@@ -112,10 +112,9 @@ const char *esp_backend_name(enum esp_backend backend)
     return (unsigned)backend < 3 ? names[backend] : "unknown";
 }
 
-void esp_crypt_cache_counters(const struct esp_crypt *crypt, uint64_t *hits, uint64_t *misses)
+void esp_crypt_read_counters(const struct esp_crypt *crypt, struct esp_crypt_counters *counters)
 {
-    *hits = crypt->hits;
-    *misses = crypt->misses;
+    *counters = crypt->counters;
 }
 
 /* ---- suites -------------------------------------------------------------------------------- */
@@ -327,7 +326,7 @@ static uint32_t context_of(struct esp_crypt *crypt, struct esp_key_ref key,
 {
     uint32_t slot = find(crypt, key);
     if (slot != ESP_NO_SLOT) {
-        crypt->hits++;
+        crypt->counters.hits++;
         if (slot != crypt->newest) {
             list_remove(crypt, slot);
             list_insert(crypt, slot, true);
@@ -337,7 +336,7 @@ static uint32_t context_of(struct esp_crypt *crypt, struct esp_key_ref key,
     if (esp_suite_check(suite) != NULL) {
         return ESP_NO_SLOT;
     }
-    crypt->misses++;
+    crypt->counters.misses++;
     slot = take_slot(crypt);
     struct esp_context *context = &crypt->contexts[slot];
     fill(crypt, context, suite);
@@ -406,6 +405,7 @@ bool esp_job_conclude(const struct esp_context *context, struct esp_job *job)
 void esp_crypt_completed(struct esp_crypt *crypt, struct esp_job *job)
 {
     struct esp_context *context = &crypt->contexts[job->slot];
+    crypt->counters.jobs_mb++;
     if (!esp_job_conclude(context, job) && job->text_length != 0 && context->enc != ESP_ALG_NONE) {
         esp_openssl_encrypt_again(crypt->openssl, context, job);
     }
@@ -416,6 +416,7 @@ void esp_crypt_completed(struct esp_crypt *crypt, struct esp_job *job)
 void esp_crypt_run_elsewhere(struct esp_crypt *crypt, struct esp_job *job)
 {
     struct esp_context *context = &crypt->contexts[job->slot];
+    crypt->counters.jobs_openssl++;
     esp_openssl_run(crypt->openssl, context, job);
     context->in_flight--;
     crypt->pending--;
@@ -460,6 +461,7 @@ void esp_crypt_submit(struct esp_crypt *crypt, struct esp_job *job, const struct
         return;
     }
 #endif
+    crypt->counters.jobs_openssl++;
     esp_openssl_run(crypt->openssl, context, job);
 }
 

@@ -119,8 +119,14 @@ uint32_t esp_crypt_pending(const struct esp_crypt *crypt);
 /* Drop the expanded keys and wipe them. Jobs in flight with them are completed first. */
 void esp_crypt_forget(struct esp_crypt *crypt, struct esp_key_ref key);
 
-/* Cache counters: for reports on wall-clock speed only, never part of a simulated result. */
-void esp_crypt_cache_counters(const struct esp_crypt *crypt, uint64_t *hits, uint64_t *misses);
+/* For tests and reports on wall-clock speed only, never part of a simulated result. */
+struct esp_crypt_counters {
+    uint64_t hits, misses; /* of the cache of expanded keys */
+    uint64_t jobs_mb;      /* jobs done by libipsec-mb */
+    uint64_t jobs_openssl; /* jobs done by OpenSSL, by choice or for want of the other */
+};
+
+void esp_crypt_read_counters(const struct esp_crypt *crypt, struct esp_crypt_counters *counters);
 
 enum { ESP_PEEK_HEAD = 96 };
 

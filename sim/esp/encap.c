@@ -134,6 +134,15 @@ static uint32_t packet_length(const uint8_t *ip, uint32_t room, unsigned version
 
 /* ---- encapsulate --------------------------------------------------------------------------- */
 
+/* TOS or traffic class: DS field and ECN. */
+static uint8_t traffic_class(const uint8_t *ip)
+{
+    if (ip[0] >> 4 == 4) {
+        return ip[1];
+    }
+    return (uint8_t)((ip[0] << 4) | (ip[1] >> 4));
+}
+
 /* Outer IPv4 header (RFC 4301 5.1.2.1): DS field and ECN copied (RFC 6040 4.1, normal mode), DF
  * copied from IPv4 and set for IPv6, TTL 64. */
 static void outer_ipv4(const struct esp_transform *transform, uint8_t *ip, const uint8_t *inner,
@@ -141,7 +150,7 @@ static void outer_ipv4(const struct esp_transform *transform, uint8_t *ip, const
 {
     bool four = inner[0] >> 4 == 4;
     ip[0] = 0x45;
-    ip[1] = four ? inner[1] : (uint8_t)((inner[0] << 4) | (inner[1] >> 4));
+    ip[1] = traffic_class(inner);
     esp_put16(ip + 4, id);
     esp_put16(ip + 6, four ? (uint16_t)(esp_get16(inner + 6) & IPV4_DF) : IPV4_DF);
     ip[8] = OUTER_TTL;
@@ -154,8 +163,7 @@ static void outer_ipv4(const struct esp_transform *transform, uint8_t *ip, const
 static void outer_ipv6(const struct esp_transform *transform, uint8_t *ip, const uint8_t *inner,
                        uint8_t proto)
 {
-    bool four = inner[0] >> 4 == 4;
-    uint8_t class = four ? inner[1] : (uint8_t)((inner[0] << 4) | (inner[1] >> 4));
+    uint8_t class = traffic_class(inner);
     ip[0] = (uint8_t)(0x60 | (class >> 4));
     ip[1] = (uint8_t)(class << 4);
     ip[2] = ip[3] = 0;

@@ -176,3 +176,68 @@ void support_fill(uint64_t *state, uint8_t *out, size_t length)
         out[i] = (uint8_t)support_random(state);
     }
 }
+
+static void frame_ipv4(uint64_t *state, uint8_t *ip, uint32_t length, uint32_t options)
+{
+    uint32_t header = ESP_IPV4_HEADER + options;
+    ip[0] = (uint8_t)(0x40 | (header / 4));
+    ip[1] = (uint8_t)(support_random(state) & 0xfd); /* DS field, ECN 0 or 1 */
+    esp_put16(ip + 2, (uint16_t)length);
+    esp_put16(ip + 6, support_random(state) % 2 == 0 ? 0x4000 : 0);
+    ip[9] = 253; /* for experiments, RFC 3692 */
+    memset(ip + ESP_IPV4_HEADER, 1, options);
+    if (options >= 8) {
+        ip[20] = 148; /* router alert, RFC 2113 */
+        ip[21] = 4;
+        ip[24] = 68; /* timestamp, RFC 781: changes on its way */
+        ip[25] = (uint8_t)(options - 4);
+    }
+    esp_put16(ip + 10, 0);
+    esp_put16(ip + 10, esp_ip_checksum(ip, header));
+}
+
+static void frame_ipv6(uint8_t *ip, uint32_t length, uint32_t options)
+{
+    ip[0] = 0x60 | (ip[0] & 0x0f);
+    ip[1] &= 0xdf; /* ECN 0 or 1 */
+    esp_put16(ip + 4, (uint16_t)(length - ESP_IPV6_HEADER));
+    ip[6] = options != 0 ? ESP_PROTO_DESTINATION : 253;
+    if (options != 0) {
+        memset(ip + 40, 0, options);
+        ip[40] = 253;
+        ip[41] = (uint8_t)(options / 8 - 1);
+        ip[42] = 1; /* PadN */
+        ip[43] = (uint8_t)(options - 4);
+    }
+}
+
+void support_frame(uint64_t *state, uint8_t *buffer, uint32_t capacity, uint8_t version,
+                   uint32_t length, uint32_t options, bool vlan, struct esp_packet *packet)
+{
+    *packet = (struct esp_packet){
+        .buffer = buffer, .capacity = capacity, .start = 400, .l3 = vlan ? 18 : 14
+    };
+    packet->length = packet->l3 + length;
+    ck_assert_uint_le(packet->start + packet->length + 400, capacity);
+    uint8_t *frame = esp_packet_bytes(packet);
+    support_fill(state, frame, packet->length);
+    if (vlan) {
+        esp_put16(frame + 12, 0x8100);
+    }
+    esp_put16(frame + packet->l3 - 2, version == 4 ? ESP_ETHERTYPE_IPV4 : ESP_ETHERTYPE_IPV6);
+    if (version == 4) {
+        frame_ipv4(state, frame + packet->l3, length, options);
+    } else {
+        frame_ipv6(frame + packet->l3, length, options);
+    }
+}
+
+void support_random_key(uint64_t *state, enum esp_alg alg, unsigned icv, struct esp_key *key)
+{
+    const struct esp_alg_info *info = esp_alg_info(alg);
+    memset(key, 0, sizeof *key);
+    key->alg = alg;
+    key->icv = (uint8_t)icv;
+    key->length = (uint8_t)(info->key_bytes + info->salt_bytes);
+    support_fill(state, key->bytes, key->length);
+}

@@ -31,6 +31,15 @@ bool support_keys(const json_t *object, struct esp_sa *sa);
 /* "10.0.0.1" or "2001:db8::1" */
 struct esp_address support_address(const char *text);
 
+/* An Ethernet frame (one VLAN tag with `vlan`) of a well-formed IP packet with `length` bytes in
+ * all at L3 and random contents, in the middle of `buffer`. IPv4: `options` bytes of options (a
+ * multiple of 4), IPv6: destination options of that many bytes (a multiple of 8). */
+void support_frame(uint64_t *state, uint8_t *buffer, uint32_t capacity, uint8_t version,
+                   uint32_t length, uint32_t options, bool vlan, struct esp_packet *packet);
+
+/* A random key for the algorithm, salt included; ICV as given. */
+void support_random_key(uint64_t *state, enum esp_alg alg, unsigned icv, struct esp_key *key);
+
 /* Deterministic bytes. */
 uint64_t support_random(uint64_t *state);
 void support_fill(uint64_t *state, uint8_t *out, size_t length);
