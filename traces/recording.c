@@ -174,65 +174,76 @@ static int characters(const char *text, size_t length)
     return count;
 }
 
-/* Put jansson's "WHAT near 'TOKEN'" in our order: what was found, what was expected. */
+/* What jansson complains of, in our order. */
+struct complaint {
+    char found[JSON_ERROR_TEXT_LENGTH];
+    char expected[JSON_ERROR_TEXT_LENGTH];
+    int column;
+};
+
+/* jansson says "WHAT near 'TOKEN'", and its column is that of the token's last character. Tokens
+ * longer than 20 characters are left out. */
+static void split_complaint(const struct recording *reader, const json_error_t *error,
+                            struct complaint *c)
+{
+    const char *near = strstr(error->text, " near ");
+    size_t what = near != NULL ? (size_t)(near - error->text) : strlen(error->text);
+    const char *expected = strstr(error->text, " expected");
+
+    c->column = error->column;
+    if (near == NULL) {
+        snprintf(c->found, sizeof c->found, "%.*s", (int)what, error->text);
+    } else if (near[6] == '\'') {
+        snprintf(c->found, sizeof c->found, "%s", near + 6);
+        c->column -= characters(c->found, strlen(c->found)) - 3;
+    }
+    if (json_error_code(error) == json_error_premature_end_of_input ||
+        (near != NULL && near[6] != '\'')) {
+        snprintf(c->found, sizeof c->found, "the end of the line");
+        c->column = characters(reader->text, reader->text_length) + 1;
+    }
+    c->column = c->column > 0 ? c->column : 1;
+    what = expected != NULL ? (size_t)(expected - error->text) : 0;
+    snprintf(c->expected, sizeof c->expected, "%.*s", (int)what, error->text);
+}
+
 static void syntax_error(struct recording *reader, const json_error_t *error)
 {
-    char what[JSON_ERROR_TEXT_LENGTH];
-    char token[JSON_ERROR_TEXT_LENGTH] = "";
-    const char *near = strstr(error->text, " near ");
-    size_t length = near != NULL ? (size_t)(near - error->text) : strlen(error->text);
-    const char *expected;
-    int column = error->column > 0 ? error->column : 1;
+    struct complaint c = { .column = 1 };
+    size_t used;
 
-    snprintf(what, sizeof what, "%.*s", (int)length, error->text);
-    if (near != NULL && near[6] == '\'') {
-        snprintf(token, sizeof token, "%s", near + 6);
-        /* jansson's column is that of the token's last character */
-        column -= characters(token, strlen(token)) - 2 - 1;
-        column = column > 0 ? column : 1;
-    } else if (near != NULL) {
-        snprintf(token, sizeof token, "the end of the line");
-        column = characters(reader->text, reader->text_length) + 1;
-    } else {
-        snprintf(token, sizeof token, "%s", what);
-    }
-
-    expected = strstr(what, " expected");
-    length = expected != NULL ? (size_t)(expected - what) : 0;
-    what[length] = '\0';
+    split_complaint(reader, error, &c);
+    used = strlen(c.found);
     switch (json_error_code(error)) {
     case json_error_duplicate_key:
-        expected = "each key once";
-        if (near == NULL) {
-            snprintf(token, sizeof token, "a key of this object a second time");
-        } else {
-            size_t used = strlen(token);
-
-            snprintf(token + used, sizeof token - used, " a second time");
+        if (strncmp(c.found, "dup", 3) == 0) {
+            used = (size_t)snprintf(c.found, sizeof c.found, "a key that ends here");
         }
+        snprintf(c.found + used, sizeof c.found - used, " a second time");
+        snprintf(c.expected, sizeof c.expected, "each key once");
         break;
     case json_error_numeric_overflow:
-        expected = "an integer below 2^53, or \"0x...\" for a larger one";
+        snprintf(c.expected, sizeof c.expected,
+                 "an integer below 2^53, or \"0x...\" for a larger one");
         break;
     case json_error_invalid_utf8:
-        expected = "UTF-8";
         if (strncmp(error->text, "unable to decode ", 17) == 0) {
-            column = error->column + 1; /* the character after the last good one */
-            snprintf(token, sizeof token, "%.9s", error->text + 17);
+            snprintf(c.found, sizeof c.found, "%.9s", error->text + 17);
+            c.column = error->column + 1; /* the character after the last good one */
         }
+        snprintf(c.expected, sizeof c.expected, "UTF-8");
         break;
-    case json_error_premature_end_of_input:
-        expected = length > 0 ? what : "the rest of the line";
+    case json_error_end_of_input_expected:
+        snprintf(c.expected, sizeof c.expected, "the end of the line");
         break;
-    case json_error_end_of_input_expected: expected = "the end of the line"; break;
     case json_error_null_character:
-        snprintf(token, sizeof token, "\\u0000");
-        expected = "a string without it";
+        snprintf(c.found, sizeof c.found, "\\u0000");
+        snprintf(c.expected, sizeof c.expected, "a string without it");
         break;
-    default: expected = length > 0 ? what : "a JSON value"; break;
+    default: break;
     }
     set_error(reader, "%s:%" PRIu64 ":%d: found %s, expected %s", reader->name, reader->line,
-              column, token[0] != '\0' ? token : "something else", expected);
+              c.column, c.found, c.expected[0] != '\0' ? c.expected : "valid JSON");
 }
 
 /* The current line as a JSON object; the caller owns it. NULL with a message. */

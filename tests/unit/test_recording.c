@@ -180,23 +180,25 @@ START_TEST(syntax)
 {
     bad("{\"t_ns\":0,,}", "t:1:11: found ',', expected string or '}'");
     bad("{\"t_ns\" 0}", "t:1:9: found '0', expected ':'");
-    bad("\n {\"t_ns\":@}", "t:2:10: found '@', expected a JSON value");
+    bad("\n {\"t_ns\":@}", "t:2:10: found '@', expected valid JSON");
     bad("{\"t_ns\":0", "t:1:10: found the end of the line, expected '}'");
     bad("{\"t_ns\":0} x", "t:1:12: found 'x', expected the end of the line");
     bad("{\"t_ns\":0}{", "t:1:11: found '{', expected the end of the line");
     bad("{\"t_ns\":0,\"t_ns\":0}",
         "t:1:11: found '\"t_ns\"' a second time, expected each key once");
-    bad("{\"t_ns\":01}", "t:1:9: found '0', expected a JSON value");
+    bad("{\"t_ns\":01}", "t:1:9: found '0', expected valid JSON");
     bad("{\"x_\":\"\xff\"}", "t:1:8: found byte 0xff, expected UTF-8");
-    bad("{\"t_ns\":\"abc}", "t:1:14: found the end of the line, expected the rest of the line");
+    bad("{\"t_ns\":0,\"a long key, longer than 20\":0,\"a long key, longer than 20\":0}",
+        "t:1:69: found a key that ends here a second time, expected each key once");
+    bad("{\"t_ns\":\"abc}", "t:1:14: found the end of the line, expected valid JSON");
     bad("{\"t_ns\":99999999999999999999}",
         "t:1:9: found '99999999999999999999', expected an integer "
         "below 2^53, or \"0x...\" for a larger one");
     bad("[1]", "t:1:1: found an array, expected an object");
     bad("7", "t:1:1: found '7', expected '[' or '{'");
     bad("\"\xc3\xa4\xc3\xb6\":", "t:1:1: found '\"\xc3\xa4\xc3\xb6\"', expected '[' or '{'");
-    bad("{\"x_\xc3\xa4\":@}", "t:1:8: found '@', expected a JSON value");
-    bad("{\"x_\":\"\\u0000\"}", "t:1:8: found \\u0000, expected "
+    bad("{\"x_\xc3\xa4\":@}", "t:1:8: found '@', expected valid JSON");
+    bad("{\"x_\":\"\\u0000\"}", "t:1:7: found \\u0000, expected "
                                 "a string without it");
 }
 END_TEST
