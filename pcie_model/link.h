@@ -142,7 +142,8 @@ struct pcie_stats *pcie_link_stats(struct pcie_link *link);
  * there, and the cause is the link itself. Both are published to the scheduler as the block's slots. */
 const struct account *pcie_link_account(const struct pcie_link *link, unsigned direction);
 
-/* Count every cycle before `cycle` in the accounts, busy_cycles, utilisation and tag_stall_cycles. */
+/* Count every cycle before `cycle` (not after the present) in the accounts, busy_cycles, utilisation
+ * and tag_stall_cycles. */
 void pcie_link_settle(struct pcie_link *link, uint64_t cycle);
 
 /* Nothing is being sent, in flight, or waiting inside the link. */

@@ -101,7 +101,7 @@ extern const struct reg_info reg_table[REG_COUNT];
 extern const struct reg_field_info reg_field_table[];
 extern const size_t reg_field_count;
 
-/* Accesses that were refused, by the first reason that holds. */
+/* Accesses that were refused, by the first reason that holds; CNT_BAD_ACCESS is their sum. */
 struct reg_refused {
     uint64_t
         misaligned;   /* not 4 or 8 bytes, not a multiple of its size, or 8 bytes of a 4-byte one */
@@ -112,7 +112,6 @@ struct reg_refused {
 
 struct reg_state {
     uint64_t value[REG_VALUES];
-    uint64_t bad; /* all refused accesses; also read as CNT_BAD_ACCESS */
     struct reg_refused refused;
     uint32_t latched; /* offset of the upper half that a read of the lower half keeps, 0: none */
     uint32_t upper;   /* ... and what it was */

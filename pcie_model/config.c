@@ -1,0 +1,156 @@
+/* Parameters and statistics of the link, and the clock that they give. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "pcie_model/link.h"
+
+/* Per lane (pcie.md 1.1). The encoding of Gen1 and 2 is 8b/10b, later 128b/130b. */
+static const struct {
+    uint32_t megatransfers; /* per second */
+    uint32_t payload, coded;
+} generations[] = {
+    { 2500, 8, 10 }, { 5000, 8, 10 }, { 8000, 128, 130 }, { 16000, 128, 130 }, { 32000, 128, 130 },
+};
+
+enum { GENERATIONS = sizeof generations / sizeof generations[0], MILLION = 1000000 };
+
+#define LONGEST_PS 1000000000000ull /* 1 s */
+
+/* name, type, default, least, most, help */
+#define PARAM(name_, type_, def_, min_, max_, help_)                                               \
+    {                                                                                              \
+#name_, type_, PARAM_FIELD(struct pcie_config, name_), def_, min_, max_, NULL, NULL, help_ \
+    }
+
+const struct param pcie_params[] = {
+    PARAM(generation, PARAM_U32, 4, 1, GENERATIONS, "PCIe generation, 1 to 5"),
+    PARAM(lanes, PARAM_U32, 16, 1, 16, "lanes: 1, 2, 4, 8 or 16"),
+    PARAM(mps, PARAM_BYTES, 256, 128, 4096, "Max_Payload_Size, a power of two"),
+    PARAM(mrrs, PARAM_BYTES, 512, 128, 4096, "Max_Read_Request_Size, a power of two"),
+    PARAM(rcb, PARAM_BYTES, 64, 64, 128, "Read Completion Boundary of the host, 64 or 128 bytes"),
+    PARAM(completion, PARAM_BYTES, 0, 0, 4096,
+          "most data that the host puts into one completion, a power of two from rcb on; 0: mps"),
+    PARAM(address64, PARAM_BOOL, 1, 0, 1, "requests carry 64-bit addresses (4DW headers)"),
+    PARAM(
+        dllp_ppm, PARAM_U32, 8550, 0, MILLION / 2,
+        "share of the encoded rate that DLLPs and SKP ordered sets take, parts per million; the default "
+        "is one Ack and one UpdateFC in 168 symbol times on 16 lanes and one SKP in 1538 symbols"),
+    PARAM(up_ps, PARAM_TIME, 110000, 0, LONGEST_PS,
+          "one way from the card to the host's memory controller, beyond the wire time"),
+    PARAM(down_ps, PARAM_TIME, 110000, 0, LONGEST_PS, "one way back, beyond the wire time"),
+    PARAM(read_ps, PARAM_TIME, 200000, 0, LONGEST_PS,
+          "memory read, from the request at the root complex to its data"),
+    PARAM(
+        tags, PARAM_U32, 256, 1, 16384,
+        "read requests (of at most mrrs) outstanding: 32, 256 with extended tags, 768 with 10 bits"),
+    PARAM(queue, PARAM_U32, 16, 2, 4096, "requests that each client of the link can have waiting"),
+    PARAM(ideal, PARAM_BOOL, 0, 0, 1,
+          "no wire time, no latency beyond clock crossings, no limit of outstanding reads"),
+};
+const size_t pcie_param_count = PARAM_COUNT(pcie_params);
+
+#undef PARAM
+
+#define COUNTER(type_, field_, unit_, help_)                                                       \
+    {                                                                                              \
+        .name = #field_, .type = STAT_U64, .offset = offsetof(struct type_, field_),               \
+        .unit = (unit_), .help = (help_)                                                           \
+    }
+
+const struct stat pcie_stat_table[] = {
+    COUNTER(pcie_stats, reads, "requests", "DMA reads that the card started"),
+    COUNTER(pcie_stats, writes, "requests", "DMA writes that the card started, without MSI-X"),
+    COUNTER(pcie_stats, msix, "requests", "MSI-X messages"),
+    COUNTER(pcie_stats, mmio_reads, "requests", "register reads that the host started"),
+    COUNTER(pcie_stats, mmio_writes, "requests", "register writes that the host started"),
+    COUNTER(pcie_stats, tag_stall_cycles, "byte times",
+            "a read was next in the arbitration and waited for tags"),
+};
+const size_t pcie_stat_count = STAT_COUNT(pcie_stat_table);
+
+const struct stat pcie_direction_stat_table[] = {
+    COUNTER(pcie_direction_stats, tlps_write, "TLPs", "memory writes of the card, MSI-X included"),
+    COUNTER(pcie_direction_stats, tlps_read, "TLPs", "memory read requests of the card"),
+    COUNTER(pcie_direction_stats, tlps_completion, "TLPs", "completions with data"),
+    COUNTER(pcie_direction_stats, tlps_mmio, "TLPs",
+            "register writes and read requests of the host"),
+    COUNTER(pcie_direction_stats, wire_write, "bytes", "wire bytes of tlps_write"),
+    COUNTER(pcie_direction_stats, wire_read, "bytes", "wire bytes of tlps_read"),
+    COUNTER(pcie_direction_stats, wire_completion, "bytes", "wire bytes of tlps_completion"),
+    COUNTER(pcie_direction_stats, wire_mmio, "bytes", "wire bytes of tlps_mmio"),
+    COUNTER(pcie_direction_stats, payload_bytes, "bytes", "data carried, without padding to DWs"),
+    COUNTER(pcie_direction_stats, wire_bytes, "bytes",
+            "all TLPs: framing, sequence number, header, padded payload, LCRC"),
+    COUNTER(pcie_direction_stats, busy_cycles, "byte times", "time in which a TLP was on the wire"),
+    { .name = "utilisation",
+      .type = STAT_REAL,
+      .offset = offsetof(struct pcie_direction_stats, utilisation),
+      .unit = "",
+      .help = "busy_cycles over all byte times of the rate left by DLLPs" },
+};
+const size_t pcie_direction_stat_count = STAT_COUNT(pcie_direction_stat_table);
+
+static bool power_of_two(uint64_t value, uint64_t least, uint64_t most)
+{
+    return value >= least && value <= most && (value & (value - 1)) == 0;
+}
+
+static bool sizes_possible(const struct pcie_config *c, char *error, size_t error_size)
+{
+    if (!power_of_two(c->mps, 128, 4096)) {
+        snprintf(error, error_size,
+                 "mps is %" PRIu64 " bytes, expected a power of two, 128 to 4096", c->mps);
+    } else if (!power_of_two(c->mrrs, 128, 4096)) {
+        snprintf(error, error_size,
+                 "mrrs is %" PRIu64 " bytes, expected a power of two, 128 to 4096", c->mrrs);
+    } else if (!power_of_two(c->rcb, 64, 128)) {
+        snprintf(error, error_size, "rcb is %" PRIu64 " bytes, expected 64 or 128", c->rcb);
+    } else if (c->completion && !power_of_two(c->completion, c->rcb, 4096)) {
+        snprintf(error, error_size,
+                 "completion is %" PRIu64 " bytes, expected 0 or a power of two from rcb (%" PRIu64
+                 ") to 4096",
+                 c->completion, c->rcb);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+bool pcie_link_clock(const struct pcie_config *config, uint64_t *num, uint64_t *den, char *error,
+                     size_t error_size)
+{
+    const struct pcie_config *c = config;
+
+    if (c->generation < 1 || c->generation > GENERATIONS) {
+        snprintf(error, error_size, "generation is %" PRIu32 ", expected 1 to %d", c->generation,
+                 GENERATIONS);
+        return false;
+    }
+    if (!power_of_two(c->lanes, 1, 16)) {
+        snprintf(error, error_size, "lanes is %" PRIu32 ", expected 1, 2, 4, 8 or 16", c->lanes);
+        return false;
+    }
+    if (!sizes_possible(c, error, error_size)) {
+        return false;
+    }
+    if (c->dllp_ppm >= MILLION) {
+        snprintf(error, error_size, "dllp_ppm is %" PRIu32 ", expected less than %d", c->dllp_ppm,
+                 MILLION);
+        return false;
+    }
+    if (c->up_ps > LONGEST_PS || c->down_ps > LONGEST_PS || c->read_ps > LONGEST_PS) {
+        snprintf(error, error_size, "a latency of the link is more than 1 s");
+        return false;
+    }
+    if (c->tags < 1 || c->queue < 2) {
+        snprintf(error, error_size,
+                 "tags is %" PRIu32 " and queue %" PRIu32 ", expected at least 1 and 2", c->tags,
+                 c->queue);
+        return false;
+    }
+    /* megatransfers x 10^6 x payload/coded x lanes / 8 x (10^6 - ppm) / 10^6 */
+    *num = (uint64_t)generations[c->generation - 1].megatransfers *
+           generations[c->generation - 1].payload * c->lanes * (MILLION - c->dllp_ppm);
+    *den = (uint64_t)generations[c->generation - 1].coded * 8;
+    return true;
+}

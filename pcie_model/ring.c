@@ -1,0 +1,61 @@
+#include "pcie_model/ring.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_SIZE = 16 };
+
+/* calloc: bytes that no one has written are the same in every snapshot */
+static void *allocate(size_t count, size_t bytes)
+{
+    void *p = calloc(count, bytes);
+
+    if (!p) {
+        fputs("espnic: out of memory\n", stderr);
+        abort();
+    }
+    return p;
+}
+
+void ring_init(struct ring *r, size_t element_bytes)
+{
+    memset(r, 0, sizeof *r);
+    r->bytes = element_bytes;
+    r->size = FIRST_SIZE;
+    r->element = allocate(r->size, r->bytes);
+}
+
+void ring_free(struct ring *r)
+{
+    free(r->element);
+    memset(r, 0, sizeof *r);
+}
+
+void ring_register_state(struct ring *r, struct snapshot *snap, const char *name)
+{
+    snapshot_array(snap, name, &r->element, r->bytes, &r->size);
+    snapshot_fixed(snap, name, &r->p, sizeof r->p);
+}
+
+static void grow(struct ring *r)
+{
+    uint32_t used = ring_used(r);
+    char *bigger = allocate(r->size * 2, r->bytes);
+
+    for (uint32_t i = 0; i < used; i++) {
+        memcpy(bigger + i * r->bytes, ring_at(r, i), r->bytes);
+    }
+    free(r->element);
+    r->element = bigger;
+    r->size *= 2;
+    r->p = (struct ring_place){ .head = 0, .tail = used };
+}
+
+void *ring_push(struct ring *r)
+{
+    if (ring_used(r) == r->size) {
+        grow(r);
+    }
+    r->p.tail++;
+    return ring_at(r, ring_used(r) - 1);
+}
