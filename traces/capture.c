@@ -552,16 +552,17 @@ static void write_file_header(struct capture_writer *writer)
     write_bytes(writer, header, sizeof header);
 }
 
-struct capture_writer *capture_writer_open_stream(FILE *stream, const char *name, char *error,
-                                                  size_t error_size)
+/* A stream of the caller keeps the buffer it has: not every kind of stream can change it. */
+static struct capture_writer *open_writer(FILE *stream, const char *name, bool own_buffer,
+                                          char *error, size_t error_size)
 {
     struct capture_writer *writer = calloc(1, sizeof *writer);
 
     if (writer != NULL) {
         writer->name = strdup(name);
-        writer->stream_buffer = malloc(STREAM_BUFFER);
+        writer->stream_buffer = own_buffer ? malloc(STREAM_BUFFER) : NULL;
     }
-    if (writer == NULL || writer->name == NULL || writer->stream_buffer == NULL) {
+    if (writer == NULL || writer->name == NULL || (own_buffer && writer->stream_buffer == NULL)) {
         snprintf(error, error_size, "%s: out of memory", name);
         if (writer != NULL) {
             free(writer->stream_buffer);
@@ -572,11 +573,17 @@ struct capture_writer *capture_writer_open_stream(FILE *stream, const char *name
         return NULL;
     }
     writer->stream = stream;
-    if (stream != stdout) {
+    if (own_buffer) {
         setvbuf(stream, writer->stream_buffer, _IOFBF, STREAM_BUFFER);
     }
     write_file_header(writer);
     return writer;
+}
+
+struct capture_writer *capture_writer_open_stream(FILE *stream, const char *name, char *error,
+                                                  size_t error_size)
+{
+    return open_writer(stream, name, false, error, error_size);
 }
 
 struct capture_writer *capture_writer_open(const char *path, char *error, size_t error_size)
@@ -584,14 +591,14 @@ struct capture_writer *capture_writer_open(const char *path, char *error, size_t
     FILE *stream;
 
     if (strcmp(path, "-") == 0) {
-        return capture_writer_open_stream(stdout, "<stdout>", error, error_size);
+        return open_writer(stdout, "<stdout>", false, error, error_size);
     }
     stream = fopen(path, "wb");
     if (stream == NULL) {
         snprintf(error, error_size, "%s: cannot create: %s", path, strerror(errno));
         return NULL;
     }
-    return capture_writer_open_stream(stream, path, error, error_size);
+    return open_writer(stream, path, true, error, error_size);
 }
 
 bool capture_write(struct capture_writer *writer, uint64_t time_ns, const uint8_t *bytes,
