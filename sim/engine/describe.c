@@ -178,64 +178,87 @@ static bool scale_exactly(const struct decimal *d, uint64_t factor, uint64_t *va
     return !*too_large;
 }
 
-/* `expected` completes "expected ..."; the caller knows the range, this function only the unit. */
+/* Where the sentence about a refused quantity goes. */
+struct complaint {
+    const char *text;     /* what was found */
+    const char *expected; /* completes "expected ..." */
+    char *error;
+    size_t error_size;
+};
+
+static bool refuse(const struct complaint *c, const char *why)
+{
+    char show[64];
+    nearest_shown(c->text, show);
+    snprintf(c->error, c->error_size, "found \"%s\"%s%s, expected %s", show,
+             why[0] == '\0' ? "" : ", which ", why, c->expected);
+    return false;
+}
+
+/* The factor of a unit that was typed. */
+static bool find_unit(const struct unit *units, const char *name, uint64_t *factor,
+                      const struct complaint *c)
+{
+    const char *near = NULL;
+    unsigned distance = 0;
+    for (const struct unit *unit = units; unit->name != NULL; unit++) {
+        if (strcmp(unit->name, name) == 0) {
+            *factor = unit->factor;
+            return true;
+        }
+        nearest_offer(name, unit->name, &near, &distance);
+    }
+    char show[64];
+    char bad[64];
+    char names[64];
+    list_units(units, names, sizeof names);
+    bool hint = strlen(name) <= 8 && distance <= 4;
+    snprintf(c->error, c->error_size,
+             "found \"%s\" with the unknown unit \"%s\"%s%s%s, expected %s in %s",
+             nearest_shown(c->text, show), nearest_shown(name, bad), hint ? " (did you mean " : "",
+             hint ? near : "", hint ? "?)" : "", c->expected, names);
+    return false;
+}
+
+/* What follows the number: nothing for a plain one, else a unit; only 0 does without. */
+static bool read_suffix(const struct quantity_kind *kind, const struct decimal *d,
+                        const char *suffix, uint64_t *factor, const struct complaint *c)
+{
+    *factor = 1;
+    if (kind->units == NULL) {
+        return *suffix == '\0' || refuse(c, "is not a plain number");
+    }
+    suffix += *suffix == ' ' ? 1 : 0;
+    if (*suffix == '\0') {
+        return (d->digits == 0 && !d->too_large) || refuse(c, "has no unit");
+    }
+    return find_unit(kind->units, suffix, factor, c);
+}
+
 static bool parse_quantity(enum param_type type, const char *text, const char *expected,
                            uint64_t *value, char *error, size_t error_size)
 {
     const struct quantity_kind *kind = quantity_kind(type);
-    char show[64];
-    nearest_shown(text, show);
+    const struct complaint c = { text, expected, error, error_size };
     if (kind->units == NULL && scan_hex(text, value)) {
         return true;
     }
     struct decimal d = scan_decimal(text);
+    uint64_t factor = 1;
     if (d.length == 0) {
-        snprintf(error, error_size, "found \"%s\", expected %s", show, expected);
-        return false;
+        return refuse(&c, "");
     }
     if (d.negative && d.digits != 0) {
-        snprintf(error, error_size, "found \"%s\", which is negative, expected %s", show, expected);
-        return false;
+        return refuse(&c, "is negative");
     }
-    const char *suffix = text + d.length;
-    suffix += *suffix == ' ' ? 1 : 0;
-    uint64_t factor = 1;
-    if (kind->units == NULL ? *suffix != '\0' : *suffix == '\0' && (d.digits != 0 || d.too_large)) {
-        const char *why = kind->units == NULL ? "is not a plain number" : "has no unit";
-        snprintf(error, error_size, "found \"%s\", which %s, expected %s", show, why, expected);
+    if (!read_suffix(kind, &d, text + d.length, &factor, &c)) {
         return false;
-    }
-    if (*suffix != '\0') {
-        const struct unit *unit = kind->units;
-        const char *near = NULL;
-        unsigned distance = 0;
-        for (; unit->name != NULL && strcmp(unit->name, suffix) != 0; unit++) {
-            nearest_offer(suffix, unit->name, &near, &distance);
-        }
-        if (unit->name == NULL) {
-            char names[64];
-            char bad[64];
-            list_units(kind->units, names, sizeof names);
-            bool hint = strlen(suffix) <= 8 && distance <= 4;
-            snprintf(error, error_size,
-                     "found \"%s\" with the unknown unit \"%s\"%s%s%s, expected %s in %s", show,
-                     nearest_shown(suffix, bad), hint ? " (did you mean " : "", hint ? near : "",
-                     hint ? "?)" : "", expected, names);
-            return false;
-        }
-        factor = unit->factor;
     }
     bool too_large = d.too_large;
     if (d.too_large || d.too_fine || !scale_exactly(&d, factor, value, &too_large)) {
-        if (too_large) {
-            snprintf(error, error_size, "found \"%s\", which is too large, expected %s", show,
-                     expected);
-        } else {
-            snprintf(error, error_size,
-                     "found \"%s\", which is not a whole number of %s, expected %s", show,
-                     kind->base, expected);
-        }
-        return false;
+        char why[64];
+        snprintf(why, sizeof why, "is not a whole number of %s", kind->base);
+        return refuse(&c, too_large ? "is too large" : why);
     }
     return true;
 }
@@ -259,7 +282,7 @@ static int format_decimal(uint64_t value, const struct unit *unit, char *out, si
     char digits[24];
     int n = 0;
     uint64_t factor = unit->factor; /* a power of ten */
-    while (rest != 0) {
+    while (rest != 0 && factor >= 10) {
         factor /= 10;
         digits[n++] = (char)('0' + rest / factor);
         rest %= factor;
@@ -369,14 +392,15 @@ static bool parse_number(const struct param *param, void *group_struct, const ch
     char expected[160];
     uint64_t value = 0;
     describe_range(param, expected, sizeof expected);
+    const struct complaint c = { text, expected, error, error_size };
     if (!parse_quantity(param->type, text, expected, &value, error, error_size)) {
         return false;
     }
-    if (value < param->min || value > upper_limit(param)) {
-        char show[64];
-        snprintf(error, error_size, "found \"%s\", which is too %s, expected %s",
-                 nearest_shown(text, show), value < param->min ? "small" : "large", expected);
-        return false;
+    if (value < param->min) {
+        return refuse(&c, "is too small");
+    }
+    if (value > upper_limit(param)) {
+        return refuse(&c, "is too large");
     }
     store_number(param, group_struct, value);
     return true;
@@ -487,7 +511,7 @@ void param_set_defaults(void *config, const struct param_group *groups, size_t c
                 table_error(param->name, "the default does not fit the field");
             }
             memset(base + param->offset, 0, param->size);
-            memcpy(base + param->offset, text, strlen(text));
+            memcpy(base + param->offset, text, strlen(text) + 1);
         }
     }
 }
@@ -564,7 +588,7 @@ void stat_register(struct stat_registry *registry, const char *path, const char 
         table_error(path, "the path is too long");
     }
     memset(group->path, 0, sizeof group->path);
-    memcpy(group->path, path, strlen(path));
+    memcpy(group->path, path, strlen(path) + 1);
     group->help = help;
     group->base = base;
     group->stats = stats;

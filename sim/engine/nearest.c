@@ -78,7 +78,7 @@ const char *nearest_of(const char *wanted, const char *const *names)
 const char *nearest_shown(const char *text, char out[64])
 {
     size_t n = 0;
-    while (text[n] != '\0' && n < 60) {
+    while (n < 60 && text[n] != '\0') {
         unsigned char c = (unsigned char)text[n];
         out[n] = c < 0x20 || c == 0x7f ? '?' : (char)c;
         n++;
