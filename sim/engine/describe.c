@@ -235,30 +235,28 @@ static bool read_suffix(const struct quantity_kind *kind, const struct decimal *
     return find_unit(kind->units, suffix, factor, c);
 }
 
-static bool parse_quantity(enum param_type type, const char *text, const char *expected,
-                           uint64_t *value, char *error, size_t error_size)
+static bool parse_quantity(enum param_type type, uint64_t *value, const struct complaint *c)
 {
     const struct quantity_kind *kind = quantity_kind(type);
-    const struct complaint c = { text, expected, error, error_size };
-    if (kind->units == NULL && scan_hex(text, value)) {
+    if (kind->units == NULL && scan_hex(c->text, value)) {
         return true;
     }
-    struct decimal d = scan_decimal(text);
+    struct decimal d = scan_decimal(c->text);
     uint64_t factor = 1;
     if (d.length == 0) {
-        return refuse(&c, "");
+        return refuse(c, "");
     }
     if (d.negative && d.digits != 0) {
-        return refuse(&c, "is negative");
+        return refuse(c, "is negative");
     }
-    if (!read_suffix(kind, &d, text + d.length, &factor, &c)) {
+    if (!read_suffix(kind, &d, c->text + d.length, &factor, c)) {
         return false;
     }
     bool too_large = d.too_large;
     if (d.too_large || d.too_fine || !scale_exactly(&d, factor, value, &too_large)) {
         char why[64];
         snprintf(why, sizeof why, "is not a whole number of %s", kind->base);
-        return refuse(&c, too_large ? "is too large" : why);
+        return refuse(c, too_large ? "is too large" : why);
     }
     return true;
 }
@@ -269,7 +267,8 @@ bool quantity_parse(enum param_type type, const char *text, uint64_t *value, cha
     const struct quantity_kind *kind = quantity_kind(type);
     char expected[80];
     snprintf(expected, sizeof expected, "%s such as %s", kind->what, kind->example);
-    return parse_quantity(type, text, expected, value, error, error_size);
+    const struct complaint c = { text, expected, error, error_size };
+    return parse_quantity(type, value, &c);
 }
 
 static int format_decimal(uint64_t value, const struct unit *unit, char *out, size_t out_size)
@@ -281,9 +280,8 @@ static int format_decimal(uint64_t value, const struct unit *unit, char *out, si
     }
     char digits[24];
     int n = 0;
-    uint64_t factor = unit->factor; /* a power of ten */
-    while (rest != 0 && factor >= 10) {
-        factor /= 10;
+    /* Units with a rest are powers of ten. */
+    for (uint64_t factor = unit->factor / 10; factor > 0 && rest != 0; factor /= 10) {
         digits[n++] = (char)('0' + rest / factor);
         rest %= factor;
     }
@@ -393,7 +391,7 @@ static bool parse_number(const struct param *param, void *group_struct, const ch
     uint64_t value = 0;
     describe_range(param, expected, sizeof expected);
     const struct complaint c = { text, expected, error, error_size };
-    if (!parse_quantity(param->type, text, expected, &value, error, error_size)) {
+    if (!parse_quantity(param->type, &value, &c)) {
         return false;
     }
     if (value < param->min) {
