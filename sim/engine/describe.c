@@ -267,7 +267,8 @@ bool quantity_parse(enum param_type type, const char *text, uint64_t *value, cha
     const struct quantity_kind *kind = quantity_kind(type);
     char expected[80];
     snprintf(expected, sizeof expected, "%s such as %s", kind->what, kind->example);
-    const struct complaint c = { text, expected, error, error_size };
+    struct complaint c = { .text = text, .expected = expected, .error_size = error_size };
+    c.error = error;
     return parse_quantity(type, value, &c);
 }
 
@@ -278,12 +279,15 @@ static int format_decimal(uint64_t value, const struct unit *unit, char *out, si
     if (rest == 0) {
         return snprintf(out, out_size, "%" PRIu64 "%s", whole, unit->name);
     }
+    /* Units with a rest are powers of ten: as many digits as the unit has zeroes, less the last ones. */
     char digits[24];
-    int n = 0;
-    /* Units with a rest are powers of ten. */
-    for (uint64_t factor = unit->factor / 10; factor > 0 && rest != 0; factor /= 10) {
-        digits[n++] = (char)('0' + rest / factor);
-        rest %= factor;
+    int width = 0;
+    for (uint64_t factor = unit->factor; factor >= 10; factor /= 10) {
+        width++;
+    }
+    int n = snprintf(digits, sizeof digits, "%0*" PRIu64, width, rest);
+    while (n > 1 && digits[n - 1] == '0') {
+        n--;
     }
     return snprintf(out, out_size, "%" PRIu64 ".%.*s%s", whole, n, digits, unit->name);
 }
@@ -390,7 +394,8 @@ static bool parse_number(const struct param *param, void *group_struct, const ch
     char expected[160];
     uint64_t value = 0;
     describe_range(param, expected, sizeof expected);
-    const struct complaint c = { text, expected, error, error_size };
+    struct complaint c = { .text = text, .expected = expected, .error_size = error_size };
+    c.error = error;
     if (!parse_quantity(param->type, &value, &c)) {
         return false;
     }
