@@ -7,7 +7,7 @@
 enum { VALID = 1, DIRTY = 2 };
 enum { MAX_MSHRS = 65535, MAX_PLRU_WAYS = 64, MAX_LINES = 1 << 26 };
 
-/* ---- description -------------------------------------------------------------------------------------- */
+/* ---- description ----------------------------------------------------------------------------- */
 
 static const char *const replacements[] = { "lru", "random", "fifo", "tree-plru", NULL };
 static const char *const hashes[] = { "modulo", "mix", NULL };
@@ -55,14 +55,13 @@ const struct stat sa_cache_stat_table[] = {
 };
 const size_t sa_cache_stat_count = STAT_COUNT(sa_cache_stat_table);
 
-/* ---- life ---------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static const char *bad_config(const struct sa_cache_config *config)
 {
     if (config->sets == 0 || config->ways == 0 ||
         (uint64_t)config->sets * config->ways > MAX_LINES) {
-        return "found a number of sets or ways that is 0 or makes too many lines, expected 1 to 2^26 "
-               "lines";
+        return "found sets and ways that make no line or too many, expected 1 to 2^26 lines";
     }
     if (config->mshrs == 0 || config->mshrs > MAX_MSHRS) {
         return "found a number of MSHRs out of range, expected 1 to 65535";
@@ -121,7 +120,7 @@ void sa_cache_destroy(struct sa_cache *cache)
     cache->mshr = NULL;
 }
 
-/* ---- sets ---------------------------------------------------------------------------------------------- */
+/* ---- sets ------------------------------------------------------------------------------------ */
 
 enum { NONE = -1 };
 
@@ -205,7 +204,7 @@ static size_t choose_line(struct sa_cache *cache, uint32_t set)
     }
 }
 
-/* ---- accesses ------------------------------------------------------------------------------------------ */
+/* ---- accesses -------------------------------------------------------------------------------- */
 
 /* MSHR of a line under way; else *unused is a free one, if there is any. */
 static int64_t find_mshr(const struct sa_cache *cache, uint64_t id, int64_t *unused)

@@ -107,11 +107,11 @@ struct sa_cache_fill sa_cache_fill(struct sa_cache *cache, uint32_t mshr);
 
 enum sa_cache_line { SA_CACHE_ABSENT, SA_CACHE_CLEAN, SA_CACHE_DIRTY, SA_CACHE_PENDING };
 
-/* Drops the line and says what it was; the caller decides about a dirty one. PENDING: its fill is under
- * way and will serve its waiters but not be kept. */
+/* Drops the line and says what it was; the caller decides about a dirty one. PENDING: its fill
+ * is under way and will serve its waiters but not be kept. */
 enum sa_cache_line sa_cache_invalidate(struct sa_cache *cache, uint64_t id);
 
-/* A dirty line as it would be written back; it stays, clean. False if it was not present and dirty. */
+/* Writes a dirty line back without dropping it. False if it was absent or clean. */
 bool sa_cache_clean(struct sa_cache *cache, uint64_t id);
 
 /* Regions for a snapshot, all of fixed size once the cache is initialised. */

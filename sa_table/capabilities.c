@@ -5,7 +5,7 @@
 
 #include "sa_table/replay.h"
 
-/* ---- reasons ---------------------------------------------------------------------------------- */
+/* ---- reasons --------------------------------------------------------------------------------- */
 
 struct reason {
     const char *name, *text;
@@ -83,7 +83,7 @@ enum sa_reason_class sa_reason_class(enum sa_reason reason)
     return reasons[reason].class;
 }
 
-/* ---- form ---------------------------------------------------------------------------------------- */
+/* ---- form ------------------------------------------------------------------------------------ */
 
 static bool no_encryption(enum esp_alg alg)
 {
@@ -209,7 +209,7 @@ static enum sa_reason node_form(const struct esp_node *node)
     return SA_OK;
 }
 
-/* ---- capabilities ------------------------------------------------------------------------------ */
+/* ---- capabilities ---------------------------------------------------------------------------- */
 
 static bool window_supported(uint32_t window, const struct sa_capabilities *can)
 {
@@ -278,7 +278,7 @@ enum sa_reason sa_validate(const struct esp_node *node, const struct sa_capabili
     return reason;
 }
 
-/* ---- sets -------------------------------------------------------------------------------------- */
+/* ---- sets ------------------------------------------------------------------------------------ */
 
 static uint32_t all_algorithms(bool authentication)
 {

@@ -32,7 +32,7 @@ enum sa_reason {
     SA_UNSUPPORTED_WINDOW,
     /* malformed */
     SA_INVALID_COUNT,      /* not 1 or 2 entries */
-    SA_INVALID_OPERATIONS, /* 2 entries that are not ESP and AH; AH before ESP on send; UDP and AH */
+    SA_INVALID_OPERATIONS, /* 2 that are not ESP and AH; AH first on send; UDP and AH */
     SA_INVALID_ADDRESS,    /* family not 4 or 6, or not the same */
     SA_INVALID_UDP,        /* UDP kind is not one of the five values */
     SA_INVALID_ALGORITHM,  /* no such combination for AH or ESP */
@@ -86,12 +86,13 @@ struct sa_capabilities {
 /* Everything, every window: the generic-* presets (packet offload). */
 void sa_capabilities_all(struct sa_capabilities *capabilities);
 
-/* The Intel 82599 (hardware.md section 2.5): GCM-128 and GMAC-128, ICV 16, ESP and AH, no ESN, replay is
- * the host's. Both modes, since the host builds all headers (DPDK uses both, Linux transport only). */
+/* The Intel 82599 (hardware.md section 2.5): GCM-128 and GMAC-128, ICV 16, ESP and AH, no ESN,
+ * replay is the host's. Both modes, since the host builds all headers (DPDK uses both, Linux
+ * transport only). */
 void sa_capabilities_82599(struct sa_capabilities *capabilities);
 
-/* Is the node well formed and within the card? Never a "no room" reason. The first that holds, in the
- * order: form of the node, form of the entries, capabilities. */
+/* Is the node well formed and within the card? Never a "no room" reason. The first that holds,
+ * in the order: form of the node, form of the entries, capabilities. */
 enum sa_reason sa_validate(const struct esp_node *node, const struct sa_capabilities *capabilities);
 
 /* Reads "aes-gcm-128,aes-cbc-256" or "all" or "none" into a mask of SA_ALGORITHM. Encryption or

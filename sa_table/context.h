@@ -1,9 +1,9 @@
 /* The SA context as the card keeps it.
  *
- * One context per node (bundle): one direction, one endpoint pair, one entry (AH or ESP) inside and a
- * rare second one (AH and ESP) out of line. What most SAs lack (IPv6 addresses, selectors, lifetime
- * limits, a window above 64) is out of line as well, so that a context with one entry takes 104 bytes.
- * Indices, never pointers; all times are the caller's nanoseconds. */
+ * One context per node (bundle): one direction, one endpoint pair, one entry (AH or ESP) inside
+ * and a rare second one (AH and ESP) out of line. What most SAs lack (IPv6 addresses, selectors,
+ * lifetime limits, a window above 64) is out of line as well, so that a context with one entry
+ * takes 104 bytes. Indices, never pointers; all times are the caller's nanoseconds. */
 #ifndef ESPNIC_SA_TABLE_CONTEXT_H
 #define ESPNIC_SA_TABLE_CONTEXT_H
 
@@ -53,8 +53,8 @@ struct sa_entry {
 
 /* 104 bytes. */
 struct sa_context {
-    uint32_t generation;   /* of this place; upper half of the handle */
-    uint32_t references;   /* packets in flight that use the SA */
+    uint32_t references;   /* packets in flight that use the SA; first: the pool's link when free */
+    uint32_t generation;   /* of this place, upper half of the handle; outlives the SA */
     uint8_t state;         /* enum sa_state */
     uint8_t flags;         /* SA_CONTEXT_* */
     uint8_t udp;           /* enum esp_udp */
@@ -94,8 +94,8 @@ static inline bool sa_esn(const struct sa_entry *entry)
     return (entry->flags & SA_ENTRY_ESN) != 0;
 }
 
-/* The 64-bit number of a packet when the host manages the upper half: in the crypto offload, and with
- * `esn` host-managed. Without ESN the low half alone. */
+/* The 64-bit number of a packet when the host manages the upper half: in the crypto offload, and
+ * with `esn` host-managed. Without ESN the low half alone. */
 static inline uint64_t sa_host_sequence(const struct sa_entry *entry, uint32_t seq_lo)
 {
     return sa_esn(entry) ? (uint64_t)entry->seq_hi << 32 | seq_lo : seq_lo;

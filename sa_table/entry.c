@@ -4,7 +4,7 @@
 #include "sa_table/note.h"
 #include "sa_table/table.h"
 
-/* ---- reading -------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 struct sa_entry *sa_entry_of(const struct sa_table *table, struct sa_context *context,
                              enum esp_op op)
@@ -111,7 +111,7 @@ void sa_node(const struct sa_table *table, uint32_t id, struct esp_node *node)
     }
 }
 
-/* ---- replay --------------------------------------------------------------------------------------- */
+/* ---- replay ---------------------------------------------------------------------------------- */
 
 uint64_t sa_replay_infer(const struct sa_entry *entry, uint32_t seq_lo)
 {
@@ -131,7 +131,7 @@ enum replay_verdict sa_replay_commit(const struct sa_table *table, struct sa_ent
                          sequence);
 }
 
-/* ---- lifetime ------------------------------------------------------------------------------------- */
+/* ---- lifetime -------------------------------------------------------------------------------- */
 
 static bool reached(uint64_t limit, uint64_t value)
 {

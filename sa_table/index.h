@@ -1,8 +1,8 @@
 /* Hash index that grows one bucket at a time (linear hashing).
  *
- * Chains run through the indexed elements: the owner keeps one uint32_t link in each. A reference is any
- * nonzero number that the owner understands. No operation ever rehashes more than one bucket, and the
- * buckets (4 bytes) are at most one per element that was ever in. */
+ * Chains run through the indexed elements: the owner keeps one uint32_t link in each. A
+ * reference is any nonzero number that the owner understands. No operation ever rehashes more
+ * than one bucket, and the buckets (4 bytes) are at most one per element that was ever in. */
 #ifndef ESPNIC_SA_TABLE_INDEX_H
 #define ESPNIC_SA_TABLE_INDEX_H
 

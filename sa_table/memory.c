@@ -4,7 +4,7 @@
 
 #include "sa_table/table.h"
 
-/* ---- the parts ------------------------------------------------------------------------------------- */
+/* ---- the parts ------------------------------------------------------------------------------- */
 
 /* Every growable part: its chunks, its state, and how far it is used. */
 struct part {
@@ -81,7 +81,7 @@ void sa_table_memory(struct sa_table *table, struct sa_table_memory *memory)
     memory->keys = sa_chunks_bytes(&table->keys.chunks);
 }
 
-/* ---- regions --------------------------------------------------------------------------------------- */
+/* ---- regions --------------------------------------------------------------------------------- */
 
 void sa_table_state_regions(struct sa_table *table, sa_region_fn fn, void *user)
 {
@@ -127,7 +127,7 @@ void sa_table_data_regions(struct sa_table *table, sa_region_fn fn, void *user)
     }
 }
 
-/* ---- snapshot -------------------------------------------------------------------------------------- */
+/* ---- snapshot -------------------------------------------------------------------------------- */
 
 struct copy {
     unsigned char *at;

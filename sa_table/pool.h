@@ -1,9 +1,10 @@
 /* Growable storage addressed by index: what the SA table is made of.
  *
- * Storage grows by chunks of about 64 KiB, so no insertion costs more than one chunk, elements never
- * move, and the waste is less than a chunk. Free elements are chained inside the pool itself. What
- * must be saved in a snapshot is `state` and the bytes of the chunks; the chunks' addresses are not
- * state. Released elements are cleared: equal histories give equal bytes, and no key outlives its SA. */
+ * Storage grows by chunks of about 64 KiB, so no insertion costs more than one chunk, elements
+ * never move, and the waste is less than a chunk. Free elements are chained inside the pool
+ * itself. What must be saved in a snapshot is `state` and the bytes of the chunks; the chunks'
+ * addresses are not state. Released elements are cleared: equal histories give equal bytes, and
+ * no key outlives its SA. */
 #ifndef ESPNIC_SA_TABLE_POOL_H
 #define ESPNIC_SA_TABLE_POOL_H
 
@@ -42,13 +43,14 @@ struct sa_pool {
 void sa_pool_init(struct sa_pool *pool, uint32_t element);
 void sa_pool_destroy(struct sa_pool *pool);
 
-/* An element as sa_pool_release left it, first 4 bytes zero; 0 when memory or ids (2^31 - 1) run out. The last released id comes first. */
+/* An element as sa_pool_release left it, first 4 bytes zero; 0 when memory or ids (2^31 - 1) run
+ * out. The last released id comes first. */
 uint32_t sa_pool_take(struct sa_pool *pool);
 /* Clears the element. Its first 4 bytes are the pool's until it is taken again; the owner may keep
  * something in the others. */
 void sa_pool_release(struct sa_pool *pool, uint32_t id);
 
-/* ---- blocks of different sizes, in units of 4 or 8 bytes ---------------------------------------- */
+/* ---- blocks of different sizes, in units of 4 or 8 bytes ------------------------------------- */
 
 enum { SA_STORE_CLASSES = 65 };
 

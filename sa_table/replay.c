@@ -25,7 +25,8 @@ uint32_t replay_words(uint32_t window)
 void replay_init(uint64_t *top, uint64_t *bits, uint32_t window, uint64_t highest)
 {
     *top = highest;
-    /* Bits outside the window are cleared before the window moves over them, so setting all is right. */
+    /* Bits outside the window are cleared before the window moves over them, so setting all is
+     * right. */
     if (window != 0) {
         memset(bits, highest == 0 ? 0 : 0xff, replay_words(window) * sizeof *bits);
     }

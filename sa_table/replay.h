@@ -1,11 +1,12 @@
 /* Anti-replay windows, extended sequence numbers (ESN) and transmit numbering.
  *
- * Sources: RFC 4303 sections 3.3.3 (numbering), 3.4.3 (replay check) and appendix A2 (ESN), the same
- * rules for AH in RFC 4302. Plain functions on the caller's storage: no time, no allocation.
+ * Sources: RFC 4303 sections 3.3.3 (numbering), 3.4.3 (replay check) and appendix A2 (ESN), the
+ * same rules for AH in RFC 4302. Plain functions on the caller's storage: no time, no
+ * allocation.
  *
- * A window of W packets accepts the numbers top - W + 1 .. top once each, and everything above top.
- * Its bit map is a ring of 64-bit words: number n is bit n mod (64 * words). The words are a power of
- * two, so a window of up to 64 is one word and one of 4096 is 64. */
+ * A window of W packets accepts the numbers top - W + 1 .. top once each, and everything above
+ * top. Its bit map is a ring of 64-bit words: number n is bit n mod (64 * words). The words are
+ * a power of two, so a window of up to 64 is one word and one of 4096 is 64. */
 #ifndef ESPNIC_SA_TABLE_REPLAY_H
 #define ESPNIC_SA_TABLE_REPLAY_H
 
@@ -41,7 +42,7 @@ void replay_init(uint64_t *top, uint64_t *bits, uint32_t window, uint64_t highes
  *   - with ESN and no window: the number nearest to top, at most 2^31 away. RFC 4303 3.4.3 advises
  *     against the combination and gives no rule (Linux 6.1 refuses it); this one tolerates
  *     reordering, as a receiver that does not care about order must.
- * There is no block below the first or above the last: the number then stays in the block of top. */
+ * There is no block below the first or above the last: the number then stays in top's block. */
 uint64_t replay_infer(uint64_t top, uint32_t seq_lo, uint32_t window, bool esn);
 
 /* The check before the crypto; changes nothing. Window 0 accepts everything (RFC 4303 3.4.3). */
@@ -56,8 +57,9 @@ enum replay_verdict replay_commit(uint64_t *top, uint64_t *bits, uint32_t window
 
 /* ---- transmit --------------------------------------------------------------------------- */
 
-/* `next` is the number that the next packet carries (1 for a fresh SA). The last one is 2^32 - 1, with
- * ESN 2^64 - 1 (RFC 4303 3.3.3: the counter must not cycle); after it `next` is 2^32, with ESN 0. */
+/* `next` is the number that the next packet carries (1 for a fresh SA). The last is 2^32 - 1,
+ * with ESN 2^64 - 1 (RFC 4303 3.3.3: the counter must not cycle); after it `next` is 2^32, with
+ * ESN 0. */
 
 /* Numbers left: 0 = exhausted. */
 uint64_t sequence_left(uint64_t next, bool esn);

@@ -5,7 +5,7 @@
 #include "engine/rng.h"
 #include "sa_table/note.h"
 
-/* ---- description ---------------------------------------------------------------------------------- */
+/* ---- description ----------------------------------------------------------------------------- */
 
 static const char *const organisations[] = { "exact", NULL };
 static const char *const units[] = { "bundles", "sas", NULL };
@@ -85,7 +85,7 @@ void sa_table_config_default(struct sa_table_config *config)
     };
 }
 
-/* ---- look-up keys --------------------------------------------------------------------------------- */
+/* ---- look-up keys ---------------------------------------------------------------------------- */
 
 /* What two SAs must not share. */
 struct key {
@@ -178,7 +178,7 @@ static uint32_t find_key(const struct sa_table *table, const struct key *key)
     return reference;
 }
 
-/* ---- addresses of the 82599 kind -------------------------------------------------------------------- */
+/* ---- addresses of the 82599 kind ------------------------------------------------------------- */
 
 /* An entry of the separate table of destination addresses. */
 struct ip_entry {
@@ -259,7 +259,7 @@ static void drop_ip(struct sa_table *table, const struct sa_context *context)
     }
 }
 
-/* ---- life of the table -------------------------------------------------------------------------------- */
+/* ---- life of the table ----------------------------------------------------------------------- */
 
 void sa_table_init(struct sa_table *table, const struct sa_table_config *config)
 {
@@ -294,7 +294,7 @@ void sa_table_destroy(struct sa_table *table)
     sa_table_drop_image(table);
 }
 
-/* ---- parts of a context ---------------------------------------------------------------------------------- */
+/* ---- parts of a context ---------------------------------------------------------------------- */
 
 static uint32_t key_units(const struct sa_entry *entry)
 {
@@ -459,7 +459,7 @@ static bool build_context(struct sa_table *table, struct sa_context *context,
     return true;
 }
 
-/* ---- add --------------------------------------------------------------------------------------------------- */
+/* ---- add ------------------------------------------------------------------------------------- */
 
 static bool is_indexed(const struct sa_table *table, bool inbound)
 {
@@ -600,7 +600,7 @@ void sa_table_commit(struct sa_table *table, uint32_t id, uint64_t now_ns)
     }
 }
 
-/* ---- find ---------------------------------------------------------------------------------------------------- */
+/* ---- find ------------------------------------------------------------------------------------ */
 
 uint64_t sa_table_handle(const struct sa_table *table, uint32_t id)
 {
@@ -668,7 +668,7 @@ uint32_t sa_table_next(const struct sa_table *table, uint32_t id)
     return 0;
 }
 
-/* ---- delete --------------------------------------------------------------------------------------------------- */
+/* ---- delete ---------------------------------------------------------------------------------- */
 
 void sa_table_ref(struct sa_table *table, uint32_t id)
 {
@@ -715,7 +715,7 @@ void sa_table_wipe(struct sa_table *table)
     }
 }
 
-/* ---- update --------------------------------------------------------------------------------------------------- */
+/* ---- update ---------------------------------------------------------------------------------- */
 
 static enum sa_update update(struct sa_table *table, uint64_t handle, enum esp_op op, uint32_t spi,
                              uint32_t seq_hi, bool apply)

@@ -1,9 +1,10 @@
 /* The SA table: installs, finds, counts, updates and deletes SA contexts.
  *
- * Functional and organisational only: what an operation costs in time is for the card's blocks to say,
- * from the probes and moves reported here. Every operation is O(1) in the number of installed SAs, in
- * the worst case too: the index grows one bucket per insertion (linear hashing), storage one chunk at
- * a time. Nothing depends on addresses; equal calls give equal handles and equal bytes.
+ * Functional and organisational only: what an operation costs in time is for the card's blocks
+ * to say, from the probes and moves reported here. No operation depends on the number of
+ * installed SAs: chains of the index hold one SA on average, it grows one bucket per insertion
+ * (linear hashing), and storage grows one chunk at a time. Nothing depends on addresses; equal calls give equal
+ * handles and equal bytes.
  *
  * Life of an SA:
  *   sa_table_add -> ADDING -> sa_table_commit -> LIVE -> sa_table_begin_delete -> DELETING
@@ -95,14 +96,15 @@ struct sa_added {
 };
 
 /* Gives the node a place in state ADDING: it counts, blocks duplicates, and is found by nobody.
- * The node must have passed sa_validate. With `keep_window` false (crypto offload) no window is kept. */
+ * The node must have passed sa_validate. With `keep_window` false (crypto offload) no window is
+ * kept. */
 struct sa_added sa_table_add(struct sa_table *table, const struct esp_node *node, bool keep_window);
 
 /* The table write is complete: LIVE; the lifetime in seconds starts. */
 void sa_table_commit(struct sa_table *table, uint32_t id, uint64_t now_ns);
 
-/* Context of a handle in state LIVE, else 0, counted as stale: unknown, stale, being added or deleted.
- * This is the outbound look-up. */
+/* Context of a handle in state LIVE, else 0, counted as stale: unknown, stale, being added or
+ * deleted. This is the outbound look-up. */
 uint32_t sa_table_find(struct sa_table *table, uint64_t handle);
 
 /* The same in any state but FREE, uncounted. */
@@ -122,12 +124,12 @@ struct sa_hit {
     uint32_t probes; /* accesses of the index: 1 or 2 */
 };
 
-/* Inbound look-up by (SPI, destination, protocol, IP version); a destination of zero in the SA matches
- * any, an exact match goes first (O-13). Only LIVE contexts are found. */
+/* Inbound look-up by (SPI, destination, protocol, IP version); a destination of zero in the SA
+ * matches any, an exact match goes first (O-13). Only LIVE contexts are found. */
 struct sa_hit sa_table_lookup(struct sa_table *table, const struct sa_key *key);
 
-/* A packet in flight holds the context between ref and put. Put: true if the context is DELETING and
- * this was the last reference; the caller then frees it (now or when its time has come). */
+/* A packet in flight holds the context between ref and put. Put: true if the context is DELETING
+ * and this was the last reference; the caller then frees it (now or when its time has come). */
 void sa_table_ref(struct sa_table *table, uint32_t id);
 bool sa_table_put(struct sa_table *table, uint32_t id);
 
@@ -137,9 +139,9 @@ enum sa_delete {
     SA_DELETE_UNKNOWN /* no such SA, or its deletion has begun already (O-3) */
 };
 
-/* From here on no look-up finds the SA and its key may be given to a new one; its place, its units of
- * the capacity and its handle stay taken until sa_table_free. Also ends an SA in state ADDING.
- * *id is set unless UNKNOWN. */
+/* From here on no look-up finds the SA and its key may be given to a new one; its place, its
+ * units of the capacity and its handle stay taken until sa_table_free. Also ends an SA in state
+ * ADDING. *id is set unless UNKNOWN. */
 enum sa_delete sa_table_begin_delete(struct sa_table *table, uint64_t handle, uint32_t *id);
 
 /* Releases everything; the handle becomes stale. Only when DELETING and unreferenced. */
@@ -152,14 +154,15 @@ enum sa_update {
     SA_UPDATE_NO_ESN
 };
 
-/* UPDATE_SA: the new upper half of an entry. With `apply` (host-managed ESN) it becomes entry->seq_hi;
- * without (the card infers) nothing moves, and a value that is not the upper half of entry->sequence is
- * counted as disagreement.
- * All but OK are INVALID_PARAMETER to the host, with nothing changed. */
+/* UPDATE_SA: the new upper half of an entry. With `apply` (host-managed ESN) it becomes
+ * entry->seq_hi; without (the card infers) nothing moves, and a value that is not the upper half
+ * of entry->sequence is counted as disagreement. All but OK are INVALID_PARAMETER to the host,
+ * with nothing changed. */
 enum sa_update sa_table_update(struct sa_table *table, uint64_t handle, enum esp_op op,
                                uint32_t spi, uint32_t seq_hi, bool apply);
 
-/* Deletes everything, in flight or not (reset that wipes the table, O-26). All handles become stale. */
+/* Deletes everything, in flight or not (reset that wipes the table, O-26). All handles become
+ * stale. */
 void sa_table_wipe(struct sa_table *table);
 
 /* Iteration in index order: the next context in use after `id` (start with 0), 0 at the end. */
@@ -206,7 +209,7 @@ void sa_selector(const struct sa_table *table, const struct sa_context *context,
  * wants a struct esp_sa. */
 void sa_node(const struct sa_table *table, uint32_t id, struct esp_node *node);
 
-/* ---- replay and lifetime of an entry ------------------------------------------------------------ */
+/* ---- replay and lifetime of an entry --------------------------------------------------------- */
 
 /* Ports of the receive window: infer and check before the crypto, commit after a good ICV. */
 uint64_t sa_replay_infer(const struct sa_entry *entry, uint32_t seq_lo);
@@ -215,9 +218,9 @@ enum replay_verdict sa_replay_check(const struct sa_table *table, struct sa_entr
 enum replay_verdict sa_replay_commit(const struct sa_table *table, struct sa_entry *entry,
                                      uint64_t sequence);
 
-/* Hard limit reached: the packet must be dropped before it gets a number. A limit of N packets lets N
- * pass; a byte limit is tested before the packet is counted, so the last one may go over it (as
- * Linux 6.1 does). */
+/* Hard limit reached: the packet must be dropped before it gets a number. A limit of N packets
+ * lets N pass; a byte limit is tested before the packet is counted, so the last one may go over
+ * it (as Linux 6.1 does). */
 bool sa_expired(const struct sa_table *table, const struct sa_entry *entry, uint64_t now_ns);
 
 enum { SA_EVENT_SOFT = 1, SA_EVENT_HARD = 2 };
@@ -232,7 +235,7 @@ uint64_t sa_deadline(const struct sa_table *table, const struct sa_entry *entry)
 unsigned sa_count(const struct sa_table *table, struct sa_context *context, struct sa_entry *entry,
                   uint64_t bytes, uint64_t now_ns);
 
-/* ---- memory and snapshot ------------------------------------------------------------------------ */
+/* ---- memory and snapshot --------------------------------------------------------------------- */
 
 struct sa_table_memory {
     uint64_t total;  /* bytes allocated, indices and directories included */
@@ -242,15 +245,15 @@ struct sa_table_memory {
 
 void sa_table_memory(struct sa_table *table, struct sa_table_memory *memory);
 
-/* Regions, for a reader of the state: first those of fixed size, then the chunks of the pools. Into a
- * table of the same configuration: fill the state regions, sa_table_resize, fill the data regions, which
- * then come in the same order and sizes. */
+/* Regions, for a reader of the state: first those of fixed size, then the chunks of the pools.
+ * Into a table of the same configuration: fill the state regions, sa_table_resize, fill the data
+ * regions, which then come in the same order and sizes. */
 void sa_table_state_regions(struct sa_table *table, sa_region_fn fn, void *user);
 bool sa_table_resize(struct sa_table *table);
 void sa_table_data_regions(struct sa_table *table, sa_region_fn fn, void *user);
 
-/* Makes the table part of a snapshot. The pools are copied into one image when it is saved; the image is
- * kept until the next save or the end. */
+/* Makes the table part of a snapshot. The pools are copied into one image when it is saved; the
+ * image is kept until the next save or the end. */
 void sa_table_snapshot(struct sa_table *table, struct snapshot *snapshot);
 /* Gives the memory of that image back. */
 void sa_table_drop_image(struct sa_table *table);

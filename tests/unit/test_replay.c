@@ -1,5 +1,5 @@
-/* Replay windows and numbering against a bit set of everything received, the verdicts and final state of
- * a Linux 6.1 receiver (shared captures), and DPDK's tables (hardware.md section 3.3). */
+/* Replay windows and numbering against a bit set of everything received, the verdicts and final
+ * state of a Linux 6.1 receiver (shared captures), and DPDK's tables (hardware.md section 3.3). */
 #include <check.h>
 #include <glob.h>
 #include <inttypes.h>
@@ -116,14 +116,14 @@ static void oracle_accept(struct oracle *o, uint64_t sequence)
     }
 }
 
-/* ---- random traffic ------------------------------------------------------------------------------ */
+/* ---- random traffic -------------------------------------------------------------------------- */
 
 struct tally {
     unsigned verdict[4], late_commit, wrong_number, crossings, damaged;
 };
 
-/* The next number on the wire: mostly the sender's next, else lost packets before it, a copy of the last
- * one, one from inside the window, or one from far below. */
+/* The next number on the wire: mostly the sender's next, else lost packets before it, a copy of
+ * the last one, one from inside the window, or one from far below. */
 static uint64_t next_number(struct rng *rng, uint64_t *sent, uint64_t last, uint32_t window,
                             uint64_t lowest)
 {
@@ -161,7 +161,8 @@ static void one_packet(struct receiver *r, struct oracle *o, struct rng *rng, ui
     enum replay_verdict verdict = check(r, inferred);
 
     REQUIRE(verdict == expected(o, inferred));
-    REQUIRE(memcmp(&before, r, sizeof before) == 0); /* a check changes nothing */
+    REQUIRE(before.top == r->top &&
+            memcmp(before.bits, r->bits, sizeof r->bits) == 0); /* a check changes nothing */
     tally->verdict[verdict]++;
     if (verdict != REPLAY_OK) {
         return;
@@ -329,7 +330,7 @@ START_TEST(window_of_zero_words_and_their_number)
 }
 END_TEST
 
-/* ---- DPDK's tables (hardware.md section 3.3) -------------------------------------------------------- */
+/* ---- DPDK's tables (hardware.md section 3.3) ------------------------------------------------- */
 
 START_TEST(dpdk_tables)
 {
@@ -366,7 +367,7 @@ START_TEST(dpdk_tables)
 }
 END_TEST
 
-/* ---- transmit ------------------------------------------------------------------------------------------ */
+/* ---- transmit -------------------------------------------------------------------------------- */
 
 START_TEST(numbering_ends_at_the_last_number)
 {
@@ -395,7 +396,7 @@ START_TEST(numbering_ends_at_the_last_number)
 }
 END_TEST
 
-/* ---- recorded verdicts of the Linux 6.1 receiver ---------------------------------------------------------- */
+/* ---- recorded verdicts of the Linux 6.1 receiver --------------------------------------------- */
 
 struct counts {
     unsigned duplicate, too_old, failed;
@@ -447,9 +448,9 @@ static uint64_t hex_after(const char *text, const char *label)
     return strtoull(at + strlen(label), NULL, 16);
 }
 
-/* Which of the newest `window` numbers the kernel has seen, by age: seen[0] is the top. A window up to 32
- * without ESN prints one word, bit 0 the top; else a ring whose words are printed last first, where
- * number n is bit (n - 1) mod window. */
+/* Which of the newest `window` numbers the kernel has seen, by age: seen[0] is the top. A window
+ * up to 32 without ESN prints one word, bit 0 the top; else a ring whose words are printed last
+ * first, where number n is bit (n - 1) mod window. */
 static uint64_t kernel_window(const char *text, uint32_t window, uint8_t *seen)
 {
     if (strstr(text, "anti-replay esn context:") == NULL) {
