@@ -21,16 +21,17 @@ struct scenario_text {
 struct layer {
     struct scenario *s;
     const struct yaml_tree *tree;
-    const char *name;                /* in messages: as the file was named */
-    const char *folder;              /* relative files count from here */
-    bool preset;                     /* a card's description, not a scenario */
-    const struct yaml_node **setter; /* for each parameter: the node that set it in this text */
+    const char *name;   /* in messages: as the file was named */
+    const char *folder; /* relative files count from here */
+    bool preset;        /* a card's description, not a scenario */
+    size_t *setter;     /* for each parameter: the node that set it in this text, 0: none */
 };
 
-/* Presets being loaded, outermost first: a preset must not be its own base. */
+/* The presets being loaded, innermost first: a preset must not be its own base. */
 struct chain {
-    const char *paths[PRESET_DEPTH];
-    size_t count;
+    const char *path;
+    size_t length; /* with this one */
+    const struct chain *outer;
 };
 
 /* ---- small things ----------------------------------------------------------------------- */
@@ -326,11 +327,12 @@ static bool apply_param(const struct layer *l, const struct yaml_node *node, con
 {
     struct scenario *s = l->s;
     size_t index = scenario_note_index(s, group, param);
-    if (l->setter[index] != NULL) {
-        return fail_at_key(l, node, "duplicate key %s, first at %zu:%zu", path,
-                           l->setter[index]->key_line, l->setter[index]->key_column);
+    const struct yaml_node *first = &l->tree->nodes[l->setter[index]];
+    if (l->setter[index] != 0) {
+        return fail_at_key(l, node, "duplicate key %s, first at %zu:%zu", path, first->key_line,
+                           first->key_column);
     }
-    l->setter[index] = node;
+    l->setter[index] = (size_t)(node - l->tree->nodes);
     struct value_words words = { .value = node };
     if (node->kind == YAML_MAPPING) {
         words.value = NULL;
@@ -495,12 +497,12 @@ static char *read_file(const char *path, size_t *length)
 }
 
 static bool load_preset(struct scenario *s, const char *name, const char *folder, const char *place,
-                        struct chain *chain);
+                        const struct chain *outer);
 
 /* Parse a text, load its base, lay the text over it. */
 static bool load_text(struct scenario *s, const char *text, size_t length, const char *name,
                       const char *folder, const char *override_preset, bool preset,
-                      struct chain *chain)
+                      const struct chain *outer)
 {
     struct yaml_tree tree;
     if (!yaml_tree_parse(&tree, text, length, name, s->error, sizeof s->error)) {
@@ -515,7 +517,7 @@ static bool load_text(struct scenario *s, const char *text, size_t length, const
         char place[FILE_NAME + 48];
         good = need_scalar(&layer, base, "preset");
         snprintf(place, sizeof place, "%s:%zu:%zu: ", name, base->line, base->column);
-        good = good && load_preset(s, base->text, folder, place, chain);
+        good = good && load_preset(s, base->text, folder, place, outer);
         if (good && !preset) {
             snprintf(s->preset, sizeof s->preset, "%s", base->text);
         }
@@ -580,7 +582,7 @@ static bool find_preset(const struct scenario *s, const char *name, const char *
 }
 
 static bool load_preset(struct scenario *s, const char *name, const char *folder, const char *place,
-                        struct chain *chain)
+                        const struct chain *outer)
 {
     char path[FILE_NAME];
     char own_folder[FILE_NAME];
@@ -588,12 +590,13 @@ static bool load_preset(struct scenario *s, const char *name, const char *folder
         !folder_of(path, own_folder, sizeof own_folder)) {
         return fail_no_preset(s, place, name);
     }
-    for (size_t i = 0; i < chain->count; i++) {
-        if (strcmp(chain->paths[i], path) == 0) {
+    for (const struct chain *c = outer; c != NULL; c = c->outer) {
+        if (strcmp(c->path, path) == 0) {
             return fail(s, "%spreset: found \"%s\", which is its own base", place, name);
         }
     }
-    if (chain->count == PRESET_DEPTH) {
+    const struct chain chain = { path, outer == NULL ? 1 : outer->length + 1, outer };
+    if (chain.length > PRESET_DEPTH) {
         return fail(s, "%spreset: found more than %d presets, each the base of the one before",
                     place, PRESET_DEPTH);
     }
@@ -602,9 +605,7 @@ static bool load_preset(struct scenario *s, const char *name, const char *folder
     if (text == NULL) {
         return fail(s, "%spreset: cannot read %s: %s", place, path, strerror(errno));
     }
-    chain->paths[chain->count++] = path;
-    bool good = load_text(s, text, length, path, own_folder, NULL, true, chain);
-    chain->count--;
+    bool good = load_text(s, text, length, path, own_folder, NULL, true, &chain);
     free(text);
     if (good) {
         s->preset_description = s->description;
@@ -615,17 +616,15 @@ static bool load_preset(struct scenario *s, const char *name, const char *folder
 bool scenario_load_text(struct scenario *s, const char *text, size_t length, const char *name,
                         const char *folder, const char *override_preset)
 {
-    struct chain chain = { .count = 0 };
     if (override_preset != NULL && !scenario_load_preset(s, override_preset)) {
         return false;
     }
-    return load_text(s, text, length, name, folder, override_preset, false, &chain);
+    return load_text(s, text, length, name, folder, override_preset, false, NULL);
 }
 
 bool scenario_load_preset(struct scenario *s, const char *name)
 {
-    struct chain chain = { .count = 0 };
-    if (!load_preset(s, name, "", "", &chain)) {
+    if (!load_preset(s, name, "", "", NULL)) {
         return false;
     }
     snprintf(s->preset, sizeof s->preset, "%s", name);
@@ -700,9 +699,8 @@ bool scenario_resolve(struct scenario *s, const char *file, const struct scenari
         if (text == NULL) {
             return fail(s, "%s: cannot read the scenario: %s", file, strerror(errno));
         }
-        struct chain chain = { .count = 0 };
         bool good = folder_of(file, folder, sizeof folder)
-                        ? load_text(s, text, length, file, folder, preset, false, &chain)
+                        ? load_text(s, text, length, file, folder, preset, false, NULL)
                         : fail(s, "%s: the name is too long", file);
         free(text);
         if (!good) {

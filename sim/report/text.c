@@ -105,7 +105,11 @@ void text_table_start(struct text_table *t, const char *const *headings, size_t 
 {
     const char *plain[TEXT_COLUMNS];
     memset(t, 0, sizeof *t);
-    t->columns = columns > TEXT_COLUMNS ? TEXT_COLUMNS : columns;
+    if (columns == 0 || columns > TEXT_COLUMNS) {
+        fputs("espnic: internal error: a table with no or too many columns\n", stderr);
+        abort();
+    }
+    t->columns = columns;
     for (size_t c = 0; c < t->columns; c++) {
         t->right[c] = headings[c][0] == '>';
         plain[c] = headings[c] + (t->right[c] ? 1 : 0);

@@ -27,7 +27,7 @@ struct text_table {
     char **cells; /* rows * columns, row by row; the first row is the heading */
 };
 
-/* `headings` holds `columns` texts; one that begins with '>' makes its column right-aligned.
+/* `headings` holds `columns` texts, 1 to TEXT_COLUMNS; one that begins with '>' makes its column right-aligned.
  * Aborts when memory is out, as do the others. */
 void text_table_start(struct text_table *t, const char *const *headings, size_t columns);
 void text_table_row(struct text_table *t, const char *const *cells);

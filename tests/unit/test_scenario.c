@@ -214,6 +214,28 @@ START_TEST(test_preset_by_file_name)
 }
 END_TEST
 
+START_TEST(test_long_chain)
+{
+    char expected[256];
+    for (int i = 0; i < 9; i++) {
+        char name[16];
+        char text[32];
+        snprintf(name, sizeof name, "c%d.yaml", i);
+        snprintf(text, sizeof text, "preset: c%d\n", i + 1);
+        if (i == 8) {
+            strcpy(text, "card: {}\n");
+        }
+        write_file(name, text);
+    }
+    ck_assert_msg(scenario_load_preset(&s, "c1"), "%s", s.error);
+    ck_assert(!scenario_load_preset(&s, "c0"));
+    snprintf(expected, sizeof expected,
+             "%s/c7.yaml:1:9: preset: found more than 8 presets, each the base of the one before",
+             folder);
+    ck_assert_str_eq(s.error, expected);
+}
+END_TEST
+
 START_TEST(test_list)
 {
     char **names = NULL;
@@ -432,6 +454,7 @@ int main(void)
     tcase_add_test(tc, test_preset_value_without_source);
     tcase_add_test(tc, test_preset_option_replaces);
     tcase_add_test(tc, test_preset_by_file_name);
+    tcase_add_test(tc, test_long_chain);
     tcase_add_test(tc, test_list);
     tcase_add_loop_test(tc, test_bad_text, 0, sizeof bad / sizeof bad[0]);
     tcase_add_test(tc, test_too_deep);
