@@ -249,9 +249,20 @@ static bool read_value(struct loader *l, size_t node, unsigned depth)
     return read_children(l, node, depth);
 }
 
+/* Go on to the count-th event from here. */
+static bool skip_events(struct loader *l, unsigned count)
+{
+    for (; count > 0; count--) {
+        if (!next_event(l)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool read_stream(struct loader *l)
 {
-    if (!next_event(l) || !next_event(l)) { /* stream start, document start */
+    if (!skip_events(l, 2)) { /* stream start, document start */
         return false;
     }
     if (l->event.type == YAML_STREAM_END_EVENT) {
@@ -260,7 +271,7 @@ static bool read_stream(struct loader *l)
     if (!next_event(l) || !read_value(l, new_node(l->tree), 0)) {
         return false;
     }
-    if (!next_event(l) || !next_event(l)) { /* document end, stream end */
+    if (!skip_events(l, 2)) { /* document end, stream end */
         return false;
     }
     if (l->event.type != YAML_STREAM_END_EVENT) {
@@ -272,12 +283,9 @@ static bool read_stream(struct loader *l)
 bool yaml_tree_parse(struct yaml_tree *tree, const char *text, size_t length, const char *name,
                      char *error, size_t error_size)
 {
-    struct loader l = { .tree = tree,
-                        .text = text,
-                        .length = length,
-                        .name = name,
-                        .error = error,
-                        .error_size = error_size };
+    struct loader l = { .tree = tree, .text = text, .length = length, .name = name };
+    l.error = error;
+    l.error_size = error_size;
     memset(tree, 0, sizeof *tree);
     if (length > YAML_TREE_BYTES) {
         return fail(&l, 1, 1, "found more than 1 MiB of text, expected a scenario");

@@ -30,6 +30,7 @@ struct histogram {
     uint64_t divisor; /* reports divide values by this (1000: recorded ps, shown ns); 0 is 1 */
     unsigned __int128 sum;
     uint64_t buckets[HISTOGRAM_BUCKETS];
+    uint64_t unused; /* 0: leaves no hidden padding, so that a snapshot copies only data */
 };
 
 /* Empty it; `divisor` as above. */

@@ -219,7 +219,7 @@ START_TEST(test_config)
 {
     struct settings settings;
     param_set_defaults(&settings, groups, 2);
-    strcpy(settings.file, "/resolved/y.pcap");
+    snprintf(settings.file, sizeof settings.file, "/resolved/y.pcap");
     struct param_note notes[3] = {
         { .origin = ORIGIN_DEFAULT },
         { ORIGIN_READ, "table 3", "a.yaml:3:4", "100Gbps" },
@@ -292,7 +292,7 @@ static void read_all(const char *path, char *out, size_t size)
 
 static void temporary(char path[64])
 {
-    strcpy(path, "/tmp/espnic-report-XXXXXX");
+    snprintf(path, 64, "/tmp/espnic-report-XXXXXX");
     int fd = mkstemp(path);
     ck_assert_int_ge(fd, 0);
     close(fd);

@@ -136,8 +136,8 @@ START_TEST(test_monotone)
             flows++;
         }
     }
-    ck_assert_uint_eq(spans, PACKETS * BLOCKS);
-    ck_assert_uint_eq(flows, PACKETS * BLOCKS);
+    ck_assert_uint_eq(spans, (size_t)PACKETS * BLOCKS);
+    ck_assert_uint_eq(flows, (size_t)PACKETS * BLOCKS);
     json_decref(root);
 }
 END_TEST
