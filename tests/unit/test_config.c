@@ -107,8 +107,8 @@ START_TEST(test_tables)
             size_t at = groups[g].offset + param->offset;
             ck_assert_uint_le(at + param->size, sizeof *config);
             for (size_t k = 0; k < param->size; k++) {
-                ck_assert_msg(taken[at + k] == 0, "%s lies over another parameter", path);
-                taken[at + k] = 1;
+                ck_assert_msg(!taken[at + k], "%s lies over another parameter", path);
+                taken[at + k] = true;
             }
             param_format(param, (char *)config + groups[g].offset, text, sizeof text);
             ck_assert_msg(
@@ -116,7 +116,6 @@ START_TEST(test_tables)
                 "default of %s: %s", path, error);
         }
     }
-    free(taken);
     free(config);
 }
 END_TEST
