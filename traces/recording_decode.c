@@ -545,7 +545,7 @@ static bool read_key_text(struct decode *d, const struct path *object, const str
 enum { KEY_ALG, KEY_KEY, KEY_ICV };
 static const struct member key_members[] = {
     [KEY_ALG] = { "alg", read_alg, .required = true },
-    [KEY_KEY] = { "key", read_key_text, FIELD(struct key_draft, key) },
+    [KEY_KEY] = { "key", read_key_text, .size = 0 },
     [KEY_ICV] = { "icv", read_uint, FIELD(struct key_draft, icv), .max = UINT8_MAX },
 };
 

@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static uint64_t read_all(const uint8_t *data, size_t size, const char *filter)
 {
     char error[CAPTURE_ERROR_SIZE] = "";
-    FILE *stream = fmemopen((void *)(uintptr_t)data, size, "rb");
+    FILE *stream = fmemopen((void *)data, size, "rb");
     struct capture *capture;
     struct capture_packet packet;
     enum capture_result result;

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static char *rewrite(const uint8_t *data, size_t size, size_t *out_size, unsigned *bad)
 {
     char error[RECORDING_ERROR_SIZE];
-    FILE *stream = size > 0 ? fmemopen((void *)(uintptr_t)data, size, "rb") : NULL;
+    FILE *stream = size > 0 ? fmemopen((void *)data, size, "rb") : NULL;
     struct recording *reader =
         stream != NULL ? recording_open_stream(stream, "fuzz", error, sizeof error) : NULL;
     struct rules *rules = rules_create(NULL, NULL, NULL);

@@ -66,9 +66,7 @@ static void put_record(uint32_t seconds, uint32_t fraction, uint32_t captured, u
     put32(fraction);
     put32(captured);
     put32(length);
-    if (captured > 0) {
-        put(bytes, captured);
-    }
+    put(bytes, captured);
 }
 
 static struct capture *open_file(const char *filter)
@@ -176,8 +174,8 @@ START_TEST(no_packets_and_empty_packets)
     capture_close(capture);
 
     start_pcap(MICRO, 65535, 1);
-    put_record(1, 0, 0, 0, NULL);
-    put_record(1, 0, 0, 64, NULL);
+    put_record(1, 0, 0, 0, frame);
+    put_record(1, 0, 0, 64, frame);
     capture = open_file(NULL);
     ck_assert_int_eq(capture_next(capture, &packet), CAPTURE_OK);
     ck_assert_uint_eq(packet.captured, 0);
@@ -626,7 +624,7 @@ START_TEST(written_bytes)
     ck_assert(capture_writer_close(writer, message, sizeof message));
     start_pcap(NANO, 262144, 1);
     put_record(4294967295, 999999999, 60, 64, frame);
-    put_record(0, 0, 0, 0, NULL);
+    put_record(0, 0, 0, 0, frame);
     ck_assert_uint_eq(length, file.length);
     ck_assert_mem_eq(out, file.bytes, length);
     free(out);
@@ -760,24 +758,19 @@ static void compare_with_tshark(const char *name, uint32_t own_header)
              "tshark -n -r '%s' -T fields -e frame.number -e frame.time_epoch -e frame.cap_len -e "
              "frame.len 2>/dev/null",
              path);
-    tshark = popen(command, "r");
+    tshark = popen(command, "r"); /* NOLINT(cert-env33-c): a fixed command */
     ck_assert_ptr_nonnull(tshark);
     while (fgets(line, sizeof line, tshark) != NULL) {
-        char stamp[64];
-        char ours[64];
-        unsigned long number;
-        unsigned captured;
-        unsigned length;
+        char ours[256];
+        uint32_t more = own_header > 0 ? own_header - CAPTURE_ETHERNET_HEADER : 0;
 
-        ck_assert_int_eq(sscanf(line, "%lu %63s %u %u", &number, stamp, &captured, &length), 4);
         ck_assert_int_eq(capture_next(capture, &packet), CAPTURE_OK);
-        snprintf(ours, sizeof ours, "%llu.%09llu",
+        snprintf(ours, sizeof ours, "%llu\t%llu.%09llu\t%u\t%u\n",
+                 (unsigned long long)packet.record,
                  (unsigned long long)(packet.time_ns / 1000000000),
-                 (unsigned long long)(packet.time_ns % 1000000000));
-        ck_assert_uint_eq(packet.record, number);
-        ck_assert_str_eq(ours, stamp);
-        ck_assert_uint_eq(packet.captured, captured - own_header + (own_header > 0 ? 14 : 0));
-        ck_assert_uint_eq(packet.length, length - own_header + (own_header > 0 ? 14 : 0));
+                 (unsigned long long)(packet.time_ns % 1000000000), packet.captured + more,
+                 packet.length + more);
+        ck_assert_str_eq(ours, line);
     }
     pclose(tshark);
     ck_assert_int_eq(capture_next(capture, &packet), CAPTURE_END);
@@ -787,6 +780,7 @@ static void compare_with_tshark(const char *name, uint32_t own_header)
 
 START_TEST(real_packets_against_tshark)
 {
+    /* NOLINTNEXTLINE(cert-env33-c): a fixed command */
     if (system("tshark --version >/dev/null 2>&1") != 0) {
         printf("SKIP test_capture real_packets_against_tshark: no tshark\n");
         return;
