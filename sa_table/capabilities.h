@@ -93,7 +93,7 @@ void sa_capabilities_82599(struct sa_capabilities *capabilities);
 
 /* Is the node well formed and within the card? Never a "no room" reason. The first that holds,
  * in the order: form of the node, form of the entries, capabilities. */
-enum sa_reason sa_validate(const struct esp_node *node, const struct sa_capabilities *capabilities);
+enum sa_reason sa_validate(const struct esp_node *node, const struct sa_capabilities *can);
 
 /* Reads "aes-gcm-128,aes-cbc-256" or "all" or "none" into a mask of SA_ALGORITHM. Encryption or
  * authentication algorithms by `authentication`; there "no-icv" stands for a cipher without one.

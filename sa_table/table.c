@@ -98,8 +98,10 @@ static uint64_t hash_address(uint64_t hash, const uint8_t dst[16])
 {
     uint64_t word[2];
 
+    /* Mixed between the parts: SPIs and addresses that are assigned together are related
+     * numbers, and a plain exclusive or of the two makes many of them equal. */
     memcpy(word, dst, sizeof word);
-    return rng_mix(rng_mix(hash ^ word[0]) + word[1]);
+    return rng_mix(rng_mix(rng_mix(hash) ^ word[0]) ^ word[1]);
 }
 
 static uint64_t hash_key(const struct key *key)

@@ -3,8 +3,8 @@
  * Functional and organisational only: what an operation costs in time is for the card's blocks
  * to say, from the probes and moves reported here. No operation depends on the number of
  * installed SAs: chains of the index hold one SA on average, it grows one bucket per insertion
- * (linear hashing), and storage grows one chunk at a time. Nothing depends on addresses; equal calls give equal
- * handles and equal bytes.
+ * (linear hashing), and storage grows one chunk at a time. Nothing depends on addresses; equal
+ * calls give equal handles and equal bytes.
  *
  * Life of an SA:
  *   sa_table_add -> ADDING -> sa_table_commit -> LIVE -> sa_table_begin_delete -> DELETING
@@ -126,7 +126,7 @@ struct sa_hit {
 
 /* Inbound look-up by (SPI, destination, protocol, IP version); a destination of zero in the SA
  * matches any, an exact match goes first (O-13). Only LIVE contexts are found. */
-struct sa_hit sa_table_lookup(struct sa_table *table, const struct sa_key *key);
+struct sa_hit sa_table_lookup(struct sa_table *table, const struct sa_key *wanted);
 
 /* A packet in flight holds the context between ref and put. Put: true if the context is DELETING
  * and this was the last reference; the caller then frees it (now or when its time has come). */
