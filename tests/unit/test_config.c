@@ -90,7 +90,7 @@ END_TEST
 START_TEST(test_tables)
 {
     struct espnic_config *config = calloc(1, sizeof *config);
-    unsigned char *taken = calloc(sizeof *config, 1);
+    static bool taken[sizeof(struct espnic_config)];
     size_t count = 0;
     const struct param_group *groups = espnic_param_groups(&count);
     ck_assert_uint_ge(count, 3);
