@@ -96,10 +96,10 @@ static struct slot_time slot_time(struct lane *lane, uint64_t now, const struct 
 }
 
 /* The distance at which the next beats can be issued: the lane's interval, or that of the input or
- * of the returning slots if those set the pace from cycle `at` on. An ideal lane takes what is there
- * and looks again. */
+ * of the returning slots if those set the pace from cycle `at` on, which limits the run to the slots
+ * that do (`most`). An ideal lane takes what is there and looks again. */
 static uint32_t pace(struct lane *lane, uint64_t at, const struct segment *g,
-                     struct account_reason *between)
+                     struct account_reason *between, uint32_t *most)
 {
     const struct lane_state *s = &lane->s;
     uint32_t step = s->job.interval;
@@ -126,6 +126,7 @@ static uint32_t pace(struct lane *lane, uint64_t at, const struct segment *g,
             if (p->step > step && out->s.returned + 1 < p->beats &&
                 p->first + (uint64_t)out->s.returned * p->step + 1 == at) {
                 step = p->step;
+                *most = p->beats - out->s.returned < *most ? p->beats - out->s.returned : *most;
                 between->state = ACCOUNT_BLOCKED;
                 between->cause = (uint8_t)account_chain_end(lane->sched, out->config.reader, at);
             }
@@ -248,8 +249,8 @@ bool lane_continue(struct lane *lane, uint64_t now)
             sched_wake(lane->sched, lane->block, t.at > now ? t.at : now + 1);
             return false;
         }
-        step = pace(lane, t.at, &g, &between);
         beats = g.beats;
+        step = pace(lane, t.at, &g, &between, &beats);
         if (g.pops) {
             beats = visible_beats(lane, t.at, step, between.state, beats);
         }
