@@ -323,6 +323,10 @@ enum capture_result capture_next(struct capture *capture, struct capture_packet 
         if (result != 1) {
             set_error(capture, "record %" PRIu64 ": %s", capture->record,
                       pcap_geterr(capture->pcap));
+        }
+        /* before the filter: damage is damage, wanted or not */
+        if (result != 1 || !check_lengths(capture, header) ||
+            !stamp(capture, header, &packet->time_ns)) {
             capture->broken = true;
             return CAPTURE_BROKEN;
         }
@@ -333,10 +337,6 @@ enum capture_result capture_next(struct capture *capture, struct capture_packet 
     packet->length = header->len;
     packet->record = capture->record;
     packet->synthesised = false;
-    if (!check_lengths(capture, header) || !stamp(capture, header, &packet->time_ns)) {
-        capture->broken = true;
-        return CAPTURE_BROKEN;
-    }
     if (capture->link != DLT_EN10MB) {
         synthesise(capture, header, bytes, packet);
     }

@@ -410,6 +410,22 @@ START_TEST(damaged_records)
 }
 END_TEST
 
+/* A filter hides packets, not damage. */
+START_TEST(damage_that_the_filter_would_drop)
+{
+    struct capture *capture;
+    struct capture_packet packet;
+
+    start_pcap(NANO, 65535, 1);
+    put_record(1, 1000000000, 64, 64, frame);
+    put_record(1, 0, 64, 64, frame);
+    capture = open_file("greater 100");
+    ck_assert_int_eq(capture_next(capture, &packet), CAPTURE_BROKEN);
+    ck_assert_uint_eq(capture_record(capture), 1);
+    capture_close(capture);
+}
+END_TEST
+
 START_TEST(absurd_captured_length)
 {
     struct capture *capture;
@@ -807,6 +823,7 @@ static Suite *capture_suite(void)
     tcase_add_test(made, pcapng);
     tcase_add_test(made, no_captures);
     tcase_add_test(made, damaged_records);
+    tcase_add_test(made, damage_that_the_filter_would_drop);
     tcase_add_test(made, absurd_captured_length);
     tcase_add_test(made, damaged_pcapng);
     tcase_add_test(made, filter_keeps_record_numbers);
