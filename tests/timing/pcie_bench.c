@@ -1,0 +1,262 @@
+#include "pcie_bench.h"
+
+#include <check.h>
+#include <string.h>
+
+static void note(struct pcie_bench *b, uint64_t cycle, enum pb_event_kind kind, uint32_t client,
+                 uint32_t ref, bool ok)
+{
+    ck_assert(b->log.count < PB_MAX_LOG);
+    b->log.event[b->log.count++] =
+        (struct pb_event){ .cycle = cycle, .kind = kind, .client = client, .ref = ref, .ok = ok };
+}
+
+/* ---- the link's surroundings --------------------------------------------------------------- */
+
+static void on_memory(void *self, uint64_t cycle, const struct pcie_request *request)
+{
+    struct pcie_bench *b = self;
+
+    ck_assert_uint_eq(request->visible, cycle);
+    note(b, cycle, PB_MEMORY, request->client, request->ref, true);
+    if (b->react && request->ref % b->react == 0 && b->mmios < PB_MAX_MMIO) {
+        pb_mmio(b, cycle + request->ref % 3, request->ref % 2, request->ref % 16 * 4, 4);
+    }
+}
+
+static void on_mmio_write(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes,
+                          uint64_t value)
+{
+    struct pcie_bench *b = self;
+
+    ck_assert_uint_eq(offset, b->mmio[value].offset);
+    ck_assert_uint_eq(bytes, b->mmio[value].bytes);
+    note(b, cycle, PB_MMIO_WRITE, 0, (uint32_t)value, true);
+}
+
+static uint64_t on_mmio_read(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes, bool *ok)
+{
+    struct pcie_bench *b = self;
+
+    *ok = !pb_unsupported(offset);
+    note(b, cycle, PB_MMIO_READ, 0, offset, *ok);
+    return offset * 16ull + bytes;
+}
+
+static void on_mmio_done(void *self, uint64_t cycle, uint64_t tag, uint64_t value, bool ok)
+{
+    struct pcie_bench *b = self;
+    uint64_t want = b->mmio[tag].offset * 16ull + b->mmio[tag].bytes;
+
+    ck_assert_int_eq(ok, !pb_unsupported(b->mmio[tag].offset));
+    ck_assert_uint_eq(value, ok ? want : UINT64_MAX);
+    note(b, cycle, PB_MMIO_DONE, 0, (uint32_t)tag, ok);
+}
+
+static const struct pcie_ops ops = { on_memory, on_mmio_write, on_mmio_read, on_mmio_done };
+
+/* ---- clients ------------------------------------------------------------------------------- */
+
+static void push_planned(struct pb_client *c, uint64_t now)
+{
+    struct pcie_bench *b = c->bench;
+    struct channel_run run = { .first = now, .beats = 1, .step = 1 };
+    struct pb_planned *p = &c->plan[c->s.next];
+    struct pcie_request *request;
+    uint32_t item;
+    uint64_t again;
+
+    if (c->s.next == c->planned) {
+        return;
+    }
+    again = p->cycle > now ? p->cycle : channel_room_at(&c->request, now, 1);
+    if (again <= now) {
+        item = pcie_request_new(b->link);
+        request = pcie_request_at(b->link, item);
+        request->address = p->address;
+        request->length = p->length;
+        request->op = p->op;
+        request->answer = p->answer;
+        request->client = (uint8_t)c->index;
+        request->ref = c->s.next;
+        p->pushed = now;
+        channel_reserve(&c->request, 1);
+        channel_push(&c->request, &run, item, CHANNEL_FIRST | CHANNEL_LAST);
+        c->s.next++;
+        again = now + 1;
+    }
+    if (again != CLOCK_NEVER) {
+        sched_wake(&b->sched, c->block, again);
+    }
+}
+
+static void take_answers(struct pb_client *c, uint64_t now)
+{
+    const struct channel_run run = { .first = now, .beats = 1, .step = 1 };
+    uint64_t at = channel_next_visible(&c->response);
+
+    if (at < c->response.s.read_free) {
+        at = c->response.s.read_free;
+    }
+    if (at <= now) {
+        pcie_request_release(c->bench->link, channel_head(&c->response)->item);
+        channel_pop(&c->response, &run);
+        c->s.answered++;
+        at = channel_head(&c->response) ? now + 1 : CLOCK_NEVER;
+    }
+    if (at != CLOCK_NEVER) {
+        sched_wake(&c->bench->sched, c->block, at);
+    }
+}
+
+static void client_wake(void *self, uint64_t now)
+{
+    take_answers(self, now);
+    push_planned(self, now);
+}
+
+static void seen_request(void *self, const struct channel *ch, bool push,
+                         const struct channel_run *run)
+{
+    struct pb_client *c = self;
+
+    if (!push) {
+        const struct pcie_request *r = pcie_request_at(c->bench->link, channel_head(ch)->item);
+
+        note(c->bench, run->first, PB_TAKEN, c->index, r->ref, true);
+    }
+}
+
+static void seen_response(void *self, const struct channel *ch, bool push,
+                          const struct channel_run *run)
+{
+    struct pb_client *c = self;
+
+    if (push) {
+        uint32_t item = ch->burst[(ch->s.burst_tail - 1) & ch->mask].item;
+
+        note(c->bench, run->first, PB_ANSWER, c->index, pcie_request_at(c->bench->link, item)->ref,
+             true);
+    }
+}
+
+unsigned pb_client(struct pcie_bench *b, uint64_t num, uint64_t den, unsigned depth)
+{
+    struct pb_client *c = &b->client[b->clients];
+    unsigned link = pcie_link_block(b->link);
+    struct channel_config request = {
+        .name = "request", .depth = depth, .sync = 2, .reader = link
+    };
+    struct channel_config response = {
+        .name = "response", .depth = 2, .sync = 2, .writer = link, .unlimited = true
+    };
+
+    memset(c, 0, sizeof *c);
+    c->bench = b;
+    c->domain = num ? (unsigned)clock_add(&b->clocks, num, den) : b->domain;
+    ck_assert_uint_lt(c->domain, b->clocks.count);
+    c->block = sched_add_block(&b->sched, "client", c->domain, client_wake, c);
+    request.writer = c->block;
+    response.reader = c->block;
+    channel_init(&c->request, &b->sched, &request);
+    channel_init(&c->response, &b->sched, &response);
+    c->request.probe = seen_request;
+    c->request.probe_self = c;
+    c->response.probe = seen_response;
+    c->response.probe_self = c;
+    c->index = pcie_link_attach(b->link, &c->request, &c->response);
+    return b->clients++;
+}
+
+/* ---- the bench ----------------------------------------------------------------------------- */
+
+void pb_init(struct pcie_bench *b, const struct pcie_config *config)
+{
+    uint64_t num;
+    uint64_t den;
+    char error[200];
+
+    memset(b, 0, sizeof *b);
+    b->config = *config;
+    clock_set_init(&b->clocks);
+    ck_assert_msg(pcie_link_clock(config, &num, &den, error, sizeof error), "%s", error);
+    b->domain = (unsigned)clock_add(&b->clocks, num, den);
+    sched_init(&b->sched, &b->clocks);
+    b->link = pcie_link_create(&b->sched, b->domain, config, &ops, b);
+}
+
+void pb_free(struct pcie_bench *b)
+{
+    for (unsigned c = 0; c < b->clients; c++) {
+        channel_free(&b->client[c].request);
+        channel_free(&b->client[c].response);
+    }
+    pcie_link_destroy(b->link);
+    sched_free(&b->sched);
+}
+
+void pb_plan(struct pcie_bench *b, unsigned client, uint64_t cycle, enum pcie_op op,
+             uint64_t address, uint32_t length, bool answer)
+{
+    struct pb_client *c = &b->client[client];
+
+    ck_assert(c->planned < PB_MAX_PLAN);
+    c->plan[c->planned++] = (struct pb_planned){ .cycle = cycle,
+                                                 .pushed = CLOCK_NEVER,
+                                                 .address = address,
+                                                 .length = length,
+                                                 .op = (uint8_t)op,
+                                                 .answer = answer };
+}
+
+void pb_mmio(struct pcie_bench *b, uint64_t cycle, bool read, uint32_t offset, uint32_t bytes)
+{
+    uint32_t n = b->mmios++;
+
+    ck_assert(n < PB_MAX_MMIO);
+    b->mmio[n] = (struct pb_mmio){ .cycle = cycle, .offset = offset, .bytes = bytes, .read = read };
+    if (read) {
+        pcie_mmio_read(b->link, cycle, offset, bytes, n);
+    } else {
+        pcie_mmio_write(b->link, cycle, offset, bytes, n);
+    }
+}
+
+void pb_start(struct pcie_bench *b)
+{
+    sched_register_state(&b->sched, &b->snap);
+    pcie_link_register_state(b->link, &b->snap);
+    snapshot_fixed(&b->snap, "bench.log", &b->log, sizeof b->log);
+    snapshot_fixed(&b->snap, "bench.mmio", b->mmio, sizeof b->mmio);
+    snapshot_fixed(&b->snap, "bench.mmios", &b->mmios, sizeof b->mmios);
+    for (unsigned i = 0; i < b->clients; i++) {
+        struct pb_client *c = &b->client[i];
+
+        channel_register_state(&c->request, &b->snap);
+        channel_register_state(&c->response, &b->snap);
+        snapshot_fixed(&b->snap, "client.state", &c->s, sizeof c->s);
+        snapshot_fixed(&b->snap, "client.plan", c->plan, sizeof c->plan);
+        if (c->planned) {
+            sched_wake(&b->sched, c->block, 0);
+        }
+    }
+}
+
+void pb_run(struct pcie_bench *b, uint64_t until)
+{
+    while (sched_step(&b->sched, b->domain, until)) {}
+}
+
+uint64_t pb_cycle(const struct pcie_bench *b, enum pb_event_kind kind, uint32_t client,
+                  uint32_t ref)
+{
+    for (uint32_t i = 0; i < b->log.count; i++) {
+        const struct pb_event *e = &b->log.event[i];
+
+        if (e->kind == kind && e->client == client && e->ref == ref) {
+            return e->cycle;
+        }
+    }
+    ck_abort_msg("no event of kind %d of client %u with number %u", (int)kind, client, ref);
+    return CLOCK_NEVER;
+}

@@ -1,0 +1,109 @@
+/* A bench for the PCIe link: clients that push planned requests, a host that counts, a log of all that
+ * can be seen from outside, and a twin of the link that steps every byte. */
+#ifndef ESPNIC_TESTS_TIMING_PCIE_BENCH_H
+#define ESPNIC_TESTS_TIMING_PCIE_BENCH_H
+
+#include "engine/snapshot.h"
+#include "pcie_model/link.h"
+
+enum { PB_MAX_PLAN = 4096, PB_MAX_MMIO = 512, PB_MAX_LOG = 65536 };
+
+enum pb_event_kind {
+    PB_TAKEN,      /* the link pops a request */
+    PB_ANSWER,     /* the link pushes an answer */
+    PB_MEMORY,     /* a request reaches host memory */
+    PB_MMIO_WRITE, /* arrives at the card */
+    PB_MMIO_READ,
+    PB_MMIO_DONE /* arrives at the CPU */
+};
+
+struct pb_event {
+    uint64_t cycle; /* of the link */
+    uint32_t kind, client, ref;
+    uint32_t ok;
+};
+
+struct pb_log {
+    struct pb_event event[PB_MAX_LOG];
+    uint32_t count;
+};
+
+struct pb_planned {
+    uint64_t cycle;  /* of the client: not pushed before */
+    uint64_t pushed; /* when it was */
+    uint64_t address;
+    uint32_t length;
+    uint8_t op, answer;
+};
+
+struct pb_mmio {
+    uint64_t cycle; /* of the link */
+    uint32_t offset, bytes;
+    bool read;
+};
+
+struct pb_client {
+    struct pcie_bench *bench;
+    unsigned domain, block, index;
+    struct channel request, response;
+    struct pb_planned plan[PB_MAX_PLAN];
+    uint32_t planned;
+    struct pb_client_state {
+        uint32_t next; /* to be pushed */
+        uint32_t answered;
+    } s;
+};
+
+struct pcie_bench {
+    struct pcie_config config;
+    struct clock_set clocks;
+    struct sched sched;
+    struct pcie_link *link;
+    unsigned domain;
+    unsigned clients;
+    struct pb_client client[PCIE_MAX_CLIENTS];
+    struct pb_log log;
+    struct pb_mmio mmio[PB_MAX_MMIO]; /* in order of the calls */
+    uint32_t mmios;
+    uint32_t react; /* ops.memory of every n-th request makes an MMIO access; 0: never */
+    struct snapshot snap;
+};
+
+/* The link's domain is 0; a client's clock is num/den Hz, 0: it lives in the link's domain. */
+void pb_init(struct pcie_bench *b, const struct pcie_config *config);
+unsigned pb_client(struct pcie_bench *b, uint64_t num, uint64_t den, unsigned depth);
+void pb_free(struct pcie_bench *b);
+
+/* ref of the request is its position in the plan. */
+void pb_plan(struct pcie_bench *b, unsigned client, uint64_t cycle, enum pcie_op op,
+             uint64_t address, uint32_t length, bool answer);
+void pb_mmio(struct pcie_bench *b, uint64_t cycle, bool read, uint32_t offset, uint32_t bytes);
+
+/* After all is planned: register the state and wake the clients. */
+void pb_start(struct pcie_bench *b);
+/* Every event up to link cycle `until` (CLOCK_NEVER - 1: to the end). */
+void pb_run(struct pcie_bench *b, uint64_t until);
+
+/* The cycle of an event; fails the test if there is none. */
+uint64_t pb_cycle(const struct pcie_bench *b, enum pb_event_kind kind, uint32_t client,
+                  uint32_t ref);
+
+/* Registers at these offsets do not exist. */
+static inline bool pb_unsupported(uint32_t offset)
+{
+    return offset % 64 == 60;
+}
+
+/* ---- the twin ------------------------------------------------------------------------------ */
+
+struct pt_result {
+    struct pb_log log;
+    uint64_t state[2][ACCOUNT_STATES]; /* cycles of the serialisers, 0 = up */
+    uint64_t tag_stall, wire[2];
+};
+
+/* What the link must do with the pushes and MMIO accesses that the bench has recorded, in cycles 0 to
+ * cycles - 1. Not for `ideal`. */
+void pt_run(const struct pcie_bench *b, uint64_t cycles, struct pt_result *result);
+
+#endif
