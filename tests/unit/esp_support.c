@@ -172,8 +172,11 @@ uint64_t support_random(uint64_t *state)
 
 void support_fill(uint64_t *state, uint8_t *out, size_t length)
 {
-    for (size_t i = 0; i < length; i++) {
-        out[i] = (uint8_t)support_random(state);
+    for (size_t i = 0; i < length; i += 8) {
+        uint64_t word = support_random(state);
+        for (size_t b = 0; b < 8 && i + b < length; b++) {
+            out[i + b] = (uint8_t)(word >> (8 * b));
+        }
     }
 }
 
