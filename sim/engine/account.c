@@ -93,26 +93,24 @@ void account_idle(struct account *a, uint64_t cycle, struct account_reason reaso
     if (a->runs || (a->idle.state == reason.state && a->idle.cause == reason.cause)) {
         return;
     }
-    a->before = a->idle;
+    if (a->idle_since != cycle) { /* else `before` already is what the cycle before was */
+        a->before = a->idle;
+    }
     a->idle = reason;
     a->idle_since = cycle;
 }
 
 struct account_reason account_seen(const struct account *a, uint64_t cycle)
 {
-    const struct account_reason busy = { .state = ACCOUNT_BUSY };
+    struct account_reason seen = a->idle_since >= cycle ? a->before : a->idle;
 
-    for (unsigned i = 0; i < a->runs; i++) {
-        if (cycle > a->run[i].first) {
-            if (cycle <= run_end(&a->run[i])) {
-                return busy;
-            }
-            if (i + 1 == a->runs) {
-                return a->run[i].after;
-            }
+    for (unsigned i = 0; i < a->runs && cycle > a->run[i].first; i++) {
+        if (cycle <= run_end(&a->run[i])) {
+            return (struct account_reason){ .state = ACCOUNT_BUSY };
         }
+        seen = a->run[i].after;
     }
-    return a->idle_since >= cycle ? a->before : a->idle;
+    return seen;
 }
 
 void account_after(struct account *a, uint64_t cycle, struct account_reason reason)
@@ -133,14 +131,15 @@ void account_publish(struct sched *sched, unsigned block, const struct account *
     sched->block[block].accounts = count;
 }
 
-unsigned account_chain_end(const struct sched *sched, unsigned block, uint64_t now)
+unsigned account_chain_end(const struct sched *sched, unsigned block, unsigned domain, uint64_t now)
 {
     const struct sched_block *b = &sched->block[block];
+    uint64_t then = clock_edge_from(sched->clocks, domain, now, b->domain);
     struct account_reason first = { .state = ACCOUNT_BUSY };
 
     for (unsigned i = 0; i < b->accounts; i++) {
         const char *at = (const char *)b->account + i * b->account_stride;
-        struct account_reason seen = account_seen((const struct account *)(const void *)at, now);
+        struct account_reason seen = account_seen((const struct account *)(const void *)at, then);
 
         if (seen.state == ACCOUNT_BUSY || seen.state == ACCOUNT_STARVED) {
             return block;

@@ -66,9 +66,9 @@ struct account_reason account_seen(const struct account *a, uint64_t cycle);
 void account_publish(struct sched *sched, unsigned block, const struct account *first,
                      size_t stride, unsigned count);
 
-/* Who is the cause when `block` takes nothing in cycle `now`: the block itself if one of its slots
+/* Who is the cause when `block` takes nothing in cycle `now` of `domain`: the block itself if one of its slots
  * was busy or starved in the cycle before, else the cause that its first slot gave. Causes are thus
  * ends of chains of full channels, as they stood when the stall began. */
-unsigned account_chain_end(const struct sched *sched, unsigned block, uint64_t now);
+unsigned account_chain_end(const struct sched *sched, unsigned block, unsigned domain, uint64_t now);
 
 #endif

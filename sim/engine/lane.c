@@ -89,7 +89,7 @@ static struct slot_time slot_time(struct lane *lane, uint64_t now, const struct 
         if (slot > t.at) {
             t.at = slot;
             t.why.state = ACCOUNT_BLOCKED;
-            t.why.cause = (uint8_t)account_chain_end(lane->sched, out->config.reader, now);
+            t.why.cause = (uint8_t)account_chain_end(lane->sched, out->config.reader, out->wdom, now);
         }
     }
     return t;
@@ -128,7 +128,7 @@ static uint32_t pace(struct lane *lane, uint64_t at, const struct segment *g,
                 step = p->step;
                 *most = p->beats - out->s.returned < *most ? p->beats - out->s.returned : *most;
                 between->state = ACCOUNT_BLOCKED;
-                between->cause = (uint8_t)account_chain_end(lane->sched, out->config.reader, at);
+                between->cause = (uint8_t)account_chain_end(lane->sched, out->config.reader, out->wdom, at);
             }
         }
     }

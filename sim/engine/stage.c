@@ -123,7 +123,7 @@ static bool consider(struct stage *st, unsigned lane, unsigned input, uint64_t n
             if (c->reason.state != ACCOUNT_BLOCKED) {
                 c->reason.state = ACCOUNT_BLOCKED;
                 c->reason.cause = (uint8_t)account_chain_end(
-                    st->sched, st->out[job.out]->config.reader, now);
+                    st->sched, st->out[job.out]->config.reader, st->config.domain, now);
             }
             return false;
         }
