@@ -249,8 +249,8 @@ static bool parse_hex_number(const char *text, uint64_t *out)
     return digits > 0;
 }
 
-static bool get_uint(struct decode *d, const struct path *object, const char *key,
-                     const json_t *value, uint64_t min, uint64_t max, uint64_t *out)
+static bool fail_range(struct decode *d, const struct path *object, const char *key,
+                       const json_t *value, uint64_t min, uint64_t max)
 {
     char expected[128];
 
@@ -260,6 +260,12 @@ static bool get_uint(struct decode *d, const struct path *object, const char *ke
     } else {
         snprintf(expected, sizeof expected, "an integer from %" PRIu64 " to %" PRIu64, min, max);
     }
+    return fail_type(d, object, key, value, expected);
+}
+
+static bool get_uint(struct decode *d, const struct path *object, const char *key,
+                     const json_t *value, uint64_t min, uint64_t max, uint64_t *out)
+{
     if (json_is_integer(value)) {
         json_int_t number = json_integer_value(value);
 
@@ -267,13 +273,13 @@ static bool get_uint(struct decode *d, const struct path *object, const char *ke
             return fail_type(d, object, key, value, "a string \"0x...\" for a number from 2^53 on");
         }
         if (number < 0) {
-            return fail_type(d, object, key, value, expected);
+            return fail_range(d, object, key, value, min, max);
         }
         *out = (uint64_t)number;
     } else if (!json_is_string(value) || !parse_hex_number(json_string_value(value), out)) {
-        return fail_type(d, object, key, value, expected);
+        return fail_range(d, object, key, value, min, max);
     }
-    return (*out >= min && *out <= max) || fail_type(d, object, key, value, expected);
+    return (*out >= min && *out <= max) || fail_range(d, object, key, value, min, max);
 }
 
 static void store(void *target, const struct member *member, uint64_t value)
@@ -316,13 +322,15 @@ static bool read_name(struct decode *d, const struct path *object, const struct 
 {
     char expected[256] = "one of: ";
 
-    for (const struct recording_name *n = names; n->name != NULL; n++) {
-        size_t used = strlen(expected);
-
-        if (json_is_string(value) && strcmp(json_string_value(value), n->name) == 0) {
+    for (const struct recording_name *n = names; n->name != NULL && json_is_string(value); n++) {
+        if (strcmp(json_string_value(value), n->name) == 0) {
             store(target, member, n->value);
             return true;
         }
+    }
+    for (const struct recording_name *n = names; n->name != NULL; n++) {
+        size_t used = strlen(expected);
+
         snprintf(expected + used, sizeof expected - used, "%s%s", n > names ? ", " : "", n->name);
     }
     return fail_type(d, object, member->key, value, expected);
@@ -506,6 +514,13 @@ struct key_draft {
     const json_t *key;
 };
 
+static bool fits(bool cipher, enum esp_alg alg)
+{
+    enum esp_alg_kind kind = esp_alg_info(alg)->kind;
+
+    return alg != ESP_ALG_NONE && cipher == (kind == ESP_KIND_CIPHER || kind == ESP_KIND_AEAD);
+}
+
 static bool read_alg(struct decode *d, const struct path *object, const struct member *member,
                      json_t *value, void *target)
 {
@@ -516,17 +531,15 @@ static bool read_alg(struct decode *d, const struct path *object, const struct m
     if (json_is_string(value)) {
         draft->alg = esp_alg_by_name(json_string_value(value), json_string_length(value));
     }
+    if (fits(cipher, draft->alg)) {
+        return true;
+    }
     for (int alg = ESP_ALG_NONE + 1; alg < ESP_ALG_COUNT; alg++) {
-        const struct esp_alg_info *info = esp_alg_info((enum esp_alg)alg);
-        bool fits = cipher == (info->kind == ESP_KIND_CIPHER || info->kind == ESP_KIND_AEAD);
         size_t used = strlen(expected);
 
-        if (fits && draft->alg == (enum esp_alg)alg) {
-            return true;
-        }
-        if (fits) {
+        if (fits(cipher, (enum esp_alg)alg)) {
             snprintf(expected + used, sizeof expected - used, "%s%s",
-                     expected[used - 1] == ' ' ? "" : ", ", info->name);
+                     expected[used - 1] == ' ' ? "" : ", ", esp_alg_info((enum esp_alg)alg)->name);
         }
     }
     return fail_type(d, object, member->key, value, expected);
