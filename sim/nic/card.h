@@ -1,0 +1,378 @@
+/* The inside of the card: what its blocks share. Only files in sim/nic include this.
+ *
+ * RX, one per lane:  mac_rx (per port) -> parser -> sa_lookup -> sa_wait -> replay_check -> crypto
+ *                    -> reorder -> replay_update -> decapsulate -> rx_dma, or back to parser for the
+ *                    next IPsec header
+ * TX, one per lane:  tx_dma -> sa_fetch -> sa_wait -> sequence -> encapsulate -> crypto -> reorder
+ *                    -> mac_tx (per port), or back to sa_fetch
+ *
+ * Blocks that change what stages look at outside of channels (sa_memory, command, registers, the DMA
+ * answers) have higher block numbers than the stages, so a stage always sees what was settled in the
+ * cycle before. */
+#ifndef ESPNIC_NIC_CARD_H
+#define ESPNIC_NIC_CARD_H
+
+#include "engine/histogram.h"
+#include "engine/stage.h"
+#include "esp/esp.h"
+#include "espnic.h"
+#include "nic/abi.h"
+#include "nic/config.h"
+#include "nic/drops.h"
+#include "nic/nic.h"
+#include "nic/pool.h"
+#include "pcie_model/registers.h"
+
+enum { NIC_RX, NIC_TX };
+
+enum { NIC_HEADROOM = 256, NIC_TAILROOM = 768 }; /* around a frame in its buffer */
+
+struct nic_packet {
+    uint8_t dir;      /* NIC_RX, NIC_TX */
+    uint8_t port, queue, lane;
+    uint8_t kind;     /* enum esp_packet_kind of the present header */
+    uint8_t version;  /* IP */
+    uint8_t drop;     /* enum nic_drop */
+    uint8_t bypass;   /* enum nic_bypass */
+    uint8_t pass;     /* IPsec headers processed so far */
+    uint8_t looked;   /* the look-up of this pass has been made */
+    uint8_t entry;    /* of the context, this pass */
+    uint8_t crypt;    /* this pass needs the crypto */
+    uint8_t opened;   /* decapsulation of this pass has been made */
+    uint8_t again;    /* goes round once more */
+    uint8_t status;   /* enum abi_crypto_status of the first failure */
+    uint8_t job_state; /* enum esp_job_state when it needs no job */
+    uint8_t info;     /* pad_length and next_header are known */
+    uint8_t pad_length, next_header;
+    uint8_t delete_req;
+    uint8_t framed;   /* TX: encapsulation of this pass has been made */
+    uint8_t numbered;
+    uint8_t size_class; /* of the buffer */
+    uint8_t portion;  /* TX: 0 transport or only handle, 1 tunnel handle */
+    uint32_t buffer;
+    uint32_t start, length, l3; /* frame in the buffer, IP header in the frame */
+    uint32_t l3_header; /* of the present packet, extension headers included */
+    uint32_t present; /* bytes of the frame that are there, <= length */
+    uint32_t beats;
+    uint32_t sa;      /* context of this pass, 0 = none */
+    uint32_t mshr;    /* context miss that it waits for: index + 1, 0 = none */
+    uint32_t job;
+    uint32_t order_key;
+    uint32_t cookie;
+    uint32_t header_word, tfc;
+    uint32_t dma_bytes;
+    struct esp_bounds bounds;
+    uint64_t mshr_ticket;
+    uint64_t order;
+    uint64_t handle[2]; /* TX: descriptor's; RX: SAs that matched, outer first */
+    uint64_t sequence;  /* of this pass */
+    uint64_t first_sequence;
+    uint64_t tag, wire_ps, address;
+};
+
+struct nic_job {
+    struct esp_job job;
+};
+
+/* Waiting for a context is the same on RX and TX. */
+struct nic_crypt {
+    struct espnic *card;
+    uint8_t dir, lane;
+    unsigned engines; /* engines * contexts; the lane after the last is the way around */
+    struct stage crypto, reorder;
+    uint64_t engine_free[NIC_MAX_ENGINES]; /* cycle in which an engine can issue again */
+    uint32_t *ticket; /* [2][NIC_ORDER_KEYS]: next number to give, next number to let go */
+};
+
+enum { NIC_ORDER_KEYS = 4096, NIC_HAZARDS = 64 };
+
+/* The last updates of SA numbers in a lane: the read-modify-write hazard. */
+struct nic_hazards {
+    uint32_t sa[NIC_HAZARDS];
+    uint64_t cycle[NIC_HAZARDS];
+    uint32_t at;
+};
+
+struct nic_lane {
+    struct espnic *card;
+    unsigned index;
+    struct stage parser, lookup, wait, replay, update, decapsulate, rx_dma;
+    struct stage tx_dma, fetch, tx_wait, sequence, encapsulate;
+    struct nic_crypt rx, tx;
+    struct nic_hazards hazards[2];
+    unsigned rx_client, tx_client;   /* of the PCIe link */
+    unsigned rx_answers_block;
+    uint32_t rx_dma_used;            /* bytes being written */
+};
+
+struct nic_arrival {
+    uint64_t commit; /* wire cycle in which the frame is complete */
+    uint32_t packet;
+};
+
+struct nic_departure {
+    uint64_t cycle; /* wire cycle of the last bit */
+    uint32_t packet;
+};
+
+enum { NIC_RING = 1 << 16 }; /* frames between API and MAC, or between MAC and wire */
+
+struct nic_port {
+    struct espnic *card;
+    unsigned index, domain;
+    unsigned rx_block, tx_block;     /* mac_rx; departures of mac_tx */
+    struct stage mac_tx;
+    struct nic_arrival *arrival;     /* ring */
+    struct nic_departure *departure; /* ring */
+    struct nic_port_state {
+        uint32_t arrival_head, arrival_tail;
+        uint32_t departure_head, departure_tail;
+        uint64_t wire_free;          /* wire cycle */
+        uint32_t next_lane;          /* steering by arrival */
+        uint32_t client_waits;       /* wire_free said NEVER */
+    } s;
+    struct channel *rx_channel[NIC_MAX_LANES];
+    struct channel *tx_done;         /* to the completion block */
+};
+
+/* SA contexts behind a cache. */
+struct nic_memory {
+    unsigned block, client;
+    struct nic_memory_state {
+        uint64_t ticket;             /* misses so far */
+        uint64_t card_free;          /* cycle in which card memory takes the next request */
+        uint32_t fill_head, fill_tail;
+        uint32_t backs;              /* dirty victims that wait for room in the request queue */
+        uint64_t victim;             /* the last of them */
+    } s;
+    uint64_t *mshr_ticket;           /* [mshr]: of the miss it holds, or the last one it held */
+    uint8_t *mshr_done;              /* [mshr]: filled */
+    uint64_t *fill_cycle;            /* card memory: ring of fills under way */
+    uint32_t *fill_mshr;
+    uint32_t ring;
+};
+
+struct nic_ring { /* of descriptors, one queue */
+    uint32_t posted;    /* TAIL as the core sees it */
+    uint32_t requested; /* descriptors asked for */
+    uint32_t fetched;   /* descriptors on the card */
+    uint32_t taken;     /* handed to packets */
+    uint32_t completed; /* completion entries written */
+};
+
+struct nic_dma {
+    unsigned tx_block, rx_block, done_block; /* descriptor fetch; completions */
+    unsigned tx_client, rx_client, done_client;
+    struct nic_ring tx[16], rx[16];
+    struct abi_tx_descriptor *tx_descriptor; /* [queue][prefetch] */
+    struct abi_rx_descriptor *rx_descriptor;
+    uint64_t tx_bytes;        /* of packets being read */
+    uint32_t tx_reads;
+    uint32_t tx_turn;
+    uint32_t tx_done[16];     /* completions asked for, per queue */
+    uint32_t *failed;         /* ring: packets that ended without a frame */
+    uint32_t failed_head, failed_tail;
+};
+
+enum nic_slot_state {
+    NIC_SLOT_FREE, NIC_SLOT_COMMAND, NIC_SLOT_BUFFER, NIC_SLOT_READY, NIC_SLOT_RUNNING,
+    NIC_SLOT_DRAIN, NIC_SLOT_WRITING
+};
+
+enum { NIC_MAX_NODES = 64, NIC_MAX_SLOTS = 256 };
+
+struct nic_slot {
+    uint8_t state;
+    uint8_t writes;           /* handle write-backs to do */
+    uint16_t reason;
+    uint32_t status;
+    uint32_t nodes, done;     /* of the command; offloaded or found */
+    uint32_t waiting;         /* DELETE: contexts still in use */
+    uint32_t node_count;
+    uint32_t buffer;
+    uint32_t bytes_read;
+    uint64_t finish;          /* cycle in which the work is over */
+    struct abi_command command;
+    uint32_t id[NIC_MAX_NODES];     /* contexts */
+    uint64_t handle[NIC_MAX_NODES];
+    uint32_t offset[NIC_MAX_NODES]; /* of the OffloadHandle fields in the buffer */
+};
+
+struct nic_commands {
+    unsigned block, client;
+    struct nic_slot *slot;
+    struct nic_commands_state {
+        uint32_t posted, requested, answered, completed;
+        uint32_t running;        /* slot + 1 */
+        uint64_t order;          /* commands decoded so far */
+        bool resetting;
+    } s;
+    uint64_t *turn;              /* [slot]: order of arrival */
+    struct account account;
+    uint64_t by_cause[2][SCHED_MAX_BLOCKS];
+};
+
+enum { NIC_VECTORS = 33, NIC_MMIO_RING = 4096 };
+
+struct nic_vector {
+    uint32_t events;
+    uint64_t deadline; /* cycle, CLOCK_NEVER without events */
+    uint64_t allowed;  /* cycle from which the next message may go */
+};
+
+struct nic_mmio {
+    uint32_t offset, bytes;
+    uint64_t value;
+};
+
+struct espnic {
+    struct nic_config config;
+    struct espnic_options options;
+    struct espnic_ports ports;
+    struct clock_set clocks;
+    unsigned core, crypto_domain, pcie_domain, port_domain;
+    struct sched sched;
+    struct snapshot *snapshot;    /* while regions are being registered */
+    struct nic_lane lane[NIC_MAX_LANES];
+    struct nic_port port[NIC_MAX_PORTS];
+    struct channel *channel[256]; /* all of them, for state and for the search for deadlocks */
+    unsigned channels;
+    struct nic_pool packets, jobs, buffers[3];
+    struct sa_table table;
+    struct sa_cache cache;
+    struct nic_memory memory;
+    struct nic_dma dma;
+    struct nic_commands commands;
+    struct pcie_link *link;
+    struct channel *request[PCIE_MAX_CLIENTS], *answer[PCIE_MAX_CLIENTS];
+    uint64_t last_request[PCIE_MAX_CLIENTS]; /* cycle after the last push */
+    unsigned clients;
+    struct reg_file registers;
+    unsigned registers_block, interrupts_block, interrupts_client;
+    struct channel *mmio_channel;
+    struct nic_mmio *mmio;        /* ring between link and registers block */
+    uint32_t mmio_head;
+    struct nic_vector vector[NIC_VECTORS];
+    struct esp_crypt *crypt;
+    struct rng iv_random;
+    struct nic_stats stats;
+    uint16_t ip_id;
+    bool offload_on, enabled;
+    uint64_t now;                 /* port clock: reached by espnic_advance */
+    uint64_t stop;
+    bool advancing;
+};
+
+/* ---- shared helpers (nic.c) ------------------------------------------------------------------- */
+
+static inline struct nic_packet *nic_packet(const struct espnic *card, uint32_t index)
+{
+    return nic_pool_at(&card->packets, index);
+}
+
+static inline uint8_t *nic_bytes(const struct espnic *card, const struct nic_packet *p)
+{
+    return (uint8_t *)nic_pool_at(&card->buffers[p->size_class], p->buffer) + p->start;
+}
+
+static inline uint32_t nic_beats(const struct espnic *card, uint32_t bytes)
+{
+    uint32_t bus = (uint32_t)card->config.general.bus;
+
+    return bytes < bus ? 1 : (bytes + bus - 1) / bus;
+}
+
+uint32_t nic_packet_new(struct espnic *card, unsigned dir, uint32_t length);
+void nic_packet_free(struct espnic *card, uint32_t index);
+void nic_esp_packet(const struct espnic *card, const struct nic_packet *p, struct esp_packet *out);
+void nic_esp_packet_back(struct nic_packet *p, const struct esp_packet *in);
+struct channel *nic_channel(struct espnic *card, const char *name, unsigned writer, unsigned reader,
+                            uint32_t depth);
+uint64_t nic_now_ns(const struct espnic *card, uint64_t core_cycle);
+uint64_t nic_port_time(const struct espnic *card, unsigned domain, uint64_t cycle);
+
+/* Fill a job with the parameters of a plain stage. */
+void nic_plain_job(const struct nic_stage_config *c, bool ideal, uint32_t beats_in,
+                   uint32_t beats_out, struct lane_job *job);
+
+/* Start a plain stage of one lane. */
+void nic_stage(struct espnic *card, struct stage *st, const char *name, unsigned domain, unsigned lanes,
+               enum lane_start start, const struct stage_ops *ops, void *self);
+
+/* The packet is dropped by a stage: count it; the packet itself goes when its beats have passed. */
+void nic_count_drop(struct espnic *card, struct nic_packet *p, enum nic_drop why);
+/* ops.done of stages that can drop: if the last item was dropped, let it go. */
+void nic_done_dropped(struct espnic *card, uint32_t item);
+
+/* The packet no longer uses its SA. */
+void nic_release_sa(struct espnic *card, struct nic_packet *p, uint64_t cycle);
+/* Entry of the SA of this pass; the packet must have one. */
+struct sa_entry *nic_entry(struct espnic *card, const struct nic_packet *p);
+void nic_transform(struct espnic *card, const struct nic_packet *p, struct esp_transform *t);
+void nic_suite(struct espnic *card, const struct nic_packet *p, struct esp_suite *suite);
+struct esp_key_ref nic_key(struct espnic *card, const struct nic_packet *p);
+
+/* Read-modify-write hazard of an SA's numbers: cycle from which it may be updated again. */
+uint64_t nic_hazard_until(const struct nic_hazards *h, uint32_t sa, uint32_t rmw);
+void nic_hazard_note(struct nic_hazards *h, uint32_t sa, uint64_t cycle);
+
+/* ---- blocks: one file each ---------------------------------------------------------------------- */
+
+void nic_mac_rx_init(struct espnic *card, struct nic_port *port);
+void nic_parser_init(struct espnic *card, struct nic_lane *lane);
+void nic_lookup_init(struct espnic *card, struct nic_lane *lane);
+void nic_replay_init(struct espnic *card, struct nic_lane *lane);
+void nic_crypt_init(struct espnic *card, struct nic_crypt *c, unsigned dir, unsigned lane);
+void nic_decapsulate_init(struct espnic *card, struct nic_lane *lane);
+void nic_rx_dma_init(struct espnic *card, struct nic_lane *lane);
+void nic_tx_dma_init(struct espnic *card, struct nic_lane *lane);
+void nic_fetch_init(struct espnic *card, struct nic_lane *lane);
+void nic_sequence_init(struct espnic *card, struct nic_lane *lane);
+void nic_encapsulate_init(struct espnic *card, struct nic_lane *lane);
+void nic_mac_tx_init(struct espnic *card, struct nic_port *port);
+void nic_memory_init(struct espnic *card);
+void nic_dma_init(struct espnic *card);
+void nic_commands_init(struct espnic *card);
+void nic_csr_init(struct espnic *card);
+void nic_interrupts_init(struct espnic *card);
+
+/* Reading the packet's headers (parser.c). */
+void nic_parse(struct espnic *card, struct nic_packet *p, uint32_t l3);
+uint32_t nic_flow_hash(const struct espnic *card, const struct nic_packet *p);
+
+/* sa_memory.c: may the context of p->sa be asked for now (an MSHR is free)? Ask for it. Is it there? */
+bool nic_memory_can_ask(struct espnic *card, const struct nic_packet *p);
+void nic_memory_ask(struct espnic *card, struct nic_packet *p, uint64_t cycle, bool write);
+bool nic_memory_there(const struct espnic *card, const struct nic_packet *p);
+
+/* crypto.c */
+enum esp_job_state nic_crypt_result(struct espnic *card, struct nic_packet *p);
+
+/* tx_dma.c: the descriptor ends without a frame */
+void nic_tx_failed(struct espnic *card, uint32_t item, uint64_t cycle);
+
+/* interrupts.c */
+void nic_interrupt(struct espnic *card, unsigned vector, uint64_t cycle);
+
+/* command.c: an SA that was being deleted has lost its last reference */
+void nic_command_drained(struct espnic *card, uint32_t sa, uint64_t cycle);
+
+/* What a PCIe request is for: upper bits of its ref2 may hold a number more. */
+enum nic_purpose {
+    NIC_FOR_RX_PAYLOAD, NIC_FOR_RX_DONE, NIC_FOR_RX_DESCRIPTORS, NIC_FOR_TX_DESCRIPTORS,
+    NIC_FOR_TX_PAYLOAD, NIC_FOR_TX_DONE, NIC_FOR_COMMANDS, NIC_FOR_COMMAND_BUFFER,
+    NIC_FOR_HANDLE, NIC_FOR_COMMAND_DONE, NIC_FOR_CONTEXT, NIC_FOR_CONTEXT_BACK, NIC_FOR_MESSAGE
+};
+
+enum { NIC_PURPOSE_BITS = 8 };
+
+/* A client of the link (pcie.c): its requests are pushed by one block, its answers go to another. */
+unsigned nic_client(struct espnic *card, const char *name, unsigned writer, unsigned reader);
+/* Room for `count` requests in cycle `now`? If not, the writer is woken when there is. */
+bool nic_request_room(struct espnic *card, unsigned client, uint64_t now, uint32_t count);
+/* Push one, in cycle `at` or after the one before it. */
+void nic_request(struct espnic *card, unsigned client, uint64_t at, const struct pcie_request *r);
+void nic_pcie_init(struct espnic *card);
+void nic_command_memory(struct espnic *card, uint64_t time, const struct pcie_request *r);
+
+#endif

@@ -1,0 +1,508 @@
+/* command: the command processor and the command queue.
+ *
+ * Modelled: a doorbell makes the card read commands (64 bytes each) and their buffers by DMA, several at a
+ * time; one processor executes them in order of arrival, `card.command.add|update|remove` per node; the
+ * table changes when the work on the command ends; handles are written back into the request's
+ * buffer, then the completion, then an interrupt.
+ * DELETE has two phases: from its execution no packet finds the SA; it completes when the last packet that
+ * holds it has let go. Other commands go on meanwhile, so completions can overtake each other, as direct
+ * OIDs may. Statuses: ipsecov2.md 1.4 and the choices of its section 14 (sa_table/README.md).
+ * In a reset DELETE is NOT_ACCEPTED, everything else RESET_IN_PROGRESS; the table survives. */
+#include "nic/card.h"
+#include "nic/ndis.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUFFER_CLASS = 2, MAX_BUFFER = 65536 };
+
+static struct nic_slot *slot_at(struct espnic *card, uint32_t i)
+{
+    return &card->commands.slot[i];
+}
+
+static uint8_t *buffer_of(const struct espnic *card, const struct nic_slot *s)
+{
+    return nic_pool_at(&card->buffers[BUFFER_CLASS], s->buffer);
+}
+
+/* ---- what moves by DMA ---------------------------------------------------------------------------- */
+
+void nic_command_memory(struct espnic *card, uint64_t time, const struct pcie_request *r)
+{
+    struct nic_slot *s = slot_at(card, r->ref);
+    uint32_t size = (uint32_t)reg_get(&card->registers, REG_CMD_SIZE, 0);
+    struct abi_command_completion c;
+    const uint8_t *bytes;
+
+    switch (r->ref2 & 0xff) {
+    case NIC_FOR_COMMANDS:
+        bytes = card->ports.dma_read(card->ports.self, time, r->address, r->length);
+        if (bytes) {
+            memcpy(&s->command, bytes, sizeof s->command);
+        }
+        break;
+    case NIC_FOR_COMMAND_BUFFER:
+        bytes = card->ports.dma_read(card->ports.self, time, r->address, r->length);
+        if (bytes) {
+            memcpy(buffer_of(card, s), bytes, r->length);
+        }
+        break;
+    case NIC_FOR_HANDLE:
+        bytes = (const uint8_t *)&s->handle[r->ref2 >> NIC_PURPOSE_BITS];
+        card->ports.dma_write(card->ports.self, time, r->address, bytes, r->length);
+        break;
+    default:
+        memset(&c, 0, sizeof c);
+        c.cookie = s->command.cookie;
+        c.status = s->status;
+        c.nodes = s->done;
+        c.reason = s->reason;
+        c.bytes_read = s->bytes_read;
+        c.flags = (card->commands.s.completed & size) ? 0 : ABI_PHASE;
+        card->commands.s.completed++;
+        reg_set(&card->registers, REG_CMD_HEAD, 0, card->commands.s.completed);
+        card->ports.dma_write(card->ports.self, time, r->address, (const uint8_t *)&c, sizeof c);
+        if (s->buffer) {
+            nic_pool_release(&card->buffers[BUFFER_CLASS], s->buffer);
+        }
+        s->buffer = 0;
+        s->state = NIC_SLOT_FREE;
+        break;
+    }
+}
+
+/* ---- execution -------------------------------------------------------------------------------------- */
+
+static uint32_t status_of(enum sa_reason reason)
+{
+    switch (sa_reason_class(reason)) {
+    case SA_CLASS_OK:
+        return NDIS_STATUS_SUCCESS;
+    case SA_CLASS_RESOURCES:
+        return NDIS_STATUS_RESOURCES;
+    case SA_CLASS_UNSUPPORTED:
+        return NDIS_STATUS_NOT_SUPPORTED;
+    case SA_CLASS_INVALID:
+        return NDIS_STATUS_INVALID_DATA;
+    case SA_CLASS_DUPLICATE:
+        break;
+    }
+    return NDIS_STATUS_FAILURE;
+}
+
+/* One node of an ADD: into the table, not yet live. */
+static enum sa_reason add_node(struct espnic *card, const struct esp_node *node, uint32_t *id,
+                               uint64_t *handle)
+{
+    enum sa_reason reason = sa_validate(node, &card->config.capabilities);
+    struct sa_added added;
+
+    if (reason != SA_OK) {
+        card->table.stats.add_failures[reason]++;
+        return reason;
+    }
+    added = sa_table_add(&card->table, node, card->config.general.offload == NIC_OFFLOAD_PACKET);
+    *id = added.id;
+    *handle = added.handle;
+    return added.reason;
+}
+
+static void start_add(struct espnic *card, struct nic_slot *s, enum ndis_kind kind)
+{
+    uint32_t status = ndis_walk(kind, buffer_of(card, s), s->command.length, s->offset,
+                                &s->node_count);
+    struct esp_node node;
+
+    s->status = status;
+    if (status != NDIS_STATUS_SUCCESS) {
+        s->node_count = 0;
+        return;
+    }
+    s->bytes_read = s->command.length;
+    for (uint32_t i = 0; i < s->node_count; i++) {
+        enum sa_reason reason =
+            ndis_read_node(kind, buffer_of(card, s), s->command.length, s->offset[i], &node);
+
+        s->handle[i] = 0;
+        s->id[i] = 0;
+        if (reason == SA_OK) {
+            reason = add_node(card, &node, &s->id[i], &s->handle[i]);
+        } else {
+            card->table.stats.add_failures[reason]++;
+        }
+        s->offset[i] += ndis_handle_offset(kind);
+        s->done += reason == SA_OK;
+        if (reason != SA_OK && !s->reason) {
+            s->reason = (uint16_t)reason;
+        }
+    }
+    s->writes = (uint8_t)s->node_count;
+    if (!s->done) {
+        s->status = status_of((enum sa_reason)s->reason);
+    }
+}
+
+static void start_update(struct espnic *card, struct nic_slot *s)
+{
+    struct ndis_update u;
+    enum sa_update result;
+
+    s->status = ndis_decode_update(buffer_of(card, s), s->command.length, &u);
+    if (s->status != NDIS_STATUS_SUCCESS) {
+        return;
+    }
+    result = sa_table_update(&card->table, u.handle, (enum esp_op)u.op, u.spi, u.seq_hi,
+                             card->config.sa.esn == NIC_ESN_HOST);
+    s->node_count = 1;
+    s->done = result == SA_UPDATE_OK;
+    s->status = s->done ? NDIS_STATUS_SUCCESS : NDIS_STATUS_INVALID_PARAMETER;
+}
+
+static void start_delete(struct espnic *card, struct nic_slot *s)
+{
+    uint64_t handles[NDIS_MAX_CHAIN];
+
+    s->status = ndis_decode_delete(buffer_of(card, s), s->command.length, handles, &s->node_count);
+    if (s->status != NDIS_STATUS_SUCCESS) {
+        s->node_count = 0;
+        return;
+    }
+    for (uint32_t i = 0; i < s->node_count; i++) {
+        enum sa_delete result = sa_table_begin_delete(&card->table, handles[i], &s->id[i]);
+
+        if (result == SA_DELETE_UNKNOWN) {
+            s->id[i] = 0;
+            card->table.stats.stale_handles++;
+            continue;
+        }
+        s->done++;
+        s->waiting += result == SA_DELETE_WAIT;
+    }
+}
+
+/* Commands that a reset refuses; true if this one was. */
+static bool refused_by_reset(const struct espnic *card, struct nic_slot *s)
+{
+    if (!card->commands.s.resetting) {
+        return false;
+    }
+    s->status = s->command.opcode == ABI_OP_DELETE_SA ? NDIS_STATUS_NOT_ACCEPTED
+                                                      : NDIS_STATUS_RESET_IN_PROGRESS;
+    return true;
+}
+
+/* Begin the work on a command; returns how long it takes, picoseconds. */
+static uint64_t start(struct espnic *card, struct nic_slot *s)
+{
+    const struct nic_command_config *c = &card->config.command;
+
+    s->status = NDIS_STATUS_SUCCESS;
+    s->reason = 0;
+    s->done = 0;
+    s->node_count = 0;
+    s->waiting = 0;
+    s->writes = 0;
+    s->bytes_read = 0;
+    card->stats.commands++;
+    if (refused_by_reset(card, s)) {
+        return c->update;
+    }
+    switch (s->command.opcode) {
+    case ABI_OP_ADD_SA:
+    case ABI_OP_ADD_SA_EX:
+        if (!card->offload_on) {
+            s->status = NDIS_STATUS_NOT_SUPPORTED; /* O-32: new ADDs fail */
+            return c->update;
+        }
+        start_add(card, s, s->command.opcode == ABI_OP_ADD_SA ? NDIS_ADD_SA : NDIS_ADD_SA_EX);
+        card->stats.command_nodes += s->node_count;
+        return c->add * (s->node_count ? s->node_count : 1);
+    case ABI_OP_UPDATE_SA:
+        start_update(card, s);
+        return c->update;
+    case ABI_OP_DELETE_SA:
+        start_delete(card, s);
+        card->stats.command_nodes += s->node_count;
+        return c->remove * (s->node_count ? s->node_count : 1);
+    case ABI_OP_ENCAPSULATION:
+        if (s->command.argument) {
+            card->offload_on = s->command.argument == 1;
+        }
+        return c->update;
+    default:
+        s->status = NDIS_STATUS_INVALID_OID;
+        return c->update;
+    }
+}
+
+static void forget_sa(struct espnic *card, uint32_t id)
+{
+    for (uint32_t e = 0; e < ESP_MAX_SAS; e++) {
+        struct esp_key_ref key = { .id = id * 2 + e,
+                                   .generation = sa_context(&card->table, id)->generation };
+
+        esp_crypt_forget(card->crypt, key);
+    }
+    if (card->config.sa.storage != NIC_STORAGE_ON_CHIP) {
+        sa_cache_invalidate(&card->cache, id);
+    }
+    sa_table_free(&card->table, id);
+}
+
+/* The work is over: the table changes. */
+static void finish(struct espnic *card, struct nic_slot *s, uint64_t now)
+{
+    bool add = s->command.opcode == ABI_OP_ADD_SA || s->command.opcode == ABI_OP_ADD_SA_EX;
+
+    for (uint32_t i = 0; i < s->node_count && s->status == NDIS_STATUS_SUCCESS; i++) {
+        if (add && s->id[i]) {
+            sa_table_commit(&card->table, s->id[i], nic_now_ns(card, now));
+        } else if (s->command.opcode == ABI_OP_DELETE_SA && s->id[i] &&
+                   sa_context(&card->table, s->id[i])->references == 0) {
+            forget_sa(card, s->id[i]);
+            s->id[i] = 0;
+        }
+    }
+    s->waiting = 0;
+    for (uint32_t i = 0; s->command.opcode == ABI_OP_DELETE_SA && i < s->node_count; i++) {
+        s->waiting += s->id[i] != 0;
+    }
+    s->state = s->waiting ? NIC_SLOT_DRAIN : NIC_SLOT_WRITING;
+    card->stats.sa_live = card->table.stats.live;
+    card->stats.sa_peak = card->table.stats.peak_live;
+}
+
+void nic_command_drained(struct espnic *card, uint32_t sa, uint64_t cycle)
+{
+    for (uint32_t i = 0; i < card->config.command.depth; i++) {
+        struct nic_slot *s = slot_at(card, i);
+
+        if (s->state != NIC_SLOT_DRAIN) {
+            continue; /* still being executed: finish() sees that the SA is free */
+        }
+        for (uint32_t n = 0; n < s->node_count; n++) {
+            if (s->id[n] == sa) {
+                s->id[n] = 0;
+                forget_sa(card, sa);
+                s->waiting--;
+                s->state = s->waiting ? NIC_SLOT_DRAIN : NIC_SLOT_WRITING;
+                card->stats.sa_live = card->table.stats.live;
+                sched_wake(&card->sched, card->commands.block, cycle);
+                return;
+            }
+        }
+    }
+}
+
+/* ---- the block ---------------------------------------------------------------------------------------- */
+
+static void take_answers(struct espnic *card, uint64_t now)
+{
+    struct nic_commands *c = &card->commands;
+    struct channel *answers = card->answer[c->client];
+
+    while (channel_next_visible(answers) <= now) {
+        uint32_t index = channel_head(answers)->item;
+        const struct pcie_request *r = pcie_request_at(card->link, index);
+        struct nic_slot *s = slot_at(card, r->ref);
+
+        if ((r->ref2 & 0xff) == NIC_FOR_COMMAND_DONE) {
+            nic_interrupt(card, 0, now);
+        } else if ((r->ref2 & 0xff) == NIC_FOR_COMMANDS && s->command.length &&
+            s->command.length <= MAX_BUFFER) {
+            s->state = NIC_SLOT_BUFFER;
+        } else {
+            s->state = NIC_SLOT_READY;
+        }
+        if ((r->ref2 & 0xff) == NIC_FOR_COMMANDS) {
+            c->turn[r->ref] = c->s.order++;
+        }
+        pcie_request_release(card->link, index);
+        channel_pop_item(answers, now, 1);
+    }
+    if (channel_head(answers)) {
+        sched_wake(&card->sched, c->block, channel_next_visible(answers));
+    }
+}
+
+/* Read the next posted command into a free slot. */
+static bool fetch_command(struct espnic *card, uint64_t now)
+{
+    struct nic_commands *c = &card->commands;
+    uint32_t size = (uint32_t)reg_get(&card->registers, REG_CMD_SIZE, 0);
+    struct pcie_request r = { .op = PCIE_READ, .length = sizeof(struct abi_command) };
+
+    if (c->s.posted == c->s.requested || !size || !nic_request_room(card, c->client, now, 1)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < card->config.command.depth; i++) {
+        if (slot_at(card, i)->state == NIC_SLOT_FREE) {
+            slot_at(card, i)->state = NIC_SLOT_COMMAND;
+            r.address = reg_get(&card->registers, REG_CMD_BASE, 0) +
+                        (uint64_t)(c->s.requested & (size - 1)) * sizeof(struct abi_command);
+            r.ref = i;
+            r.ref2 = NIC_FOR_COMMANDS;
+            nic_request(card, c->client, now, &r);
+            c->s.requested++;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool fetch_buffer(struct espnic *card, uint64_t now)
+{
+    struct nic_commands *c = &card->commands;
+
+    for (uint32_t i = 0; i < card->config.command.depth; i++) {
+        struct nic_slot *s = slot_at(card, i);
+        struct pcie_request r = { .op = PCIE_READ, .ref = i, .ref2 = NIC_FOR_COMMAND_BUFFER };
+
+        if (s->state != NIC_SLOT_BUFFER || s->buffer || !nic_request_room(card, c->client, now, 1)) {
+            continue;
+        }
+        s->buffer = nic_pool_take(&card->buffers[BUFFER_CLASS]);
+        r.address = s->command.buffer;
+        r.length = s->command.length;
+        nic_request(card, c->client, now, &r);
+        return true;
+    }
+    return false;
+}
+
+static uint32_t next_ready(const struct espnic *card)
+{
+    const struct nic_commands *c = &card->commands;
+    uint32_t best = UINT32_MAX;
+
+    for (uint32_t i = 0; i < card->config.command.depth; i++) {
+        if (c->slot[i].state == NIC_SLOT_READY && (best == UINT32_MAX || c->turn[i] < c->turn[best])) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+static void execute(struct espnic *card, uint64_t now)
+{
+    struct nic_commands *c = &card->commands;
+    struct account_run run = { .first = now, .beats = 1, .step = 1,
+                               .after = { .state = ACCOUNT_STARVED },
+                               .between = { .state = ACCOUNT_STARVED } };
+    uint32_t next;
+    uint64_t cycles;
+
+    if (c->s.running && slot_at(card, c->s.running - 1)->finish <= now) {
+        finish(card, slot_at(card, c->s.running - 1), now);
+        c->s.running = 0;
+    }
+    if (c->s.running || (next = next_ready(card)) == UINT32_MAX) {
+        return;
+    }
+    cycles = clock_cycles_from_ps(&card->clocks, card->core, start(card, slot_at(card, next)));
+    if (nic_is_ideal(&card->config, "command")) {
+        cycles = 0;
+    }
+    cycles = cycles ? cycles : 1;
+    slot_at(card, next)->state = NIC_SLOT_RUNNING;
+    slot_at(card, next)->finish = now + cycles;
+    c->s.running = next + 1;
+    run.busy = 1;
+    run.tail = (uint32_t)(cycles - 1);
+    account_settle(&c->account, now);
+    account_add(&c->account, &run);
+    sched_wake(&card->sched, c->block, now + cycles);
+}
+
+/* Write handles back, then the completion; one request a cycle. */
+static bool write_back(struct espnic *card, uint64_t now)
+{
+    struct nic_commands *c = &card->commands;
+    uint32_t size = (uint32_t)reg_get(&card->registers, REG_CMD_SIZE, 0);
+
+    for (uint32_t i = 0; i < card->config.command.depth; i++) {
+        struct nic_slot *s = slot_at(card, i);
+        struct pcie_request r = { .op = PCIE_WRITE, .ref = i };
+
+        if (s->state != NIC_SLOT_WRITING || s->finish == CLOCK_NEVER ||
+            !nic_request_room(card, c->client, now, 1)) {
+            continue;
+        }
+        if (s->writes) {
+            s->writes--;
+            r.address = s->command.buffer + s->offset[s->writes];
+            r.length = 8;
+            r.ref2 = NIC_FOR_HANDLE | (uint32_t)s->writes << NIC_PURPOSE_BITS;
+        } else {
+            r.address = reg_get(&card->registers, REG_CMD_DONE_BASE, 0) +
+                        (uint64_t)(c->s.answered++ & (size - 1)) *
+                            sizeof(struct abi_command_completion);
+            r.length = sizeof(struct abi_command_completion);
+            r.ref2 = NIC_FOR_COMMAND_DONE;
+            r.answer = 1;
+            s->finish = CLOCK_NEVER; /* asked for: free when it is in host memory */
+        }
+        nic_request(card, c->client, now, &r);
+        return true;
+    }
+    return false;
+}
+
+static void wake(void *self, uint64_t now)
+{
+    struct espnic *card = self;
+    bool more;
+
+    account_settle(&card->commands.account, now);
+    take_answers(card, now);
+    more = fetch_command(card, now);
+    more = fetch_buffer(card, now) || more;
+    execute(card, now);
+    more = write_back(card, now) || more;
+    if (more) {
+        sched_wake(&card->sched, card->commands.block, now + 1);
+    } else if (card->commands.s.posted != card->commands.s.requested) {
+        /* no free slot, or no room in the request queue: slots come free at the link's time */
+        sched_wake(&card->sched, card->commands.block, now + 64);
+    }
+    if (card->commands.s.running) {
+        sched_wake(&card->sched, card->commands.block,
+                   slot_at(card, card->commands.s.running - 1)->finish);
+    }
+}
+
+bool espnic_preload_add(struct espnic *card, const struct esp_node *node, uint64_t *handle,
+                        enum sa_reason *reason)
+{
+    uint32_t id = 0;
+
+    *handle = 0;
+    *reason = add_node(card, node, &id, handle);
+    if (*reason == SA_OK) {
+        sa_table_commit(&card->table, id, 0);
+        card->offload_on = true;
+    }
+    card->stats.sa_live = card->table.stats.live;
+    card->stats.sa_peak = card->table.stats.peak_live;
+    return *reason == SA_OK;
+}
+
+void nic_commands_init(struct espnic *card)
+{
+    struct nic_commands *c = &card->commands;
+    uint32_t depth = card->config.command.depth;
+
+    c->block = sched_add_block(&card->sched, "command", card->core, wake, card);
+    c->slot = calloc(depth, sizeof *c->slot);
+    c->turn = calloc(depth, sizeof *c->turn);
+    if (!c->slot || !c->turn) {
+        fputs("espnic: out of memory\n", stderr);
+        abort();
+    }
+    c->account.idle.state = ACCOUNT_STARVED;
+    c->account.before.state = ACCOUNT_STARVED;
+    c->account.by_cause[0] = c->by_cause[0];
+    c->account.by_cause[1] = c->by_cause[1];
+    account_publish(&card->sched, c->block, &c->account, sizeof c->account, 1);
+}

@@ -1,0 +1,358 @@
+#include "nic/config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MHZ 1000000000ull
+#define GBPS 1000000000ull
+#define NS 1000ull
+#define KIB 1024ull
+
+static const char *const offloads[] = { "crypto", "packet", NULL };
+static const char *const steerings[] = { "sa", "arrival", NULL };
+static const char *const esns[] = { "host", "inferred", NULL };
+static const char *const storages[] = { "on-chip", "host-cache", "card-cache", NULL };
+static const char *const orders[] = { "sa", "lane", NULL };
+
+const char *const nic_ideal_names[] = { "wire",       "parser",   "sa_lookup", "replay_check",
+                                        "crypto",     "reorder",  "replay_update", "decapsulate",
+                                        "rx_dma",     "tx_dma",   "sa_fetch",  "sequence",
+                                        "encapsulate", "sa_memory", "pcie",    "command",
+                                        NULL };
+
+#define F(type, field) PARAM_FIELD(struct type, field)
+
+static const struct param general[] = {
+    { "clock", PARAM_FREQ, F(nic_general, clock), 500 * MHZ, MHZ, 10000 * MHZ, NULL, NULL,
+      "Core clock: every block but wire, PCIe link and (if set apart) crypto." },
+    { "offload", PARAM_ENUM, F(nic_general, offload), NIC_OFFLOAD_PACKET, 0, 1, offloads, NULL,
+      "crypto: the host frames, numbers and checks replay (IPsecOV2); packet: the card does." },
+    { "ports", PARAM_U32, F(nic_general, ports), 1, 1, NIC_MAX_PORTS, NULL, NULL, "Wire ports." },
+    { "lanes", PARAM_U32, F(nic_general, lanes), 1, 1, NIC_MAX_LANES, NULL, NULL,
+      "Copies of the data path, each a bus wide, in each direction." },
+    { "steering", PARAM_ENUM, F(nic_general, steering), NIC_STEER_SA, 0, 1, steerings, NULL,
+      "How packets are given to lanes: by SA (order within an SA is kept) or in turn." },
+    { "bus", PARAM_BYTES, F(nic_general, bus), 64, 8, 512, NULL, NULL, "Bytes of a beat." },
+    { "sync", PARAM_U32, F(nic_general, sync), 2, 1, 8, NULL, NULL,
+      "Edges that a clock crossing takes." },
+    { "seed", PARAM_U64, F(nic_general, seed), 1, 0, UINT64_MAX, NULL, NULL,
+      "Seed of the card's random streams (CBC IVs, random replacement)." },
+    { "ideal", PARAM_STRING, F(nic_general, ideal), 0, 0, 0, NULL, "",
+      "Blocks that take no time and have no limit, for experiments: names separated by commas." },
+};
+
+static const struct param mac[] = {
+    { "rate", PARAM_RATE, F(nic_mac_config, rate), 100 * GBPS, 1000000, 1600 * GBPS, NULL, NULL,
+      "Bit rate of each port's wire." },
+    { "rx_buffer", PARAM_BYTES, F(nic_mac_config, rx_buffer), 256 * KIB, 16 * KIB, 64 * KIB * KIB,
+      NULL, NULL, "Receive buffer of each port; a frame that finds no room is dropped." },
+    { "mtu", PARAM_BYTES, F(nic_mac_config, mtu), 9000, 576, 65535, NULL, NULL,
+      "Longest IP packet that may be sent." },
+    { "latency", PARAM_TIME, F(nic_mac_config, latency), 100 * NS, 0, 100000 * NS, NULL, NULL,
+      "PHY and PCS, each direction." },
+};
+
+#define STAGE(beat, packet, pipe, behind)                                                          \
+    {                                                                                              \
+        { "interval", PARAM_U32, F(nic_stage_config, interval), beat, 1, 1024, NULL, NULL,     \
+          "Cycles a beat." },                                                                      \
+        { "overhead", PARAM_U32, F(nic_stage_config, overhead), packet, 0, 65535, NULL, NULL,    \
+          "Cycles a packet, beside its beats." },                                                  \
+        { "latency", PARAM_U32, F(nic_stage_config, latency), pipe, 0, 65535, NULL, NULL,       \
+          "Cycles through the pipeline." },                                                        \
+        { "depth", PARAM_U32, F(nic_stage_config, depth), behind, 2, 65536, NULL, NULL,             \
+          "Beats of the channel behind it." },                                                     \
+    }
+
+static const struct param parser[] = STAGE(1, 0, 8, 64);
+static const struct param lookup[] = STAGE(1, 0, 12, 64);
+static const struct param replay[] = STAGE(1, 0, 4, 64);
+static const struct param update[] = STAGE(1, 0, 4, 64);
+static const struct param decapsulate[] = STAGE(1, 0, 4, 256);
+static const struct param fetch[] = STAGE(1, 0, 12, 64);
+static const struct param sequence[] = STAGE(1, 0, 4, 64);
+static const struct param encapsulate[] = STAGE(1, 0, 6, 64);
+
+static const struct param sa[] = {
+    { "storage", PARAM_ENUM, F(nic_sa_config, storage), NIC_STORAGE_ON_CHIP, 0, 2, storages, NULL,
+      "Where contexts are: on the chip, or behind a cache in host memory or card memory." },
+    { "esn", PARAM_ENUM, F(nic_sa_config, esn), NIC_ESN_INFERRED, 0, 1, esns, NULL,
+      "Who advances the upper half: the host by UPDATE_SA, or the card (RFC 4303 appendix A)." },
+    { "context", PARAM_BYTES, F(nic_sa_config, context), 256, 16, 4096, NULL, NULL,
+      "Bytes of one SA context in storage." },
+    { "rmw", PARAM_U32, F(nic_sa_config, rmw), 4, 1, 4096, NULL, NULL,
+      "Cycles from one update of an SA's numbers to the next of the same SA." },
+    { "memory_latency", PARAM_TIME, F(nic_sa_config, memory_latency), 200 * NS, 0, 1000000 * NS,
+      NULL, NULL, "Card memory: from request to data." },
+    { "memory_rate", PARAM_RATE, F(nic_sa_config, memory_rate), 200 * GBPS, 1000000,
+      100000 * GBPS, NULL, NULL, "Card memory: bandwidth for contexts." },
+    { "wait_depth", PARAM_U32, F(nic_sa_config, wait_depth), 1024, 256, 65536, NULL, NULL,
+      "Beats of packets that may wait for their contexts, per lane and direction." },
+    { "host_base", PARAM_U64, F(nic_sa_config, host_base), 1ull << 40, 0, UINT64_MAX >> 1, NULL,
+      NULL, "Address of the backing store in host memory." },
+};
+
+static const struct param algorithms[] = {
+    { "encryption", PARAM_STRING, F(nic_algorithms, encryption), 0, 0, 0, NULL, "all",
+      "Ciphers: all, none, or names of the recording format separated by commas." },
+    { "authentication", PARAM_STRING, F(nic_algorithms, authentication), 0, 0, 0, NULL, "all",
+      "Integrity algorithms, likewise; no-icv stands for a cipher without one." },
+    { "icv_8", PARAM_BOOL, F(nic_algorithms, icv_8), 1, 0, 1, NULL, NULL, "AEAD ICVs of 8 bytes." },
+    { "icv_12", PARAM_BOOL, F(nic_algorithms, icv_12), 1, 0, 1, NULL, NULL,
+      "AEAD ICVs of 12 bytes." },
+    { "icv_16", PARAM_BOOL, F(nic_algorithms, icv_16), 1, 0, 1, NULL, NULL,
+      "AEAD ICVs of 16 bytes." },
+    { "udp", PARAM_BOOL, F(nic_algorithms, udp), 1, 0, 1, NULL, NULL,
+      "UDP encapsulation, every kind." },
+};
+
+#define BLOCK_CYCLES(name, class, cycles, what)                                                    \
+    {                                                                                              \
+        name, PARAM_U32, F(nic_crypto_config, block_cycles[class]), cycles, 0, 4096, NULL, NULL,   \
+            what                                                                                   \
+    }
+
+static const struct param crypto[] = {
+    { "clock", PARAM_FREQ, F(nic_crypto_config, clock), 0, 0, 10000 * MHZ, NULL, NULL,
+      "Clock of the engines; 0: the core clock." },
+    { "engines", PARAM_U32, F(nic_crypto_config, engines), 1, 1, NIC_MAX_ENGINES, NULL, NULL,
+      "Engines of each lane and direction." },
+    { "contexts", PARAM_U32, F(nic_crypto_config, contexts), 1, 1, NIC_MAX_ENGINES, NULL, NULL,
+      "Packets that one engine works on at a time (serial modes interleave)." },
+    { "width", PARAM_BYTES, F(nic_crypto_config, width), 64, 1, 512, NULL, NULL,
+      "Bytes a cycle of a pipelined counter mode." },
+    { "overhead", PARAM_U32, F(nic_crypto_config, overhead), 1, 0, 1024, NULL, NULL,
+      "Cycles a packet that the pipeline cannot hide." },
+    { "stages_per_round", PARAM_U32, F(nic_crypto_config, stages_per_round), 1, 1, 8, NULL, NULL,
+      "Pipeline registers of an AES round: with the rounds, the latency." },
+    { "key_setup", PARAM_U32, F(nic_crypto_config, key_setup), 0, 0, 64, NULL, NULL,
+      "Cycles a packet for key expansion; 0: round keys are stored with the SA." },
+    BLOCK_CYCLES("gcm_block", NIC_CLASS_GCM, 0,
+                 "AES-GCM, GMAC: cycles a 16-byte block of an iterative core; 0: pipelined."),
+    BLOCK_CYCLES("chacha_block", NIC_CLASS_CHACHA, 0,
+                 "ChaCha20-Poly1305: cycles a 64-byte block; 0: pipelined."),
+    BLOCK_CYCLES("cbc_encrypt_block", NIC_CLASS_CBC_ENC, 11,
+                 "AES-CBC encryption: cycles a 16-byte block, serial within a packet."),
+    BLOCK_CYCLES("cbc_decrypt_block", NIC_CLASS_CBC_DEC, 0,
+                 "AES-CBC decryption: cycles a block; 0: pipelined."),
+    BLOCK_CYCLES("ctr_block", NIC_CLASS_CTR, 0, "AES-CTR and CCM's cipher; 0: pipelined."),
+    BLOCK_CYCLES("des_block", NIC_CLASS_3DES, 16,
+                 "DES: cycles an 8-byte block; 3DES takes three times as many."),
+    BLOCK_CYCLES("hash_block", NIC_CLASS_HASH, 65,
+                 "HMAC: cycles a block of 64 bytes (SHA-384, SHA-512: 128 bytes), serial."),
+    { "order", PARAM_ENUM, F(nic_crypto_config, order), NIC_ORDER_SA, 0, 1, orders, NULL,
+      "What must come out in order: the packets of an SA, or all of a lane." },
+    { "depth", PARAM_U32, F(nic_crypto_config, depth), 256, 32, 65536, NULL, NULL,
+      "Beats of the channel behind each engine." },
+};
+
+static const struct param dma[] = {
+    { "tx_queues", PARAM_U32, F(nic_dma_config, tx_queues), 1, 1, 16, NULL, NULL,
+      "Transmit queues." },
+    { "rx_queues", PARAM_U32, F(nic_dma_config, rx_queues), 1, 1, 16, NULL, NULL,
+      "Receive queues." },
+    { "tx_fetch", PARAM_U32, F(nic_dma_config, tx_fetch), 8, 1, 64, NULL, NULL,
+      "Transmit descriptors a read." },
+    { "tx_prefetch", PARAM_U32, F(nic_dma_config, tx_prefetch), 64, 1, 1024, NULL, NULL,
+      "Transmit descriptors held on the card, per queue." },
+    { "tx_buffer", PARAM_BYTES, F(nic_dma_config, tx_buffer), 128 * KIB, 64 * KIB,
+      64 * KIB * KIB, NULL, NULL, "Packets on their way from host memory." },
+    { "tx_outstanding", PARAM_U32, F(nic_dma_config, tx_outstanding), 128, 1, 4096, NULL, NULL,
+      "Payload reads under way." },
+    { "rx_fetch", PARAM_U32, F(nic_dma_config, rx_fetch), 32, 1, 256, NULL, NULL,
+      "Receive descriptors a read." },
+    { "rx_prefetch", PARAM_U32, F(nic_dma_config, rx_prefetch), 256, 1, 4096, NULL, NULL,
+      "Receive descriptors held on the card, per queue." },
+    { "rx_buffer", PARAM_BYTES, F(nic_dma_config, rx_buffer), 64 * KIB, 16 * KIB, 64 * KIB * KIB,
+      NULL, NULL, "Packets on their way to host memory, per lane." },
+    { "latency", PARAM_U32, F(nic_dma_config, latency), 10, 1, 4096, NULL, NULL,
+      "Cycles of the DMA engine from packet to request." },
+};
+
+static const struct param command[] = {
+    { "depth", PARAM_U32, F(nic_command_config, depth), 16, 1, 256, NULL, NULL,
+      "Commands under way on the card." },
+    { "add", PARAM_TIME, F(nic_command_config, add), 2000 * NS, 0, 1000000000ull * NS, NULL, NULL,
+      "Work of the command processor for a node of ADD." },
+    { "update", PARAM_TIME, F(nic_command_config, update), 500 * NS, 0, 1000000000ull * NS, NULL,
+      NULL, "Work for UPDATE." },
+    { "remove", PARAM_TIME, F(nic_command_config, remove), 1000 * NS, 0, 1000000000ull * NS, NULL,
+      NULL, "Work for a node of DELETE." },
+};
+
+#define GROUP(path, help, field, table)                                                            \
+    {                                                                                              \
+        path, help, offsetof(struct nic_config, field), table, PARAM_COUNT(table)                  \
+    }
+
+static struct param_group groups[] = {
+    GROUP("card", "The card as a whole.", general, general),
+    GROUP("card.mac", "Wire ports.", mac, mac),
+    GROUP("card.parser", "RX: parser.", parser, parser),
+    GROUP("card.sa_lookup", "RX: SA look-up.", lookup, lookup),
+    GROUP("card.replay_check", "RX: replay check before the crypto.", replay, replay),
+    GROUP("card.replay_update", "RX: replay check and update after it.", update, update),
+    GROUP("card.decapsulate", "RX: decapsulation.", decapsulate, decapsulate),
+    GROUP("card.sa_fetch", "TX: SA fetch.", fetch, fetch),
+    GROUP("card.sequence", "TX: numbering.", sequence, sequence),
+    GROUP("card.encapsulate", "TX: encapsulation.", encapsulate, encapsulate),
+    GROUP("card.sa", "SA contexts.", sa, sa),
+    GROUP("card.algorithms", "What the card can process.", algorithms, algorithms),
+    GROUP("card.crypto", "Crypto engines, of each direction.", crypto, crypto),
+    GROUP("card.dma", "Rings and DMA engines.", dma, dma),
+    GROUP("card.command", "Command processor.", command, command),
+    { "card.sa.table", "SA table.", offsetof(struct nic_config, table), sa_table_params, 0 },
+    { "card.sa.cache", "Cache of SA contexts.", offsetof(struct nic_config, cache),
+      sa_cache_params, 0 },
+    { "card.capabilities", "What the card reports and accepts.",
+      offsetof(struct nic_config, capabilities), sa_capabilities_params, 0 },
+    { "card.pcie", "PCIe link and host memory.", offsetof(struct nic_config, pcie), pcie_params,
+      0 },
+};
+
+const struct param_group *nic_param_groups(size_t *count)
+{
+    size_t n = PARAM_COUNT(groups);
+
+    /* tables of other modules: their lengths are not constant expressions here */
+    groups[n - 4].count = sa_table_param_count;
+    groups[n - 3].count = sa_cache_param_count;
+    groups[n - 2].count = sa_capabilities_param_count;
+    groups[n - 1].count = pcie_param_count;
+    *count = n;
+    return groups;
+}
+
+bool nic_is_ideal(const struct nic_config *config, const char *block)
+{
+    const char *at = config->general.ideal;
+    size_t n = strlen(block);
+
+    while (*at) {
+        size_t word = strcspn(at, ",");
+
+        if (word == n && strncmp(at, block, n) == 0) {
+            return true;
+        }
+        at += word + (at[word] == ',');
+    }
+    return false;
+}
+
+__attribute__((format(printf, 3, 4))) static bool refuse(char *error, size_t error_size,
+                                                         const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(error, error_size, format, args);
+    va_end(args);
+    return false;
+}
+
+static bool check_ideal(const struct nic_config *config, char *error, size_t error_size)
+{
+    const char *at = config->general.ideal;
+
+    while (*at) {
+        size_t word = strcspn(at, ",");
+        bool known = false;
+
+        for (unsigned i = 0; nic_ideal_names[i]; i++) {
+            known = known || (strlen(nic_ideal_names[i]) == word &&
+                              strncmp(at, nic_ideal_names[i], word) == 0);
+        }
+        if (!known) {
+            return refuse(error, error_size,
+                          "card.ideal: found \"%.*s\", expected names of blocks: wire, parser, "
+                          "sa_lookup, replay_check, crypto, reorder, replay_update, decapsulate, "
+                          "rx_dma, tx_dma, sa_fetch, sequence, encapsulate, sa_memory, pcie, "
+                          "command",
+                          (int)word, at);
+        }
+        at += word + (at[word] == ',');
+    }
+    return true;
+}
+
+static bool check_capabilities(struct nic_config *config, char *error, size_t error_size)
+{
+    struct sa_capabilities *can = &config->capabilities;
+    const struct nic_algorithms *a = &config->algorithms;
+    char why[160];
+
+    if (!sa_algorithm_mask(a->encryption, false, &can->encryption, why, sizeof why)) {
+        return refuse(error, error_size, "card.algorithms.encryption: %s", why);
+    }
+    if (!sa_algorithm_mask(a->authentication, true, &can->authentication, why, sizeof why)) {
+        return refuse(error, error_size, "card.algorithms.authentication: %s", why);
+    }
+    can->aead_icvs = (a->icv_8 ? SA_ICV(8) : 0) | (a->icv_12 ? SA_ICV(12) : 0) |
+                     (a->icv_16 ? SA_ICV(16) : 0);
+    can->udp = a->udp ? ESP_UDP_TRANSPORT | ESP_UDP_TUNNEL | ESP_UDP_TRANSPORT_OVER_UDP_TUNNEL |
+                            ESP_UDP_TRANSPORT_OVER_TUNNEL
+                      : 0;
+    if (can->window_max < can->window_min) {
+        return refuse(error, error_size,
+                      "card.capabilities.window_max: found %u, expected at least window_min (%u)",
+                      can->window_max, can->window_min);
+    }
+    if (can->window_max != 0 && can->window_max < 32) {
+        return refuse(error, error_size,
+                      "card.capabilities.window_max: found %u, expected 0 (no replay check) or 32 "
+                      "to 4096: RFC 4303 3.4.3 asks for 32 at least",
+                      can->window_max);
+    }
+    can->host_checks_replay = config->general.offload == NIC_OFFLOAD_CRYPTO;
+    return true;
+}
+
+static bool check_table(const struct nic_config *config, char *error, size_t error_size)
+{
+    const struct sa_table_config *t = &config->table;
+
+    if (!t->per_direction && t->capacity == 0) {
+        return refuse(error, error_size,
+                      "card.sa.table.capacity: found 0, expected at least 1: a card without SAs "
+                      "offloads nothing");
+    }
+    if (t->per_direction && t->capacity_in == 0 && t->capacity_out == 0) {
+        return refuse(error, error_size,
+                      "card.sa.table.capacity_in: found 0 and capacity_out 0, expected at least 1");
+    }
+    return true;
+}
+
+bool nic_config_check(struct nic_config *config, char *error, size_t error_size)
+{
+    const struct nic_general *g = &config->general;
+    uint64_t num;
+    uint64_t den;
+    uint64_t longest = (config->mac.mtu + 64 + g->bus) / g->bus;
+
+    if (g->bus & (g->bus - 1)) {
+        return refuse(error, error_size, "card.bus: found %llu, expected a power of two, 8 to 512",
+                      (unsigned long long)g->bus);
+    }
+    if (config->crypto.engines * config->crypto.contexts > NIC_MAX_ENGINES) {
+        return refuse(error, error_size,
+                      "card.crypto.engines: found %u engines with %u contexts, expected at most %d "
+                      "in all",
+                      config->crypto.engines, config->crypto.contexts, NIC_MAX_ENGINES);
+    }
+    if (config->mac.rx_buffer / g->bus / g->lanes <= longest) {
+        return refuse(error, error_size,
+                      "card.mac.rx_buffer: found %llu bytes, expected room for a frame of the MTU "
+                      "in each lane",
+                      (unsigned long long)config->mac.rx_buffer);
+    }
+    if (config->pcie.mps % 128) {
+        return refuse(error, error_size, "card.pcie.mps: found %llu, expected 128 to 4096",
+                      (unsigned long long)config->pcie.mps);
+    }
+    return check_ideal(config, error, error_size) &&
+           check_capabilities(config, error, error_size) &&
+           check_table(config, error, error_size) &&
+           pcie_link_clock(&config->pcie, &num, &den, error, error_size);
+}

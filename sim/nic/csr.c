@@ -1,0 +1,131 @@
+/* registers: MMIO writes cross into the core clock and take effect there. */
+#include "nic/card.h"
+
+static uint32_t capability_flags(const struct nic_config *config)
+{
+    const struct sa_capabilities *can = &config->capabilities;
+    uint64_t v = 0;
+
+    v = REG_PUT(CAP_FLAGS, IPV6, v, can->ipv6);
+    v = REG_PUT(CAP_FLAGS, IPV4_OPTIONS, v, can->ipv4_options);
+    v = REG_PUT(CAP_FLAGS, IPV6_EXTENSIONS, v, can->ipv6_extensions);
+    v = REG_PUT(CAP_FLAGS, AH, v, can->ah);
+    v = REG_PUT(CAP_FLAGS, ESP, v, can->esp);
+    v = REG_PUT(CAP_FLAGS, AH_ESP, v, can->ah_esp);
+    v = REG_PUT(CAP_FLAGS, TRANSPORT, v, can->transport);
+    v = REG_PUT(CAP_FLAGS, TUNNEL, v, can->tunnel);
+    v = REG_PUT(CAP_FLAGS, TRANSPORT_TUNNEL, v, can->transport_tunnel);
+    v = REG_PUT(CAP_FLAGS, LSO, v, can->lso);
+    v = REG_PUT(CAP_FLAGS, ESN, v, can->esn);
+    v = REG_PUT(CAP_FLAGS, PACKET_OFFLOAD, v, config->general.offload == NIC_OFFLOAD_PACKET);
+    v = REG_PUT(CAP_FLAGS, ESN_INFERRED, v, config->sa.esn == NIC_ESN_INFERRED);
+    v = REG_PUT(CAP_FLAGS, UNIT_SAS, v, config->table.unit == SA_UNIT_SAS);
+    return (uint32_t)v;
+}
+
+static void report_algorithms(struct espnic *card)
+{
+    const struct sa_capabilities *can = &card->config.capabilities;
+    uint32_t encryption = 0;
+    uint32_t authentication = 0;
+
+    for (unsigned a = 1; a < ESP_ALG_COUNT; a++) {
+        const struct esp_alg_info *info = esp_alg_info((enum esp_alg)a);
+
+        encryption |= (can->encryption & SA_ALGORITHM(a)) ? info->ndis_encryption : 0;
+        authentication |= (can->authentication & SA_ALGORITHM(a)) ? info->ndis_auth : 0;
+    }
+    reg_set(&card->registers, REG_CAP_ENCRYPTION, 0, encryption);
+    reg_set(&card->registers, REG_CAP_AUTHENTICATION, 0, authentication);
+    reg_set(&card->registers, REG_CAP_ALGORITHMS, 0, can->encryption | can->authentication);
+}
+
+static void report_capabilities(struct espnic *card)
+{
+    const struct nic_config *c = &card->config;
+    uint64_t window = 0;
+    uint64_t rings = 0;
+
+    reg_set(&card->registers, REG_CAP_SA_CAPACITY, 0, card->table.stats.capacity);
+    reg_set(&card->registers, REG_CAP_FLAGS, 0, capability_flags(c));
+    reg_set(&card->registers, REG_CAP_UDP, 0, c->capabilities.udp);
+    window = REG_PUT(CAP_WINDOW, MIN, window, c->capabilities.window_min);
+    window = REG_PUT(CAP_WINDOW, MAX, window, c->capabilities.window_max);
+    window = REG_PUT(CAP_WINDOW, OFF, window, c->capabilities.window_off);
+    reg_set(&card->registers, REG_CAP_WINDOW, 0, window);
+    rings = REG_PUT(CAP_RINGS, PORTS, rings, c->general.ports);
+    rings = REG_PUT(CAP_RINGS, TX_QUEUES, rings, c->dma.tx_queues);
+    rings = REG_PUT(CAP_RINGS, RX_QUEUES, rings, c->dma.rx_queues);
+    reg_set(&card->registers, REG_CAP_RINGS, 0, rings);
+    report_algorithms(card);
+}
+
+static void control(struct espnic *card, uint64_t now)
+{
+    uint64_t v = reg_get(&card->registers, REG_CTRL, 0);
+    bool reset = REG_GET(CTRL, RESET, v) != 0;
+
+    card->enabled = REG_GET(CTRL, ENABLE, v) != 0;
+    if (REG_GET(CTRL, OFFLOAD, v)) {
+        card->offload_on = true;
+    }
+    card->commands.s.resetting = reset;
+    reg_set(&card->registers, REG_STATUS, 0, reset ? 2 : 1);
+    sched_wake(&card->sched, card->commands.block, now + 1);
+}
+
+static void apply(struct espnic *card, const struct nic_mmio *m, uint64_t now)
+{
+    struct reg_written w;
+    uint32_t value;
+
+    if (!reg_write(&card->registers, m->offset, m->bytes, m->value, &w)) {
+        reg_set(&card->registers, REG_CNT_BAD_ACCESS, 0,
+                reg_get(&card->registers, REG_CNT_BAD_ACCESS, 0) + 1);
+        return;
+    }
+    value = (uint32_t)reg_get(&card->registers, w.reg, w.index);
+    switch (w.effect) {
+    case REG_EFFECT_CTRL:
+        control(card, now);
+        break;
+    case REG_EFFECT_CMD_TAIL:
+        card->commands.s.posted = value;
+        sched_wake(&card->sched, card->commands.block, now + 1);
+        break;
+    case REG_EFFECT_TX_TAIL:
+        card->dma.tx[w.index].posted = value;
+        sched_wake(&card->sched, card->dma.tx_block, now + 1);
+        break;
+    case REG_EFFECT_RX_TAIL:
+        card->dma.rx[w.index].posted = value;
+        sched_wake(&card->sched, card->dma.rx_block, now + 1);
+        break;
+    case REG_EFFECT_NONE:
+        return;
+    }
+    card->stats.doorbells++;
+}
+
+static void wake(void *self, uint64_t now)
+{
+    struct espnic *card = self;
+    struct channel *in = card->mmio_channel;
+
+    while (channel_next_visible(in) <= now) {
+        uint32_t at = channel_head(in)->item;
+
+        channel_pop_item(in, now, 1);
+        apply(card, &card->mmio[at], now);
+    }
+    if (channel_head(in)) {
+        sched_wake(&card->sched, card->registers_block, channel_next_visible(in));
+    }
+}
+
+void nic_csr_init(struct espnic *card)
+{
+    card->registers_block = sched_add_block(&card->sched, "registers", card->core, wake, card);
+    reg_file_init(&card->registers);
+    report_capabilities(card);
+}

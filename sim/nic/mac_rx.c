@@ -1,0 +1,148 @@
+/* mac_rx: frames from the wire into the receive buffer, one block a port.
+ *
+ * Modelled: the wire's byte clock (a cycle is the time of one byte: preamble 8, frame, FCS 4, gap 12);
+ * frames that would overlap are put one behind the other; a frame is complete with its last byte and
+ * the PHY's latency; then all of it is written to the receive buffer (the channel in front of the
+ * parser), or dropped as `rx_overflow` if the buffer has no room for it. The wire cannot be pushed
+ * back.
+ * Simplified: the MAC stages a whole frame before the buffer (store and forward), the FCS is good.
+ * An ideal wire takes no time and waits for room instead of dropping. */
+#include "nic/card.h"
+
+#include <string.h>
+
+enum { PREAMBLE = 8, FCS = 4, GAP = 12, SHORTEST = 60 };
+
+static bool ideal(const struct espnic *card)
+{
+    return nic_is_ideal(&card->config, "wire");
+}
+
+static unsigned lane_of(struct espnic *card, struct nic_port *port, const struct nic_packet *p)
+{
+    unsigned lanes = card->config.general.lanes;
+
+    if (lanes == 1) {
+        return 0;
+    }
+    if (card->config.general.steering == NIC_STEER_ARRIVAL) {
+        return port->s.next_lane++ % lanes;
+    }
+    return nic_flow_hash(card, p) % lanes;
+}
+
+/* Write the frame into the buffer, or drop it. False: an ideal wire waits for room. */
+static bool commit(struct espnic *card, struct nic_port *port, uint32_t index, uint64_t now)
+{
+    struct nic_packet *p = nic_packet(card, index);
+    struct channel *ch = port->rx_channel[p->lane];
+    struct channel_run run = { .first = now, .beats = p->beats };
+
+    if (channel_room(ch, now) < p->beats) {
+        if (ideal(card)) {
+            uint64_t at = channel_room_at(ch, now, p->beats);
+
+            if (at != CLOCK_NEVER) {
+                sched_wake(&card->sched, port->rx_block, at);
+            }
+            return false;
+        }
+        nic_count_drop(card, p, NIC_DROP_RX_OVERFLOW);
+        nic_packet_free(card, index);
+        return true;
+    }
+    channel_reserve(ch, p->beats);
+    channel_push(ch, &run, index, CHANNEL_FIRST | CHANNEL_LAST);
+    return true;
+}
+
+static void wake(void *self, uint64_t now)
+{
+    struct nic_port *port = self;
+    struct espnic *card = port->card;
+
+    while (port->s.arrival_head != port->s.arrival_tail) {
+        const struct nic_arrival *a = &port->arrival[port->s.arrival_head & (NIC_RING - 1)];
+
+        if (a->commit > now) {
+            sched_wake(&card->sched, port->rx_block, a->commit);
+            break;
+        }
+        if (!commit(card, port, a->packet, now)) {
+            return;
+        }
+        port->s.arrival_head++;
+    }
+    if (port->s.client_waits) {
+        port->s.client_waits = 0;
+        card->ports.wire_ready(card->ports.self, nic_port_time(card, port->domain, now),
+                               port->index);
+    }
+}
+
+static void stamp(struct espnic *card, struct nic_port *port, struct nic_packet *p, uint64_t start,
+                  struct nic_arrival *a)
+{
+    uint64_t length = p->length < SHORTEST ? SHORTEST : p->length; /* padded by the sender */
+    uint64_t last = ideal(card) ? start : start + PREAMBLE + length + FCS;
+
+    a->commit = ideal(card) ? start
+                            : last + clock_cycles_from_ps(&card->clocks, port->domain,
+                                                          card->config.mac.latency);
+    p->wire_ps = clock_ps(&card->clocks, port->domain, last);
+    port->s.wire_free = ideal(card) ? start : last + GAP;
+}
+
+bool espnic_wire_rx(struct espnic *card, unsigned index, uint64_t time,
+                    const struct espnic_frame *frame)
+{
+    struct nic_port *port = &card->port[index];
+    struct nic_arrival *a;
+    struct nic_packet *p;
+    uint64_t start;
+    uint32_t packet;
+
+    if (index >= card->config.general.ports || time < card->now ||
+        port->s.arrival_tail - port->s.arrival_head == NIC_RING || frame->length > 65535 + 64) {
+        return false;
+    }
+    start = clock_edge_from(&card->clocks, card->port_domain, time, port->domain);
+    if (start < port->s.wire_free) {
+        start = port->s.wire_free;
+    }
+    packet = nic_packet_new(card, NIC_RX, frame->length);
+    p = nic_packet(card, packet);
+    p->port = (uint8_t)index;
+    p->tag = frame->tag;
+    p->present = frame->bytes ? frame->captured : 0;
+    if (p->present) {
+        memcpy(nic_bytes(card, p), frame->bytes, p->present);
+    }
+    nic_parse(card, p, UINT32_MAX);
+    p->lane = (uint8_t)lane_of(card, port, p);
+    card->stats.rx.packets_in++;
+    card->stats.rx.bytes_in += p->length;
+    card->stats.rx.truncated += p->present < p->length;
+    a = &port->arrival[port->s.arrival_tail++ & (NIC_RING - 1)];
+    a->packet = packet;
+    stamp(card, port, p, start, a);
+    sched_wake(&card->sched, port->rx_block, a->commit);
+    return true;
+}
+
+uint64_t espnic_wire_free(const struct espnic *card, unsigned index)
+{
+    const struct nic_port *port = &card->port[index];
+    uint64_t at = nic_port_time(card, port->domain, port->s.wire_free);
+
+    if (ideal(card) && port->s.arrival_head != port->s.arrival_tail) {
+        ((struct espnic *)(uintptr_t)card)->port[index].s.client_waits = 1;
+        return ESPNIC_NEVER;
+    }
+    return at < card->now ? card->now : at;
+}
+
+void nic_mac_rx_init(struct espnic *card, struct nic_port *port)
+{
+    port->rx_block = sched_add_block(&card->sched, "mac_rx", port->domain, wake, port);
+}

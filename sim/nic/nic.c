@@ -1,0 +1,605 @@
+/* nic: the card as a whole. Wires the blocks, keeps packets, and is the public API. */
+#include "nic/card.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint32_t buffer_bytes[3] = { 2048 + NIC_HEADROOM + NIC_TAILROOM,
+                                          9728 + NIC_HEADROOM + NIC_TAILROOM,
+                                          65536 + 512 + NIC_HEADROOM + NIC_TAILROOM };
+
+/* ---- packets -------------------------------------------------------------------------------------- */
+
+uint32_t nic_packet_new(struct espnic *card, unsigned dir, uint32_t length)
+{
+    uint32_t index = nic_pool_take(&card->packets);
+    struct nic_packet *p = nic_packet(card, index);
+
+    memset(p, 0, sizeof *p);
+    p->dir = (uint8_t)dir;
+    p->size_class = length <= 2048 ? 0 : length <= 9728 ? 1 : 2;
+    p->buffer = nic_pool_take(&card->buffers[p->size_class]);
+    p->start = NIC_HEADROOM;
+    p->length = length;
+    p->beats = nic_beats(card, length);
+    return index;
+}
+
+void nic_packet_free(struct espnic *card, uint32_t index)
+{
+    struct nic_packet *p = nic_packet(card, index);
+
+    if (p->job) {
+        nic_crypt_result(card, p);
+    }
+    nic_pool_release(&card->buffers[p->size_class], p->buffer);
+    nic_pool_release(&card->packets, index);
+}
+
+void nic_esp_packet(const struct espnic *card, const struct nic_packet *p, struct esp_packet *out)
+{
+    out->buffer = nic_pool_at(&card->buffers[p->size_class], p->buffer);
+    out->capacity = buffer_bytes[p->size_class];
+    out->start = p->start;
+    out->length = p->length;
+    out->l3 = p->l3;
+}
+
+void nic_esp_packet_back(struct nic_packet *p, const struct esp_packet *in)
+{
+    p->start = in->start;
+    p->length = in->length;
+    p->l3 = in->l3;
+    p->present = in->length;
+}
+
+void nic_count_drop(struct espnic *card, struct nic_packet *p, enum nic_drop why)
+{
+    struct nic_direction_stats *s = p->dir == NIC_RX ? &card->stats.rx : &card->stats.tx;
+
+    s->drop[why]++;
+}
+
+void nic_done_dropped(struct espnic *card, uint32_t item)
+{
+    struct nic_packet *p = nic_packet(card, item);
+
+    if (!p->drop) {
+        return;
+    }
+    if (p->job) {
+        nic_crypt_result(card, p);
+    }
+    if (p->dir == NIC_TX) {
+        nic_tx_failed(card, item, card->sched.now_cycle);
+    } else {
+        nic_packet_free(card, item);
+    }
+}
+
+/* ---- SAs -------------------------------------------------------------------------------------------- */
+
+void nic_release_sa(struct espnic *card, struct nic_packet *p, uint64_t cycle)
+{
+    uint32_t sa = p->sa;
+
+    p->sa = 0;
+    if (sa && sa_table_put(&card->table, sa)) {
+        nic_command_drained(card, sa, cycle);
+    }
+}
+
+struct sa_entry *nic_entry(struct espnic *card, const struct nic_packet *p)
+{
+    return sa_entry(&card->table, sa_context(&card->table, p->sa), p->entry);
+}
+
+/* The tunnel header belongs to the entry next to the clear packet: first on send, last on receive. */
+void nic_transform(struct espnic *card, const struct nic_packet *p, struct esp_transform *t)
+{
+    const struct sa_context *c = sa_context(&card->table, p->sa);
+    const struct sa_entry *e = nic_entry(card, p);
+    bool next_to_clear = p->dir == NIC_TX ? p->entry == 0 : p->entry + 1u == c->count;
+
+    t->op = e->op;
+    t->mode = next_to_clear ? (uint8_t)sa_mode(c) : ESP_MODE_TRANSPORT;
+    t->udp = e->op == ESP_OP_ESP && (c->udp == ESP_UDP_TRANSPORT || c->udp == ESP_UDP_TUNNEL ||
+                                     (c->udp == ESP_UDP_TRANSPORT_OVER_UDP_TUNNEL &&
+                                      t->mode == ESP_MODE_TUNNEL) ||
+                                     (c->udp == ESP_UDP_TRANSPORT_OVER_TUNNEL &&
+                                      t->mode == ESP_MODE_TRANSPORT));
+    t->esn = sa_esn(e);
+    t->enc = e->enc;
+    t->auth = e->auth;
+    t->spi = e->spi;
+    t->encap_sport = c->sport;
+    t->encap_dport = c->dport;
+    esp_transform_init(t, e->enc_icv ? e->enc_icv : e->auth_icv);
+    if (t->mode == ESP_MODE_TUNNEL) {
+        sa_addresses(&card->table, c, &t->src, &t->dst);
+    }
+}
+
+void nic_suite(struct espnic *card, const struct nic_packet *p, struct esp_suite *suite)
+{
+    const struct sa_entry *e = nic_entry(card, p);
+
+    suite->enc = e->enc;
+    suite->auth = e->auth;
+    suite->icv = e->enc_icv ? e->enc_icv : e->auth_icv;
+    suite->enc_length = e->enc_key;
+    suite->auth_length = e->auth_key;
+    suite->enc_key = sa_enc_key(&card->table, e);
+    suite->auth_key = sa_auth_key(&card->table, e);
+}
+
+struct esp_key_ref nic_key(struct espnic *card, const struct nic_packet *p)
+{
+    return (struct esp_key_ref){ .id = p->sa * 2 + p->entry,
+                                 .generation = sa_context(&card->table, p->sa)->generation };
+}
+
+uint64_t nic_hazard_until(const struct nic_hazards *h, uint32_t sa, uint32_t rmw)
+{
+    uint64_t until = 0;
+
+    for (unsigned i = 0; i < NIC_HAZARDS; i++) {
+        if (h->sa[i] == sa && h->cycle[i] + rmw > until) {
+            until = h->cycle[i] + rmw;
+        }
+    }
+    return until;
+}
+
+/* An update within the last `rmw` cycles is never overwritten while it counts: there is at most one
+ * update a cycle, and a longer hazard than the list just forgets its oldest. */
+void nic_hazard_note(struct nic_hazards *h, uint32_t sa, uint64_t cycle)
+{
+    h->sa[h->at] = sa;
+    h->cycle[h->at] = cycle;
+    h->at = (h->at + 1) % NIC_HAZARDS;
+}
+
+/* ---- time -------------------------------------------------------------------------------------------- */
+
+uint64_t nic_port_time(const struct espnic *card, unsigned domain, uint64_t cycle)
+{
+    return clock_edge_from(&card->clocks, domain, cycle, card->port_domain);
+}
+
+uint64_t nic_now_ns(const struct espnic *card, uint64_t core_cycle)
+{
+    return clock_ps(&card->clocks, card->core, core_cycle) / 1000;
+}
+
+void nic_plain_job(const struct nic_stage_config *c, bool ideal, uint32_t beats_in,
+                   uint32_t beats_out, struct lane_job *job)
+{
+    job->beats_in = beats_in;
+    job->beats_out = beats_out;
+    if (!beats_out) {
+        job->out = LANE_NO_CHANNEL;
+    }
+    if (!ideal) {
+        job->interval = c->interval;
+        job->tail = c->overhead;
+        job->latency = c->latency;
+    }
+}
+
+void nic_stage(struct espnic *card, struct stage *st, const char *name, unsigned domain,
+               unsigned lanes, enum lane_start start, const struct stage_ops *ops, void *self)
+{
+    struct stage_config config = { .name = name, .domain = domain, .lanes = lanes, .start = start,
+                                   .ops = *ops, .self = self };
+
+    stage_init(st, &card->sched, &config);
+}
+
+/* `depth` 0: unlimited (its writer bounds what it has outstanding). */
+struct channel *nic_channel(struct espnic *card, const char *name, unsigned writer, unsigned reader,
+                            uint32_t depth)
+{
+    struct channel *ch = calloc(1, sizeof *ch);
+    struct channel_config config = { .name = name, .depth = depth ? depth : 2,
+                                     .sync = card->config.general.sync, .writer = writer,
+                                     .reader = reader, .unlimited = depth == 0 };
+
+    if (!ch || card->channels == sizeof card->channel / sizeof *card->channel) {
+        fputs("espnic: internal error: too many channels\n", stderr);
+        abort();
+    }
+    channel_init(ch, &card->sched, &config);
+    card->channel[card->channels++] = ch;
+    return ch;
+}
+
+/* ---- wiring -------------------------------------------------------------------------------------------- */
+
+/* A channel between two stages. */
+static void join(struct espnic *card, const char *name, struct stage *from, struct stage *to,
+                 uint32_t depth)
+{
+    struct channel *ch = nic_channel(card, name, from->block, to->block, depth);
+
+    if (to->config.start == LANE_START_LAST) {
+        ch->config.wake = CHANNEL_WAKE_LAST;
+    }
+    stage_output(from, ch);
+    stage_input(to, ch);
+}
+
+static uint32_t longest_beats(const struct espnic *card)
+{
+    return nic_beats(card, (uint32_t)card->config.mac.mtu + 256);
+}
+
+/* A channel whose reader takes whole packets holds at least one of the longest, and one more to keep
+ * both sides busy. */
+static uint32_t whole(const struct espnic *card, uint32_t depth)
+{
+    uint32_t need = 2 * longest_beats(card);
+
+    return depth < need ? need : depth;
+}
+
+static void wire_crypt(struct espnic *card, struct nic_crypt *c)
+{
+    uint32_t depth = whole(card, card->config.crypto.depth);
+
+    for (unsigned e = 0; e <= c->engines; e++) {
+        join(card, "crypto.reorder", &c->crypto, &c->reorder, depth);
+    }
+}
+
+/* Beats that can be between the parser and the place where packets go round, so that a packet can
+ * always go round: the loop cannot lock up. */
+static uint32_t loop_beats(const struct espnic *card, const struct nic_crypt *c)
+{
+    const struct nic_config *cfg = &card->config;
+
+    return cfg->parser.depth + cfg->lookup.depth + cfg->sa.wait_depth + cfg->replay.depth +
+           cfg->fetch.depth + cfg->sequence.depth + cfg->encapsulate.depth +
+           (c->engines + 1) * whole(card, cfg->crypto.depth) + 4 * longest_beats(card) +
+           whole(card, cfg->update.depth) + whole(card, cfg->decapsulate.depth) + 1024;
+}
+
+static void wire_rx(struct espnic *card, struct nic_lane *l)
+{
+    const struct nic_config *c = &card->config;
+    uint32_t buffer = (uint32_t)(c->mac.rx_buffer / c->general.bus / c->general.lanes);
+    struct channel *round;
+
+    round = nic_channel(card, "decapsulate.parser", l->decapsulate.block, l->parser.block,
+                        loop_beats(card, &l->rx));
+    stage_input(&l->parser, round);
+    for (unsigned p = 0; p < c->general.ports; p++) {
+        struct channel *ch = nic_channel(card, "mac_rx.parser", card->port[p].rx_block,
+                                         l->parser.block, buffer);
+
+        stage_input(&l->parser, ch);
+        card->port[p].rx_channel[l->index] = ch;
+    }
+    join(card, "parser.sa_lookup", &l->parser, &l->lookup, c->parser.depth);
+    join(card, "sa_lookup.sa_wait", &l->lookup, &l->wait, whole(card, c->sa.wait_depth));
+    join(card, "sa_wait.replay_check", &l->wait, &l->replay, c->lookup.depth);
+    join(card, "replay_check.crypto", &l->replay, &l->rx.crypto, c->replay.depth);
+    wire_crypt(card, &l->rx);
+    join(card, "reorder.replay_update", &l->rx.reorder, &l->update, whole(card, 0));
+    join(card, "replay_update.decapsulate", &l->update, &l->decapsulate, whole(card, c->update.depth));
+    join(card, "decapsulate.rx_dma", &l->decapsulate, &l->rx_dma, whole(card, c->decapsulate.depth));
+    stage_output(&l->decapsulate, round);
+}
+
+static void wire_tx(struct espnic *card, struct nic_lane *l)
+{
+    const struct nic_config *c = &card->config;
+    struct channel *round = nic_channel(card, "reorder.sa_fetch", l->tx.reorder.block,
+                                        l->fetch.block, loop_beats(card, &l->tx));
+
+    stage_input(&l->fetch, round);
+    join(card, "tx_dma.sa_fetch", &l->tx_dma, &l->fetch, whole(card, 0));
+    join(card, "sa_fetch.sa_wait", &l->fetch, &l->tx_wait, whole(card, c->sa.wait_depth));
+    join(card, "sa_wait.sequence", &l->tx_wait, &l->sequence, c->fetch.depth);
+    join(card, "sequence.encapsulate", &l->sequence, &l->encapsulate, c->sequence.depth);
+    join(card, "encapsulate.crypto", &l->encapsulate, &l->tx.crypto, c->encapsulate.depth);
+    wire_crypt(card, &l->tx);
+    for (unsigned p = 0; p < c->general.ports; p++) {
+        join(card, "reorder.mac_tx", &l->tx.reorder, &card->port[p].mac_tx, whole(card, 0));
+    }
+    stage_output(&l->tx.reorder, round);
+}
+
+static void wire_pcie(struct espnic *card)
+{
+    for (unsigned i = 0; i < card->config.general.lanes; i++) {
+        struct nic_lane *l = &card->lane[i];
+
+        l->rx_client = nic_client(card, "rx_dma.pcie", l->rx_dma.block, l->rx_answers_block);
+        l->tx_client = nic_client(card, "tx_dma.pcie", card->dma.tx_block, l->tx_dma.block);
+        stage_input(&l->tx_dma, card->answer[l->tx_client]);
+    }
+    card->dma.tx_client =
+        nic_client(card, "tx_fetch.pcie", card->dma.tx_block, card->dma.tx_block);
+    card->dma.rx_client =
+        nic_client(card, "rx_fetch.pcie", card->dma.rx_block, card->dma.rx_block);
+    card->dma.done_client =
+        nic_client(card, "tx_done.pcie", card->dma.done_block, card->dma.done_block);
+    card->commands.client =
+        nic_client(card, "command.pcie", card->commands.block, card->commands.block);
+    card->memory.client =
+        nic_client(card, "sa_memory.pcie", card->memory.block, card->memory.block);
+    card->interrupts_client =
+        nic_client(card, "interrupts.pcie", card->interrupts_block, card->interrupts_block);
+    card->mmio_channel = nic_channel(card, "pcie.registers", pcie_link_block(card->link),
+                                     card->registers_block, 0);
+    for (unsigned p = 0; p < card->config.general.ports; p++) {
+        card->port[p].tx_done = nic_channel(card, "mac_tx.tx_done", card->port[p].tx_block,
+                                            card->dma.done_block, 0);
+    }
+}
+
+/* Stages first, then what changes their surroundings: block numbers are the order within an edge. */
+static void make_blocks(struct espnic *card)
+{
+    for (unsigned p = 0; p < card->config.general.ports; p++) {
+        nic_mac_rx_init(card, &card->port[p]);
+        nic_mac_tx_init(card, &card->port[p]);
+    }
+    for (unsigned i = 0; i < card->config.general.lanes; i++) {
+        struct nic_lane *l = &card->lane[i];
+
+        l->card = card;
+        l->index = i;
+        nic_parser_init(card, l);
+        nic_lookup_init(card, l);
+        nic_replay_init(card, l);
+        nic_crypt_init(card, &l->rx, NIC_RX, i);
+        nic_decapsulate_init(card, l);
+        nic_tx_dma_init(card, l);
+        nic_fetch_init(card, l);
+        nic_sequence_init(card, l);
+        nic_encapsulate_init(card, l);
+        nic_crypt_init(card, &l->tx, NIC_TX, i);
+        nic_rx_dma_init(card, l);
+    }
+    nic_memory_init(card);
+    nic_dma_init(card);
+    nic_commands_init(card);
+    nic_interrupts_init(card);
+    nic_csr_init(card);
+    nic_pcie_init(card);
+}
+
+/* ---- life ---------------------------------------------------------------------------------------------- */
+
+static bool fail(char *error, size_t error_size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static bool fail(char *error, size_t error_size, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(error, error_size, format, args);
+    va_end(args);
+    return false;
+}
+
+static bool make_clocks(struct espnic *card, char *error, size_t error_size)
+{
+    const struct nic_config *c = &card->config;
+    uint64_t num;
+    uint64_t den;
+    int id;
+
+    clock_set_init(&card->clocks);
+    card->core = (unsigned)clock_add(&card->clocks, c->general.clock, 1000);
+    card->crypto_domain = c->crypto.clock
+                              ? (unsigned)clock_add(&card->clocks, c->crypto.clock, 1000)
+                              : card->core;
+    for (unsigned p = 0; p < c->general.ports; p++) {
+        card->port[p].domain = (unsigned)clock_add(&card->clocks, c->mac.rate, 8);
+    }
+    if (!pcie_link_clock(&c->pcie, &num, &den, error, error_size)) {
+        return false;
+    }
+    card->pcie_domain = (unsigned)clock_add(&card->clocks, num, den);
+    id = card->options.clock_num
+             ? clock_add(&card->clocks, card->options.clock_num, card->options.clock_den)
+             : clock_add(&card->clocks, 1000000000000ull, 1);
+    card->port_domain = (unsigned)id;
+    return id >= 0 || fail(error, error_size,
+                           "card.clock: the clocks of this card have no common measure within 64 "
+                           "bits; choose rounder frequencies");
+}
+
+static bool make_memory(struct espnic *card, char *error, size_t error_size)
+{
+    enum esp_backend backend = ESP_BACKEND_AUTO;
+
+    if (card->options.backend && !strcmp(card->options.backend, "openssl")) {
+        backend = ESP_BACKEND_OPENSSL;
+    } else if (card->options.backend && !strcmp(card->options.backend, "ipsec-mb")) {
+        backend = ESP_BACKEND_IPSEC_MB;
+    }
+    card->crypt = esp_crypt_open(backend, ESP_CRYPT_DEFAULT_CONTEXTS, error, error_size);
+    if (!card->crypt || !sa_cache_init(&card->cache, &card->config.cache, error, error_size)) {
+        return false;
+    }
+    sa_table_init(&card->table, &card->config.table);
+    nic_pool_init(&card->packets, sizeof(struct nic_packet));
+    nic_pool_init(&card->jobs, sizeof(struct nic_job));
+    for (unsigned i = 0; i < 3; i++) {
+        nic_pool_init(&card->buffers[i], buffer_bytes[i]);
+    }
+    card->mmio = calloc(NIC_MMIO_RING, sizeof *card->mmio);
+    for (unsigned p = 0; p < card->config.general.ports; p++) {
+        struct nic_port *port = &card->port[p];
+
+        port->card = card;
+        port->index = p;
+        port->arrival = calloc(NIC_RING, sizeof *port->arrival);
+        port->departure = calloc(NIC_RING, sizeof *port->departure);
+        if (!port->arrival || !port->departure) {
+            return fail(error, error_size, "out of memory");
+        }
+    }
+    return card->mmio || fail(error, error_size, "out of memory");
+}
+
+struct espnic *espnic_create(const struct nic_config *config, const struct espnic_options *options,
+                             const struct espnic_ports *ports, char *error, size_t error_size)
+{
+    struct espnic *card = calloc(1, sizeof *card);
+
+    if (!card) {
+        fail(error, error_size, "out of memory");
+        return NULL;
+    }
+    card->config = *config;
+    card->options = *options;
+    card->ports = *ports;
+    if (!nic_config_check(&card->config, error, error_size) ||
+        !make_clocks(card, error, error_size) || !make_memory(card, error, error_size)) {
+        espnic_destroy(card);
+        return NULL;
+    }
+    sched_init(&card->sched, &card->clocks);
+    card->iv_random = rng_stream(card->config.general.seed, 1);
+    make_blocks(card);
+    for (unsigned i = 0; i < card->config.general.lanes; i++) {
+        wire_rx(card, &card->lane[i]);
+        wire_tx(card, &card->lane[i]);
+    }
+    wire_pcie(card);
+    return card;
+}
+
+static void free_lane(struct nic_lane *l)
+{
+    struct stage *stages[] = { &l->parser,    &l->lookup,     &l->wait,      &l->replay,
+                               &l->update,    &l->decapsulate, &l->rx_dma,   &l->tx_dma,
+                               &l->fetch,     &l->tx_wait,    &l->sequence,  &l->encapsulate,
+                               &l->rx.crypto, &l->rx.reorder, &l->tx.crypto, &l->tx.reorder };
+
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+        stage_free(stages[i]);
+    }
+    free(l->rx.ticket);
+    free(l->tx.ticket);
+}
+
+void espnic_destroy(struct espnic *card)
+{
+    if (!card) {
+        return;
+    }
+    if (card->crypt) {
+        esp_crypt_flush(card->crypt);
+        esp_crypt_close(card->crypt);
+    }
+    for (unsigned i = 0; i < NIC_MAX_LANES; i++) {
+        free_lane(&card->lane[i]);
+    }
+    for (unsigned i = 0; i < card->channels; i++) {
+        channel_free(card->channel[i]);
+        free(card->channel[i]);
+    }
+    for (unsigned p = 0; p < NIC_MAX_PORTS; p++) {
+        stage_free(&card->port[p].mac_tx);
+        free(card->port[p].arrival);
+        free(card->port[p].departure);
+    }
+    if (card->link) {
+        pcie_link_destroy(card->link);
+    }
+    sa_table_destroy(&card->table);
+    sa_cache_destroy(&card->cache);
+    free(card->memory.mshr_ticket);
+    free(card->memory.mshr_done);
+    free(card->memory.fill_cycle);
+    free(card->memory.fill_mshr);
+    free(card->dma.tx_descriptor);
+    free(card->dma.rx_descriptor);
+    free(card->dma.failed);
+    free(card->commands.slot);
+    free(card->commands.turn);
+    free(card->mmio);
+    nic_pool_destroy(&card->packets);
+    nic_pool_destroy(&card->jobs);
+    for (unsigned i = 0; i < 3; i++) {
+        nic_pool_destroy(&card->buffers[i]);
+    }
+    sched_free(&card->sched);
+    free(card);
+}
+
+/* ---- the time port --------------------------------------------------------------------------------------- */
+
+uint64_t espnic_now(const struct espnic *card)
+{
+    return card->now;
+}
+
+uint64_t espnic_next_event(const struct espnic *card)
+{
+    unsigned domain;
+    uint64_t cycle;
+
+    if (!sched_next(&card->sched, &domain, &cycle)) {
+        return ESPNIC_NEVER;
+    }
+    return clock_edge_from(&card->clocks, domain, cycle, card->port_domain);
+}
+
+void espnic_stop_at(struct espnic *card, uint64_t time)
+{
+    if (time < card->stop) {
+        card->stop = time;
+    }
+}
+
+uint64_t espnic_advance(struct espnic *card, uint64_t until)
+{
+    assert(!card->advancing);
+    card->advancing = true;
+    card->stop = until;
+    while (sched_step(&card->sched, card->port_domain, card->stop)) {
+    }
+    card->advancing = false;
+    if (card->stop > card->now) {
+        card->now = card->stop;
+    }
+    return card->now;
+}
+
+/* ---- the PCIe port ----------------------------------------------------------------------------------------- */
+
+/* Inside a callback the present is the event's time; the link takes it as its own next edge. */
+static uint64_t link_cycle(const struct espnic *card, uint64_t time)
+{
+    return clock_edge_from(&card->clocks, card->port_domain, time, card->pcie_domain);
+}
+
+bool espnic_mmio_write(struct espnic *card, uint64_t time, uint32_t offset, uint32_t bytes,
+                       uint64_t value)
+{
+    if (time < card->now) {
+        return false;
+    }
+    pcie_mmio_write(card->link, link_cycle(card, time), offset, bytes, value);
+    return true;
+}
+
+bool espnic_mmio_read(struct espnic *card, uint64_t time, uint32_t offset, uint32_t bytes,
+                      uint64_t tag)
+{
+    if (time < card->now) {
+        return false;
+    }
+    pcie_mmio_read(card->link, link_cycle(card, time), offset, bytes, tag);
+    return true;
+}

@@ -1,0 +1,218 @@
+/* pcie: what the card asks of the link, and what comes from it.
+ *
+ * Content moves when a request reaches host memory (the link calls memory()); the block that asked
+ * goes on when the answer has crossed into its clock. */
+#include "nic/card.h"
+
+#include <string.h>
+
+unsigned nic_client(struct espnic *card, const char *name, unsigned writer, unsigned reader)
+{
+    unsigned link = pcie_link_block(card->link);
+    unsigned c = card->clients++;
+
+    card->request[c] = nic_channel(card, name, writer, link, card->config.pcie.queue);
+    card->answer[c] = nic_channel(card, name, link, reader, 0);
+    pcie_link_attach(card->link, card->request[c], card->answer[c]);
+    return c;
+}
+
+bool nic_request_room(struct espnic *card, unsigned client, uint64_t now, uint32_t count)
+{
+    return channel_room_at(card->request[client], now, count) <= now;
+}
+
+void nic_request(struct espnic *card, unsigned client, uint64_t at, const struct pcie_request *r)
+{
+    struct channel *ch = card->request[client];
+    uint32_t index = pcie_request_new(card->link);
+    struct channel_run run = { .beats = 1, .step = 1 };
+
+    *pcie_request_at(card->link, index) = *r;
+    pcie_request_at(card->link, index)->client = (uint8_t)client;
+    run.first = at > card->last_request[client] ? at : card->last_request[client];
+    card->last_request[client] = run.first + 1;
+    channel_reserve(ch, 1);
+    channel_push(ch, &run, index, CHANNEL_FIRST | CHANNEL_LAST);
+}
+
+/* ---- contents -------------------------------------------------------------------------------- */
+
+static void rx_completion(struct espnic *card, const struct nic_packet *p,
+                          struct abi_rx_completion *c)
+{
+    const struct nic_ring *ring = &card->dma.rx[p->queue];
+    uint32_t size = (uint32_t)reg_get(&card->registers, REG_RX_SIZE, p->queue);
+
+    memset(c, 0, sizeof *c);
+    c->cookie = p->cookie;
+    c->length = p->length;
+    c->offload_word = (p->pass ? ABI_RX_CRYPTO_DONE : 0u) |
+                      (p->pass > 1 ? ABI_RX_NEXT_CRYPTO_DONE : 0u) |
+                      (p->delete_req ? ABI_RX_SA_DELETE_REQ : 0u) |
+                      (uint32_t)p->status << ABI_RX_CRYPTO_STATUS_LSB;
+    if (p->info) {
+        c->header_word = (uint32_t)p->next_header << ABI_HEADER_NEXT_LSB |
+                         (uint32_t)p->pad_length << ABI_HEADER_PAD_LSB | ABI_HEADER_INFO_SET;
+    }
+    c->handle = p->handle[0];
+    c->inner_handle = p->handle[1];
+    c->sequence = p->first_sequence;
+    c->wire_ps = p->wire_ps;
+    c->tag = p->tag;
+    c->port = p->port;
+    c->reason = p->bypass;
+    if (!(ring->completed & size)) {
+        c->flags |= ABI_PHASE;
+    }
+}
+
+static void memory_rx(struct espnic *card, uint64_t time, const struct pcie_request *r)
+{
+    struct nic_packet *p = nic_packet(card, r->ref);
+    struct abi_rx_completion c;
+
+    if ((r->ref2 & 0xff) == NIC_FOR_RX_PAYLOAD) {
+        card->ports.dma_write(card->ports.self, time, r->address,
+                              p->present >= p->length ? nic_bytes(card, p) : NULL, r->length);
+        return;
+    }
+    rx_completion(card, p, &c);
+    card->dma.rx[p->queue].completed++;
+    reg_set(&card->registers, REG_RX_HEAD, p->queue, card->dma.rx[p->queue].completed);
+    card->stats.rx.packets_out++;
+    card->stats.rx.bytes_out += p->length;
+    card->ports.dma_write(card->ports.self, time, r->address, (const uint8_t *)&c, sizeof c);
+    nic_packet_free(card, r->ref);
+}
+
+static void memory_tx(struct espnic *card, uint64_t time, const struct pcie_request *r)
+{
+    struct nic_packet *p = nic_packet(card, r->ref);
+    uint32_t size = (uint32_t)reg_get(&card->registers, REG_TX_SIZE, p->queue);
+    struct abi_tx_completion c = { .tag = p->tag, .sequence = p->first_sequence };
+    const uint8_t *bytes;
+
+    if ((r->ref2 & 0xff) == NIC_FOR_TX_PAYLOAD) {
+        bytes = card->ports.dma_read(card->ports.self, time, r->address, r->length);
+        p->present = bytes ? p->length : 0;
+        if (bytes) {
+            memcpy(nic_bytes(card, p), bytes, r->length);
+        }
+        return;
+    }
+    c.status = p->drop ? (uint32_t)ABI_TX_FAILED : (uint32_t)ABI_TX_OK;
+    c.reason = p->drop;
+    if (!(card->dma.tx[p->queue].completed & size)) {
+        c.flags |= ABI_PHASE;
+    }
+    card->dma.tx[p->queue].completed++;
+    reg_set(&card->registers, REG_TX_HEAD, p->queue, card->dma.tx[p->queue].completed);
+    card->ports.dma_write(card->ports.self, time, r->address, (const uint8_t *)&c, sizeof c);
+    nic_packet_free(card, r->ref);
+}
+
+/* Descriptors go to their place in the card's copy of the ring; a read never wraps there. */
+static void memory_descriptors(struct espnic *card, uint64_t time, const struct pcie_request *r)
+{
+    const uint8_t *bytes = card->ports.dma_read(card->ports.self, time, r->address, r->length);
+    unsigned q = r->ref2 >> NIC_PURPOSE_BITS;
+    uint32_t room;
+
+    if (!bytes) {
+        return;
+    }
+    if ((r->ref2 & 0xff) == NIC_FOR_RX_DESCRIPTORS) {
+        room = card->config.dma.rx_prefetch;
+        for (uint32_t i = 0; i < r->length / sizeof(struct abi_rx_descriptor); i++) {
+            memcpy(&card->dma.rx_descriptor[q * room + (r->ref + i) % room],
+                   bytes + i * sizeof(struct abi_rx_descriptor), sizeof(struct abi_rx_descriptor));
+        }
+        return;
+    }
+    room = card->config.dma.tx_prefetch;
+    for (uint32_t i = 0; i < r->length / sizeof(struct abi_tx_descriptor); i++) {
+        memcpy(&card->dma.tx_descriptor[q * room + (r->ref + i) % room],
+               bytes + i * sizeof(struct abi_tx_descriptor), sizeof(struct abi_tx_descriptor));
+    }
+}
+
+static void memory(void *self, uint64_t cycle, const struct pcie_request *r)
+{
+    struct espnic *card = self;
+    uint64_t time = nic_port_time(card, card->pcie_domain, cycle);
+
+    switch ((enum nic_purpose)(r->ref2 & 0xff)) {
+    case NIC_FOR_RX_PAYLOAD:
+    case NIC_FOR_RX_DONE:
+        memory_rx(card, time, r);
+        break;
+    case NIC_FOR_TX_PAYLOAD:
+    case NIC_FOR_TX_DONE:
+        memory_tx(card, time, r);
+        break;
+    case NIC_FOR_RX_DESCRIPTORS:
+    case NIC_FOR_TX_DESCRIPTORS:
+        memory_descriptors(card, time, r);
+        break;
+    case NIC_FOR_COMMANDS:
+    case NIC_FOR_COMMAND_BUFFER:
+    case NIC_FOR_HANDLE:
+    case NIC_FOR_COMMAND_DONE:
+        nic_command_memory(card, time, r);
+        break;
+    case NIC_FOR_MESSAGE:
+        card->stats.interrupts++;
+        card->ports.msix(card->ports.self, time, r->ref);
+        break;
+    case NIC_FOR_CONTEXT: /* contexts have no bytes in host memory: their state is in sa_table */
+    case NIC_FOR_CONTEXT_BACK:
+        break;
+    }
+}
+
+/* ---- MMIO -------------------------------------------------------------------------------------- */
+
+/* Writes cross into the core clock before the card acts on them. */
+static void mmio_write(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes, uint64_t value)
+{
+    struct espnic *card = self;
+    uint32_t at = card->mmio_head++ & (NIC_MMIO_RING - 1);
+    struct channel_run run = { .first = cycle, .beats = 1, .step = 1 };
+
+    card->mmio[at] = (struct nic_mmio){ .offset = offset, .bytes = bytes, .value = value };
+    channel_push(card->mmio_channel, &run, at, CHANNEL_FIRST | CHANNEL_LAST);
+}
+
+/* Reads sample the registers when they arrive at the link. */
+static uint64_t mmio_read(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes, bool *ok)
+{
+    struct espnic *card = self;
+
+    (void)cycle;
+    card->stats.mmio_reads++;
+    reg_set(&card->registers, REG_CNT_RX_FRAMES, 0, card->stats.rx.packets_in);
+    reg_set(&card->registers, REG_CNT_TX_FRAMES, 0, card->stats.tx.packets_out);
+    reg_set(&card->registers, REG_CNT_SA_LIVE, 0, card->table.stats.live);
+    return reg_read(&card->registers, offset, bytes, ok);
+}
+
+static void mmio_done(void *self, uint64_t cycle, uint64_t tag, uint64_t value, bool ok)
+{
+    struct espnic *card = self;
+
+    card->ports.mmio_done(card->ports.self, nic_port_time(card, card->pcie_domain, cycle), tag,
+                          value, ok);
+}
+
+void nic_pcie_init(struct espnic *card)
+{
+    const struct pcie_ops ops = {
+        .memory = memory, .mmio_write = mmio_write, .mmio_read = mmio_read, .mmio_done = mmio_done
+    };
+
+    if (nic_is_ideal(&card->config, "pcie")) {
+        card->config.pcie.ideal = true;
+    }
+    card->link = pcie_link_create(&card->sched, card->pcie_domain, &card->config.pcie, &ops, card);
+}

@@ -1,0 +1,146 @@
+/* rx_dma: received packets into host memory, one block a lane; and the fetch of receive descriptors.
+ *
+ * A packet takes the next descriptor of its queue (queues by flow), is written by DMA, and gets a completion
+ * entry behind it on the same request queue, so that the host never sees the entry before the data.
+ * Without a posted descriptor the packet is dropped (`rx_no_descriptor`); with one that is still on its way to
+ * the card it waits. Bytes on their way are limited by `card.dma.rx_buffer`. */
+#include "nic/card.h"
+
+#include <string.h>
+
+enum { NO_DESCRIPTOR, DESCRIPTOR_COMING, DESCRIPTOR_HERE };
+
+static int descriptor(const struct nic_ring *r)
+{
+    return r->posted == r->taken ? NO_DESCRIPTOR
+           : r->fetched == r->taken ? DESCRIPTOR_COMING
+                                    : DESCRIPTOR_HERE;
+}
+
+static struct abi_rx_descriptor *next_descriptor(struct espnic *card, unsigned q)
+{
+    uint32_t room = card->config.dma.rx_prefetch;
+
+    return &card->dma.rx_descriptor[q * room + card->dma.rx[q].taken % room];
+}
+
+static bool ready(void *self, uint64_t now, uint32_t item, unsigned *cause, uint64_t *again)
+{
+    struct nic_lane *lane = self;
+    struct espnic *card = lane->card;
+    const struct nic_packet *p = nic_packet(card, item);
+
+    (void)again;
+    switch (descriptor(&card->dma.rx[p->queue])) {
+    case NO_DESCRIPTOR:
+        return true; /* to be dropped */
+    case DESCRIPTOR_COMING:
+        *cause = pcie_link_block(card->link);
+        return false;
+    default:
+        break;
+    }
+    *cause = pcie_link_block(card->link);
+    if (lane->rx_dma_used && lane->rx_dma_used + p->length > card->config.dma.rx_buffer &&
+        !nic_is_ideal(&card->config, "rx_dma")) {
+        return false;
+    }
+    return nic_request_room(card, lane->rx_client, now, 2);
+}
+
+static void job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
+{
+    struct nic_lane *lane = self;
+    struct espnic *card = lane->card;
+    struct nic_packet *p = nic_packet(card, j->item);
+
+    (void)now;
+    (void)slot;
+    p->drop = NIC_DROP_NONE;
+    if (descriptor(&card->dma.rx[p->queue]) == NO_DESCRIPTOR) {
+        p->drop = NIC_DROP_RX_NO_DESCRIPTOR;
+    } else if (next_descriptor(card, p->queue)->length < p->length) {
+        p->drop = NIC_DROP_RX_BUFFER_SMALL;
+    }
+    j->beats_in = p->beats;
+    j->out = LANE_NO_CHANNEL;
+    j->interval = nic_is_ideal(&card->config, "rx_dma") ? 0 : 1;
+}
+
+static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job *j)
+{
+    struct nic_lane *lane = self;
+    struct espnic *card = lane->card;
+    struct nic_packet *p = nic_packet(card, j->item);
+    struct nic_ring *ring = &card->dma.rx[p->queue];
+    struct pcie_request r = { .op = PCIE_WRITE, .ref = j->item };
+    uint64_t at = now + (nic_is_ideal(&card->config, "rx_dma") ? 0 : card->config.dma.latency);
+    uint32_t size = (uint32_t)reg_get(&card->registers, REG_RX_SIZE, p->queue);
+    const struct abi_rx_descriptor *d;
+
+    (void)slot;
+    if (p->drop) {
+        nic_count_drop(card, p, p->drop);
+        return;
+    }
+    d = next_descriptor(card, p->queue);
+    p->cookie = d->cookie;
+    lane->rx_dma_used += p->length;
+    r.address = d->address;
+    r.length = p->length;
+    r.ref2 = NIC_FOR_RX_PAYLOAD;
+    r.answer = 1;
+    p->dma_bytes = p->length;
+    nic_request(card, lane->rx_client, at, &r);
+    r.address = reg_get(&card->registers, REG_RX_DONE_BASE, p->queue) +
+                (uint64_t)(ring->taken & (size - 1)) * sizeof(struct abi_rx_completion);
+    r.length = sizeof(struct abi_rx_completion);
+    r.ref2 = NIC_FOR_RX_DONE | (uint32_t)p->queue << NIC_PURPOSE_BITS;
+    nic_request(card, lane->rx_client, at, &r);
+    ring->taken++;
+    card->stats.delete_requests += p->delete_req;
+    sched_wake(&card->sched, card->dma.rx_block, now);
+}
+
+static void done(void *self, unsigned slot, const struct lane_state *s)
+{
+    struct nic_lane *lane = self;
+
+    (void)slot;
+    nic_done_dropped(lane->card, s->job.item);
+}
+
+/* Data has left the card: its place in the buffer is free. A completion has left: the interrupt may
+ * follow, and cannot overtake it. */
+static void answers_wake(void *self, uint64_t now)
+{
+    struct nic_lane *lane = self;
+    struct espnic *card = lane->card;
+    struct channel *answers = card->answer[lane->rx_client];
+
+    while (channel_next_visible(answers) <= now) {
+        uint32_t index = channel_head(answers)->item;
+        const struct pcie_request *r = pcie_request_at(card->link, index);
+
+        if ((r->ref2 & 0xff) == NIC_FOR_RX_PAYLOAD) {
+            lane->rx_dma_used -= r->length;
+        } else {
+            nic_interrupt(card, 1u + (r->ref2 >> NIC_PURPOSE_BITS), now);
+        }
+        pcie_request_release(card->link, index);
+        channel_pop_item(answers, now, 1);
+    }
+    if (channel_head(answers)) {
+        sched_wake(&card->sched, lane->rx_answers_block, channel_next_visible(answers));
+    }
+    sched_wake(&card->sched, lane->rx_dma.block, now + 1);
+}
+
+void nic_rx_dma_init(struct espnic *card, struct nic_lane *lane)
+{
+    const struct stage_ops ops = { .job = job, .begin = begin, .done = done, .ready = ready };
+
+    nic_stage(card, &lane->rx_dma, "rx_dma", card->core, 1, LANE_START_LAST, &ops, lane);
+    lane->rx_answers_block =
+        sched_add_block(&card->sched, "rx_dma_answers", card->core, answers_wake, lane);
+}

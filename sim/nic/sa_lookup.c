@@ -1,0 +1,241 @@
+/* sa_lookup (RX), sa_fetch (TX), sa_wait (both): from a packet to its SA context.
+ *
+ * RX: (SPI, destination, protocol) in the table; no SA: the packet goes on untouched (`no_sa`).
+ * TX: by the descriptor's handle; a handle that names no live SA ends the packet.
+ * Then the context itself. On the chip it is there. Behind a cache a hit is there and a miss is asked
+ * for; the packet goes on into sa_wait, where it stays until its context has come. Misses overlap up to
+ * the MSHRs; packets leave sa_wait in order (the ones behind a miss wait with it).
+ * The hard lifetime is checked here, before anything else is done with the SA. */
+#include "nic/card.h"
+
+static bool cached(const struct espnic *card)
+{
+    return card->config.sa.storage != NIC_STORAGE_ON_CHIP;
+}
+
+/* ---- RX ---------------------------------------------------------------------------------------- */
+
+static void take_sa(struct espnic *card, struct nic_packet *p, uint32_t id)
+{
+    p->sa = id;
+    sa_table_ref(&card->table, id);
+}
+
+static void look_up(struct espnic *card, struct nic_packet *p)
+{
+    struct esp_view view = { .version = p->version, .l3 = p->l3 };
+    const uint8_t *header = nic_bytes(card, p) + p->bounds.ipsec;
+    struct sa_key key = { 0 };
+    struct esp_address src;
+    struct sa_hit hit;
+
+    p->looked = 1;
+    p->sa = 0;
+    if (!p->bypass && !card->offload_on) {
+        p->bypass = NIC_BYPASS_OFFLOAD_OFF;
+    }
+    if (p->bypass) {
+        return;
+    }
+    key.op = p->kind == ESP_PACKET_AH ? ESP_OP_AH : ESP_OP_ESP;
+    key.spi = esp_get32(header + (key.op == ESP_OP_AH ? 4 : 0));
+    esp_view_addresses(nic_bytes(card, p), &view, &src, &key.dst);
+    hit = sa_table_lookup(&card->table, &key);
+    if (!hit.id) {
+        p->bypass = NIC_BYPASS_NO_SA;
+        return;
+    }
+    take_sa(card, p, hit.id);
+    p->entry = (uint8_t)hit.entry;
+    p->crypt = 1;
+    if (p->pass < 2) {
+        p->handle[p->pass] = sa_table_handle(&card->table, hit.id);
+    }
+}
+
+static bool rx_ready(void *self, uint64_t now, uint32_t item, unsigned *cause, uint64_t *again)
+{
+    struct nic_lane *lane = self;
+    struct espnic *card = lane->card;
+    struct nic_packet *p = nic_packet(card, item);
+
+    (void)now;
+    (void)again;
+    if (!p->looked) {
+        look_up(card, p);
+    }
+    if (p->sa && cached(card) && !nic_memory_can_ask(card, p)) {
+        *cause = card->memory.block;
+        return false;
+    }
+    return true;
+}
+
+/* What kept the packet from this SA: expiry, or an encapsulation that is not the SA's. */
+static enum nic_drop refuse(struct espnic *card, const struct nic_packet *p, uint64_t now)
+{
+    struct esp_transform t;
+
+    if (sa_expired(&card->table, nic_entry(card, p), nic_now_ns(card, now))) {
+        return NIC_DROP_EXPIRED;
+    }
+    nic_transform(card, p, &t);
+    if (p->dir == NIC_RX && t.udp != (p->kind == ESP_PACKET_UDP_ESP)) {
+        return NIC_DROP_WRONG_PROTOCOL;
+    }
+    return NIC_DROP_NONE;
+}
+
+static void rx_job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
+{
+    struct nic_lane *lane = self;
+    struct nic_packet *p = nic_packet(lane->card, j->item);
+
+    (void)slot;
+    p->drop = NIC_DROP_NONE;
+    if (p->sa) {
+        p->drop = (uint8_t)refuse(lane->card, p, now);
+        if (p->drop == NIC_DROP_WRONG_PROTOCOL &&
+            lane->card->config.general.offload == NIC_OFFLOAD_CRYPTO) {
+            p->drop = NIC_DROP_NONE;
+            p->status = ABI_CRYPTO_INVALID_PROTOCOL;
+            p->crypt = 0;
+        }
+    }
+    nic_plain_job(&lane->card->config.lookup, nic_is_ideal(&lane->card->config, "sa_lookup"),
+                  p->beats, p->drop ? 0 : p->beats, j);
+}
+
+static void begin_any(struct espnic *card, struct nic_packet *p, uint64_t now)
+{
+    if (p->drop) {
+        nic_count_drop(card, p, p->drop);
+        nic_release_sa(card, p, now);
+    } else if (p->sa && cached(card)) {
+        nic_memory_ask(card, p, now, true);
+    }
+}
+
+static void rx_begin(void *self, uint64_t now, unsigned slot, const struct lane_job *j)
+{
+    struct nic_lane *lane = self;
+    struct nic_packet *p = nic_packet(lane->card, j->item);
+
+    (void)slot;
+    if (p->bypass && p->pass == 0) {
+        lane->card->stats.rx.bypass[p->bypass]++;
+    }
+    begin_any(lane->card, p, now);
+}
+
+/* ---- TX ---------------------------------------------------------------------------------------- */
+
+static void fetch(struct espnic *card, struct nic_packet *p)
+{
+    uint32_t id;
+
+    p->looked = 1;
+    p->drop = NIC_DROP_NONE;
+    if (p->sa || !p->handle[p->portion]) {
+        p->crypt = p->sa != 0;
+        return; /* the next entry of the same bundle, or a clear packet */
+    }
+    id = card->offload_on ? sa_table_find(&card->table, p->handle[p->portion]) : 0;
+    if (!id || sa_dir(sa_context(&card->table, id)) != ESP_DIR_OUT) {
+        p->drop = NIC_DROP_UNKNOWN_HANDLE;
+        return;
+    }
+    take_sa(card, p, id);
+    p->crypt = 1;
+}
+
+static bool tx_ready(void *self, uint64_t now, uint32_t item, unsigned *cause, uint64_t *again)
+{
+    struct nic_lane *lane = self;
+    struct espnic *card = lane->card;
+    struct nic_packet *p = nic_packet(card, item);
+
+    (void)now;
+    (void)again;
+    if (!p->looked) {
+        fetch(card, p);
+    }
+    if (p->sa && cached(card) && !nic_memory_can_ask(card, p)) {
+        *cause = card->memory.block;
+        return false;
+    }
+    return true;
+}
+
+static void tx_job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
+{
+    struct nic_lane *lane = self;
+    struct nic_packet *p = nic_packet(lane->card, j->item);
+
+    (void)slot;
+    if (p->sa) {
+        p->drop = (uint8_t)refuse(lane->card, p, now);
+    }
+    nic_plain_job(&lane->card->config.fetch, nic_is_ideal(&lane->card->config, "sa_fetch"),
+                  p->beats, p->drop ? 0 : p->beats, j);
+}
+
+static void tx_begin(void *self, uint64_t now, unsigned slot, const struct lane_job *j)
+{
+    struct nic_lane *lane = self;
+
+    (void)slot;
+    begin_any(lane->card, nic_packet(lane->card, j->item), now);
+}
+
+/* ---- waiting ------------------------------------------------------------------------------------ */
+
+static bool there(void *self, uint64_t now, uint32_t item, unsigned *cause, uint64_t *again)
+{
+    struct nic_lane *lane = self;
+
+    (void)now;
+    (void)again;
+    *cause = lane->card->memory.block;
+    return nic_memory_there(lane->card, nic_packet(lane->card, item));
+}
+
+/* The wait itself takes no cycles beside the one into and out of its buffer. */
+static void wait_job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
+{
+    struct nic_lane *lane = self;
+    const struct nic_packet *p = nic_packet(lane->card, j->item);
+
+    (void)now;
+    (void)slot;
+    j->beats_in = p->beats;
+    j->beats_out = p->beats;
+    j->interval = nic_is_ideal(&lane->card->config, "sa_memory") ? 0 : 1;
+}
+
+static void done(void *self, unsigned slot, const struct lane_state *s)
+{
+    struct nic_lane *lane = self;
+
+    (void)slot;
+    nic_done_dropped(lane->card, s->job.item);
+}
+
+void nic_lookup_init(struct espnic *card, struct nic_lane *lane)
+{
+    const struct stage_ops look = { .job = rx_job, .begin = rx_begin, .done = done, .ready = rx_ready };
+    const struct stage_ops wait = { .job = wait_job, .ready = there };
+
+    nic_stage(card, &lane->lookup, "sa_lookup", card->core, 1, LANE_START_FIRST, &look, lane);
+    nic_stage(card, &lane->wait, "sa_wait_rx", card->core, 1, LANE_START_FIRST, &wait, lane);
+}
+
+void nic_fetch_init(struct espnic *card, struct nic_lane *lane)
+{
+    const struct stage_ops look = { .job = tx_job, .begin = tx_begin, .done = done, .ready = tx_ready };
+    const struct stage_ops wait = { .job = wait_job, .ready = there };
+
+    nic_stage(card, &lane->fetch, "sa_fetch", card->core, 1, LANE_START_FIRST, &look, lane);
+    lane->fetch.config.arbitration = STAGE_PRIORITY;
+    nic_stage(card, &lane->tx_wait, "sa_wait_tx", card->core, 1, LANE_START_FIRST, &wait, lane);
+}

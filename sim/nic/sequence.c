@@ -1,0 +1,286 @@
+/* sequence and encapsulate: TX, one block each a lane.
+ *
+ * sequence: MTU and exhaustion first (a packet that is dropped takes no number), then the number. Packet
+ * offload takes it from the SA, a read-modify-write: the next packet of the same SA follows `card.sa.rmw`
+ * cycles later. Crypto offload reads the host's number from the frame; the upper half is the SA's.
+ * encapsulate: packet offload puts headers, IV and trailer around the packet; crypto offload finds the
+ * headers that the host has made. */
+#include "nic/card.h"
+
+#include <string.h>
+
+static bool packet_offload(const struct espnic *card)
+{
+    return card->config.general.offload == NIC_OFFLOAD_PACKET;
+}
+
+static void done(void *self, unsigned slot, const struct lane_state *s)
+{
+    struct nic_lane *lane = self;
+
+    (void)slot;
+    nic_done_dropped(lane->card, s->job.item);
+}
+
+/* ---- sequence ------------------------------------------------------------------------------------ */
+
+static bool ready(void *self, uint64_t now, uint32_t item, unsigned *cause, uint64_t *again)
+{
+    struct nic_lane *lane = self;
+    const struct nic_packet *p = nic_packet(lane->card, item);
+    uint64_t until;
+
+    (void)cause;
+    if (!p->crypt || !packet_offload(lane->card) ||
+        nic_is_ideal(&lane->card->config, "sequence")) {
+        return true;
+    }
+    until = nic_hazard_until(&lane->hazards[NIC_TX], p->sa, lane->card->config.sa.rmw);
+    if (until <= now) {
+        return true;
+    }
+    *again = until;
+    return false;
+}
+
+/* Where the packet's IP header lies and how long what stays in front is; false: not IP. */
+static bool read_headers(struct espnic *card, struct nic_packet *p, uint32_t *l3_length)
+{
+    struct esp_view view;
+
+    if (!p->present) { /* no contents: take the plain case */
+        p->l3 = 14;
+        p->version = 4;
+        p->l3_header = ESP_IPV4_HEADER;
+        *l3_length = p->length - 14;
+        return true;
+    }
+    esp_parse(nic_bytes(card, p), p->present, p->length, NULL, &view);
+    p->kind = view.kind;
+    p->version = view.version;
+    p->l3 = view.l3;
+    p->l3_header = view.l3_header;
+    *l3_length = view.l3_length;
+    return view.version == 4 || view.version == 6;
+}
+
+static enum nic_drop may_send(struct espnic *card, struct nic_packet *p)
+{
+    struct esp_transform t;
+    struct esp_lengths lengths;
+    uint32_t l3_length;
+
+    if (!read_headers(card, p, &l3_length)) {
+        return NIC_DROP_NOT_IP;
+    }
+    if (!packet_offload(card)) {
+        return NIC_DROP_NONE;
+    }
+    nic_transform(card, p, &t);
+    if (t.mode == ESP_MODE_TRANSPORT && p->kind == ESP_PACKET_FRAGMENT) {
+        return NIC_DROP_NOT_IP;
+    }
+    esp_lengths_of(&t, p->version, l3_length, p->l3_header, p->tfc, &lengths);
+    if (lengths.l3_length > card->config.mac.mtu) {
+        return NIC_DROP_MTU;
+    }
+    return sequence_left(nic_entry(card, p)->sequence, sa_esn(nic_entry(card, p)))
+               ? NIC_DROP_NONE
+               : NIC_DROP_SEQ_EXHAUSTED;
+}
+
+static void sequence_job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
+{
+    struct nic_lane *lane = self;
+    struct nic_packet *p = nic_packet(lane->card, j->item);
+
+    (void)now;
+    (void)slot;
+    p->drop = p->crypt ? (uint8_t)may_send(lane->card, p) : NIC_DROP_NONE;
+    nic_plain_job(&lane->card->config.sequence, nic_is_ideal(&lane->card->config, "sequence"),
+                  p->beats, p->drop ? 0 : p->beats, j);
+}
+
+static void sequence_begin(void *self, uint64_t now, unsigned slot, const struct lane_job *j)
+{
+    struct nic_lane *lane = self;
+    struct espnic *card = lane->card;
+    struct nic_packet *p = nic_packet(card, j->item);
+    struct sa_entry *entry;
+
+    (void)slot;
+    if (p->drop) {
+        nic_count_drop(card, p, p->drop);
+        nic_release_sa(card, p, now);
+    }
+    if (!p->crypt || p->drop || !packet_offload(card)) {
+        return;
+    }
+    entry = nic_entry(card, p);
+    sequence_next(&entry->sequence, sa_esn(entry), &p->sequence);
+    if (p->pass == 0) {
+        p->first_sequence = p->sequence;
+    }
+    nic_hazard_note(&lane->hazards[NIC_TX], p->sa, now);
+}
+
+/* ---- encapsulate --------------------------------------------------------------------------------- */
+
+static uint64_t counted_bytes(const struct esp_transform *t, const struct esp_lengths *lengths,
+                              uint32_t l3_length, uint32_t l3_header)
+{
+    (void)lengths;
+    return t->mode == ESP_MODE_TUNNEL ? l3_length : l3_length - l3_header;
+}
+
+static void make_encap(struct espnic *card, const struct nic_packet *p, struct esp_encap *e)
+{
+    uint64_t random[2] = { rng_next(&card->iv_random), rng_next(&card->iv_random) };
+
+    memset(e, 0, sizeof *e);
+    e->seq = p->sequence;
+    e->ip_id = card->ip_id++;
+    e->tfc = p->pass == 0 ? p->tfc : 0;
+    memcpy(e->iv, random, sizeof random);
+}
+
+static void frame_packet(struct espnic *card, struct nic_packet *p, uint64_t now)
+{
+    struct esp_transform t;
+    struct esp_encap encap;
+    struct esp_packet packet;
+    struct esp_lengths lengths;
+    uint32_t l3_length = 0;
+    enum esp_status status = ESP_OK;
+
+    read_headers(card, p, &l3_length);
+    nic_transform(card, p, &t);
+    make_encap(card, p, &encap);
+    esp_lengths_of(&t, p->version, l3_length, p->l3_header, encap.tfc, &lengths);
+    if (p->present >= p->length) {
+        nic_esp_packet(card, p, &packet);
+        status = esp_encapsulate(&t, &packet, &encap, &p->bounds);
+        if (status == ESP_OK) {
+            nic_esp_packet_back(p, &packet);
+            p->present = p->length;
+        }
+    } else {
+        p->bounds.l3 = p->l3;
+        p->length = p->l3 + lengths.l3_length;
+        p->bounds.end = p->length;
+        p->bounds.ipsec = p->length - (lengths.payload + lengths.trailer + lengths.icv) -
+                          (t.op == ESP_OP_AH ? ESP_AH_FIXED + (uint32_t)t.icv + t.iv
+                                             : ESP_HEADER + (uint32_t)t.iv);
+    }
+    p->drop = status == ESP_OK ? NIC_DROP_NONE : NIC_DROP_NOT_IP;
+    p->kind = t.op == ESP_OP_AH ? ESP_PACKET_AH : ESP_PACKET_ESP;
+    p->beats = nic_beats(card, p->length);
+    if (!p->drop) {
+        sa_count(&card->table, sa_context(&card->table, p->sa), nic_entry(card, p),
+                 counted_bytes(&t, &lengths, l3_length, p->l3_header), nic_now_ns(card, now));
+    }
+}
+
+/* Crypto offload: the headers are there. With two handles the first is the transport SA's, whose
+ * headers are named by slot 12; the tunnel's are found by parsing from the outer IP header (O-22). */
+static void find_frame(struct espnic *card, struct nic_packet *p, uint64_t now)
+{
+    struct esp_transform t;
+    struct esp_view view;
+    uint32_t word = p->header_word;
+    uint32_t lsb = ABI_HEADER_ESP_OFFSET_LSB;
+    uint32_t seq_at;
+    uint32_t seq_lo;
+
+    nic_transform(card, p, &t);
+    esp_parse(nic_bytes(card, p), p->present, p->length, NULL, &view);
+    p->kind = t.op == ESP_OP_AH ? ESP_PACKET_AH : ESP_PACKET_ESP;
+    if (t.op == ESP_OP_AH) {
+        lsb = ABI_HEADER_AH_OFFSET_LSB;
+    }
+    p->drop = NIC_DROP_NONE;
+    if (p->portion == 1) {
+        if (!esp_bounds_of_view(&view, false, &p->bounds)) {
+            p->drop = NIC_DROP_NOT_IP;
+        }
+    } else {
+        p->bounds.l3 = view.l3;
+        p->bounds.ipsec = view.l3 + (word >> lsb & 0xff) * 4;
+        p->bounds.end = view.l3 + view.l3_length;
+    }
+    if (p->bounds.ipsec + 16 > p->bounds.end || p->bounds.end > p->length) {
+        p->drop = NIC_DROP_BAD_LENGTH;
+    }
+    if (p->drop) {
+        return;
+    }
+    seq_at = p->bounds.ipsec + (t.op == ESP_OP_AH ? 8 : 4);
+    seq_lo = p->present >= p->bounds.ipsec + 12 ? esp_get32(nic_bytes(card, p) + seq_at) : 0;
+    p->sequence = sa_host_sequence(nic_entry(card, p), seq_lo);
+    if (p->pass == 0) {
+        p->first_sequence = p->sequence;
+    }
+    if (t.op == ESP_OP_ESP && esp_alg_info((enum esp_alg)t.enc)->block_bytes >= 8 && t.iv &&
+        p->present >= p->length) {
+        struct esp_encap encap;
+
+        /* the card makes the IV of CBC (O-21) */
+        make_encap(card, p, &encap);
+        memcpy(nic_bytes(card, p) + p->bounds.ipsec + ESP_HEADER, encap.iv, t.iv);
+    }
+    sa_count(&card->table, sa_context(&card->table, p->sa), nic_entry(card, p),
+             p->bounds.end - p->bounds.ipsec, nic_now_ns(card, now));
+}
+
+static void encapsulate_job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
+{
+    struct nic_lane *lane = self;
+    struct espnic *card = lane->card;
+    struct nic_packet *p = nic_packet(card, j->item);
+    uint32_t beats_in = p->beats;
+
+    (void)slot;
+    if (p->framed) {
+        beats_in = p->dma_bytes;
+    } else if (p->crypt) {
+        p->framed = 1;
+        p->dma_bytes = beats_in;
+        if (packet_offload(card)) {
+            frame_packet(card, p, now);
+        } else {
+            find_frame(card, p, now);
+        }
+    }
+    nic_plain_job(&card->config.encapsulate, nic_is_ideal(&card->config, "encapsulate"), beats_in,
+                  p->drop ? 0 : p->beats, j);
+}
+
+static void encapsulate_begin(void *self, uint64_t now, unsigned slot, const struct lane_job *j)
+{
+    struct nic_lane *lane = self;
+    struct nic_packet *p = nic_packet(lane->card, j->item);
+
+    (void)slot;
+    if (p->drop) {
+        nic_count_drop(lane->card, p, p->drop);
+        nic_release_sa(lane->card, p, now);
+    }
+}
+
+void nic_sequence_init(struct espnic *card, struct nic_lane *lane)
+{
+    const struct stage_ops ops = {
+        .job = sequence_job, .begin = sequence_begin, .done = done, .ready = ready
+    };
+
+    nic_stage(card, &lane->sequence, "sequence", card->core, 1, LANE_START_FIRST, &ops, lane);
+}
+
+void nic_encapsulate_init(struct espnic *card, struct nic_lane *lane)
+{
+    const struct stage_ops ops = {
+        .job = encapsulate_job, .begin = encapsulate_begin, .done = done
+    };
+
+    nic_stage(card, &lane->encapsulate, "encapsulate", card->core, 1, LANE_START_FIRST, &ops, lane);
+}

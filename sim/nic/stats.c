@@ -1,0 +1,287 @@
+/* What the card counts, with names and definitions; the accounts of its blocks; its books. */
+#include "nic/card.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+const char *nic_drop_name(enum nic_drop drop)
+{
+    static const char *const names[] = { "none",
+#define X(name, key, text) key,
+                                         NIC_DROPS(X)
+#undef X
+    };
+
+    return drop < NIC_DROP_COUNT ? names[drop] : "unknown";
+}
+
+const char *nic_bypass_name(enum nic_bypass bypass)
+{
+    static const char *const names[] = { "none",
+#define X(name, key, text) key,
+                                         NIC_BYPASSES(X)
+#undef X
+    };
+
+    return bypass < NIC_BYPASS_COUNT ? names[bypass] : "unknown";
+}
+
+/* ---- tables -------------------------------------------------------------------------------------------- */
+
+#define DIRECTION(field, unit, help)                                                               \
+    {                                                                                              \
+        #field, STAT_U64, offsetof(struct nic_direction_stats, field), unit, help                  \
+    }
+
+static const struct stat_field direction[] = {
+    DIRECTION(packets_in, "packets", "RX: frames from the wire; TX: descriptors taken"),
+    DIRECTION(packets_out, "packets", "RX: handed to the host; TX: sent on the wire"),
+    DIRECTION(bytes_in, "bytes", "frames without FCS, before processing"),
+    DIRECTION(bytes_out, "bytes", "frames without FCS, after processing"),
+    DIRECTION(ipsec_passes, "headers", "AH or ESP headers processed"),
+    DIRECTION(bad_icv, "packets", "ICVs that did not match, whether the packet was dropped or not"),
+    DIRECTION(truncated, "packets",
+              "captured shorter than on the wire: time by the true length, content not processed"),
+};
+
+static const struct stat_field drops[] = {
+#define X(name, key, text)                                                                         \
+    { key, STAT_U64, NIC_DROP_##name * sizeof(uint64_t), "packets", text },
+    NIC_DROPS(X)
+#undef X
+};
+
+static const struct stat_field bypasses[] = {
+#define X(name, key, text)                                                                         \
+    { key, STAT_U64, NIC_BYPASS_##name * sizeof(uint64_t), "packets", text },
+    NIC_BYPASSES(X)
+#undef X
+};
+
+#define CARD(name, field, unit, help)                                                              \
+    {                                                                                              \
+        name, STAT_U64, offsetof(struct nic_stats, field), unit, help                              \
+    }
+
+static const struct stat_field replay[] = {
+    CARD("ok", replay[REPLAY_OK], "packets", "inside or above the window, not seen before"),
+    CARD("duplicate", replay[REPLAY_DUPLICATE], "packets", "number already received"),
+    CARD("too_old", replay[REPLAY_TOO_OLD], "packets", "number below the window"),
+    CARD("zero", replay[REPLAY_ZERO], "packets", "number 0"),
+    CARD("late", replay_late, "packets",
+         "passed the check before the crypto, refused at the update after it"),
+};
+
+static const struct stat_field contexts[] = {
+    CARD("hits", context_hits, "look-ups", "contexts found in the context cache"),
+    CARD("misses", context_misses, "look-ups", "contexts fetched, or waited for with another packet"),
+    CARD("delete_requests", delete_requests, "packets", "received packets with SaDeleteReq"),
+};
+
+static const struct stat_field control[] = {
+    CARD("commands", commands, "commands", "commands executed by the card"),
+    CARD("nodes", command_nodes, "nodes", "nodes of ADD and DELETE among them"),
+    CARD("doorbells", doorbells, "writes", "register writes that the card acted on"),
+    CARD("mmio_reads", mmio_reads, "reads", "register reads"),
+    CARD("interrupts", interrupts, "messages", "MSI-X messages sent"),
+};
+
+static const void *at(struct espnic *card, size_t offset)
+{
+    return card ? (const char *)&card->stats + offset : NULL;
+}
+
+void nic_register_stats(struct espnic *card, struct stat_registry *r)
+{
+    const size_t rx = offsetof(struct nic_stats, rx);
+    const size_t tx = offsetof(struct nic_stats, tx);
+
+    stat_register(r, "card.rx", "Receive side of the card, over the whole run.", at(card, rx),
+                  direction, STAT_COUNT(direction));
+    stat_register(r, "card.rx.drops", "Received packets that the card dropped, by reason.",
+                  at(card, rx + offsetof(struct nic_direction_stats, drop)), drops,
+                  STAT_COUNT(drops));
+    stat_register(r, "card.rx.bypass", "Received packets that the card left alone, by reason.",
+                  at(card, rx + offsetof(struct nic_direction_stats, bypass)), bypasses,
+                  STAT_COUNT(bypasses));
+    stat_register(r, "card.tx", "Transmit side of the card, over the whole run.", at(card, tx),
+                  direction, STAT_COUNT(direction));
+    stat_register(r, "card.tx.drops", "Packets to send that the card dropped, by reason.",
+                  at(card, tx + offsetof(struct nic_direction_stats, drop)), drops,
+                  STAT_COUNT(drops));
+    stat_register(r, "sa.replay", "Verdicts of the replay check.", at(card, 0), replay,
+                  STAT_COUNT(replay));
+    stat_register(r, "sa.table", "The SA table.", card ? (const void *)&card->table.stats : NULL,
+                  sa_table_stat_table, sa_table_stat_count);
+    stat_register(r, "sa.cache", "The cache of SA contexts.",
+                  card ? (const void *)&card->cache.stats : NULL, sa_cache_stat_table,
+                  sa_cache_stat_count);
+    stat_register(r, "sa.contexts", "Contexts that packets needed.", at(card, 0), contexts,
+                  STAT_COUNT(contexts));
+    stat_register(r, "card.control", "Commands, doorbells and interrupts.", at(card, 0), control,
+                  STAT_COUNT(control));
+    stat_register(r, "pcie.link", "The PCIe link.",
+                  card ? (const void *)pcie_link_stats(card->link) : NULL, pcie_stat_table,
+                  pcie_stat_count);
+}
+
+const struct nic_stats *nic_statistics(struct espnic *card)
+{
+    nic_inside(card, &card->stats.rx.inside, &card->stats.tx.inside);
+    return &card->stats;
+}
+
+/* ---- books ---------------------------------------------------------------------------------------------- */
+
+static uint64_t sum(const uint64_t *v, unsigned n)
+{
+    uint64_t total = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        total += v[i];
+    }
+    return total;
+}
+
+/* Packets inside: the pool holds exactly these. */
+void nic_inside(const struct espnic *card, uint64_t *rx, uint64_t *tx)
+{
+    const struct nic_stats *s = &card->stats;
+
+    *rx = s->rx.packets_in - s->rx.packets_out - sum(s->rx.drop, NIC_DROP_COUNT);
+    *tx = s->tx.packets_in - s->tx.packets_out - sum(s->tx.drop, NIC_DROP_COUNT);
+}
+
+__attribute__((format(printf, 3, 4))) static bool wrong(char *error, size_t error_size,
+                                                        const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(error, error_size, format, args);
+    va_end(args);
+    return false;
+}
+
+bool nic_check_books(struct espnic *card, char *error, size_t error_size)
+{
+    uint64_t rx;
+    uint64_t tx;
+    unsigned domain;
+    uint64_t cycle;
+    bool idle = !sched_next(&card->sched, &domain, &cycle);
+
+    nic_inside(card, &rx, &tx);
+    if (rx > UINT64_MAX / 2 || tx > UINT64_MAX / 2) {
+        return wrong(error, error_size,
+                     "more packets left the card than came in: rx %lld, tx %lld inside",
+                     (long long)rx, (long long)tx);
+    }
+    if (idle && (rx || tx || card->packets.s.live)) {
+        return wrong(error, error_size,
+                     "%llu received and %llu sent packets are inside the card, %u are kept, and "
+                     "nothing is going to happen",
+                     (unsigned long long)rx, (unsigned long long)tx, card->packets.s.live);
+    }
+    return true;
+}
+
+/* ---- accounts of the blocks ------------------------------------------------------------------------------- */
+
+/* The stage's own clock at the present of the card. */
+static uint64_t present(const struct espnic *card, unsigned domain)
+{
+    return clock_scale(&card->clocks.ratio[card->port_domain][domain], card->now);
+}
+
+static void add_stage(struct espnic *card, struct stage *st, unsigned index, bool numbered,
+                      struct nic_block_stats *out)
+{
+    memset(out, 0, sizeof *out);
+    if (numbered) {
+        snprintf(out->name, sizeof out->name, "%s.%u", st->config.name, index);
+    } else {
+        snprintf(out->name, sizeof out->name, "%s", st->config.name);
+    }
+    stage_settle(st, present(card, st->config.domain));
+    stage_totals(st, out->cycles);
+    out->slots = st->config.lanes;
+    for (unsigned l = 0; l < st->config.lanes; l++) {
+        out->items += st->lane[l].s.items;
+    }
+    out->by_cause[0] = st->by_cause[0];
+    out->by_cause[1] = st->by_cause[1];
+}
+
+unsigned nic_block_accounts(struct espnic *card, struct nic_block_stats out[NIC_MAX_BLOCK_STATS])
+{
+    unsigned n = 0;
+    unsigned lanes = card->config.general.lanes;
+
+    for (unsigned i = 0; i < lanes; i++) {
+        struct nic_lane *l = &card->lane[i];
+        struct stage *stages[] = { &l->parser,    &l->lookup,  &l->wait,      &l->replay,
+                                   &l->rx.crypto, &l->rx.reorder, &l->update, &l->decapsulate,
+                                   &l->rx_dma,    &l->tx_dma,  &l->fetch,     &l->tx_wait,
+                                   &l->sequence,  &l->encapsulate, &l->tx.crypto, &l->tx.reorder };
+
+        for (size_t k = 0; k < sizeof stages / sizeof *stages; k++) {
+            add_stage(card, stages[k], i, lanes > 1, &out[n++]);
+        }
+    }
+    for (unsigned p = 0; p < card->config.general.ports; p++) {
+        add_stage(card, &card->port[p].mac_tx, p, card->config.general.ports > 1, &out[n++]);
+    }
+    memset(&out[n], 0, sizeof out[n]);
+    snprintf(out[n].name, sizeof out[n].name, "command");
+    account_settle(&card->commands.account, present(card, card->core));
+    memcpy(out[n].cycles, card->commands.account.total, sizeof out[n].cycles);
+    out[n].slots = 1;
+    out[n].items = card->stats.commands;
+    return n + 1;
+}
+
+const char *nic_block_name(const struct espnic *card, unsigned block)
+{
+    return block < card->sched.blocks ? card->sched.block[block].name : "?";
+}
+
+const char *nic_backend(const struct espnic *card)
+{
+    return esp_backend_name(esp_crypt_backend(card->crypt));
+}
+
+uint64_t nic_events(const struct espnic *card)
+{
+    return card->sched.delivered;
+}
+
+unsigned nic_explain_standstill(struct espnic *card, char *text, size_t size)
+{
+    unsigned lines = 0;
+    size_t used = 0;
+
+    if (size) {
+        text[0] = 0;
+    }
+    for (unsigned i = 0; i < card->channels; i++) {
+        const struct channel *ch = card->channel[i];
+        uint64_t beats = channel_beats(ch);
+        int n;
+
+        if (!beats || used + 1 >= size) {
+            continue;
+        }
+        n = snprintf(text + used, size - used,
+                     "%s holds %llu of %u beats from %s; %s does not take them\n",
+                     ch->config.name, (unsigned long long)beats, ch->config.depth,
+                     nic_block_name(card, ch->config.writer),
+                     nic_block_name(card, ch->config.reader));
+        if (n < 0) {
+            break;
+        }
+        used += (size_t)n < size - used ? (size_t)n : size - used - 1;
+        lines++;
+    }
+    return lines;
+}
