@@ -57,7 +57,7 @@ const size_t pcie_param_count = PARAM_COUNT(pcie_params);
         .unit = (unit_), .help = (help_)                                                           \
     }
 
-const struct stat pcie_stat_table[] = {
+const struct stat_field pcie_stat_table[] = {
     COUNTER(pcie_stats, reads, "requests", "DMA reads that the card started"),
     COUNTER(pcie_stats, writes, "requests", "DMA writes that the card started, without MSI-X"),
     COUNTER(pcie_stats, msix, "requests", "MSI-X messages"),
@@ -68,7 +68,7 @@ const struct stat pcie_stat_table[] = {
 };
 const size_t pcie_stat_count = STAT_COUNT(pcie_stat_table);
 
-const struct stat pcie_direction_stat_table[] = {
+const struct stat_field pcie_direction_stat_table[] = {
     COUNTER(pcie_direction_stats, tlps_write, "TLPs", "memory writes of the card, MSI-X included"),
     COUNTER(pcie_direction_stats, tlps_read, "TLPs", "memory read requests of the card"),
     COUNTER(pcie_direction_stats, tlps_completion, "TLPs", "completions with data"),

@@ -91,9 +91,9 @@ struct pcie_stats {
     uint64_t tag_stall_cycles; /* a read at the head of the arbitration waited for tags */
 };
 
-extern const struct stat pcie_stat_table[]; /* of struct pcie_stats, but for dir */
+extern const struct stat_field pcie_stat_table[]; /* of struct pcie_stats, but for dir */
 extern const size_t pcie_stat_count;
-extern const struct stat pcie_direction_stat_table[]; /* of struct pcie_direction_stats */
+extern const struct stat_field pcie_direction_stat_table[]; /* of struct pcie_direction_stats */
 extern const size_t pcie_direction_stat_count;
 
 struct pcie_link; /* opaque */

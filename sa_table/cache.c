@@ -38,7 +38,7 @@ const size_t sa_cache_param_count = PARAM_COUNT(sa_cache_params);
 #name, STAT_U64, offsetof(struct sa_cache_stats, name), unit, help                         \
     }
 
-const struct stat sa_cache_stat_table[] = {
+const struct stat_field sa_cache_stat_table[] = {
     STAT(accesses, "accesses", "Accesses that were answered: hits, misses and merged."),
     STAT(hits, "accesses", "Accesses that found their line."),
     STAT(misses, "accesses", "Accesses that started a fetch."),

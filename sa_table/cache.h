@@ -44,7 +44,7 @@ struct sa_cache_stats {
     uint64_t bytes_filled, bytes_written_back;
 };
 
-extern const struct stat sa_cache_stat_table[];
+extern const struct stat_field sa_cache_stat_table[];
 extern const size_t sa_cache_stat_count;
 
 struct sa_mshr {

@@ -46,7 +46,7 @@ const size_t sa_table_param_count = PARAM_COUNT(sa_table_params);
             help                                                                                   \
     }
 
-const struct stat sa_table_stat_table[] = {
+const struct stat_field sa_table_stat_table[] = {
     STAT(capacity, "", "Places of the table, in the configured unit."),
     STAT(live, "nodes", "Nodes that hold a place: being added, live, being deleted."),
     STAT(live_in, "nodes", "Inbound ones of these."),

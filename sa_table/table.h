@@ -63,7 +63,7 @@ struct sa_table_stats {
     uint64_t ip_live, ip_peak;
 };
 
-extern const struct stat sa_table_stat_table[];
+extern const struct stat_field sa_table_stat_table[];
 extern const size_t sa_table_stat_count;
 
 /* ---- the table ----------------------------------------------------------------------------- */

@@ -581,7 +581,7 @@ const char *param_origin_name(enum param_origin origin)
 /* ---- statistics ------------------------------------------------------------------------- */
 
 void stat_register(struct stat_registry *registry, const char *path, const char *help,
-                   const void *base, const struct stat *stats, size_t count)
+                   const void *base, const struct stat_field *stats, size_t count)
 {
     if (registry->count == STAT_MAX_GROUPS) {
         table_error(path, "too many groups of statistics");

@@ -112,7 +112,7 @@ enum stat_type {
     STAT_GAUGE    /* uint64_t level ("live"): a time series shows its value, not its growth */
 };
 
-struct stat {
+struct stat_field {
     const char *name; /* JSON key */
     enum stat_type type;
     size_t offset;
@@ -126,7 +126,7 @@ struct stat_samples {
     const void *records;
     size_t stride; /* bytes from one record to the next */
     size_t count;
-    const struct stat *fields; /* of one record: STAT_U64, STAT_GAUGE, STAT_REAL or STAT_STRING */
+    const struct stat_field *fields; /* of one record: STAT_U64, STAT_GAUGE, STAT_REAL or STAT_STRING */
     size_t field_count;
 };
 
@@ -135,7 +135,7 @@ struct stat_group {
     char path[96];
     const char *help;
     const void *base;
-    const struct stat *stats;
+    const struct stat_field *stats;
     size_t count;
 };
 
@@ -148,7 +148,7 @@ struct stat_registry {
 
 /* Abort()s only when STAT_MAX_GROUPS is exceeded: a programming error. */
 void stat_register(struct stat_registry *registry, const char *path, const char *help,
-                   const void *base, const struct stat *stats, size_t count);
+                   const void *base, const struct stat_field *stats, size_t count);
 
 #define STAT_COUNT(table) (sizeof(table) / sizeof((table)[0]))
 

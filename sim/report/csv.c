@@ -24,7 +24,7 @@ static void write_text(const char *text, FILE *out)
 static const char *const histogram_columns[] = { "count", "mean", "min",  "p50",
                                                  "p90",   "p99",  "p999", "max" };
 
-static void write_heading(const struct stat_group *group, const struct stat *stat, FILE *out)
+static void write_heading(const struct stat_group *group, const struct stat_field *stat, FILE *out)
 {
     if (stat->type != STAT_HIST) {
         fprintf(out, "%s.%s", group->path, stat->name);
@@ -64,7 +64,7 @@ static void write_histogram(const struct histogram *h, FILE *out)
     write_scaled(h, h->max, out);
 }
 
-static void write_value(const struct stat_group *group, const struct stat *stat, FILE *out)
+static void write_value(const struct stat_group *group, const struct stat_field *stat, FILE *out)
 {
     const void *field = (const char *)group->base + stat->offset;
     if (stat->type == STAT_REAL) {

@@ -26,7 +26,7 @@ void report_describe(const struct stat_registry *registry, FILE *out)
         text_wrap(out, group->help == NULL ? "" : group->help, strlen(group->path) + 2, 4,
                   TEXT_WIDTH);
         for (size_t i = 0; i < group->count; i++) {
-            const struct stat *stat = &group->stats[i];
+            const struct stat_field *stat = &group->stats[i];
             const char *unit =
                 stat->unit == NULL || stat->unit[0] == '\0' ? type_name(stat->type) : stat->unit;
             int n = fprintf(out, "  %-24s %-10s ", stat->name, unit);
@@ -42,7 +42,7 @@ json_t *report_describe_json(const struct stat_registry *registry)
     for (size_t g = 0; g < registry->count; g++) {
         const struct stat_group *group = &registry->groups[g];
         for (size_t i = 0; i < group->count; i++) {
-            const struct stat *stat = &group->stats[i];
+            const struct stat_field *stat = &group->stats[i];
             char path[256];
             snprintf(path, sizeof path, "%s.%s", group->path, stat->name);
             json_t *entry = json_object();

@@ -91,7 +91,7 @@ static json_t *histogram_json(const struct histogram *h)
     return object;
 }
 
-static json_t *stat_json(const struct stat *stat, const void *base);
+static json_t *stat_json(const struct stat_field *stat, const void *base);
 
 static json_t *samples_json(const struct stat_samples *samples)
 {
@@ -108,7 +108,7 @@ static json_t *samples_json(const struct stat_samples *samples)
     return array;
 }
 
-static json_t *stat_json(const struct stat *stat, const void *base)
+static json_t *stat_json(const struct stat_field *stat, const void *base)
 {
     const void *field = (const char *)base + stat->offset;
     switch (stat->type) {

@@ -8,7 +8,7 @@
 
 #include "engine/nearest.h"
 
-static bool is_column(const struct stat *stat)
+static bool is_column(const struct stat_field *stat)
 {
     return stat->type == STAT_U64 || stat->type == STAT_GAUGE;
 }
@@ -26,7 +26,7 @@ static bool chosen(char *const *patterns, size_t count, const char *path, bool *
     return any;
 }
 
-static void add_column(struct series *s, const struct stat_group *group, const struct stat *stat)
+static void add_column(struct series *s, const struct stat_group *group, const struct stat_field *stat)
 {
     struct series_column *more = realloc(s->columns, (s->count + 1) * sizeof *more);
     if (more == NULL) {
@@ -49,7 +49,7 @@ static void nearest_column(const struct stat_registry *registry, const char *wan
     for (size_t g = 0; g < registry->count; g++) {
         for (size_t i = 0; i < registry->groups[g].count; i++) {
             char path[256];
-            const struct stat *stat = &registry->groups[g].stats[i];
+            const struct stat_field *stat = &registry->groups[g].stats[i];
             snprintf(path, sizeof path, "%s.%s", registry->groups[g].path, stat->name);
             unsigned d = nearest_distance(wanted, path);
             if (is_column(stat) && (best[0] == '\0' || d < best_distance)) {

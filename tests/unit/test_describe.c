@@ -328,7 +328,7 @@ END_TEST
 
 START_TEST(test_registry)
 {
-    static const struct stat stats[] = { { "n", STAT_U64, 0, "", "" } };
+    static const struct stat_field stats[] = { { "n", STAT_U64, 0, "", "" } };
     struct stat_registry *registry = calloc(1, sizeof *registry);
     uint64_t n = 0;
     stat_register(registry, "rx.drops", "help", &n, stats, STAT_COUNT(stats));

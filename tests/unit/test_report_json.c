@@ -28,19 +28,19 @@ struct numbers {
     struct stat_samples reasons;
 };
 
-static const struct stat reason_fields[] = {
+static const struct stat_field reason_fields[] = {
     { "reason", STAT_STRING, offsetof(struct reason, name), "", "Why." },
     { "packets", STAT_U64, offsetof(struct reason, packets), "packets", "How many." },
 };
 
 #define FIELD(field_) offsetof(struct numbers, field_)
-static const struct stat main_stats[] = {
+static const struct stat_field main_stats[] = {
     { "packets", STAT_U64, FIELD(packets), "packets", "Packets seen." },
     { "gbps", STAT_REAL, FIELD(gbps), "Gb/s", "Frame bits over time." },
     { "nothing", STAT_REAL, FIELD(nothing), "", "Not a number." },
     { "latency_ns", STAT_HIST, FIELD(latency), "ns", "From here to there." },
 };
-static const struct stat deep_stats[] = {
+static const struct stat_field deep_stats[] = {
     { "live", STAT_GAUGE, FIELD(live), "SAs", "Present now." },
     { "limit", STAT_STRING, FIELD(limit), "", "Name, with a \"quote\"." },
     { "none", STAT_STRING, FIELD(none), "", "Absent." },
