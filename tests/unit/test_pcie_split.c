@@ -151,9 +151,7 @@ static const uint64_t page = 0x123456789a000ull;
 /* Every start in a page. */
 START_TEST(every_offset)
 {
-    static const uint32_t lengths[] = { 1,   2,    3,    4,    5,    63,   64,   65,   127,
-                                        128, 129,  252,  255,  256,  257,  511,  512,  513,
-                                        600, 1023, 1024, 1500, 1514, 2048, 4095, 4096, 4097 };
+    static const uint32_t lengths[] = { 1, 3, 4, 5, 64, 65, 128, 255, 256, 257, 513, 1514 };
 
     for (uint32_t offset = 0; offset < 4096; offset++) {
         for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
@@ -163,14 +161,14 @@ START_TEST(every_offset)
 }
 END_TEST
 
-/* Every length: from the first two offsets up to 9000, from the others as far as several requests. */
+/* Every length: from the first offset up to 9000, from the others as far as several requests. */
 START_TEST(every_length)
 {
     static const uint32_t offsets[] = { 0,  4095, 1,   2,   3,   4,   60, 63,
                                         64, 100,  127, 128, 255, 256, 510 };
 
     for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
-        for (uint32_t length = 1; length <= (i < 2 ? 9000 : 1100); length++) {
+        for (uint32_t length = 1; length <= (i < 1 ? 9000 : 700); length++) {
             compare(&configs[_i], page + offsets[i], length);
         }
     }
