@@ -3,6 +3,7 @@
 #include "traces/recording.h"
 
 #include <check.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -908,6 +909,45 @@ START_TEST(records_do_not_leak_into_each_other)
 }
 END_TEST
 
+/* A stream without end: ADD and DELETE in turn, made as they are read. */
+static ssize_t make_records(void *cookie, char *out, size_t size)
+{
+    uint64_t *n = cookie;
+    size_t used = 0;
+
+    while (size - used > 512) {
+        used += (size_t)snprintf(out + used, size - used,
+                                 *n % 2 == 0
+                                     ? "{\"t_ns\":%llu,\"oid\":\"ADD_SA\",\"nodes\":[{" NODE "," SA
+                                       ",\"x_note\":[1]}]}\n"
+                                     : "{\"t_ns\":%llu,\"oid\":\"DELETE_SA\",\"handles\":[1]}\n",
+                                 (unsigned long long)*n);
+        ++*n;
+    }
+    return (ssize_t)used;
+}
+
+START_TEST(memory_does_not_grow)
+{
+    uint64_t n = 0;
+    FILE *stream = fopencookie(&n, "r", (cookie_io_functions_t){ .read = make_records });
+    struct recording *reader = recording_open_stream(stream, "endless", message, sizeof message);
+    size_t early = 0;
+
+    for (int i = 0; i < 200000; i++) {
+        ck_assert_msg(recording_next(reader, &record) == RECORDING_OK, "%s",
+                      recording_error(reader));
+        ck_assert_uint_eq(record.t_ns, i);
+        if (i == 1000) {
+            early = mallinfo2().uordblks;
+        }
+    }
+    /* an ADD and a DELETE differ by a few small blocks; 200 000 of either would show */
+    ck_assert_uint_le(mallinfo2().uordblks, early + 4096);
+    recording_close(reader);
+}
+END_TEST
+
 static void free_record(void)
 {
     recording_record_free(&record);
@@ -946,6 +986,7 @@ int main(void)
     tcase_add_test(reading, position_and_seek);
     tcase_add_test(reading, files_that_cannot_be_read);
     tcase_add_test(reading, records_do_not_leak_into_each_other);
+    tcase_add_test(reading, memory_does_not_grow);
     tcase_add_test(writing, writing_a_canonical_file_changes_nothing);
     tcase_add_test(writing, writing_makes_canonical);
     tcase_add_test(writing, writing_tells_of_a_full_disk);

@@ -79,6 +79,10 @@ for line in 'records +2' 'ADD_SA +1' 'DELETE_SA +1' 'peak_live +1' 'live_at_end 
         failed=1
     fi
 done
+# the example that teaches the form keeps to it
+grep '^{' traces/FORMAT.md >"$work/example.jsonl"
+expect 'the example of FORMAT.md' 0 'example.jsonl: 4 records, 0 violations, 0 bad lines' \
+    check example.jsonl
 (cd "$work" && "$espnic" trace info good.jsonl --nothing >/dev/null 2>err)
 if [ $? = 2 ] && grep -q -- '--nothing' "$work/err"; then
     echo 'ok an unknown option'
