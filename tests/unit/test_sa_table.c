@@ -1182,6 +1182,47 @@ START_TEST(algorithm_lists)
 }
 END_TEST
 
+START_TEST(descriptors_give_the_documented_defaults)
+{
+    const struct param_group groups[] = {
+        { "table", "", 0, sa_table_params, sa_table_param_count },
+        { "can", "", sizeof(struct sa_table_config), sa_capabilities_params,
+          sa_capabilities_param_count },
+    };
+    struct {
+        struct sa_table_config table;
+        struct sa_capabilities can;
+    } found = { .can = { 0 } };
+    struct sa_table_config table;
+    struct sa_capabilities all;
+
+    param_set_defaults(&found, groups, 2);
+    sa_table_config_default(&table);
+    sa_capabilities_all(&all);
+    ck_assert_uint_eq(found.table.organisation, table.organisation);
+    ck_assert_uint_eq(found.table.unit, table.unit);
+    ck_assert_uint_eq(found.table.per_direction, table.per_direction);
+    ck_assert_uint_eq(found.table.capacity, table.capacity);
+    ck_assert_uint_eq(found.table.capacity_in, table.capacity_in);
+    ck_assert_uint_eq(found.table.capacity_out, table.capacity_out);
+    ck_assert_uint_eq(found.table.ip_entries, table.ip_entries);
+    ck_assert_uint_eq(found.table.outbound_duplicates, table.outbound_duplicates);
+    found.can.encryption = all.encryption; /* the masks are read by sa_algorithm_mask */
+    found.can.authentication = all.authentication;
+    found.can.aead_icvs = all.aead_icvs;
+    found.can.udp = all.udp;
+    for (int i = 0; i < CASES; i++) { /* so all refuse and accept the same */
+        struct esp_node node = node_of(ESP_DIR_IN, 7, v4(0x0a000001));
+        struct sa_capabilities unused = all;
+
+        cases[i].change(&node, &unused);
+        ck_assert_int_eq(sa_validate(&node, &found.can), sa_validate(&node, &all));
+    }
+    ck_assert_uint_eq(found.can.window_min, all.window_min);
+    ck_assert(found.can.lso && found.can.transport_tunnel && found.can.ipv4_options);
+}
+END_TEST
+
 START_TEST(sizes_are_as_documented)
 {
     ck_assert_uint_eq(sizeof(struct sa_entry), 64);
@@ -1211,6 +1252,7 @@ int main(void)
     tcase_add_loop_test(tcase, validation_names_the_reason, 0, CASES);
     tcase_add_test(tcase, every_reason_has_a_name_and_a_class);
     tcase_add_test(tcase, algorithm_lists);
+    tcase_add_test(tcase, descriptors_give_the_documented_defaults);
     tcase_add_test(tcase, sizes_are_as_documented);
     suite_add_tcase(suite, tcase);
 
