@@ -72,7 +72,8 @@ START_TEST(single_read)
         pb_start(&bench);
         pb_run(&bench, forever);
         ck_assert_uint_eq(pb_cycle(&bench, PB_TAKEN, 0, 0), 11);
-        ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 0), 11 + (i == 2 ? 72u : 24u) + h->one_way);
+        ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 0),
+                          11 + (i == 2 ? 72u : 24u) + h->one_way);
         ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 0), done[i]);
         ck_assert_uint_eq(pcie_request_live(bench.link), 0);
         ck_assert(pcie_link_idle(bench.link));
@@ -491,7 +492,7 @@ static void random_client(struct pcie_bench *b, struct rng *r)
 {
     uint64_t num = PICK(r, 0, 250000000, 322265625, 1000000007, 40000000000);
     unsigned c = pb_client(b, num, num ? PICK(r, 1, 3) : 1, b->config.queue);
-    uint32_t requests = (uint32_t)rng_below(r, 60);
+    uint32_t requests = (uint32_t)rng_below(r, 150);
     uint64_t sparse = PICK(r, 1, 20, 300);
     uint64_t at = rng_below(r, 100);
 
@@ -637,10 +638,10 @@ START_TEST(against_twin)
         random_case(seed);
     }
     /* agreement while nothing happens would prove nothing */
-    ck_assert_uint_gt(reached.events, 80000);
+    ck_assert_uint_gt(reached.events, 200000);
     ck_assert_uint_gt(reached.waits, RANDOM_CASES / 5);
     ck_assert_uint_gt(reached.waiting_cycles, reached.cycles / 20);
-    ck_assert_uint_gt(reached.busy, reached.cycles / 5);
+    ck_assert_uint_gt(reached.busy, reached.cycles / 6);
     ck_assert_uint_gt(reached.refused, 100);
 }
 END_TEST
@@ -673,6 +674,14 @@ START_TEST(snapshot_anywhere)
                          bench.log.count * sizeof bench.log.event[0]) == 0);
         ck_assert(memcmp(pcie_link_stats(bench.link), pcie_link_stats(other.link),
                          sizeof(struct pcie_stats)) == 0);
+        for (unsigned d = 0; d < 2; d++) {
+            const struct account *a = pcie_link_account(bench.link, d);
+            const struct account *b = pcie_link_account(other.link, d);
+            unsigned link = pcie_link_block(bench.link);
+
+            ck_assert(memcmp(a->total, b->total, sizeof a->total) == 0);
+            ck_assert_uint_eq(a->by_cause[1][link], b->by_cause[1][link]);
+        }
         pb_free(&bench);
         pb_free(&other);
     }
