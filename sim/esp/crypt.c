@@ -428,7 +428,9 @@ static bool lengths_fit(const struct esp_context *context, const struct esp_job 
     const struct esp_alg_info *enc = esp_alg_info((enum esp_alg)context->enc);
     if (job->text_length > ESP_MAX_TEXT || job->auth_length > ESP_MAX_TEXT ||
         job->text_length % enc->block_bytes != 0 || job->saved_length > ESP_MAX_SAVED ||
-        (job->tail_length != 0 && job->tail_length != 4)) {
+        (job->tail_length != 0 && job->tail_length != 4) ||
+        (job->text == NULL && job->text_length != 0) ||
+        (job->auth == NULL && job->auth_length != 0)) {
         return false;
     }
     bool needs_iv =

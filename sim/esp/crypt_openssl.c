@@ -298,7 +298,7 @@ static enum aead_result aead_open(struct esp_openssl *lib, struct esp_context *c
     if (!ccm && EVP_CipherFinal_ex(ctx, lib->text + job->text_length, &done) != 1) {
         return AEAD_BAD;
     }
-    if (!gmac && job->text_length != 0) {
+    if (!gmac && job->text != NULL) {
         memcpy(job->text, lib->text, job->text_length);
     }
     return AEAD_GOOD;

@@ -68,14 +68,14 @@ static bool split_ipv6(const uint8_t *ip, uint32_t room, struct esp_split *split
 
 bool esp_split_packet(const uint8_t *frame, uint32_t length, uint32_t l3, struct esp_split *split)
 {
+    memset(split, 0, sizeof *split);
     if (l3 >= length) {
         return false;
     }
     const uint8_t *ip = frame + l3;
     split->version = ip[0] >> 4;
-    bool fits = split->version == 4   ? split_ipv4(ip, length - l3, split)
-                : split->version == 6 ? split_ipv6(ip, length - l3, split)
-                                      : false;
+    bool fits = (split->version == 4 && split_ipv4(ip, length - l3, split)) ||
+                (split->version == 6 && split_ipv6(ip, length - l3, split));
     split->next_field += l3;
     return fits;
 }

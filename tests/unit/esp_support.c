@@ -217,9 +217,10 @@ static void frame_ipv6(uint8_t *ip, uint32_t length, uint32_t options)
 void support_frame(uint64_t *state, uint8_t *buffer, uint32_t capacity, uint8_t version,
                    uint32_t length, uint32_t options, bool vlan, struct esp_packet *packet)
 {
-    *packet = (struct esp_packet){
-        .buffer = buffer, .capacity = capacity, .start = 400, .l3 = vlan ? 18 : 14
-    };
+    packet->buffer = buffer;
+    packet->capacity = capacity;
+    packet->start = 400;
+    packet->l3 = vlan ? 18 : 14;
     packet->length = packet->l3 + length;
     ck_assert_uint_le(packet->start + packet->length + 400, capacity);
     uint8_t *frame = esp_packet_bytes(packet);

@@ -456,7 +456,7 @@ START_TEST(keys_are_evicted_and_forgotten)
     for (unsigned pass = 0; pass < 2; pass++) {
         for (uint32_t id = 0; id < KEYS; id++) {
             esp_put32(key, id);
-            uint8_t now[16];
+            uint8_t now[16] = { 0 };
             struct esp_job job = { .seal = true, .key = { id, 0 }, .iv = iv, .icv = now };
             esp_crypt_submit(crypt, &job, &suite);
             ck_assert_uint_eq(esp_crypt_finish(crypt, &job), ESP_JOB_OK);
@@ -470,10 +470,11 @@ START_TEST(keys_are_evicted_and_forgotten)
     ck_assert_mem_ne(icv[0], icv[1], 16);
     struct esp_crypt_counters counters;
     esp_crypt_read_counters(crypt, &counters);
-    ck_assert_uint_eq(counters.misses, 2 * KEYS); /* a scan wider than the cache: LRU never hits */
+    ck_assert_uint_eq(counters.misses,
+                      UINT64_C(2) * KEYS); /* a scan wider than the cache: LRU never hits */
     /* Same id: the old key, until forgotten or renamed by generation. */
     struct esp_key_ref last = { KEYS - 1, 0 };
-    uint8_t now[16];
+    uint8_t now[16] = { 0 };
     struct esp_job job = { .seal = true, .key = last, .iv = iv, .icv = now };
     esp_put32(key, 0);
     esp_crypt_submit(crypt, &job, &suite);

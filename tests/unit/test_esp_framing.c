@@ -540,7 +540,7 @@ static enum esp_status run_ah(bool seal, struct esp_packet *packet, const struct
     struct esp_suite suite = {
         .auth = ESP_ALG_SHA_256, .icv = 16, .auth_length = 32, .auth_key = ah_key
     };
-    struct esp_job job;
+    struct esp_job job = { .seal = seal };
     struct esp_key_ref key = { .id = 900 };
     (seal ? esp_protect : esp_verify)(crypt, &job, t, key, &suite, esp_packet_bytes(packet), bounds,
                                       half);
