@@ -251,7 +251,8 @@ static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job
     (void)slot;
     p->opened = 0;
     if (!p->crypt) {
-    p->opened = 0;
+        /* a packet of another protocol than its SA's counts as checked, and failed */
+        p->pass = (uint8_t)(p->pass + (p->sa != 0));
         nic_release_sa(card, p, now);
         return;
     }
