@@ -105,10 +105,16 @@ struct account_reason account_seen(const struct account *a, uint64_t cycle)
     struct account_reason seen = a->idle_since >= cycle ? a->before : a->idle;
 
     for (unsigned i = 0; i < a->runs && cycle > a->run[i].first; i++) {
-        if (cycle <= run_end(&a->run[i])) {
+        const struct account_run *r = &a->run[i];
+        uint64_t span = cycle - r->first;
+
+        if (cycle > run_end(r)) {
+            seen = r->after;
+        } else if (busy_within(r, span) > busy_within(r, span - 1)) {
             return (struct account_reason){ .state = ACCOUNT_BUSY };
+        } else {
+            return r->between;
         }
-        seen = a->run[i].after;
     }
     return seen;
 }

@@ -59,7 +59,7 @@ static inline bool account_full(const struct account *a)
     return a->runs == ACCOUNT_RUNS;
 }
 
-/* The reason as it was settled in the cycle before `cycle` (busy if inside work). */
+/* What the slot did in the cycle before `cycle`, by what is known now. */
 struct account_reason account_seen(const struct account *a, uint64_t cycle);
 
 /* Make the slots of a block visible to account_chain_end(). */
@@ -68,7 +68,8 @@ void account_publish(struct sched *sched, unsigned block, const struct account *
 
 /* Who is the cause when `block` takes nothing in cycle `now` of `domain`: the block itself if one of its slots
  * was busy or starved in the cycle before, else the cause that its first slot gave. Causes are thus
- * ends of chains of full channels, as they stood when the stall began. */
+ * ends of chains of full channels, as they stood when the stall was foreseen: a lane that commits ahead
+ * may see it coming. Only the cause, never a cycle, depends on when that was. */
 unsigned account_chain_end(const struct sched *sched, unsigned block, unsigned domain, uint64_t now);
 
 #endif
