@@ -1,4 +1,4 @@
-/* espnic trace: looks at recordings and captures. Finds the verb and hands over; `check` is here. */
+/* espnic trace: looks at recordings and captures. Finds the verb; `check` is here. */
 #include "cli/trace.h"
 
 #include <errno.h>

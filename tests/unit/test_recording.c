@@ -92,11 +92,12 @@ START_TEST(first_line)
 
     good("\n\n{\"recording\":\"0x1\",\"x_by\":[1,2.5,null]}\n");
     bad("{\"recording\":2}", "t:1: recording: found 2, expected an integer from 1 to 1");
-    bad("{\"recording\":1,\"epoch\":1}",
-        "t:1: found the unknown key \"epoch\", expected one of: recording, epoch_ns, x_...; did you "
-        "mean epoch_ns?");
+    bad("{\"recording\":1,\"epoch\":1}", "t:1: found the unknown key \"epoch\", expected one of: "
+                                         "recording, epoch_ns, x_...; did you "
+                                         "mean epoch_ns?");
     bad("{\"recording\":1,\"epoch_ns\":9007199254740992}",
-        "t:1: epoch_ns: found 9007199254740992, expected a string \"0x...\" for a number from 2^53 on");
+        "t:1: epoch_ns: found 9007199254740992, expected a string \"0x...\" for a number from 2^53 "
+        "on");
     bad("{\"recording\":1}\n{\"recording\":1}",
         "t:2: recording: found the key of the first line, expected it there or nowhere");
 }
@@ -229,7 +230,8 @@ START_TEST(kinds)
     } cases[] = {
         { "\"oid\":\"UPDATE_SA\",\"handle\":1,\"op\":\"ah\",\"spi\":5,\"seq_hi\":2",
           RECORDING_UPDATE_SA },
-        { "\"oid\":\"OID_TCP_TASK_IPSEC_OFFLOAD_V2_UPDATE_SA\",\"handle\":1,\"op\":\"esp\",\"spi\":5,"
+        { "\"oid\":\"OID_TCP_TASK_IPSEC_OFFLOAD_V2_UPDATE_SA\",\"handle\":1,\"op\":\"esp\",\"spi\":"
+          "5,"
           "\"seq_hi\":2",
           RECORDING_UPDATE_SA },
         { "\"oid\":\"DELETE_SA\",\"handles\":[1,\"0xffffffffffffffff\"]", RECORDING_DELETE_SA },
@@ -282,9 +284,9 @@ START_TEST(wrong_kinds)
                              "DELETE_SA (or their long names)");
     bad("{\"event\":\"parameters\"}", "t:1: t_ns: found nothing, expected this key");
     bad(RECORD("\"event\":\"link\""), "t:1: up: found nothing, expected this key");
-    bad(RECORD("\"event\":\"link\",\"on\":true"),
-        "t:1: found the unknown key \"on\", expected one of: t_ns, event, req, status, done_ns, raw, "
-        "up, x_...");
+    bad(RECORD("\"event\":\"link\",\"on\":true"), "t:1: found the unknown key \"on\", expected one "
+                                                  "of: t_ns, event, req, status, done_ns, raw, "
+                                                  "up, x_...");
     bad(RECORD("\"event\":\"encapsulation\",\"on\":\"yes\""),
         "t:1: on: found \"yes\", expected true or false");
     bad(RECORD("\"event\":\"cancel\""),
@@ -305,7 +307,8 @@ START_TEST(wrong_kinds)
     bad(RECORD("\"oid\":\"DELETE_SA\",\"handles\":1"),
         "t:1: handles: found 1, expected an array of 1 or more handles");
     bad(RECORD("\"oid\":\"DELETE_SA\",\"handles\":[1,-2]"),
-        "t:1: handles[1]: found -2, expected an integer from 0 (from 2^53 on as a string \"0x...\")");
+        "t:1: handles[1]: found -2, expected an integer from 0 (from 2^53 on as a string "
+        "\"0x...\")");
     bad(RECORD("\"oid\":\"UPDATE_SA\",\"handle\":1,\"op\":\"esp\",\"spi\":1"),
         "t:1: seq_hi: found nothing, expected this key");
     bad(RECORD("\"oid\":\"UPDATE_SA\",\"handle\":1,\"op\":\"esp\",\"spi\":1,\"seq_hi\":4294967296"),
@@ -376,7 +379,8 @@ START_TEST(optional_members)
     bad(RECORD("\"event\":\"parameters\",\"raw\":\"abc\""),
         "t:1: raw: found 3 hex digits, expected an even number");
     bad(RECORD("\"event\":\"parameters\",\"raw\":\"0x12\""),
-        "t:1: raw: found a character that is no hex digit at place 2, expected hex digits without 0x");
+        "t:1: raw: found a character that is no hex digit at place 2, expected hex digits without "
+        "0x");
     bad(RECORD("\"event\":\"parameters\",\"raw\":12"),
         "t:1: raw: found 12, expected a string of hex digits");
     bad(RECORD("\"event\":\"parameters\",\"statu\":1"),
@@ -485,16 +489,17 @@ START_TEST(node_members)
         "t:1: nodes[0].dst: found an IPv4 address, expected IPv6 as in src");
     bad(HEAD "{" NODE "}]}", "t:1: nodes[0].sa: found nothing, expected this key");
     bad(HEAD "{" NODE "," SA "},{" NODE "," SA ",\"spi\":4}]}",
-        "t:1: nodes[1]: found the unknown key \"spi\", expected one of: handle, dir, src, dst, mode, "
+        "t:1: nodes[1]: found the unknown key \"spi\", expected one of: handle, dir, src, dst, "
+        "mode, "
         "udp_esp, encap_sport, encap_dport, pair, sel, sa, x_...");
     /* members of the extended request only */
     good(
         RECORD("\"oid\":\"ADD_SA_EX\",\"nodes\":[{" NODE "," SA ",\"switch_port\":5,\"vlan\":7}]"));
     ck_assert_uint_eq(record.nodes[0].switch_port, 5);
     ck_assert_uint_eq(record.nodes[0].vlan, 7);
-    bad(ADD_NODE(",\"vlan\":7"),
-        "t:1: nodes[0]: found the unknown key \"vlan\", expected one of: handle, dir, src, dst, mode, "
-        "udp_esp, encap_sport, encap_dport, pair, sel, sa, x_...");
+    bad(ADD_NODE(",\"vlan\":7"), "t:1: nodes[0]: found the unknown key \"vlan\", expected one of: "
+                                 "handle, dir, src, dst, mode, "
+                                 "udp_esp, encap_sport, encap_dport, pair, sel, sa, x_...");
     bad(RECORD("\"oid\":\"ADD_SA_EX\",\"nodes\":[{\"vlan\":65536}]"),
         "t:1: nodes[0].vlan: found 65536, expected an integer from 0 to 65535");
 }
@@ -534,13 +539,14 @@ START_TEST(selectors)
     bad(ADD_NODE(",\"sel\":{\"proto\":256}"),
         "t:1: nodes[0].sel.proto: found 256, expected an integer from 0 to 255");
     bad(ADD_NODE(",\"sel\":{\"sport\":\"5-4\"}"),
-        "t:1: nodes[0].sel.sport: found \"5-4\", expected a port from 0 to 65535, or a range \"lo-hi\"");
+        "t:1: nodes[0].sel.sport: found \"5-4\", expected a port from 0 to 65535, or a range "
+        "\"lo-hi\"");
     bad(ADD_NODE(",\"sel\":{\"dport\":\"1-65536\"}"),
         "t:1: nodes[0].sel.dport: found \"1-65536\", expected a port from 0 to 65535, or a range "
         "\"lo-hi\"");
-    bad(ADD_NODE(",\"sel\":{\"ports\":1}"),
-        "t:1: nodes[0].sel: found the unknown key \"ports\", expected one of: src, dst, proto, sport, "
-        "dport, x_...");
+    bad(ADD_NODE(",\"sel\":{\"ports\":1}"), "t:1: nodes[0].sel: found the unknown key \"ports\", "
+                                            "expected one of: src, dst, proto, sport, "
+                                            "dport, x_...");
     bad(ADD_NODE(",\"sel\":[]"), "t:1: nodes[0].sel: found an empty array, expected an object");
 }
 END_TEST
@@ -564,7 +570,8 @@ START_TEST(entries)
         "t:1: nodes[0].sa[0].op: found nothing, expected this key");
     bad(ADD_ENTRY(",\"esn\":1"), "t:1: nodes[0].sa[0].esn: found 1, expected true or false");
     bad(ADD_ENTRY(",\"seq_hi\":\"0x100000000\""),
-        "t:1: nodes[0].sa[0].seq_hi: found \"0x100000000\", expected an integer from 0 to 4294967295");
+        "t:1: nodes[0].sa[0].seq_hi: found \"0x100000000\", expected an integer from 0 to "
+        "4294967295");
     bad(ADD_ENTRY(",\"seq\":4294967296"),
         "t:1: nodes[0].sa[0].seq: found 0x100000000, expected its "
         "upper half to be seq_hi (0x0)");
@@ -583,11 +590,12 @@ START_TEST(entries)
     ck_assert_uint_eq(record.nodes[0].sa[0].lifetime.soft_s, 5);
     ck_assert_uint_eq(record.nodes[0].sa[0].lifetime.hard_s, UINT64_MAX);
     bad(ADD_ENTRY(",\"lifetime\":{\"max\":1}"),
-        "t:1: nodes[0].sa[0].lifetime: found the unknown key \"max\", expected one of: soft_packets, "
+        "t:1: nodes[0].sa[0].lifetime: found the unknown key \"max\", expected one of: "
+        "soft_packets, "
         "hard_packets, soft_bytes, hard_bytes, soft_s, hard_s, x_...");
-    bad(ADD_ENTRY(",\"window\":1"),
-        "t:1: nodes[0].sa[0]: found the unknown key \"window\", expected one of: op, spi, esn, seq_hi, "
-        "seq, replay_window, lifetime, enc, auth, x_...");
+    bad(ADD_ENTRY(",\"window\":1"), "t:1: nodes[0].sa[0]: found the unknown key \"window\", "
+                                    "expected one of: op, spi, esn, seq_hi, "
+                                    "seq, replay_window, lifetime, enc, auth, x_...");
 }
 END_TEST
 
@@ -702,7 +710,8 @@ START_TEST(algorithm_members)
         "t:1: nodes[0].sa[0].enc.key: found a key, expected none for null");
     bad(ADD_ENTRY(
             ",\"enc\":{\"alg\":\"aes-cbc-128\",\"key\":\"0x112233445566778899aabbccddeeff\"}"),
-        "t:1: nodes[0].sa[0].enc.key: found a character that is no hex digit at place 2, expected hex "
+        "t:1: nodes[0].sa[0].enc.key: found a character that is no hex digit at place 2, expected "
+        "hex "
         "digits without 0x");
     bad(ADD_ENTRY(",\"enc\":{\"alg\":\"aes-cbc-128\",\"key\":5}"),
         "t:1: nodes[0].sa[0].enc.key: found 5, expected a string of hex digits");
@@ -716,7 +725,8 @@ START_TEST(algorithm_members)
         "aes-cbc-128, aes-cbc-192, aes-cbc-256, 3des-cbc, des-cbc, aes-ctr-128, aes-ctr-192, "
         "aes-ctr-256");
     bad(ADD_ENTRY(",\"auth\":{\"alg\":\"null\"}"),
-        "t:1: nodes[0].sa[0].auth.alg: found \"null\", expected one of: md5, sha-1, sha-256, sha-384, "
+        "t:1: nodes[0].sa[0].auth.alg: found \"null\", expected one of: md5, sha-1, sha-256, "
+        "sha-384, "
         "sha-512, aes-gmac-128, aes-gmac-192, aes-gmac-256");
     bad(ADD_ENTRY(",\"auth\":{\"alg\":\"sha-1\",\"salt\":\"\"}"),
         "t:1: nodes[0].sa[0].auth: found the unknown key \"salt\", expected one of: alg, key, icv, "
@@ -737,11 +747,13 @@ START_TEST(timing_only)
     good(ADD_ENTRY(",\"enc\":{\"alg\":\"aes-cbc-128\",\"key\":\"" KEY16 "\"}"));
     bad(ADD_ENTRY(",\"enc\":{\"alg\":\"aes-cbc-128\"},\"auth\":{\"alg\":\"md5\",\"key\":\"" KEY16
                   "\"}"),
-        "t:1: nodes[0].sa[0].enc.key: found nothing, expected a key (or none in auth either: timing "
+        "t:1: nodes[0].sa[0].enc.key: found nothing, expected a key (or none in auth either: "
+        "timing "
         "only)");
     bad(ADD_ENTRY(",\"enc\":{\"alg\":\"aes-cbc-128\",\"key\":\"" KEY16
                   "\"},\"auth\":{\"alg\":\"md5\"}"),
-        "t:1: nodes[0].sa[0].auth.key: found nothing, expected a key (or none in enc either: timing "
+        "t:1: nodes[0].sa[0].auth.key: found nothing, expected a key (or none in enc either: "
+        "timing "
         "only)");
 }
 END_TEST
@@ -759,7 +771,8 @@ static const char canonical[] =
     "\"x_sa\":[true]}],\"x_node\":\"\\\"\"},"
     "{\"handle\":2,\"dir\":\"in\",\"src\":\"2001:db8::1\",\"dst\":\"::\",\"udp_esp\":\"tunnel\","
     "\"encap_sport\":1,\"encap_dport\":2,\"sa\":[{\"op\":\"esp\",\"spi\":1,\"replay_window\":0,"
-    "\"lifetime\":{\"soft_packets\":1,\"hard_packets\":2,\"soft_bytes\":3,\"hard_bytes\":4,\"soft_s\":"
+    "\"lifetime\":{\"soft_packets\":1,\"hard_packets\":2,\"soft_bytes\":3,\"hard_bytes\":4,\"soft_"
+    "s\":"
     "5,\"hard_s\":6,\"x_l\":{}},\"enc\":{\"alg\":\"aes-cbc-128\",\"key\":\"" KEY16
     "\"},\"auth\":{\"alg\":\"md5\",\"key\":\"" KEY16 "\",\"x_a\":1.5}},"
     "{\"op\":\"ah\",\"spi\":2,\"auth\":{\"alg\":\"sha-1\"},\"x_ah\":0}]}],\"req\":7,\"status\":"
@@ -813,7 +826,8 @@ START_TEST(writing_makes_canonical)
 {
     char *out = rewrite(
         " { \"nodes\" : [ { \"sa\" : [ {\"auth\":{\"icv\":12,\"key\":\"" KEY16
-        "\",\"alg\":\"md5\"},\"seq\":0,\"seq_hi\":0,\"esn\":false,\"replay_window\":64,\"lifetime\":{},"
+        "\",\"alg\":\"md5\"},\"seq\":0,\"seq_hi\":0,\"esn\":false,\"replay_window\":64,"
+        "\"lifetime\":{},"
         "\"enc\":{\"alg\":\"null\"},\"spi\":\"0x100\",\"op\":\"esp\"} ], \"encap_dport\":4500,"
         "\"udp_esp\":\"none\",\"mode\":\"transport\",\"dst\":\"2001:DB8:0::2\",\"src\":\"0::0\","
         "\"dir\":\"in\",\"handle\":\"0x01\" } ], \"status\":0, "
@@ -934,7 +948,7 @@ START_TEST(memory_does_not_grow)
     struct recording *reader = recording_open_stream(stream, "endless", message, sizeof message);
     size_t early = 0;
 
-    for (int i = 0; i < 200000; i++) {
+    for (unsigned i = 0; i < 200000; i++) {
         ck_assert_msg(recording_next(reader, &record) == RECORDING_OK, "%s",
                       recording_error(reader));
         ck_assert_uint_eq(record.t_ns, i);
