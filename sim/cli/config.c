@@ -100,6 +100,12 @@ const struct param_group *espnic_param_groups(size_t *count)
     static struct param_group all[MAX_GROUPS];
     static size_t used;
     if (used == 0) {
+        size_t cards;
+        const struct param_group *card = nic_param_groups(&cards);
+
+        used = append(all, used, card, cards, offsetof(struct espnic_config, card));
+        used = append(all, used, host_param_groups, host_param_group_count,
+                      offsetof(struct espnic_config, host));
         used = append(all, used, own_groups, PARAM_COUNT(own_groups), 0);
     }
     *count = used;

@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #include "engine/describe.h"
+#include "host/config.h"
+#include "nic/config.h"
 
 struct scenario;
 
@@ -52,6 +54,8 @@ struct outputs_config {
 };
 
 struct espnic_config {
+    struct nic_config card;
+    struct host_config host;
     struct workload_config workload;
     struct stop_config stop;
     struct outputs_config outputs;
