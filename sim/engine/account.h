@@ -10,7 +10,13 @@
 
 #include "engine/sched.h"
 
-enum account_state { ACCOUNT_BUSY, ACCOUNT_BLOCKED, ACCOUNT_WAITING, ACCOUNT_STARVED, ACCOUNT_STATES };
+enum account_state {
+    ACCOUNT_BUSY,
+    ACCOUNT_BLOCKED,
+    ACCOUNT_WAITING,
+    ACCOUNT_STARVED,
+    ACCOUNT_STATES
+};
 
 enum { ACCOUNT_RUNS = 4 };
 
@@ -21,11 +27,11 @@ struct account_reason {
 };
 
 struct account_run {
-    uint64_t first;    /* cycle of the first beat */
-    uint32_t beats;    /* >= 1 */
-    uint32_t step;     /* cycles from beat to beat */
-    uint32_t busy;     /* cycles a beat keeps the slot, <= step unless beats is 1 */
-    uint32_t tail;     /* further busy cycles after the last beat */
+    uint64_t first;                /* cycle of the first beat */
+    uint32_t beats;                /* >= 1 */
+    uint32_t step;                 /* cycles from beat to beat */
+    uint32_t busy;                 /* cycles a beat keeps the slot, <= step unless beats is 1 */
+    uint32_t tail;                 /* further busy cycles after the last beat */
     struct account_reason between; /* cycles of a step that are not busy */
     struct account_reason after;   /* until something else is known */
 };
@@ -35,10 +41,10 @@ struct account {
     uint64_t settled; /* cycles before this one are in the totals */
     struct account_run run[ACCOUNT_RUNS];
     uint8_t runs;
-    struct account_reason idle;     /* from `settled`, when no run covers it */
-    struct account_reason before;   /* the reason until idle_since: what others saw a cycle ago */
+    struct account_reason idle;   /* from `settled`, when no run covers it */
+    struct account_reason before; /* the reason until idle_since: what others saw a cycle ago */
     uint64_t idle_since;
-    uint64_t *by_cause[2];          /* [blocked, waiting][block number]; shared by a block's slots */
+    uint64_t *by_cause[2]; /* [blocked, waiting][block number]; shared by a block's slots */
 };
 
 /* Count every cycle before `cycle`. */
@@ -70,6 +76,7 @@ void account_publish(struct sched *sched, unsigned block, const struct account *
  * was busy or starved in the cycle before, else the cause that its first slot gave. Causes are thus
  * ends of chains of full channels, as they stood when the stall was foreseen: a lane that commits ahead
  * may see it coming. Only the cause, never a cycle, depends on when that was. */
-unsigned account_chain_end(const struct sched *sched, unsigned block, unsigned domain, uint64_t now);
+unsigned account_chain_end(const struct sched *sched, unsigned block, unsigned domain,
+                           uint64_t now);
 
 #endif

@@ -236,8 +236,8 @@ uint32_t channel_reserve_run(struct channel *ch, uint64_t first, uint32_t step, 
         struct channel_run want = { .first = first + (uint64_t)got * step, .step = step };
         uint32_t n;
 
-        want.beats = most - got < p->beats - ch->s.returned ? most - got
-                                                            : p->beats - ch->s.returned;
+        want.beats =
+            most - got < p->beats - ch->s.returned ? most - got : p->beats - ch->s.returned;
         n = prefix(ch, channel_slot_visible, p, ch->s.returned, &want);
         got += n;
         ch->s.returned += n;

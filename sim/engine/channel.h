@@ -33,32 +33,32 @@ enum channel_wake { CHANNEL_WAKE_FIRST, CHANNEL_WAKE_LAST };
 
 struct channel_config {
     const char *name;
-    unsigned depth;      /* beats, >= 2 */
-    unsigned sync;       /* edges, >= 1; only used between different domains */
+    unsigned depth;          /* beats, >= 2 */
+    unsigned sync;           /* edges, >= 1; only used between different domains */
     unsigned writer, reader; /* block numbers */
     enum channel_wake wake;  /* LAST: the reader never starts before the item's last beat */
-    bool unlimited;      /* a queue outside the modelled card (test source, host memory) */
+    bool unlimited;          /* a queue outside the modelled card (test source, host memory) */
 };
 
 struct channel_state {
     uint32_t burst_head, burst_tail; /* free-running; index modulo ring size */
     uint32_t taken;                  /* beats of the head burst already popped */
     uint32_t pop_head, pop_tail;
-    uint32_t returned;               /* slots of the head pop-run already taken as credit */
-    uint32_t credits;                /* slots that the writer may use now */
-    uint32_t writer_waits;           /* wake the writer when a slot comes back */
-    uint64_t read_free;              /* first cycle in which the read port is free */
-    uint64_t pushed, popped;         /* beats, committed */
-    uint64_t items;                  /* last beats pushed */
+    uint32_t returned;       /* slots of the head pop-run already taken as credit */
+    uint32_t credits;        /* slots that the writer may use now */
+    uint32_t writer_waits;   /* wake the writer when a slot comes back */
+    uint64_t read_free;      /* first cycle in which the read port is free */
+    uint64_t pushed, popped; /* beats, committed */
+    uint64_t items;          /* last beats pushed */
 };
 
 struct channel {
     struct sched *sched;
     struct channel_config config;
     unsigned wdom, rdom;
-    uint32_t mask;                   /* ring size - 1 */
+    uint32_t mask; /* ring size - 1 */
     struct channel_burst *burst;
-    struct channel_run *pop;         /* cycles of the pops, reader's domain */
+    struct channel_run *pop; /* cycles of the pops, reader's domain */
     struct channel_state s;
     /* Test hook: every committed run, as it is committed. */
     void (*probe)(void *self, const struct channel *ch, bool push, const struct channel_run *run);
@@ -92,8 +92,7 @@ static inline uint64_t channel_slot_visible(const struct channel *ch, uint64_t c
 /* The burst that holds the next beat, or NULL. */
 static inline const struct channel_burst *channel_head(const struct channel *ch)
 {
-    return ch->s.burst_head == ch->s.burst_tail ? NULL
-                                                : &ch->burst[ch->s.burst_head & ch->mask];
+    return ch->s.burst_head == ch->s.burst_tail ? NULL : &ch->burst[ch->s.burst_head & ch->mask];
 }
 
 /* Cycle from which the next beat can be popped; CLOCK_NEVER if none has been pushed. */
@@ -101,8 +100,7 @@ static inline uint64_t channel_next_visible(const struct channel *ch)
 {
     const struct channel_burst *b = channel_head(ch);
 
-    return b ? channel_visible(ch, b->at.first + (uint64_t)ch->s.taken * b->at.step)
-             : CLOCK_NEVER;
+    return b ? channel_visible(ch, b->at.first + (uint64_t)ch->s.taken * b->at.step) : CLOCK_NEVER;
 }
 
 /* Cycle from which `need` beats of the head item (or its last, if it has fewer) can be popped; the
@@ -143,7 +141,8 @@ uint64_t channel_next_slot(struct channel *ch, uint64_t now);
 uint32_t channel_reserve_run(struct channel *ch, uint64_t first, uint32_t step, uint32_t most);
 
 /* How many beats of the head burst, at most `most`, can be popped at cycles first, first + step... */
-uint32_t channel_visible_run(const struct channel *ch, uint64_t first, uint32_t step, uint32_t most);
+uint32_t channel_visible_run(const struct channel *ch, uint64_t first, uint32_t step,
+                             uint32_t most);
 
 /* Push a run whose slots have been reserved. */
 void channel_push(struct channel *ch, const struct channel_run *run, uint32_t item, uint32_t flags);

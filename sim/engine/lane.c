@@ -89,7 +89,8 @@ static struct slot_time slot_time(struct lane *lane, uint64_t now, const struct 
         if (slot > t.at) {
             t.at = slot;
             t.why.state = ACCOUNT_BLOCKED;
-            t.why.cause = (uint8_t)account_chain_end(lane->sched, out->config.reader, out->wdom, now);
+            t.why.cause =
+                (uint8_t)account_chain_end(lane->sched, out->config.reader, out->wdom, now);
         }
     }
     return t;
@@ -128,7 +129,8 @@ static uint32_t pace(struct lane *lane, uint64_t at, const struct segment *g,
                 step = p->step;
                 *most = p->beats - out->s.returned < *most ? p->beats - out->s.returned : *most;
                 between->state = ACCOUNT_BLOCKED;
-                between->cause = (uint8_t)account_chain_end(lane->sched, out->config.reader, out->wdom, at);
+                between->cause =
+                    (uint8_t)account_chain_end(lane->sched, out->config.reader, out->wdom, at);
             }
         }
     }
@@ -137,8 +139,8 @@ static uint32_t pace(struct lane *lane, uint64_t at, const struct segment *g,
 
 /* How many beats can be popped at this pace. Where the cycles between are to count as blocked, every
  * beat but the first must be visible as soon as the interval before it is over. */
-static uint32_t visible_beats(struct lane *lane, uint64_t at, uint32_t step,
-                              uint8_t between, uint32_t most)
+static uint32_t visible_beats(struct lane *lane, uint64_t at, uint32_t step, uint8_t between,
+                              uint32_t most)
 {
     const struct lane_state *s = &lane->s;
     const struct channel *in = lane->in[s->job.in];
@@ -175,8 +177,8 @@ static void issue(struct lane *lane, uint64_t at, uint32_t step, uint32_t beats,
     }
     if (g->pushes) {
         struct channel_run push = { .first = at + s->delay, .beats = beats, .step = step };
-        uint32_t flags = (s->slot == slots - s->job.beats_out ? CHANNEL_FIRST : 0u) |
-                         (last ? CHANNEL_LAST : 0u);
+        uint32_t flags =
+            (s->slot == slots - s->job.beats_out ? CHANNEL_FIRST : 0u) | (last ? CHANNEL_LAST : 0u);
 
         channel_push(lane->out[s->job.out], &push, s->job.item, flags);
         s->last_push = push.first + (uint64_t)(beats - 1) * step + (s->job.interval ? 1 : 0);

@@ -11,7 +11,9 @@
  * item's last beat would not have left by then: delay = max(latency, last push + 1 - a(0)).
  * The next item can start `tail` cycles after the cycle a(m-1) + interval.
  *
- * An ideal lane has interval 0: all that is there passes in one cycle. */
+ * An ideal lane has interval 0: all that is there passes in one cycle, whole items too, and takes no
+ * time on the channel's read port; the last push + 1 above is the last push itself. It is never busy
+ * but in a tail: a cycle counts as what stopped it at the end. */
 #ifndef ESPNIC_ENGINE_LANE_H
 #define ESPNIC_ENGINE_LANE_H
 
@@ -24,31 +26,31 @@ enum lane_start { LANE_START_FIRST, LANE_START_HEADER, LANE_START_LAST };
 
 struct lane_job {
     uint32_t item;
-    uint8_t in, out;       /* index of the channels, or LANE_NO_CHANNEL */
+    uint8_t in, out;              /* index of the channels, or LANE_NO_CHANNEL */
     uint32_t beats_in, beats_out; /* 0 without that channel */
-    uint32_t interval;     /* cycles from beat to beat, 0 = ideal */
-    uint32_t latency;      /* cycles from a beat's admission to its push */
-    uint32_t tail;         /* cycles after the last beat before the next item */
+    uint32_t interval;            /* cycles from beat to beat, 0 = ideal */
+    uint32_t latency;             /* cycles from a beat's admission to its push */
+    uint32_t tail;                /* cycles after the last beat before the next item */
 };
 
 struct lane_state {
     struct lane_job job;
     bool active;
-    uint32_t slot;         /* next slot of the item */
+    uint32_t slot; /* next slot of the item */
     uint32_t delay;
-    uint64_t next_slot;    /* first cycle in which `slot` may be issued */
-    uint64_t next_start;   /* first cycle in which an item may start */
-    uint64_t last_push;    /* cycle after the last push */
-    uint64_t first_cycle;  /* a(0) of the present or last item */
-    uint64_t last_cycle;   /* a(m-1) of the last item */
-    uint64_t last_exit;    /* cycle of its last push (or of its last slot, without output) */
+    uint64_t next_slot;   /* first cycle in which `slot` may be issued */
+    uint64_t next_start;  /* first cycle in which an item may start */
+    uint64_t last_push;   /* cycle after the last push */
+    uint64_t first_cycle; /* a(0) of the present or last item */
+    uint64_t last_cycle;  /* a(m-1) of the last item */
+    uint64_t last_exit;   /* cycle of its last push (or of its last slot, without output) */
     uint64_t items, beats;
 };
 
 struct lane {
     struct sched *sched;
     unsigned block;
-    struct channel **in;   /* the block's channels */
+    struct channel **in; /* the block's channels */
     struct channel **out;
     struct lane_state s;
     struct account account;

@@ -2,8 +2,9 @@
  *
  * One radix wheel per clock domain (8 levels of 256 slots: an insertion is O(1), and an event moves
  * down at most 8 times whatever the number pending), and an exact comparison between the heads of
- * the domains. Events are (domain, cycle, block, port). Within one edge they are delivered in order
- * of block, then port, so a run does not depend on the history of insertions.
+ * the domains. Events are (domain, cycle, block). Of coincident edges the lower domain comes first;
+ * within one edge events are delivered in order of block, so a run does not depend on the history of
+ * insertions.
  *
  * A block is *woken*: it keeps at most one pending wake per block; a later wake for a block that has
  * an earlier one pending is dropped, because the block looks at everything and asks again. */
@@ -75,7 +76,8 @@ unsigned sched_add_block(struct sched *s, const char *name, unsigned domain, sch
 /* Evaluate `block` at `cycle` of its domain, at the latest. */
 void sched_wake(struct sched *s, unsigned block, uint64_t cycle);
 
-/* Edge of the next event; false if none is pending. */
+/* Edge of the next event, not after the next wake (an overtaken one may still be on its way); false if
+ * none is pending. */
 bool sched_next(const struct sched *s, unsigned *domain, uint64_t *cycle);
 
 /* Process the next event if it is not after edge `until_cycle` of `until_domain`; false if there

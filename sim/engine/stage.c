@@ -144,8 +144,7 @@ static bool consider(struct stage *st, unsigned lane, unsigned input, uint64_t n
 static struct choice choose(struct stage *st, unsigned lane, uint64_t now)
 {
     struct choice c = { .reason = { .state = ACCOUNT_STARVED }, .again = CLOCK_NEVER };
-    unsigned first =
-        st->config.arbitration == STAGE_ROUND_ROBIN ? st->s.next_input : 0;
+    unsigned first = st->config.arbitration == STAGE_ROUND_ROBIN ? st->s.next_input : 0;
 
     for (unsigned i = 0; i < st->inputs; i++) {
         if (consider(st, lane, (first + i) % st->inputs, now, &c)) {

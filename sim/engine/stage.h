@@ -7,6 +7,8 @@
  *   - has room in its output for slot 0, if that slot pushes,
  *   - is ready (what the block itself has to wait for: memory, a hazard),
  *   - and, when the lanes share a port, finds the port free.
+ * An item is at the head when every beat of the one before it has been popped in an earlier cycle.
+ * Round robin begins after the input served last by any lane of the stage; at first, with input 0.
  * What it does to the item is said by job(): output, beats, interval, latency. job() must be pure;
  * begin() is called once, in the cycle in which the item really starts. An output channel must be
  * used by one lane only. */
@@ -43,17 +45,17 @@ struct stage_ops {
 struct stage_config {
     const char *name;
     unsigned domain;
-    unsigned lanes;          /* 1 .. STAGE_MAX_LANES */
+    unsigned lanes; /* 1 .. STAGE_MAX_LANES */
     enum lane_start start;
-    uint32_t header_beats;   /* LANE_START_HEADER */
+    uint32_t header_beats;              /* LANE_START_HEADER */
     enum stage_arbitration arbitration; /* PRIORITY: lower input first */
-    uint32_t port_interval;  /* > 0: lanes share a port that takes one start in so many cycles */
+    uint32_t port_interval; /* > 0: lanes share a port that takes one start in so many cycles */
     struct stage_ops ops;
     void *self;
 };
 
 struct stage_state {
-    uint32_t next_input;     /* round robin: looked at first */
+    uint32_t next_input; /* round robin: looked at first */
     uint64_t port_free;
 };
 

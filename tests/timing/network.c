@@ -26,7 +26,8 @@ static bool chance(struct rng *r, unsigned percent)
 
 static uint64_t hash(const struct network *net, uint32_t item, uint64_t what)
 {
-    return rng_mix(rng_mix(net->seed * 0x9e3779b97f4a7c15ull + item) ^ (what + 1) * 0xd1342543de82ef95ull);
+    return rng_mix(rng_mix(net->seed * 0x9e3779b97f4a7c15ull + item) ^
+                   (what + 1) * 0xd1342543de82ef95ull);
 }
 
 /* Beats of an item at its source, and in a channel. */
@@ -120,7 +121,8 @@ static void make_stage(struct network *net, struct rng *r, unsigned number, bool
         .header_beats = (uint32_t)pick(r, 1, 4),
         .arbitration = chance(r, 60) ? STAGE_ROUND_ROBIN : STAGE_PRIORITY,
         .port_interval = chance(r, 25) ? (uint32_t)pick(r, 1, 8) : 0,
-        .ops = { .job = job, .steer = chance(r, 40) ? steer : NULL,
+        .ops = { .job = job,
+                 .steer = chance(r, 40) ? steer : NULL,
                  .accepts = chance(r, 20) ? accepts : NULL,
                  .ready = chance(r, 15) ? ready : NULL },
         .self = st,
@@ -278,12 +280,12 @@ void network_print(const struct network *net)
                s, st->config.domain, st->config.lanes, st->routes, starts[st->config.start],
                st->config.header_beats,
                st->config.arbitration == STAGE_PRIORITY ? "priority" : "round robin",
-               st->config.port_interval, st->config.ops.steer     ? " steered,"
+               st->config.port_interval,
+               st->config.ops.steer     ? " steered,"
                : st->config.ops.accepts ? " accepting,"
                                         : "",
-               st->config.ops.ready ? " ready," : "",
-               st->ideal ? " ideal," : "", st->most_interval, st->most_latency, st->most_tail,
-               st->drops);
+               st->config.ops.ready ? " ready," : "", st->ideal ? " ideal," : "", st->most_interval,
+               st->most_latency, st->most_tail, st->drops);
         for (unsigned i = 0; i < st->inputs; i++) {
             printf(" c%u", st->in[i]);
         }
@@ -316,8 +318,7 @@ void network_build_twin(const struct network *net, struct twin *tw)
         const struct net_channel *ch = &net->channel[c];
 
         twin_add_channel(tw, &ch->config, ch->writer,
-                         ch->writer < 0 ? ch->writer_domain
-                                        : net->stage[ch->writer].config.domain,
+                         ch->writer < 0 ? ch->writer_domain : net->stage[ch->writer].config.domain,
                          ch->reader);
     }
     for (unsigned i = 0; i < net->sources; i++) {
@@ -446,8 +447,8 @@ static void add_driver(struct bench *b, unsigned number)
 
     d->bench = b;
     d->net = &b->net->source[number];
-    d->block = sched_add_block(&b->sched, "source",
-                               b->net->channel[d->net->channel].writer_domain, drive, d);
+    d->block = sched_add_block(&b->sched, "source", b->net->channel[d->net->channel].writer_domain,
+                               drive, d);
 }
 
 static void add_blocks(struct bench *b, uint64_t shuffle)
@@ -485,7 +486,8 @@ void bench_init(struct bench *b, const struct network *net, uint64_t shuffle)
         const struct net_channel *nc = &net->channel[c];
         struct channel_config config = nc->config;
 
-        config.writer = nc->writer < 0 ? b->driver[source++].block : b->stage[nc->writer].stage.block;
+        config.writer =
+            nc->writer < 0 ? b->driver[source++].block : b->stage[nc->writer].stage.block;
         config.reader = b->stage[nc->reader].stage.block;
         channel_init(&b->channel[c], &b->sched, &config);
         b->channel[c].probe = probe;
@@ -517,8 +519,7 @@ void bench_free(struct bench *b)
 
 void bench_run_until(struct bench *b, unsigned domain, uint64_t cycle)
 {
-    while (sched_step(&b->sched, domain, cycle)) {
-    }
+    while (sched_step(&b->sched, domain, cycle)) {}
 }
 
 void bench_settle(struct bench *b, unsigned domain, uint64_t cycle)

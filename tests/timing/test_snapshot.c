@@ -59,7 +59,8 @@ static size_t assert_same(void)
         runs += a->runs;
         for (size_t i = 0; i < a->runs; i++) {
             ck_assert_msg(memcmp(&a->run[i], &b->run[i], sizeof a->run[i]) == 0,
-                          "network %" PRIu64 ": channel c%u, run %zu after the cut", net.seed, c, i);
+                          "network %" PRIu64 ": channel c%u, run %zu after the cut", net.seed, c,
+                          i);
         }
     }
     for (unsigned s = 0; s < net.stages; s++) {

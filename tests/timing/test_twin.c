@@ -159,7 +159,8 @@ static bool same_accounts(uint64_t since)
                 if (have[k] != want[k]) {
                     snprintf(message, sizeof message,
                              "network %" PRIu64 ": stage s%u, lane %u: engine %" PRIu64
-                             " cycles %s, twin %" PRIu64 ", between cycles %" PRIu64 " and %" PRIu64,
+                             " cycles %s, twin %" PRIu64 ", between cycles %" PRIu64
+                             " and %" PRIu64,
                              net.seed, s, l, have[k], names[k], want[k], since,
                              twin.stage[s].clock->edges);
                     return false;
@@ -291,17 +292,17 @@ static void assert_reached(const struct reached *got)
     for (unsigned k = 0; k < ACCOUNT_STATES; k++) {
         cycles += got->state[k];
     }
-    printf("twin: %" PRIu64 " lane cycles: busy %u %%, blocked %u %%, waiting %u %%, starved %u %%\n"
-           "twin: %" PRIu64 " beats, %u %% across clocks; %" PRIu64 " items in %u %% as many bursts; "
-           "%u %% of %" PRIu64 " starts in stages of many lanes, %u %% in ideal ones; %" PRIu64
-           " cuts\n",
-           cycles, percent(got->state[ACCOUNT_BUSY], cycles),
-           percent(got->state[ACCOUNT_BLOCKED], cycles),
-           percent(got->state[ACCOUNT_WAITING], cycles),
-           percent(got->state[ACCOUNT_STARVED], cycles), got->beats,
-           percent(got->crossing_beats, got->beats), got->items, percent(got->runs, got->items),
-           percent(got->many_lanes, got->starts), got->starts, percent(got->ideal, got->starts),
-           got->cuts);
+    printf(
+        "twin: %" PRIu64 " lane cycles: busy %u %%, blocked %u %%, waiting %u %%, starved %u %%\n"
+        "twin: %" PRIu64 " beats, %u %% across clocks; %" PRIu64 " items in %u %% as many bursts; "
+        "%u %% of %" PRIu64 " starts in stages of many lanes, %u %% in ideal ones; %" PRIu64
+        " cuts\n",
+        cycles, percent(got->state[ACCOUNT_BUSY], cycles),
+        percent(got->state[ACCOUNT_BLOCKED], cycles), percent(got->state[ACCOUNT_WAITING], cycles),
+        percent(got->state[ACCOUNT_STARVED], cycles), got->beats,
+        percent(got->crossing_beats, got->beats), got->items, percent(got->runs, got->items),
+        percent(got->many_lanes, got->starts), got->starts, percent(got->ideal, got->starts),
+        got->cuts);
     ck_assert_uint_ge(percent(got->state[ACCOUNT_BUSY], cycles), 5);
     ck_assert_uint_ge(percent(got->state[ACCOUNT_BLOCKED], cycles), 5);
     ck_assert_uint_ge(percent(got->state[ACCOUNT_WAITING], cycles), 3);
@@ -352,8 +353,8 @@ static void run_alone(struct bench *b, uint64_t shuffle)
 /* Cycles of stage s for which stage or source `cause` is to blame, whatever its block number. */
 static uint64_t blamed(const struct bench *b, unsigned s, unsigned kind, unsigned cause)
 {
-    unsigned block = cause < net.stages ? b->stage[cause].stage.block
-                                        : b->driver[cause - net.stages].block;
+    unsigned block =
+        cause < net.stages ? b->stage[cause].stage.block : b->driver[cause - net.stages].block;
 
     return b->stage[s].stage.by_cause[kind][block];
 }

@@ -43,9 +43,9 @@ struct twin_channel {
     size_t reserved; /* beats admitted by the writer */
     size_t pushed;   /* of those, at the end of their latency */
     size_t popped;
-    size_t returned; /* slots that the writer knows to be free again */
-    int taken_by;    /* lane that is inside the head item, -1: none */
-    bool port_used;  /* a beat was popped ... */
+    size_t returned;     /* slots that the writer knows to be free again */
+    int taken_by;        /* lane that is inside the head item, -1: none */
+    bool port_used;      /* a beat was popped ... */
     uint64_t port_cycle; /* ... in this cycle */
 };
 
@@ -54,7 +54,7 @@ struct twin_lane {
     struct lane_job job;
     uint32_t slot, slots;
     uint64_t delay;
-    uint64_t ready;     /* first cycle in which the next slot or item may be issued */
+    uint64_t ready; /* first cycle in which the next slot or item may be issued */
     bool has_pushed;
     uint64_t port_after; /* no push of a later item before this cycle */
     uint64_t total[ACCOUNT_STATES];
