@@ -34,13 +34,13 @@ struct pcie_config {
     uint32_t lanes;          /* 1, 2, 4, 8, 16 */
     uint64_t mps, mrrs, rcb; /* bytes: 128..4096, 128..4096, 64 or 128; powers of two */
     uint64_t completion;     /* bytes, most that the host puts into one completion; 0: MPS */
-    bool address64;          /* 4DW headers on every request */
-    uint32_t dllp_ppm;       /* share of the raw rate that DLLPs and SKP take, parts per million */
     uint64_t up_ps, down_ps; /* one way, device to host memory controller and back, picoseconds */
     uint64_t read_ps;        /* memory read, from request at the root complex to data */
-    uint32_t tags;           /* read requests (of at most MRRS) outstanding */
-    uint32_t queue;          /* requests that each client can have waiting */
-    bool ideal;              /* no wire time, no latency beyond the clock crossings, no limit */
+    uint32_t dllp_ppm; /* share of the encoded rate that DLLPs and SKP take, parts per million */
+    uint32_t tags;     /* read requests (of at most MRRS) outstanding */
+    uint32_t queue;    /* requests that each client can have waiting */
+    bool address64;    /* 4DW headers on every request */
+    bool ideal;        /* no wire time, no latency beyond the clock crossings, no limit */
 };
 
 extern const struct param pcie_params[];

@@ -101,14 +101,20 @@ static void to_reset_value(struct reg_file *file, enum reg_id id)
 
 void reg_file_init(struct reg_file *file)
 {
-    uint16_t first = 0;
+    static const uint16_t first[REG_COUNT] = {
+#define REG(name_, offset_, count_, stride_, bytes_, access_, reset_, effect_, doc_)               \
+    [REG_##name_] = REG_##name_##_FIRST,
+#define FIELD(reg_, name_, lsb_, width_, doc_)
+#include "pcie_model/registers.def"
+#undef REG
+#undef FIELD
+    };
 
     _Static_assert(REG_COUNT < UINT8_MAX, "reg_file.at holds a register in 8 bits");
     memset(file, 0, sizeof *file);
     find_writable(file);
     for (unsigned r = 0; r < REG_COUNT; r++) {
-        file->first[r] = first;
-        first = (uint16_t)(first + reg_table[r].count);
+        file->first[r] = first[r];
         place(file, (enum reg_id)r);
         to_reset_value(file, (enum reg_id)r);
     }

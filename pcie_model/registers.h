@@ -45,14 +45,15 @@ enum reg_field_place {
 #undef FIELD
 };
 
-/* All elements of all registers. */
-enum {
-    REG_VALUES = 0
-#define REG(name, offset, count, stride, bytes, access, reset, effect, doc) +(count)
+/* Where the elements of a register are in reg_state.value; REG_VALUES: all elements of all registers. */
+enum reg_place {
+#define REG(name, offset, count, stride, bytes, access, reset, effect, doc)                        \
+    REG_##name##_FIRST, REG_##name##_LAST = REG_##name##_FIRST + (count)-1,
 #define FIELD(reg, name, lsb, width, doc)
 #include "pcie_model/registers.def"
 #undef REG
 #undef FIELD
+    REG_VALUES
 };
 
 #define REG_MASK(reg, field)                                                                       \
@@ -91,10 +92,10 @@ struct reg_info {
 };
 
 struct reg_field_info {
-    enum reg_id reg;
     const char *name;
-    uint8_t lsb, width;
     const char *help;
+    enum reg_id reg;
+    uint8_t lsb, width;
 };
 
 extern const struct reg_info reg_table[REG_COUNT];

@@ -155,7 +155,9 @@ unsigned pb_client(struct pcie_bench *b, uint64_t num, uint64_t den, unsigned de
     c->bench = b;
     c->domain = num ? (unsigned)clock_add(&b->clocks, num, den) : b->domain;
     ck_assert_uint_lt(c->domain, b->clocks.count);
-    c->block = sched_add_block(&b->sched, "client", c->domain, client_wake, c);
+    c->block = num == 0 && b->clients < PB_EARLY
+                   ? b->early[b->clients]
+                   : sched_add_block(&b->sched, "client", c->domain, client_wake, c);
     request.writer = c->block;
     response.reader = c->block;
     channel_init(&c->request, &b->sched, &request);
@@ -182,6 +184,9 @@ void pb_init(struct pcie_bench *b, const struct pcie_config *config)
     ck_assert_msg(pcie_link_clock(config, &num, &den, error, sizeof error), "%s", error);
     b->domain = (unsigned)clock_add(&b->clocks, num, den);
     sched_init(&b->sched, &b->clocks);
+    for (unsigned c = 0; c < PB_EARLY; c++) {
+        b->early[c] = sched_add_block(&b->sched, "client", b->domain, client_wake, &b->client[c]);
+    }
     b->link = pcie_link_create(&b->sched, b->domain, config, &ops, b);
 }
 

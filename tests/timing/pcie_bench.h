@@ -6,7 +6,7 @@
 #include "engine/snapshot.h"
 #include "pcie_model/link.h"
 
-enum { PB_MAX_PLAN = 4096, PB_MAX_MMIO = 512, PB_MAX_LOG = 65536 };
+enum { PB_MAX_PLAN = 4096, PB_MAX_MMIO = 512, PB_MAX_LOG = 65536, PB_EARLY = 2 };
 
 enum pb_event_kind {
     PB_TAKEN,      /* the link pops a request */
@@ -62,6 +62,8 @@ struct pcie_bench {
     unsigned domain;
     unsigned clients;
     struct pb_client client[PCIE_MAX_CLIENTS];
+    /* Blocks of the first clients, if in the link's domain: evaluated before the link, the others after. */
+    unsigned early[PB_EARLY];
     struct pb_log log;
     struct pb_mmio mmio[PB_MAX_MMIO]; /* in order of the calls */
     uint32_t mmios;
