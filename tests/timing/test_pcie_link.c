@@ -669,7 +669,8 @@ START_TEST(against_twin)
 }
 END_TEST
 
-static void same_counters(const void *a, const void *b, const struct stat *table, size_t count)
+static void same_counters(const void *a, const void *b, const struct stat_field *table,
+                          size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (table[i].type == STAT_U64) {
