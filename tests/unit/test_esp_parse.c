@@ -211,7 +211,11 @@ START_TEST(udp_ports_and_markers)
     bytes[39] = 7;
     parse();
     ck_assert_uint_eq(view.error, ESP_PARSE_BAD_LENGTH);
-    bytes[39] = 255;
+    bytes[39] = (uint8_t)(length - 34); /* to the end of the IP packet, and one byte more */
+    bytes[42] = 1;
+    parse();
+    ck_assert_uint_eq(view.kind, ESP_PACKET_UDP_ESP);
+    bytes[39]++;
     parse();
     ck_assert_uint_eq(view.error, ESP_PARSE_BAD_LENGTH);
 }
@@ -244,7 +248,10 @@ START_TEST(authentication_header)
     ck_assert_uint_eq(view.kind, ESP_PACKET_AH);
     ck_assert_uint_eq(view.esp, 0);
     ck_assert(!esp_bounds_of_view(&view, true, &bounds));
-    bytes[35] = 40; /* AH of 168 bytes */
+    bytes[35] = 14; /* AH of 64 bytes: all there is */
+    parse();
+    ck_assert_uint_eq(view.kind, ESP_PACKET_AH);
+    bytes[35] = 15;
     parse();
     ck_assert_uint_eq(view.error, ESP_PARSE_BAD_LENGTH);
     bytes[35] = 0; /* AH of 8 bytes */
