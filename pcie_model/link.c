@@ -1,10 +1,11 @@
 /* The link as one block: two serialisers and what is in flight between them.
  *
- *   clients -> [up serialiser] -> up -> host memory -> memory -> [down serialiser] -> down -> clients
- *   registers' completions --^     '-> CPU             CPU -> cpu --^                  '-> registers
+ *   clients -> [up serialiser] -> up -> host -> memory -> [down serialiser] -> down -> clients
+ *   registers' completions --^     '-> CPU      CPU -> cpu --^                  '-> registers
  *
- * Every latency is a constant of the configuration, so what is in flight stays in order and a FIFO with
- * the cycle of arrival in each element replaces a sorted queue; the cost of a request is O(1). */
+ * Every latency is a constant of the configuration, so what is in flight stays in order and a
+ * FIFO with the cycle of arrival in each element replaces a sorted queue; the cost of a request
+ * is O(1). */
 #include "pcie_model/link.h"
 
 #include <assert.h>
@@ -160,7 +161,8 @@ uint32_t pcie_request_live(const struct pcie_link *link)
 
 /* ---- serialisers --------------------------------------------------------------------------- */
 
-/* Put `wire` bytes of TLPs on the wire from cycle `now`; returns the cycle when the last has left. */
+/* Put `wire` bytes of TLPs on the wire from cycle `now`; returns the cycle when the last has
+ * left. */
 static uint64_t transmit(struct pcie_link *link, unsigned direction, uint64_t now, uint32_t wire)
 {
     struct pcie_direction_stats *stats = &link->s.stats.dir[direction];
@@ -243,8 +245,8 @@ static uint32_t tags_needed(const struct pcie_link *link, const struct pcie_requ
     return tlps < link->config.tags ? tlps : link->config.tags;
 }
 
-/* May this read go? If it lacks tags no other read may overtake it, or a large one would starve; writes
- * may, as posted requests must be able to pass non-posted ones (pcie.md 3.6). */
+/* May this read go? If it lacks tags no other read may overtake it, or a large one would starve;
+ * writes may, as posted requests must be able to pass non-posted ones (pcie.md 3.6). */
 static bool read_may_go(struct pcie_link *link, unsigned client, uint64_t now,
                         const struct pcie_request *request)
 {
@@ -264,9 +266,10 @@ static bool read_may_go(struct pcie_link *link, unsigned client, uint64_t now,
     return false;
 }
 
-/* A completion does not pass posted writes (pcie.md 3.6): all that was pushed before the register was
- * read goes first. Reads among it go first too: in a client's channel they are before the writes. They
- * get their tags back without any help of this completion, so nothing can lock up. */
+/* A completion does not pass posted writes (pcie.md 3.6): all that was pushed before the
+ * register was read goes first. Reads among it go first too: in a client's channel they are
+ * before the writes. They get their tags back without any help of this completion, so nothing
+ * can lock up. */
 static bool reply_may_go(const struct pcie_link *link)
 {
     const struct reply *reply = ring_head(&link->replies);
@@ -282,8 +285,8 @@ static bool reply_may_go(const struct pcie_link *link)
     return true;
 }
 
-/* The next in turn that can go now: a client, or link->clients for a reply; NONE, and then *again is
- * lowered to the cycle when something becomes visible. */
+/* The next in turn that can go now: a client, or link->clients for a reply; NONE, and then
+ * *again is lowered to the cycle when something becomes visible. */
 static uint32_t choose(struct pcie_link *link, uint64_t now, uint64_t *again)
 {
     uint32_t c = link->s.last_client;
@@ -442,8 +445,8 @@ static uint32_t start_mmio(struct pcie_link *link, const struct flight *f)
     return wire;
 }
 
-/* Completions and MMIO leave the root complex in the order in which they became ready (at the same time:
- * completions first), so a completion never passes an earlier register write. */
+/* Completions and MMIO leave the root complex in the order in which they became ready (at the
+ * same time: completions first), so a completion never passes an earlier register write. */
 static bool start_down(struct pcie_link *link, uint64_t now)
 {
     const struct flight *data = ring_head(&link->memory);
@@ -494,7 +497,8 @@ static bool arrive_up(struct pcie_link *link, uint64_t now)
     return true;
 }
 
-/* Requests that the client had pushed before this cycle; those of later are not known to all yet. */
+/* Requests that the client had pushed before this cycle; those of later are not known to all
+ * yet. */
 static uint32_t pushed_before(const struct channel *ch, uint64_t now)
 {
     uint32_t pushed = (uint32_t)ch->s.pushed;
@@ -584,8 +588,8 @@ static bool anyone_waits(const struct pcie_link *link)
     return false;
 }
 
-/* When the link must look again, as far as it knows; `visible`: the next request, if the up serialiser is
- * free. A read that waits for tags gets them by an arrival. */
+/* When the link must look again, as far as it knows; `visible`: the next request, if the up
+ * serialiser is free. A read that waits for tags gets them by an arrival. */
 static uint64_t next_event(const struct pcie_link *link, uint64_t now, uint64_t visible)
 {
     uint64_t next = least(head_cycle(&link->up), head_cycle(&link->down));

@@ -1,25 +1,24 @@
 /* The PCIe link, first version: serialisation, splitting, latency, outstanding reads.
  *
- * Modelled: both directions as byte pipes at the encoded line rate less a share for DLLPs; every TLP with
- * its wire bytes (framing, header, DW-padded payload); writes split at MPS and 4 KB, reads at MRRS and
- * 4 KB, completions at MPS from an RCB-aligned first cut; one-way latencies; host memory latency; a
- * limit of outstanding read requests (tags). Requests are arbitrated one at a time, round robin over
- * the clients; the completions of MMIO reads are one more client. Sources: pcie.md sections 1, 3.2 to 3.4,
- * 3.6, 7.
- * Simplified: a request goes out as one piece (no interleaving of TLPs of several clients); posted writes
- * never lack credit; reads are answered in order. Not modelled here: credits, Ack/Nak and replay, relaxed
- * ordering, IOMMU.
+ * Modelled: both directions as byte pipes at the encoded line rate less a share for DLLPs; every
+ * TLP with its wire bytes (framing, header, DW-padded payload); writes split at MPS and 4 KB,
+ * reads at MRRS and 4 KB, completions at MPS from an RCB-aligned first cut; one-way latencies;
+ * host memory latency; a limit of outstanding read requests (tags). Requests are arbitrated one
+ * at a time, round robin over the clients; the completions of MMIO reads are one more client.
+ * Sources: pcie.md sections 1, 3.2 to 3.4, 3.6, 7. Simplified: a request goes out as one piece
+ * (no interleaving of TLPs of several clients); posted writes never lack credit; reads are
+ * answered in order. Not modelled here: credits, Ack/Nak and replay, relaxed ordering, IOMMU.
  *
- * The link is one block in its own clock domain, whose cycle is the time of one byte on the wire.
- * Clients reach it through channels of one-beat items; the item is the index of a struct pcie_request
- * in the link's pool. The answer (data has come; write has left) is the same item on the client's
- * response channel.
+ * The link is one block in its own clock domain, whose cycle is the time of one byte on the
+ * wire. Clients reach it through channels of one-beat items; the item is the index of a struct
+ * pcie_request in the link's pool. The answer (data has come; write has left) is the same item
+ * on the client's response channel.
  *
- * Cycles. A request that is visible in cycle t on an idle link is sent in t, t+1, ..., t+W-1 (W wire bytes)
- * and has left in t+W. It arrives U later (U = up_ps, rounded up to cycles): a write is in host memory in
- * t+W+U. A read samples memory on arrival; its data is ready R (read_ps) later, takes C wire bytes of
- * completions on the way down and has arrived D (down_ps) after the last: t+W+U+R+C+D, when the answer is
- * pushed and the tags are free again. */
+ * Cycles. A request that is visible in cycle t on an idle link is sent in t, t+1, ..., t+W-1 (W
+ * wire bytes) and has left in t+W. It arrives U later (U = up_ps, rounded up to cycles): a write
+ * is in host memory in t+W+U. A read samples memory on arrival; its data is ready R (read_ps)
+ * later, takes C wire bytes of completions on the way down and has arrived D (down_ps) after the
+ * last: t+W+U+R+C+D, when the answer is pushed and the tags are free again. */
 #ifndef ESPNIC_PCIE_MODEL_LINK_H
 #define ESPNIC_PCIE_MODEL_LINK_H
 
@@ -61,8 +60,8 @@ struct pcie_request {
     uint64_t visible; /* out: cycle (of the link's domain) of arrival in host memory */
 };
 
-/* What the link calls; `cycle` is in the link's domain. A callback may make requests, release them and
- * start MMIO. `request` is a copy, good until the callback returns. */
+/* What the link calls; `cycle` is in the link's domain. A callback may make requests, release
+ * them and start MMIO. `request` is a copy, good until the callback returns. */
 struct pcie_ops {
     /* The request reaches host memory: a write becomes visible, a read samples the bytes. */
     void (*memory)(void *self, uint64_t cycle, const struct pcie_request *request);
@@ -98,12 +97,14 @@ extern const size_t pcie_direction_stat_count;
 
 struct pcie_link; /* opaque */
 
-/* Domain frequency for a configuration: num/den bytes per second, to be added to the clock set before
- * pcie_link_create. False with a sentence in `error` if the configuration is not a possible link. */
+/* Domain frequency for a configuration: num/den bytes per second, to be added to the clock set
+ * before pcie_link_create. False with a sentence in `error` if the configuration is not a
+ * possible link. */
 bool pcie_link_clock(const struct pcie_config *config, uint64_t *num, uint64_t *den, char *error,
                      size_t error_size);
 
-/* The configuration must have passed pcie_link_clock(); `ops` is copied, its members must all be set. */
+/* The configuration must have passed pcie_link_clock(); `ops` is copied, its members must all be
+ * set. */
 struct pcie_link *pcie_link_create(struct sched *sched, unsigned domain,
                                    const struct pcie_config *config, const struct pcie_ops *ops,
                                    void *self);
@@ -113,14 +114,15 @@ void pcie_link_register_state(struct pcie_link *link, struct snapshot *snap);
 /* Scheduler's block number: writer of response channels, reader of request channels. */
 unsigned pcie_link_block(const struct pcie_link *link);
 
-/* Request channel: depth config->queue, one beat an item. Response channel: `unlimited`; the client
- * bounds what it has outstanding; NULL if it never wants an answer. At most one answer a cycle: others
- * follow. Returns the client's index; all are attached before the first request. */
+/* Request channel: depth config->queue, one beat an item. Response channel: `unlimited`; the
+ * client bounds what it has outstanding; NULL if it never wants an answer. At most one answer a
+ * cycle: others follow. Returns the client's index; all are attached before the first request. */
 unsigned pcie_link_attach(struct pcie_link *link, struct channel *request,
                           struct channel *response);
 
-/* Request pool. An index stays valid until the client releases it (after the response; requests without
- * `answer` are released by the link). A pointer is good until the next pcie_request_new(). */
+/* Request pool. An index stays valid until the client releases it (after the response; requests
+ * without `answer` are released by the link). A pointer is good until the next
+ * pcie_request_new(). */
 uint32_t pcie_request_new(struct pcie_link *link);
 struct pcie_request *pcie_request_at(struct pcie_link *link, uint32_t index);
 void pcie_request_release(struct pcie_link *link, uint32_t index);
@@ -128,9 +130,10 @@ void pcie_request_release(struct pcie_link *link, uint32_t index);
 /* Requests that are neither free nor released: 0 when all has come to rest. */
 uint32_t pcie_request_live(const struct pcie_link *link);
 
-/* From the CPU, at a cycle of the link's domain not before the present; `bytes` 1..8. Accesses reach the
- * card in order of their cycles, those of one cycle in order of the calls. The completion of a read does
- * not pass a request that was pushed before the cycle in which the read reached the card. */
+/* From the CPU, at a cycle of the link's domain not before the present; `bytes` 1..8. Accesses
+ * reach the card in order of their cycles, those of one cycle in order of the calls. The
+ * completion of a read does not pass a request that was pushed before the cycle in which the
+ * read reached the card. */
 void pcie_mmio_write(struct pcie_link *link, uint64_t cycle, uint32_t offset, uint32_t bytes,
                      uint64_t value);
 void pcie_mmio_read(struct pcie_link *link, uint64_t cycle, uint32_t offset, uint32_t bytes,
@@ -138,18 +141,20 @@ void pcie_mmio_read(struct pcie_link *link, uint64_t cycle, uint32_t offset, uin
 
 struct pcie_stats *pcie_link_stats(struct pcie_link *link);
 
-/* The serialisers as issue slots, 0 = up, 1 = down: busy, starved, or (up) waiting for tags: a read is
- * there, and the cause is the link itself. Both are published to the scheduler as the block's slots. */
+/* The serialisers as issue slots, 0 = up, 1 = down: busy, starved, or (up) waiting for tags: a
+ * read is there, and the cause is the link itself. Both are published to the scheduler as the
+ * block's slots. */
 const struct account *pcie_link_account(const struct pcie_link *link, unsigned direction);
 
-/* Count every cycle before `cycle` (not after the present) in the accounts, busy_cycles, utilisation
- * and tag_stall_cycles. */
+/* Count every cycle before `cycle` (not after the present) in the accounts, busy_cycles,
+ * utilisation and tag_stall_cycles. */
 void pcie_link_settle(struct pcie_link *link, uint64_t cycle);
 
 /* Nothing is being sent, in flight, or waiting inside the link. */
 bool pcie_link_idle(const struct pcie_link *link);
 
-/* ---- the arithmetic of TLPs, for tests and tools ------------------------------------------------ */
+/* ---- the arithmetic of TLPs, for tests and tools
+ * ------------------------------------------------ */
 
 struct pcie_cost {
     uint32_t tlps;

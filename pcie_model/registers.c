@@ -308,11 +308,12 @@ void reg_write_markdown(FILE *out)
     fputs(
         "# Registers of BAR0\n\n"
         "Made from `registers.def`; do not edit. A test compares the two.\n\n"
-        "Accesses are 4 bytes, or 8 for 64-bit registers, at multiples of their size, little-endian. A\n"
-        "64-bit register may be accessed as two halves, the lower one first: reading it keeps the upper\n"
-        "half for the next read, and the register takes effect with the upper half written. Bits of no\n"
-        "field are reserved: ignored when written, read as 0. Refused accesses are counted in\n"
-        "CNT_BAD_ACCESS: writes change nothing, reads return all ones.\n\n",
+        "Accesses are 4 bytes, or 8 for 64-bit registers, at multiples of their size,\n"
+        "little-endian. A 64-bit register may be accessed as two halves, the lower one first:\n"
+        "reading it keeps the upper half for the next read, and the register takes effect with\n"
+        "the upper half written. Bits of no field are reserved: ignored when written, read as 0.\n"
+        "Refused accesses are counted in CNT_BAD_ACCESS: writes change nothing, reads return\n"
+        "all ones.\n\n",
         out);
     fprintf(
         out,

@@ -1,11 +1,11 @@
 /* BAR0: names, decoder and storage of the registers of registers.def.
  *
- * For every REG(NAME, ...): REG_NAME (enum reg_id) and REG_NAME_OFFSET (of element 0).
- * For every FIELD(NAME, FIELD, ...): REG_NAME_FIELD_LSB and REG_NAME_FIELD_WIDTH, and
+ * For every REG(NAME, ...): REG_NAME (enum reg_id) and REG_NAME_OFFSET (of element 0). For every
+ * FIELD(NAME, FIELD, ...): REG_NAME_FIELD_LSB and REG_NAME_FIELD_WIDTH, and
  *   REG_MASK(NAME, FIELD), REG_GET(NAME, FIELD, value), REG_PUT(NAME, FIELD, value, new).
  *
- * A register file is flat data. The driver reaches it through reg_read() and reg_write(), which obey the
- * access type; the card through reg_get() and reg_set(), which do not. */
+ * A register file is flat data. The driver reaches it through reg_read() and reg_write(), which
+ * obey the access type; the card through reg_get() and reg_set(), which do not. */
 #ifndef ESPNIC_PCIE_MODEL_REGISTERS_H
 #define ESPNIC_PCIE_MODEL_REGISTERS_H
 
@@ -45,7 +45,8 @@ enum reg_field_place {
 #undef FIELD
 };
 
-/* Where the elements of a register are in reg_state.value; REG_VALUES: all elements of all registers. */
+/* Where the elements of a register are in reg_state.value; REG_VALUES: all elements of all
+ * registers. */
 enum reg_place {
 #define REG(name, offset, count, stride, bytes, access, reset, effect, doc)                        \
     REG_##name##_FIRST, REG_##name##_LAST = REG_##name##_FIRST + (count)-1,
@@ -125,17 +126,18 @@ struct reg_file {
     uint8_t at[REG_BAR_BYTES / 4]; /* 1 + enum reg_id of this DW, 0: none */
 };
 
-/* Every register at its reset value. Aborts if registers.def contradicts itself (overlap, alignment). */
+/* Every register at its reset value. Aborts if registers.def contradicts itself (overlap,
+ * alignment). */
 void reg_file_init(struct reg_file *file);
 void reg_file_register_state(struct reg_file *file, struct snapshot *snap);
 
-/* What a device reset does: registers that the driver writes go back to their reset values; those that
- * the card writes (RO) stay. */
+/* What a device reset does: registers that the driver writes go back to their reset values;
+ * those that the card writes (RO) stay. */
 void reg_file_reset(struct reg_file *file);
 
-/* An access from the bus: a refused one is counted, gives all ones, sets *ok to false. Reading the lower
- * half of a 64-bit register keeps the upper half for the read that follows, so that two reads of 4 bytes
- * see one value. */
+/* An access from the bus: a refused one is counted, gives all ones, sets *ok to false. Reading
+ * the lower half of a 64-bit register keeps the upper half for the read that follows, so that
+ * two reads of 4 bytes see one value. */
 uint64_t reg_read(struct reg_file *file, uint32_t offset, uint32_t bytes, bool *ok);
 
 struct reg_written {
@@ -144,8 +146,8 @@ struct reg_written {
     enum reg_effect effect; /* of a 64-bit register: once, with its upper half */
 };
 
-/* False: refused and counted, nothing changed. Bits that belong to no field of a register with fields
- * are reserved: written as anything, read as 0. */
+/* False: refused and counted, nothing changed. Bits that belong to no field of a register with
+ * fields are reserved: written as anything, read as 0. */
 bool reg_write(struct reg_file *file, uint32_t offset, uint32_t bytes, uint64_t value,
                struct reg_written *written);
 

@@ -1,6 +1,6 @@
-/* How requests are cut into TLPs, in closed form. MPS, MRRS and RCB are powers of two that divide 4096,
- * so a cut at their multiples never leaves a TLP across a 4 KB boundary, and only the offset inside a
- * 4 KB page matters (pcie.md 3.1 to 3.3). */
+/* How requests are cut into TLPs, in closed form. MPS, MRRS and RCB are powers of two that
+ * divide 4096, so a cut at their multiples never leaves a TLP across a 4 KB boundary, and only
+ * the offset inside a 4 KB page matters (pcie.md 3.1 to 3.3). */
 #include "pcie_model/link.h"
 
 enum { PAGE = 4096 };
@@ -35,8 +35,8 @@ struct pcie_cost pcie_read_cost(const struct pcie_config *config, uint64_t addre
     return cost;
 }
 
-/* Completions of one read request [at, at + length). If one cannot hold the request's DWs, the first
- * ends at the last RCB multiple that it can reach, the others carry `most` bytes each. */
+/* Completions of one read request [at, at + length). If one cannot hold the request's DWs, the
+ * first ends at the last RCB multiple that it can reach, the others carry `most` bytes each. */
 static uint32_t completions(uint32_t at, uint32_t length, uint32_t most, uint32_t rcb)
 {
     uint32_t first_end;

@@ -1,5 +1,5 @@
-/* A bench for the PCIe link: clients that push planned requests, a host that counts, a log of all that
- * can be seen from outside, and a twin of the link that steps every byte. */
+/* A bench for the PCIe link: clients that push planned requests, a host that counts, a log of
+ * all that can be seen from outside, and a twin of the link that steps every byte. */
 #ifndef ESPNIC_TESTS_TIMING_PCIE_BENCH_H
 #define ESPNIC_TESTS_TIMING_PCIE_BENCH_H
 
@@ -62,7 +62,8 @@ struct pcie_bench {
     unsigned domain;
     unsigned clients;
     struct pb_client client[PCIE_MAX_CLIENTS];
-    /* Blocks of the first clients, if in the link's domain: evaluated before the link, the others after. */
+    /* Blocks of the first clients, if in the link's domain: evaluated before the link, the
+     * others after. */
     unsigned early[PB_EARLY];
     struct pb_log log;
     struct pb_mmio mmio[PB_MAX_MMIO]; /* in order of the calls */
@@ -104,8 +105,8 @@ struct pt_result {
     uint64_t tag_stall, wire[2];
 };
 
-/* What the link must do with the pushes and MMIO accesses that the bench has recorded, in cycles 0 to
- * cycles - 1. Not for `ideal`. */
+/* What the link must do with the pushes and MMIO accesses that the bench has recorded, in cycles
+ * 0 to cycles - 1. Not for `ideal`. */
 void pt_run(const struct pcie_bench *b, uint64_t cycles, struct pt_result *result);
 
 #endif

@@ -1,10 +1,10 @@
-/* The twin of the link: every cycle moves one byte in each direction. It shares pcie_config with the link
- * and nothing else; TLPs are cut one after the other, latencies are counted down, and whether a push can
- * be seen yet is counted in edges.
+/* The twin of the link: every cycle moves one byte in each direction. It shares pcie_config with
+ * the link and nothing else; TLPs are cut one after the other, latencies are counted down, and
+ * whether a push can be seen yet is counted in edges.
  *
- * A cycle t: (1) what left the wire with the byte of t-1 is let go; (2) what arrives at t arrives: answers
- * to writes that have left, then upstream, then downstream; (3) an idle serialiser takes what is next,
- * down first; (4) a byte is sent. */
+ * A cycle t: (1) what left the wire with the byte of t-1 is let go; (2) what arrives at t
+ * arrives: answers to writes that have left, then upstream, then downstream; (3) an idle
+ * serialiser takes what is next, down first; (4) a byte is sent. */
 #include <stdlib.h>
 #include <string.h>
 

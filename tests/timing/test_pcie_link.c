@@ -1,5 +1,5 @@
-/* The PCIe link: cycles worked out by hand, bandwidths by formula, ordering, snapshots, and random traffic
- * against a twin that steps every byte.
+/* The PCIe link: cycles worked out by hand, bandwidths by formula, ordering, snapshots, and
+ * random traffic against a twin that steps every byte.
  *
  * PCIE_SEED=n in the environment runs random case n only. */
 #include <check.h>
@@ -56,7 +56,8 @@ START_TEST(single_read)
     const struct hand *h = &hands[_i];
     const struct pcie_config config = base_config(h->generation, h->lanes);
     uint64_t done[] = {
-        /* MRd 24; 64 bytes come in 84; 512 in 2 x 276; 1000 at 40 as 472 and 512 and 16: 3 MRd, 5 CplD */
+        /* MRd 24; 64 bytes come in 84; 512 in 2 x 276; 1000 at 40 as 472 and 512 and 16: 3 MRd,
+         * 5 CplD */
         11 + 24 + h->one_way + h->memory + 84 + h->one_way,
         11 + 24 + h->one_way + h->memory + 552 + h->one_way,
         11 + 72 + h->one_way + h->memory + 1100 + h->one_way,
@@ -301,8 +302,8 @@ START_TEST(bandwidth)
 }
 END_TEST
 
-/* 32 reads of 64 bytes in each round trip of 24 + 867 + 1576 + 84 + 867 cycles: 37.8 Gb/s of the 48 that the
- * wire could carry. */
+/* 32 reads of 64 bytes in each round trip of 24 + 867 + 1576 + 84 + 867 cycles: 37.8 Gb/s of the
+ * 48 that the wire could carry. */
 START_TEST(tag_limit)
 {
     struct pcie_config config = base_config(3, 8);
@@ -331,8 +332,8 @@ END_TEST
 
 /* ---- ordering ------------------------------------------------------------------------------ */
 
-/* With one tag: the second read waits, a write of another client passes it, a third client's read does
- * not; the write behind the read in its own channel does not either. */
+/* With one tag: the second read waits, a write of another client passes it, a third client's
+ * read does not; the write behind the read in its own channel does not either. */
 START_TEST(posted_pass_waiting_reads)
 {
     struct pcie_config config = base_config(3, 8);
@@ -377,8 +378,9 @@ START_TEST(more_than_all_tags)
 }
 END_TEST
 
-/* The register is read at 2000 + 24 + 867 = 2891. What client 0 had pushed by then is in memory before the
- * CPU has the answer, although it is the reply's turn; what came later is not waited for. */
+/* The register is read at 2000 + 24 + 867 = 2891. What client 0 had pushed by then is in memory
+ * before the CPU has the answer, although it is the reply's turn; what came later is not waited
+ * for. */
 START_TEST(reply_pushes_posted_writes)
 {
     struct pcie_config config = base_config(3, 8);
@@ -402,8 +404,8 @@ START_TEST(reply_pushes_posted_writes)
 }
 END_TEST
 
-/* The client releases a write when it has left; the link still needs it. New requests must not take its
- * place. */
+/* The client releases a write when it has left; the link still needs it. New requests must not
+ * take its place. */
 START_TEST(released_in_flight)
 {
     struct pcie_config config = base_config(5, 16);
@@ -427,8 +429,8 @@ START_TEST(released_in_flight)
 }
 END_TEST
 
-/* Ideal: everything of a request happens in the cycle in which it is seen; two answers for one client
- * follow each other. */
+/* Ideal: everything of a request happens in the cycle in which it is seen; two answers for one
+ * client follow each other. */
 START_TEST(ideal)
 {
     struct pcie_config config = base_config(1, 1);
@@ -460,8 +462,8 @@ START_TEST(ideal)
 }
 END_TEST
 
-/* Even an ideal link takes one request of a client in a cycle, though it can see several: the client's clock
- * is 160 times as fast. */
+/* Even an ideal link takes one request of a client in a cycle, though it can see several: the
+ * client's clock is 160 times as fast. */
 START_TEST(ideal_one_a_cycle)
 {
     struct pcie_config config = base_config(1, 1);

@@ -1,5 +1,5 @@
-/* Cutting of requests into TLPs, against an oracle that goes over the bytes one by one: it starts a new
- * TLP where the rules demand it and counts the DWs that each TLP touches. */
+/* Cutting of requests into TLPs, against an oracle that goes over the bytes one by one: it
+ * starts a new TLP where the rules demand it and counts the DWs that each TLP touches. */
 #include <check.h>
 #include <stdlib.h>
 
@@ -63,9 +63,9 @@ static struct count count_reads(const struct pcie_config *config, uint64_t addre
     return total;
 }
 
-/* Bytes of the longest legal completion at `at` of a request that ends at `end`: grow it byte by byte as
- * long as its DWs stay within `most`, remember the last end that is allowed (an RCB multiple, or the end
- * of the request). */
+/* Bytes of the longest legal completion at `at` of a request that ends at `end`: grow it byte by
+ * byte as long as its DWs stay within `most`, remember the last end that is allowed (an RCB
+ * multiple, or the end of the request). */
 static uint64_t longest_completion(uint64_t at, uint64_t end, uint64_t most, uint64_t rcb)
 {
     uint64_t allowed = 0;
@@ -177,8 +177,8 @@ END_TEST
 
 START_TEST(figures)
 {
-    /* pcie.md 1.2: 64-byte write 88, 256-byte write 280, 64-byte completion 84, 256-byte completion 276,
-     * MSI-X 28; 3.2: one TLP more for any offset; 3.3 */
+    /* pcie.md 1.2: 64-byte write 88, 256-byte write 280, 64-byte completion 84, 256-byte
+     * completion 276, MSI-X 28; 3.2: one TLP more for any offset; 3.3 */
     const struct pcie_config *c = &configs[0];
 
     ck_assert_uint_eq(pcie_write_cost(c, page, 64).wire_bytes, 88);

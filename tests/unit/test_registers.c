@@ -1,5 +1,5 @@
-/* The register file: a walk over every register by its description, every offset that is none, and the
- * committed documentation. `test_registers --write` writes pcie_model/REGISTERS.md anew. */
+/* The register file: a walk over every register by its description, every offset that is none,
+ * and the committed documentation. `test_registers --write` writes pcie_model/REGISTERS.md anew. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
