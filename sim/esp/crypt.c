@@ -123,10 +123,11 @@ void esp_suite_of_sa(const struct esp_sa *sa, struct esp_suite *suite)
 {
     const struct esp_key *enc = &sa->enc;
     const struct esp_key *auth = &sa->auth;
+    const struct esp_key *checker = esp_alg_info(enc->alg)->kind == ESP_KIND_AEAD ? enc : auth;
     *suite = (struct esp_suite){
         .enc = (uint8_t)enc->alg,
         .auth = (uint8_t)auth->alg,
-        .icv = esp_alg_info(enc->alg)->kind == ESP_KIND_AEAD ? enc->icv : auth->icv,
+        .icv = checker->icv != 0 ? checker->icv : esp_alg_info(checker->alg)->icv_default,
         .enc_length = enc->length,
         .auth_length = auth->length,
         .enc_key = enc->length != 0 ? enc->bytes : NULL,

@@ -54,6 +54,7 @@ struct esp_suite {
     const uint8_t *auth_key;
 };
 
+/* The pointers lead into `sa`. An ICV length of 0 becomes the default of the algorithm. */
 void esp_suite_of_sa(const struct esp_sa *sa, struct esp_suite *suite);
 
 /* NULL if the suite can run (known algorithms, key lengths fit, ICV not longer than the digest),
@@ -73,7 +74,7 @@ enum esp_job_state {
  *   GMAC   `aad`, then `auth`, then `tail`;
  *   HMAC   `auth`, then `tail` (ESN: the upper half of the number).
  * The ICV field must not lie inside `text`; for AH it lies inside `auth` and the caller has zeroed
- * it there and put the received one into `expect`. */
+ * it there and put the received one into `expect`. A pending job must not be moved or copied. */
 struct esp_job {
     /* set by the caller */
     bool seal;         /* true: encrypt and make the ICV; false: check and decrypt */
@@ -95,7 +96,6 @@ struct esp_job {
     /* result */
     uint8_t state; /* enum esp_job_state */
     /* private from here */
-    uint8_t icv_length;
     uint32_t slot;
     uint8_t nonce[16];
     uint8_t scratch_aad[16];
@@ -140,7 +140,7 @@ struct esp_peek {
 
 /* Look into an ESP payload without changing it and without checking the ICV: its first `head` bytes
  * (at most ESP_PEEK_HEAD) and its last two. `text` is the payload after the IV, `length` bytes long,
- * of which `present` were captured; what was not captured is not known. False: suite not possible. */
+ * of which `present` were captured; what was not captured is not known. `iv` is whole. False: suite not possible. */
 bool esp_crypt_peek(struct esp_crypt *crypt, struct esp_key_ref key, const struct esp_suite *suite,
                     const uint8_t *iv, const uint8_t *text, uint32_t length, uint32_t present,
                     uint32_t head, struct esp_peek *peek);

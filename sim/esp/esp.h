@@ -90,8 +90,8 @@ uint32_t esp_inner_length(const struct esp_transform *transform, const struct es
  * or not a well-formed IP packet). */
 uint32_t esp_transport_header(const uint8_t *frame, uint32_t length, uint32_t l3);
 
-/* Room that encapsulation may need in front of and behind a frame, over all algorithms and modes
- * of one node with both SAs (trailer with 255 bytes of padding excluded: add `tfc`). */
+/* Room that encapsulation needs at most in front of and behind a frame, for one node with one or two
+ * SAs; behind it `tfc` bytes more. Transport inside tunnel needs it twice. */
 enum { ESP_HEADROOM = 192, ESP_TAILROOM = 128 };
 
 /* ---- packets ----------------------------------------------------------------------------- */
@@ -101,9 +101,9 @@ struct esp_packet {
     uint8_t *buffer;
     uint32_t capacity; /* bytes of the buffer */
     uint32_t start;    /* of the frame in the buffer */
-    uint32_t length; /* of the frame; Ethernet padding is cut off by encapsulate and decapsulate */
-    uint32_t l3;     /* offset of the IP header from `start`. If it is not 0, the two bytes before
-                        * it are the EtherType (also true for VLAN tags and Linux cooked) */
+    uint32_t length;   /* of the frame; encapsulate and decapsulate cut Ethernet padding off */
+    uint32_t l3; /* of the IP header, from `start`. If it is not 0, the two bytes before it are
+                        * the EtherType: true for Ethernet with or without VLAN, and Linux cooked */
 };
 
 static inline uint8_t *esp_packet_bytes(const struct esp_packet *packet)

@@ -538,6 +538,15 @@ START_TEST(impossible_suites_are_refused)
         struct esp_peek peek;
         ck_assert(!esp_crypt_peek(crypt, job.key, &suite, iv, bytes, 16, 16, 16, &peek));
     }
+    struct esp_sa sa = { .enc = { .alg = ESP_ALG_AES_GCM_128, .length = 20 } };
+    struct esp_suite made;
+    esp_suite_of_sa(&sa, &made);
+    ck_assert_uint_eq(made.icv, 16);
+    ck_assert_ptr_null(esp_suite_check(&made));
+    sa.enc.length = 0;
+    ck_assert(esp_sa_timing_only(&sa));
+    esp_suite_of_sa(&sa, &made);
+    ck_assert_ptr_nonnull(esp_suite_check(&made));
     /* A length that is no multiple of the cipher block. */
     struct esp_suite cbc = { .enc = ESP_ALG_AES_CBC_128, .enc_length = 16, .enc_key = key };
     struct esp_job job = {
