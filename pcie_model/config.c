@@ -33,16 +33,15 @@ const struct param pcie_params[] = {
     PARAM(address64, PARAM_BOOL, 1, 0, 1, "requests carry 64-bit addresses (4DW headers)"),
     PARAM(
         dllp_ppm, PARAM_U32, 8550, 0, MILLION / 2,
-        "share of the encoded rate that DLLPs and SKP ordered sets take, parts per million; the default "
-        "is one Ack and one UpdateFC in 168 symbol times on 16 lanes and one SKP in 1538 symbols"),
+        "share of the encoded rate that DLLPs and SKP ordered sets take, parts per million; the "
+        "default is one Ack and one UpdateFC in 168 symbol times on 16 lanes and one SKP in 1538 symbols"),
     PARAM(up_ps, PARAM_TIME, 110000, 0, LONGEST_PS,
           "one way from the card to the host's memory controller, beyond the wire time"),
     PARAM(down_ps, PARAM_TIME, 110000, 0, LONGEST_PS, "one way back, beyond the wire time"),
     PARAM(read_ps, PARAM_TIME, 200000, 0, LONGEST_PS,
           "memory read, from the request at the root complex to its data"),
-    PARAM(
-        tags, PARAM_U32, 256, 1, 16384,
-        "read requests (of at most mrrs) outstanding: 32, 256 with extended tags, 768 with 10 bits"),
+    PARAM(tags, PARAM_U32, 256, 1, 16384,
+          "read requests (of at most mrrs) outstanding: 32, 256 (extended tags) or 768 (10 bits)"),
     PARAM(queue, PARAM_U32, 16, 2, 4096, "requests that each client of the link can have waiting"),
     PARAM(ideal, PARAM_BOOL, 0, 0, 1,
           "no wire time, no latency beyond clock crossings, no limit of outstanding reads"),
