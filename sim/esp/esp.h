@@ -96,14 +96,14 @@ enum { ESP_HEADROOM = 192, ESP_TAILROOM = 128 };
 
 /* ---- packets ----------------------------------------------------------------------------- */
 
-/* A frame inside a buffer with room around it. */
+/* A frame inside a buffer with room around it. If `l3` is not 0, the two bytes before the IP header
+ * are taken for the EtherType: true for Ethernet, with VLAN tags too, and for Linux cooked. */
 struct esp_packet {
     uint8_t *buffer;
     uint32_t capacity; /* bytes of the buffer */
     uint32_t start;    /* of the frame in the buffer */
     uint32_t length;   /* of the frame; encapsulate and decapsulate cut Ethernet padding off */
-    uint32_t l3; /* of the IP header, from `start`. If it is not 0, the two bytes before it are
-                        * the EtherType: true for Ethernet with or without VLAN, and Linux cooked */
+    uint32_t l3;       /* offset of the IP header from `start` */
 };
 
 static inline uint8_t *esp_packet_bytes(const struct esp_packet *packet)

@@ -171,6 +171,8 @@ static void round_trip(struct esp_crypt *const crypt[2], struct trip *t)
     status = esp_seal_packet(crypt[1], &t->node, t->key, &two, t->encap);
     ck_assert_msg(status == ESP_OK, "%s: seal %s", what, esp_status_name(status));
     ck_assert_uint_eq(one.length, two.length);
+    ck_assert_uint_le(t->packet.start - one.start, ESP_HEADROOM);
+    ck_assert_uint_le(one.start + one.length, t->packet.start + t->clear_length + ESP_TAILROOM);
     ck_assert_msg(memcmp(esp_packet_bytes(&one), esp_packet_bytes(&two), one.length) == 0,
                   "%s: sealed bytes differ", what);
     struct esp_node in = receiver_of(&t->node);
