@@ -31,10 +31,9 @@ const struct param pcie_params[] = {
     PARAM(completion, PARAM_BYTES, 0, 0, 4096,
           "most data that the host puts into one completion, a power of two from rcb on; 0: mps"),
     PARAM(address64, PARAM_BOOL, 1, 0, 1, "requests carry 64-bit addresses (4DW headers)"),
-    PARAM(
-        dllp_ppm, PARAM_U32, 8550, 0, MILLION / 2,
-        "share of the encoded rate that DLLPs and SKP ordered sets take, parts per million; the "
-        "default is one Ack and one UpdateFC in 168 symbol times on 16 lanes and one SKP in 1538 symbols"),
+    PARAM(dllp_ppm, PARAM_U32, 8550, 0, MILLION / 2,
+          "share of the encoded rate that DLLPs and SKP ordered sets take, parts per million; the "
+          "default is one Ack and one UpdateFC in 168 symbol times on 16 lanes and an SKP in 1538"),
     PARAM(up_ps, PARAM_TIME, 110000, 0, LONGEST_PS,
           "one way from the card to the host's memory controller, beyond the wire time"),
     PARAM(down_ps, PARAM_TIME, 110000, 0, LONGEST_PS, "one way back, beyond the wire time"),
