@@ -24,6 +24,8 @@
 
 static const uint64_t second = 1000000000000; /* ps */
 
+static const char *const preloads[] = { "auto", "on", "off", NULL };
+
 static const struct param workload_params[] = {
     FILE_OF(workload_config, oids, "recording of SA control requests (.jsonl or pcap)"),
     FILE_OF(workload_config, tx, "capture of clear packets that the host sends"),
@@ -38,12 +40,18 @@ static const struct param workload_params[] = {
          "offered load: recorded (as pace says), max (as fast as the card takes it) or a rate"),
     NUMBER(workload_config, loop, PARAM_U64, 1, 1, 1000000000,
            "how many times the captures are played, one after the other"),
+    { .name = "preload", .type = PARAM_ENUM, PARAM_AT(workload_config, preload),
+      .def = PRELOAD_AUTO, .max = PRELOAD_OFF, .choices = preloads,
+      .help = "SAs added at or before the first packet are there before time starts: auto (if the "
+              "recording gives no epoch), on, off" },
     FLAG(workload_config, skip_bad, "count and skip damaged records instead of stopping"),
     FLAG(workload_config, strict, "refuse inputs that are legal but doubtful"),
     FLAG(workload_config, timing_only, "lengths only: no cryptography, no contents"),
 };
 
 static const struct param stop_params[] = {
+    NUMBER(stop_config, warmup, PARAM_TIME, 0, 0, 1000000 * second,
+           "simulated time after the first arrival that does not count in the rates"),
     NUMBER(stop_config, time, PARAM_TIME, 0, 0, 1000000 * second,
            "stop at this simulated time; 0: at the end of the inputs"),
     NUMBER(stop_config, packets, PARAM_U64, 0, 0, 0,

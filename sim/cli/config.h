@@ -17,6 +17,8 @@ struct scenario;
 
 enum { CONFIG_PATH = 1024, CONFIG_TEXT = 256 };
 
+enum workload_preload { PRELOAD_AUTO, PRELOAD_ON, PRELOAD_OFF };
+
 /* What is done to the card. Empty names: no such input. */
 struct workload_config {
     char oids[CONFIG_PATH];
@@ -27,12 +29,14 @@ struct workload_config {
     char pace[CONFIG_TEXT]; /* see offer_parse */
     char load[CONFIG_TEXT];
     uint64_t loop;
+    uint32_t preload; /* enum workload_preload */
     bool skip_bad;
     bool strict;
     bool timing_only;
 };
 
 struct stop_config {
+    uint64_t warmup;  /* ps from the first arrival: not in the rates */
     uint64_t time;    /* ps, 0: no limit */
     uint64_t packets; /* 0: no limit */
 };

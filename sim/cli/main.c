@@ -18,6 +18,7 @@ struct command {
 };
 
 static const struct command commands[] = {
+    { "run", cmd_run, "simulate a card on a recording and captures" },
     { "preset", cmd_preset, "list card presets; show one, value by value, with sources" },
     { "report", cmd_report, "what every number in a report means" },
     { "trace", cmd_trace, "look at recordings and captures; check them" },

@@ -126,7 +126,8 @@ struct stat_samples {
     const void *records;
     size_t stride; /* bytes from one record to the next */
     size_t count;
-    const struct stat_field *fields; /* of one record: STAT_U64, STAT_GAUGE, STAT_REAL or STAT_STRING */
+    const struct stat_field
+        *fields; /* of one record: STAT_U64, STAT_GAUGE, STAT_REAL or STAT_STRING */
     size_t field_count;
 };
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 struct rng {
-    uint64_t key;     /* from seed and stream number */
+    uint64_t key; /* from seed and stream number */
     uint64_t counter;
 };
 

@@ -161,8 +161,8 @@ static struct sched_slot *first_slot(struct sched_wheel *w, unsigned *level, uns
 
 static void refresh_least(struct sched_wheel *w)
 {
-    unsigned level;
-    unsigned index;
+    unsigned level = 0;
+    unsigned index = 0;
     const struct sched_slot *slot = first_slot(w, &level, &index);
 
     w->least = slot ? slot->least : CLOCK_NEVER;
@@ -172,7 +172,7 @@ static void refresh_least(struct sched_wheel *w)
  * of this domain can still be inserted before them until then. */
 static struct sched_slot *cascade(struct sched *s, struct sched_wheel *w, unsigned *index)
 {
-    unsigned level;
+    unsigned level = 0;
     struct sched_slot *slot = first_slot(w, &level, index);
     uint32_t n;
 
@@ -194,7 +194,7 @@ static struct sched_slot *cascade(struct sched *s, struct sched_wheel *w, unsign
 
 static struct sched_node take_first(struct sched *s, struct sched_wheel *w)
 {
-    unsigned index;
+    unsigned index = 0;
     struct sched_slot *slot = cascade(s, w, &index);
     uint32_t n = slot->head;
     struct sched_node node = s->node[n];
@@ -228,8 +228,8 @@ bool sched_next(const struct sched *s, unsigned *domain, uint64_t *cycle)
 
 bool sched_step(struct sched *s, unsigned until_domain, uint64_t until_cycle)
 {
-    unsigned domain;
-    uint64_t cycle;
+    unsigned domain = 0;
+    uint64_t cycle = 0;
     struct sched_node node;
 
     if (!sched_next(s, &domain, &cycle) ||

@@ -21,7 +21,7 @@ typedef void sched_wake_fn(void *self, uint64_t cycle);
 
 struct sched_node {
     uint64_t cycle;
-    uint32_t next;  /* index in the pool, 0 = end */
+    uint32_t next; /* index in the pool, 0 = end */
     uint32_t block;
 };
 
@@ -62,7 +62,7 @@ struct sched {
     unsigned blocks;
     unsigned now_domain; /* the edge being processed, or the last one */
     uint64_t now_cycle;
-    uint64_t delivered;  /* wakes so far */
+    uint64_t delivered; /* wakes so far */
 };
 
 void sched_init(struct sched *s, const struct clock_set *clocks);

@@ -88,7 +88,7 @@ static bool restore_region(struct snapshot_region *r, FILE *file, char *error, s
         snprintf(error, error_size, "snapshot ends before region %s", r->name);
         return false;
     }
-    if (strncmp(found.name, want.name, sizeof found.name) || found.element != want.element ||
+    if (strncmp(found.name, want.name, sizeof found.name) != 0 || found.element != want.element ||
         (!r->count && found.count != 1)) {
         snprintf(error, error_size,
                  "snapshot has region %.48s of %llu bytes, expected %s of %llu: another "
@@ -118,7 +118,7 @@ bool snapshot_restore(struct snapshot *s, FILE *file, char *error, size_t error_
 {
     char found[sizeof magic];
 
-    if (fread(found, sizeof found, 1, file) != 1 || memcmp(found, magic, sizeof magic)) {
+    if (fread(found, sizeof found, 1, file) != 1 || memcmp(found, magic, sizeof magic) != 0) {
         snprintf(error, error_size, "not a snapshot of this program version");
         return false;
     }

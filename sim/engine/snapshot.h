@@ -14,9 +14,9 @@
 
 struct snapshot_region {
     const char *name;
-    void *base;      /* fixed: the region; growable: address of the pointer to it */
-    size_t bytes;    /* fixed: its size; growable: size of one element */
-    size_t *count;   /* growable: number of elements allocated; else NULL */
+    void *base;    /* fixed: the region; growable: address of the pointer to it */
+    size_t bytes;  /* fixed: its size; growable: size of one element */
+    size_t *count; /* growable: number of elements allocated; else NULL */
 };
 
 struct snapshot_hook {

@@ -23,7 +23,7 @@ enum { ABI_PHASE = 1u << 15 };
 
 /* ---- transmit ------------------------------------------------------------------------------ */
 
-struct abi_tx_descriptor { /* 64 bytes */
+struct abi_tx_descriptor {  /* 64 bytes */
     uint64_t address;       /* of the frame: Ethernet without FCS, contiguous */
     uint32_t length;        /* bytes; 14..65535 */
     uint16_t port;          /* of the card */
@@ -32,8 +32,8 @@ struct abi_tx_descriptor { /* 64 bytes */
     uint64_t tunnel_handle; /* slot 11: TunnelHandle, 0 = none. With both: transport in tunnel */
     uint32_t header_word;   /* slot 12, send format (crypto offload) */
     uint32_t reserved;
-    uint64_t tag;           /* comes back in the completion and on the wire port */
-    uint32_t tfc;           /* packet offload, tunnel mode: bytes of TFC padding to add */
+    uint64_t tag; /* comes back in the completion and on the wire port */
+    uint32_t tfc; /* packet offload, tunnel mode: bytes of TFC padding to add */
     uint32_t reserved2;
     uint64_t reserved3;
 };
@@ -43,15 +43,16 @@ enum {
 };
 
 enum abi_tx_status { /* NDIS status values */
-    ABI_TX_OK = 0,
-    ABI_TX_FAILED = (int)0xC0000001u /* unknown handle, or dropped: `reason` says why */
+                     ABI_TX_OK = 0,
+                     ABI_TX_FAILED =
+                         (int)0xC0000001u /* unknown handle, or dropped: `reason` says why */
 };
 
 struct abi_tx_completion { /* 32 bytes */
     uint64_t tag;
-    uint32_t status; /* enum abi_tx_status */
-    uint16_t reason; /* enum nic_drop (sim/nic/drops.h), 0 = none */
-    uint16_t flags;  /* ABI_PHASE */
+    uint32_t status;   /* enum abi_tx_status */
+    uint16_t reason;   /* enum nic_drop (sim/nic/drops.h), 0 = none */
+    uint16_t flags;    /* ABI_PHASE */
     uint64_t sequence; /* packet offload: number that the (outermost) SA gave */
     uint64_t reserved;
 };
@@ -59,26 +60,26 @@ struct abi_tx_completion { /* 32 bytes */
 /* ---- receive ------------------------------------------------------------------------------- */
 
 struct abi_rx_descriptor { /* 16 bytes */
-    uint64_t address;  /* of an empty buffer */
-    uint32_t length;   /* its size in bytes; a longer packet is dropped (`rx_buffer_small`) */
-    uint32_t cookie;   /* comes back in the completion */
+    uint64_t address;      /* of an empty buffer */
+    uint32_t length;       /* its size in bytes; a longer packet is dropped (`rx_buffer_small`) */
+    uint32_t cookie;       /* comes back in the completion */
 };
 
 struct abi_rx_completion { /* 64 bytes */
     uint32_t cookie;
-    uint32_t length;        /* bytes written */
-    uint32_t offload_word;  /* slot 1, receive format: SaDeleteReq, CryptoDone, NextCryptoDone,
+    uint32_t length;       /* bytes written */
+    uint32_t offload_word; /* slot 1, receive format: SaDeleteReq, CryptoDone, NextCryptoDone,
                              * CryptoStatus */
-    uint32_t header_word;   /* slot 12, receive format */
-    uint64_t handle;        /* of the SA (the outer one of two), 0 = none matched */
-    uint64_t inner_handle;  /* of the second SA, 0 = none */
-    uint64_t sequence;      /* 64-bit number that the card inferred or used, 0 = none */
-    uint64_t wire_ps;       /* time stamp: last bit on the wire, picoseconds */
-    uint64_t tag;           /* of the received frame (espnic_frame.tag): a time stamp's companion */
+    uint32_t header_word;  /* slot 12, receive format */
+    uint64_t handle;       /* of the SA (the outer one of two), 0 = none matched */
+    uint64_t inner_handle; /* of the second SA, 0 = none */
+    uint64_t sequence;     /* 64-bit number that the card inferred or used, 0 = none */
+    uint64_t wire_ps;      /* time stamp: last bit on the wire, picoseconds */
+    uint64_t tag;          /* of the received frame (espnic_frame.tag): a time stamp's companion */
     uint16_t port;
-    uint16_t reason;        /* why the card left the packet alone: enum nic_bypass, 0 = processed */
+    uint16_t reason; /* why the card left the packet alone: enum nic_bypass, 0 = processed */
     uint16_t reserved;
-    uint16_t flags;         /* ABI_PHASE */
+    uint16_t flags; /* ABI_PHASE */
 };
 
 /* Bits of offload_word (ipsecov2.md 2.9) */
@@ -120,25 +121,25 @@ enum abi_opcode {
 };
 
 struct abi_command { /* 64 bytes */
-    uint32_t opcode;   /* enum abi_opcode */
+    uint32_t opcode; /* enum abi_opcode */
     uint32_t argument;
-    uint64_t buffer;   /* request structures, see below */
-    uint32_t length;   /* bytes of the buffer */
+    uint64_t buffer; /* request structures, see below */
+    uint32_t length; /* bytes of the buffer */
     uint32_t nodes;
-    uint64_t cookie;   /* comes back in the completion */
+    uint64_t cookie; /* comes back in the completion */
     uint64_t reserved[4];
 };
 
 struct abi_command_completion { /* 32 bytes */
     uint64_t cookie;
-    uint32_t status;   /* NDIS_STATUS */
-    uint32_t nodes;    /* nodes offloaded (ADD), found (DELETE) */
-    uint16_t reason;   /* enum sa_reason of the first node that failed (ADD), else 0 */
+    uint32_t status; /* NDIS_STATUS */
+    uint32_t nodes;  /* nodes offloaded (ADD), found (DELETE) */
+    uint16_t reason; /* enum sa_reason of the first node that failed (ADD), else 0 */
     uint16_t reserved;
     uint32_t bytes_read;
     uint32_t reserved2;
     uint16_t reserved3;
-    uint16_t flags;    /* ABI_PHASE */
+    uint16_t flags; /* ABI_PHASE */
 };
 
 /* The buffer of a command holds the raw NDIS structures in the 64-bit WDK layout (ipsecov2.md 2.4 to
@@ -154,28 +155,32 @@ struct abi_annotation_sa {
     uint64_t sequence;
     uint64_t soft_packets, hard_packets, soft_bytes, hard_bytes, soft_s, hard_s;
     uint16_t replay_window;
-    uint8_t enc, auth;      /* enum esp_alg: algorithms that have no NDIS identifier; else 0 */
+    uint8_t enc, auth; /* enum esp_alg: algorithms that have no NDIS identifier; else 0 */
     uint8_t enc_icv, auth_icv;
     uint8_t reserved[2];
 };
 
-struct abi_annotation { /* 192 bytes */
-    uint32_t bytes;          /* of this structure */
-    uint8_t mode;            /* enum esp_mode */
-    uint8_t selector_flags;  /* ABI_SEL_* */
-    uint16_t sport, dport;   /* UDP encapsulation */
+struct abi_annotation {     /* 192 bytes */
+    uint32_t bytes;         /* of this structure */
+    uint8_t mode;           /* enum esp_mode */
+    uint8_t selector_flags; /* ABI_SEL_* */
+    uint16_t sport, dport;  /* UDP encapsulation */
     uint8_t proto;
     uint8_t src_bits, dst_bits;
-    uint8_t family;          /* of the selector: 4 or 6 */
+    uint8_t family; /* of the selector: 4 or 6 */
     uint8_t src[16], dst[16];
     uint16_t sport_lo, sport_hi, dport_lo, dport_hi;
-    uint8_t no_key;          /* bit 2i: SA i has no encryption key, 2i+1: no integrity key (timing) */
+    uint8_t no_key; /* bit 2i: SA i has no encryption key, 2i+1: no integrity key (timing) */
     uint8_t reserved[7];
     struct abi_annotation_sa sa[2];
 };
 
 enum {
-    ABI_SEL_PRESENT = 1, ABI_SEL_SRC = 2, ABI_SEL_DST = 4, ABI_SEL_PROTO = 8, ABI_SEL_SPORT = 16,
+    ABI_SEL_PRESENT = 1,
+    ABI_SEL_SRC = 2,
+    ABI_SEL_DST = 4,
+    ABI_SEL_PROTO = 8,
+    ABI_SEL_SPORT = 16,
     ABI_SEL_DPORT = 32
 };
 

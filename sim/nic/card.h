@@ -28,39 +28,40 @@ enum { NIC_RX, NIC_TX };
 enum { NIC_HEADROOM = 256, NIC_TAILROOM = 768 }; /* around a frame in its buffer */
 
 struct nic_packet {
-    uint8_t dir;      /* NIC_RX, NIC_TX */
+    uint8_t dir; /* NIC_RX, NIC_TX */
     uint8_t port, queue, lane;
-    uint8_t kind;     /* enum esp_packet_kind of the present header */
-    uint8_t version;  /* IP */
-    uint8_t drop;     /* enum nic_drop */
-    uint8_t bypass;   /* enum nic_bypass */
-    uint8_t pass;     /* IPsec headers processed so far */
-    uint8_t looked;   /* the look-up of this pass has been made */
-    uint8_t entry;    /* of the context, this pass */
-    uint8_t crypt;    /* this pass needs the crypto */
-    uint8_t opened;   /* decapsulation of this pass has been made */
-    uint8_t again;    /* goes round once more */
-    uint8_t status;   /* enum abi_crypto_status of the first failure */
+    uint8_t kind;      /* enum esp_packet_kind of the present header */
+    uint8_t version;   /* IP */
+    uint8_t drop;      /* enum nic_drop */
+    uint8_t bypass;    /* enum nic_bypass */
+    uint8_t pass;      /* IPsec headers processed so far */
+    uint8_t looked;    /* the look-up of this pass has been made */
+    uint8_t entry;     /* of the context, this pass */
+    uint8_t crypt;     /* this pass needs the crypto */
+    uint8_t opened;    /* decapsulation of this pass has been made */
+    uint8_t again;     /* goes round once more */
+    uint8_t status;    /* enum abi_crypto_status of the first failure */
     uint8_t job_state; /* enum esp_job_state when it needs no job */
-    uint8_t info;     /* pad_length and next_header are known */
+    uint8_t info;      /* pad_length and next_header are known */
     uint8_t pad_length, next_header;
     uint8_t delete_req;
-    uint8_t framed;   /* TX: encapsulation of this pass has been made */
+    uint8_t framed; /* TX: encapsulation of this pass has been made */
     uint8_t numbered;
     uint8_t size_class; /* of the buffer */
-    uint8_t portion;  /* TX: 0 transport or only handle, 1 tunnel handle */
+    uint8_t portion;    /* TX: 0 transport or only handle, 1 tunnel handle */
     uint32_t buffer;
     uint32_t start, length, l3; /* frame in the buffer, IP header in the frame */
-    uint32_t l3_header; /* of the present packet, extension headers included */
-    uint32_t present; /* bytes of the frame that are there, <= length */
+    uint32_t l3_header;         /* of the present packet, extension headers included */
+    uint32_t present;           /* bytes of the frame that are there, <= length */
     uint32_t beats;
-    uint32_t sa;      /* context of this pass, 0 = none */
-    uint32_t mshr;    /* context miss that it waits for: index + 1, 0 = none */
+    uint32_t sa;   /* context of this pass, 0 = none */
+    uint32_t mshr; /* context miss that it waits for: index + 1, 0 = none */
     uint32_t job;
     uint32_t order_key;
     uint32_t cookie;
     uint32_t header_word, tfc;
     uint32_t dma_bytes;
+    uint32_t wire_length; /* RX: as it came */
     struct esp_bounds bounds;
     uint64_t mshr_ticket;
     uint64_t order;
@@ -100,9 +101,9 @@ struct nic_lane {
     struct stage tx_dma, fetch, tx_wait, sequence, encapsulate;
     struct nic_crypt rx, tx;
     struct nic_hazards hazards[2];
-    unsigned rx_client, tx_client;   /* of the PCIe link */
+    unsigned rx_client, tx_client; /* of the PCIe link */
     unsigned rx_answers_block;
-    uint32_t rx_dma_used;            /* bytes being written */
+    uint32_t rx_dma_used; /* bytes being written */
 };
 
 struct nic_arrival {
@@ -120,39 +121,39 @@ enum { NIC_RING = 1 << 16 }; /* frames between API and MAC, or between MAC and w
 struct nic_port {
     struct espnic *card;
     unsigned index, domain;
-    unsigned rx_block, tx_block;     /* mac_rx; departures of mac_tx */
+    unsigned rx_block, tx_block; /* mac_rx; departures of mac_tx */
     struct stage mac_tx;
     struct nic_arrival *arrival;     /* ring */
     struct nic_departure *departure; /* ring */
     struct nic_port_state {
         uint32_t arrival_head, arrival_tail;
         uint32_t departure_head, departure_tail;
-        uint64_t wire_free;          /* wire cycle */
-        uint32_t next_lane;          /* steering by arrival */
-        uint32_t client_waits;       /* wire_free said NEVER */
+        uint64_t wire_free;    /* wire cycle */
+        uint32_t next_lane;    /* steering by arrival */
+        uint32_t client_waits; /* wire_free said NEVER */
     } s;
     struct channel *rx_channel[NIC_MAX_LANES];
-    struct channel *tx_done;         /* to the completion block */
+    struct channel *tx_done; /* to the completion block */
 };
 
 /* SA contexts behind a cache. */
 struct nic_memory {
     unsigned block, client;
     struct nic_memory_state {
-        uint64_t ticket;             /* misses so far */
-        uint64_t card_free;          /* cycle in which card memory takes the next request */
+        uint64_t ticket;    /* misses so far */
+        uint64_t card_free; /* cycle in which card memory takes the next request */
         uint32_t fill_head, fill_tail;
-        uint32_t backs;              /* dirty victims that wait for room in the request queue */
-        uint64_t victim;             /* the last of them */
+        uint32_t backs;  /* dirty victims that wait for room in the request queue */
+        uint64_t victim; /* the last of them */
     } s;
-    uint64_t *mshr_ticket;           /* [mshr]: of the miss it holds, or the last one it held */
-    uint8_t *mshr_done;              /* [mshr]: filled */
-    uint64_t *fill_cycle;            /* card memory: ring of fills under way */
+    uint64_t *mshr_ticket; /* [mshr]: of the miss it holds, or the last one it held */
+    uint8_t *mshr_done;    /* [mshr]: filled */
+    uint64_t *fill_cycle;  /* card memory: ring of fills under way */
     uint32_t *fill_mshr;
     uint32_t ring;
 };
 
-struct nic_ring { /* of descriptors, one queue */
+struct nic_ring {       /* of descriptors, one queue */
     uint32_t posted;    /* TAIL as the core sees it */
     uint32_t requested; /* descriptors asked for */
     uint32_t fetched;   /* descriptors on the card */
@@ -166,34 +167,39 @@ struct nic_dma {
     struct nic_ring tx[16], rx[16];
     struct abi_tx_descriptor *tx_descriptor; /* [queue][prefetch] */
     struct abi_rx_descriptor *rx_descriptor;
-    uint64_t tx_bytes;        /* of packets being read */
+    uint64_t tx_bytes; /* of packets being read */
     uint32_t tx_reads;
     uint32_t tx_turn;
-    uint32_t tx_done[16];     /* completions asked for, per queue */
-    uint32_t *failed;         /* ring: packets that ended without a frame */
+    uint32_t tx_done[16]; /* completions asked for, per queue */
+    uint32_t *failed;     /* ring: packets that ended without a frame */
     uint32_t failed_head, failed_tail;
 };
 
 enum nic_slot_state {
-    NIC_SLOT_FREE, NIC_SLOT_COMMAND, NIC_SLOT_BUFFER, NIC_SLOT_READY, NIC_SLOT_RUNNING,
-    NIC_SLOT_DRAIN, NIC_SLOT_WRITING
+    NIC_SLOT_FREE,
+    NIC_SLOT_COMMAND,
+    NIC_SLOT_BUFFER,
+    NIC_SLOT_READY,
+    NIC_SLOT_RUNNING,
+    NIC_SLOT_DRAIN,
+    NIC_SLOT_WRITING
 };
 
 enum { NIC_MAX_NODES = 64, NIC_MAX_SLOTS = 256 };
 
 struct nic_slot {
     uint8_t state;
-    uint8_t writes;           /* handle write-backs to do */
+    uint8_t writes; /* handle write-backs to do */
     uint16_t reason;
     uint32_t status;
-    uint32_t nodes, done;     /* of the command; offloaded or found */
-    uint32_t waiting;         /* DELETE: contexts still in use */
+    uint32_t nodes, done; /* of the command; offloaded or found */
+    uint32_t waiting;     /* DELETE: contexts still in use */
     uint32_t node_count;
     uint32_t buffer;
     uint32_t bytes_read;
-    uint64_t finish;          /* cycle in which the work is over */
+    uint64_t finish; /* cycle in which the work is over */
     struct abi_command command;
-    uint32_t id[NIC_MAX_NODES];     /* contexts */
+    uint32_t id[NIC_MAX_NODES]; /* contexts */
     uint64_t handle[NIC_MAX_NODES];
     uint32_t offset[NIC_MAX_NODES]; /* of the OffloadHandle fields in the buffer */
 };
@@ -203,11 +209,11 @@ struct nic_commands {
     struct nic_slot *slot;
     struct nic_commands_state {
         uint32_t posted, requested, answered, completed;
-        uint32_t running;        /* slot + 1 */
-        uint64_t order;          /* commands decoded so far */
+        uint32_t running; /* slot + 1 */
+        uint64_t order;   /* commands decoded so far */
         bool resetting;
     } s;
-    uint64_t *turn;              /* [slot]: order of arrival */
+    uint64_t *turn; /* [slot]: order of arrival */
     struct account account;
     uint64_t by_cause[2][SCHED_MAX_BLOCKS];
 };
@@ -232,7 +238,7 @@ struct espnic {
     struct clock_set clocks;
     unsigned core, crypto_domain, pcie_domain, port_domain;
     struct sched sched;
-    struct snapshot *snapshot;    /* while regions are being registered */
+    struct snapshot *snapshot; /* while regions are being registered */
     struct nic_lane lane[NIC_MAX_LANES];
     struct nic_port port[NIC_MAX_PORTS];
     struct channel *channel[256]; /* all of them, for state and for the search for deadlocks */
@@ -250,7 +256,7 @@ struct espnic {
     struct reg_file registers;
     unsigned registers_block, interrupts_block, interrupts_client;
     struct channel *mmio_channel;
-    struct nic_mmio *mmio;        /* ring between link and registers block */
+    struct nic_mmio *mmio; /* ring between link and registers block */
     uint32_t mmio_head;
     struct nic_vector vector[NIC_VECTORS];
     struct esp_crypt *crypt;
@@ -258,7 +264,7 @@ struct espnic {
     struct nic_stats stats;
     uint16_t ip_id;
     bool offload_on, enabled;
-    uint64_t now;                 /* port clock: reached by espnic_advance */
+    uint64_t now; /* port clock: reached by espnic_advance */
     uint64_t stop;
     bool advancing;
 };
@@ -296,8 +302,8 @@ void nic_plain_job(const struct nic_stage_config *c, bool ideal, uint32_t beats_
                    uint32_t beats_out, struct lane_job *job);
 
 /* Start a plain stage of one lane. */
-void nic_stage(struct espnic *card, struct stage *st, const char *name, unsigned domain, unsigned lanes,
-               enum lane_start start, const struct stage_ops *ops, void *self);
+void nic_stage(struct espnic *card, struct stage *st, const char *name, unsigned domain,
+               unsigned lanes, enum lane_start start, const struct stage_ops *ops, void *self);
 
 /* The packet is dropped by a stage: count it; the packet itself goes when its beats have passed. */
 void nic_count_drop(struct espnic *card, struct nic_packet *p, enum nic_drop why);
@@ -359,9 +365,19 @@ void nic_command_drained(struct espnic *card, uint32_t sa, uint64_t cycle);
 
 /* What a PCIe request is for: upper bits of its ref2 may hold a number more. */
 enum nic_purpose {
-    NIC_FOR_RX_PAYLOAD, NIC_FOR_RX_DONE, NIC_FOR_RX_DESCRIPTORS, NIC_FOR_TX_DESCRIPTORS,
-    NIC_FOR_TX_PAYLOAD, NIC_FOR_TX_DONE, NIC_FOR_COMMANDS, NIC_FOR_COMMAND_BUFFER,
-    NIC_FOR_HANDLE, NIC_FOR_COMMAND_DONE, NIC_FOR_CONTEXT, NIC_FOR_CONTEXT_BACK, NIC_FOR_MESSAGE
+    NIC_FOR_RX_PAYLOAD,
+    NIC_FOR_RX_DONE,
+    NIC_FOR_RX_DESCRIPTORS,
+    NIC_FOR_TX_DESCRIPTORS,
+    NIC_FOR_TX_PAYLOAD,
+    NIC_FOR_TX_DONE,
+    NIC_FOR_COMMANDS,
+    NIC_FOR_COMMAND_BUFFER,
+    NIC_FOR_HANDLE,
+    NIC_FOR_COMMAND_DONE,
+    NIC_FOR_CONTEXT,
+    NIC_FOR_CONTEXT_BACK,
+    NIC_FOR_MESSAGE
 };
 
 enum { NIC_PURPOSE_BITS = 8 };

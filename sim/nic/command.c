@@ -77,16 +77,11 @@ void nic_command_memory(struct espnic *card, uint64_t time, const struct pcie_re
 static uint32_t status_of(enum sa_reason reason)
 {
     switch (sa_reason_class(reason)) {
-    case SA_CLASS_OK:
-        return NDIS_STATUS_SUCCESS;
-    case SA_CLASS_RESOURCES:
-        return NDIS_STATUS_RESOURCES;
-    case SA_CLASS_UNSUPPORTED:
-        return NDIS_STATUS_NOT_SUPPORTED;
-    case SA_CLASS_INVALID:
-        return NDIS_STATUS_INVALID_DATA;
-    case SA_CLASS_DUPLICATE:
-        break;
+    case SA_CLASS_OK: return NDIS_STATUS_SUCCESS;
+    case SA_CLASS_RESOURCES: return NDIS_STATUS_RESOURCES;
+    case SA_CLASS_UNSUPPORTED: return NDIS_STATUS_NOT_SUPPORTED;
+    case SA_CLASS_INVALID: return NDIS_STATUS_INVALID_DATA;
+    case SA_CLASS_DUPLICATE: break;
     }
     return NDIS_STATUS_FAILURE;
 }
@@ -110,8 +105,8 @@ static enum sa_reason add_node(struct espnic *card, const struct esp_node *node,
 
 static void start_add(struct espnic *card, struct nic_slot *s, enum ndis_kind kind)
 {
-    uint32_t status = ndis_walk(kind, buffer_of(card, s), s->command.length, s->offset,
-                                &s->node_count);
+    uint32_t status =
+        ndis_walk(kind, buffer_of(card, s), s->command.length, s->offset, &s->node_count);
     struct esp_node node;
 
     s->status = status;
@@ -218,9 +213,7 @@ static uint64_t start(struct espnic *card, struct nic_slot *s)
         start_add(card, s, s->command.opcode == ABI_OP_ADD_SA ? NDIS_ADD_SA : NDIS_ADD_SA_EX);
         card->stats.command_nodes += s->node_count;
         return c->add * (s->node_count ? s->node_count : 1);
-    case ABI_OP_UPDATE_SA:
-        start_update(card, s);
-        return c->update;
+    case ABI_OP_UPDATE_SA: start_update(card, s); return c->update;
     case ABI_OP_DELETE_SA:
         start_delete(card, s);
         card->stats.command_nodes += s->node_count;
@@ -230,9 +223,7 @@ static uint64_t start(struct espnic *card, struct nic_slot *s)
             card->offload_on = s->command.argument == 1;
         }
         return c->update;
-    default:
-        s->status = NDIS_STATUS_INVALID_OID;
-        return c->update;
+    default: s->status = NDIS_STATUS_INVALID_OID; return c->update;
     }
 }
 
@@ -310,7 +301,7 @@ static void take_answers(struct espnic *card, uint64_t now)
         if ((r->ref2 & 0xff) == NIC_FOR_COMMAND_DONE) {
             nic_interrupt(card, 0, now);
         } else if ((r->ref2 & 0xff) == NIC_FOR_COMMANDS && s->command.length &&
-            s->command.length <= MAX_BUFFER) {
+                   s->command.length <= MAX_BUFFER) {
             s->state = NIC_SLOT_BUFFER;
         } else {
             s->state = NIC_SLOT_READY;
@@ -359,7 +350,8 @@ static bool fetch_buffer(struct espnic *card, uint64_t now)
         struct nic_slot *s = slot_at(card, i);
         struct pcie_request r = { .op = PCIE_READ, .ref = i, .ref2 = NIC_FOR_COMMAND_BUFFER };
 
-        if (s->state != NIC_SLOT_BUFFER || s->buffer || !nic_request_room(card, c->client, now, 1)) {
+        if (s->state != NIC_SLOT_BUFFER || s->buffer ||
+            !nic_request_room(card, c->client, now, 1)) {
             continue;
         }
         s->buffer = nic_pool_take(&card->buffers[BUFFER_CLASS]);
@@ -377,7 +369,8 @@ static uint32_t next_ready(const struct espnic *card)
     uint32_t best = UINT32_MAX;
 
     for (uint32_t i = 0; i < card->config.command.depth; i++) {
-        if (c->slot[i].state == NIC_SLOT_READY && (best == UINT32_MAX || c->turn[i] < c->turn[best])) {
+        if (c->slot[i].state == NIC_SLOT_READY &&
+            (best == UINT32_MAX || c->turn[i] < c->turn[best])) {
             best = i;
         }
     }
@@ -387,7 +380,9 @@ static uint32_t next_ready(const struct espnic *card)
 static void execute(struct espnic *card, uint64_t now)
 {
     struct nic_commands *c = &card->commands;
-    struct account_run run = { .first = now, .beats = 1, .step = 1,
+    struct account_run run = { .first = now,
+                               .beats = 1,
+                               .step = 1,
                                .after = { .state = ACCOUNT_STARVED },
                                .between = { .state = ACCOUNT_STARVED } };
     uint32_t next;
@@ -435,9 +430,9 @@ static bool write_back(struct espnic *card, uint64_t now)
             r.length = 8;
             r.ref2 = NIC_FOR_HANDLE | (uint32_t)s->writes << NIC_PURPOSE_BITS;
         } else {
-            r.address = reg_get(&card->registers, REG_CMD_DONE_BASE, 0) +
-                        (uint64_t)(c->s.answered++ & (size - 1)) *
-                            sizeof(struct abi_command_completion);
+            r.address =
+                reg_get(&card->registers, REG_CMD_DONE_BASE, 0) +
+                (uint64_t)(c->s.answered++ & (size - 1)) * sizeof(struct abi_command_completion);
             r.length = sizeof(struct abi_command_completion);
             r.ref2 = NIC_FOR_COMMAND_DONE;
             r.answer = 1;

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MHZ 1000000000ull
+#define MHZ  1000000000ull
 #define GBPS 1000000000ull
-#define NS 1000ull
-#define KIB 1024ull
+#define NS   1000ull
+#define KIB  1024ull
 
 static const char *const offloads[] = { "crypto", "packet", NULL };
 static const char *const steerings[] = { "sa", "arrival", NULL };
@@ -15,10 +15,10 @@ static const char *const esns[] = { "host", "inferred", NULL };
 static const char *const storages[] = { "on-chip", "host-cache", "card-cache", NULL };
 static const char *const orders[] = { "sa", "lane", NULL };
 
-const char *const nic_ideal_names[] = { "wire",       "parser",   "sa_lookup", "replay_check",
-                                        "crypto",     "reorder",  "replay_update", "decapsulate",
-                                        "rx_dma",     "tx_dma",   "sa_fetch",  "sequence",
-                                        "encapsulate", "sa_memory", "pcie",    "command",
+const char *const nic_ideal_names[] = { "wire",        "parser",    "sa_lookup",     "replay_check",
+                                        "crypto",      "reorder",   "replay_update", "decapsulate",
+                                        "rx_dma",      "tx_dma",    "sa_fetch",      "sequence",
+                                        "encapsulate", "sa_memory", "pcie",          "command",
                                         NULL };
 
 #define F(type, field) PARAM_FIELD(struct type, field)
@@ -45,7 +45,7 @@ static const struct param general[] = {
 static const struct param mac[] = {
     { "rate", PARAM_RATE, F(nic_mac_config, rate), 100 * GBPS, 1000000, 1600 * GBPS, NULL, NULL,
       "Bit rate of each port's wire." },
-    { "rx_buffer", PARAM_BYTES, F(nic_mac_config, rx_buffer), 256 * KIB, 16 * KIB, 64 * KIB * KIB,
+    { "rx_buffer", PARAM_BYTES, F(nic_mac_config, rx_buffer), 256 * KIB, 16 * KIB, 64 * KIB *KIB,
       NULL, NULL, "Receive buffer of each port; a frame that finds no room is dropped." },
     { "mtu", PARAM_BYTES, F(nic_mac_config, mtu), 9000, 576, 65535, NULL, NULL,
       "Longest IP packet that may be sent." },
@@ -55,14 +55,14 @@ static const struct param mac[] = {
 
 #define STAGE(beat, packet, pipe, behind)                                                          \
     {                                                                                              \
-        { "interval", PARAM_U32, F(nic_stage_config, interval), beat, 1, 1024, NULL, NULL,     \
-          "Cycles a beat." },                                                                      \
-        { "overhead", PARAM_U32, F(nic_stage_config, overhead), packet, 0, 65535, NULL, NULL,    \
-          "Cycles a packet, beside its beats." },                                                  \
-        { "latency", PARAM_U32, F(nic_stage_config, latency), pipe, 0, 65535, NULL, NULL,       \
-          "Cycles through the pipeline." },                                                        \
-        { "depth", PARAM_U32, F(nic_stage_config, depth), behind, 2, 65536, NULL, NULL,             \
-          "Beats of the channel behind it." },                                                     \
+        { "interval", PARAM_U32,       F(nic_stage_config, interval), beat, 1, 1024, NULL,         \
+          NULL,       "Cycles a beat." },                                                          \
+            { "overhead", PARAM_U32, F(nic_stage_config, overhead),       packet, 0, 65535,        \
+              NULL,       NULL,      "Cycles a packet, beside its beats." },                       \
+            { "latency", PARAM_U32, F(nic_stage_config, latency),  pipe, 0, 65535,                 \
+              NULL,      NULL,      "Cycles through the pipeline." },                              \
+            { "depth", PARAM_U32, F(nic_stage_config, depth),       behind, 2, 65536,              \
+              NULL,    NULL,      "Beats of the channel behind it." },                             \
     }
 
 static const struct param parser[] = STAGE(1, 0, 8, 64);
@@ -85,8 +85,8 @@ static const struct param sa[] = {
       "Cycles from one update of an SA's numbers to the next of the same SA." },
     { "memory_latency", PARAM_TIME, F(nic_sa_config, memory_latency), 200 * NS, 0, 1000000 * NS,
       NULL, NULL, "Card memory: from request to data." },
-    { "memory_rate", PARAM_RATE, F(nic_sa_config, memory_rate), 200 * GBPS, 1000000,
-      100000 * GBPS, NULL, NULL, "Card memory: bandwidth for contexts." },
+    { "memory_rate", PARAM_RATE, F(nic_sa_config, memory_rate), 200 * GBPS, 1000000, 100000 * GBPS,
+      NULL, NULL, "Card memory: bandwidth for contexts." },
     { "wait_depth", PARAM_U32, F(nic_sa_config, wait_depth), 1024, 256, 65536, NULL, NULL,
       "Beats of packets that may wait for their contexts, per lane and direction." },
     { "host_base", PARAM_U64, F(nic_sa_config, host_base), 1ull << 40, 0, UINT64_MAX >> 1, NULL,
@@ -156,15 +156,15 @@ static const struct param dma[] = {
       "Transmit descriptors a read." },
     { "tx_prefetch", PARAM_U32, F(nic_dma_config, tx_prefetch), 64, 1, 1024, NULL, NULL,
       "Transmit descriptors held on the card, per queue." },
-    { "tx_buffer", PARAM_BYTES, F(nic_dma_config, tx_buffer), 128 * KIB, 64 * KIB,
-      64 * KIB * KIB, NULL, NULL, "Packets on their way from host memory." },
+    { "tx_buffer", PARAM_BYTES, F(nic_dma_config, tx_buffer), 128 * KIB, 64 * KIB, 64 * KIB *KIB,
+      NULL, NULL, "Packets on their way from host memory." },
     { "tx_outstanding", PARAM_U32, F(nic_dma_config, tx_outstanding), 128, 1, 4096, NULL, NULL,
       "Payload reads under way." },
     { "rx_fetch", PARAM_U32, F(nic_dma_config, rx_fetch), 32, 1, 256, NULL, NULL,
       "Receive descriptors a read." },
     { "rx_prefetch", PARAM_U32, F(nic_dma_config, rx_prefetch), 256, 1, 4096, NULL, NULL,
       "Receive descriptors held on the card, per queue." },
-    { "rx_buffer", PARAM_BYTES, F(nic_dma_config, rx_buffer), 64 * KIB, 16 * KIB, 64 * KIB * KIB,
+    { "rx_buffer", PARAM_BYTES, F(nic_dma_config, rx_buffer), 64 * KIB, 16 * KIB, 64 * KIB *KIB,
       NULL, NULL, "Packets on their way to host memory, per lane." },
     { "latency", PARAM_U32, F(nic_dma_config, latency), 10, 1, 4096, NULL, NULL,
       "Cycles of the DMA engine from packet to request." },
@@ -203,8 +203,8 @@ static struct param_group groups[] = {
     GROUP("card.dma", "Rings and DMA engines.", dma, dma),
     GROUP("card.command", "Command processor.", command, command),
     { "card.sa.table", "SA table.", offsetof(struct nic_config, table), sa_table_params, 0 },
-    { "card.sa.cache", "Cache of SA contexts.", offsetof(struct nic_config, cache),
-      sa_cache_params, 0 },
+    { "card.sa.cache", "Cache of SA contexts.", offsetof(struct nic_config, cache), sa_cache_params,
+      0 },
     { "card.capabilities", "What the card reports and accepts.",
       offsetof(struct nic_config, capabilities), sa_capabilities_params, 0 },
     { "card.pcie", "PCIe link and host memory.", offsetof(struct nic_config, pcie), pcie_params,
@@ -288,8 +288,8 @@ static bool check_capabilities(struct nic_config *config, char *error, size_t er
     if (!sa_algorithm_mask(a->authentication, true, &can->authentication, why, sizeof why)) {
         return refuse(error, error_size, "card.algorithms.authentication: %s", why);
     }
-    can->aead_icvs = (a->icv_8 ? SA_ICV(8) : 0) | (a->icv_12 ? SA_ICV(12) : 0) |
-                     (a->icv_16 ? SA_ICV(16) : 0);
+    can->aead_icvs =
+        (a->icv_8 ? SA_ICV(8) : 0) | (a->icv_12 ? SA_ICV(12) : 0) | (a->icv_16 ? SA_ICV(16) : 0);
     can->udp = a->udp ? ESP_UDP_TRANSPORT | ESP_UDP_TUNNEL | ESP_UDP_TRANSPORT_OVER_UDP_TUNNEL |
                             ESP_UDP_TRANSPORT_OVER_TUNNEL
                       : 0;

@@ -17,81 +17,87 @@ enum nic_storage { NIC_STORAGE_ON_CHIP, NIC_STORAGE_HOST_CACHE, NIC_STORAGE_CARD
 enum nic_order { NIC_ORDER_SA, NIC_ORDER_LANE };
 
 struct nic_general {
-    uint64_t clock;           /* core clock, millihertz */
-    uint32_t offload;         /* enum nic_offload */
+    uint64_t clock;   /* core clock, millihertz */
+    uint32_t offload; /* enum nic_offload */
     uint32_t ports, lanes;
-    uint32_t steering;        /* enum nic_steering */
-    uint64_t bus;             /* bytes of a beat */
-    uint32_t sync;            /* synchroniser edges of every clock crossing */
+    uint32_t steering; /* enum nic_steering */
+    uint64_t bus;      /* bytes of a beat */
+    uint32_t sync;     /* synchroniser edges of every clock crossing */
     uint64_t seed;
-    char ideal[128];          /* names of blocks that are free: "crypto,pcie" */
+    char ideal[128]; /* names of blocks that are free: "crypto,pcie" */
 };
 
 struct nic_mac_config {
-    uint64_t rate;            /* bit/s of the wire */
-    uint64_t rx_buffer;       /* bytes, per port */
-    uint64_t mtu;             /* L3 bytes */
-    uint64_t latency;         /* ps: PHY and PCS, each direction */
+    uint64_t rate;      /* bit/s of the wire */
+    uint64_t rx_buffer; /* bytes, per port */
+    uint64_t mtu;       /* L3 bytes */
+    uint64_t latency;   /* ps: PHY and PCS, each direction */
 };
 
 /* A plain pipeline stage. */
 struct nic_stage_config {
-    uint32_t interval;        /* cycles a beat */
-    uint32_t overhead;        /* cycles a packet */
-    uint32_t latency;         /* cycles */
-    uint32_t depth;           /* beats of the channel behind it */
+    uint32_t interval; /* cycles a beat */
+    uint32_t overhead; /* cycles a packet */
+    uint32_t latency;  /* cycles */
+    uint32_t depth;    /* beats of the channel behind it */
 };
 
 struct nic_sa_config {
-    uint32_t storage;         /* enum nic_storage */
-    uint32_t esn;             /* enum nic_esn */
-    uint64_t context;         /* bytes */
-    uint32_t rmw;             /* cycles between two updates of one SA */
-    uint64_t memory_latency;  /* ps: card memory */
-    uint64_t memory_rate;     /* bit/s: card memory */
-    uint32_t wait_depth;      /* beats of packets that wait for their context */
-    uint64_t host_base;       /* address of the backing store in host memory */
+    uint32_t storage;        /* enum nic_storage */
+    uint32_t esn;            /* enum nic_esn */
+    uint64_t context;        /* bytes */
+    uint32_t rmw;            /* cycles between two updates of one SA */
+    uint64_t memory_latency; /* ps: card memory */
+    uint64_t memory_rate;    /* bit/s: card memory */
+    uint32_t wait_depth;     /* beats of packets that wait for their context */
+    uint64_t host_base;      /* address of the backing store in host memory */
 };
 
 enum nic_class { /* what the crypto timing tells apart */
-    NIC_CLASS_GCM, NIC_CLASS_CHACHA, NIC_CLASS_CBC_ENC, NIC_CLASS_CBC_DEC, NIC_CLASS_CTR,
-    NIC_CLASS_3DES, NIC_CLASS_HASH, NIC_CLASS_COUNT
+                 NIC_CLASS_GCM,
+                 NIC_CLASS_CHACHA,
+                 NIC_CLASS_CBC_ENC,
+                 NIC_CLASS_CBC_DEC,
+                 NIC_CLASS_CTR,
+                 NIC_CLASS_3DES,
+                 NIC_CLASS_HASH,
+                 NIC_CLASS_COUNT
 };
 
 struct nic_crypto_config {
-    uint64_t clock;           /* millihertz, 0: the core clock */
-    uint32_t engines;         /* per lane and direction */
-    uint32_t contexts;        /* packets that one engine works on */
-    uint64_t width;           /* bytes per cycle of a pipelined counter mode */
-    uint32_t overhead;        /* c of hardware.md 6.2: cycles a packet that nothing hides */
+    uint64_t clock;    /* millihertz, 0: the core clock */
+    uint32_t engines;  /* per lane and direction */
+    uint32_t contexts; /* packets that one engine works on */
+    uint64_t width;    /* bytes per cycle of a pipelined counter mode */
+    uint32_t overhead; /* c of hardware.md 6.2: cycles a packet that nothing hides */
     uint32_t stages_per_round;
-    uint32_t key_setup;       /* 1: key expansion is paid per packet */
+    uint32_t key_setup;                     /* 1: key expansion is paid per packet */
     uint32_t block_cycles[NIC_CLASS_COUNT]; /* serial modes: cycles a block */
-    uint32_t order;           /* enum nic_order */
-    uint32_t depth;           /* beats behind each engine */
+    uint32_t order;                         /* enum nic_order */
+    uint32_t depth;                         /* beats behind each engine */
 };
 
 struct nic_dma_config {
     uint32_t tx_queues, rx_queues;
-    uint32_t tx_fetch;        /* descriptors a read */
-    uint32_t tx_prefetch;     /* descriptors on the card, per queue */
-    uint64_t tx_buffer;       /* bytes of packets being read, per card */
-    uint32_t tx_outstanding;  /* payload reads under way */
+    uint32_t tx_fetch;       /* descriptors a read */
+    uint32_t tx_prefetch;    /* descriptors on the card, per queue */
+    uint64_t tx_buffer;      /* bytes of packets being read, per card */
+    uint32_t tx_outstanding; /* payload reads under way */
     uint32_t rx_fetch;
     uint32_t rx_prefetch;
-    uint64_t rx_buffer;       /* bytes of packets being written, per lane */
-    uint32_t latency;         /* cycles of the engine */
+    uint64_t rx_buffer; /* bytes of packets being written, per lane */
+    uint32_t latency;   /* cycles of the engine */
 };
 
 struct nic_command_config {
-    uint32_t depth;           /* commands under way */
+    uint32_t depth;               /* commands under way */
     uint64_t add, update, remove; /* ps: work of the command processor, per node */
 };
 
 struct nic_algorithms {
     char encryption[192], authentication[192]; /* "all", "none" or lists of names */
-    bool icv_8, icv_12, icv_16; /* AEAD ICV lengths of the card */
-    bool udp;                   /* every kind of UDP encapsulation */
+    bool icv_8, icv_12, icv_16;                /* AEAD ICV lengths of the card */
+    bool udp;                                  /* every kind of UDP encapsulation */
 };
 
 struct nic_config {

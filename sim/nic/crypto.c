@@ -64,9 +64,7 @@ static void cipher_cost(const struct nic_crypto_config *c, enum esp_alg alg, boo
     switch (alg) {
     case ESP_ALG_AES_GCM_128:
     case ESP_ALG_AES_GCM_192:
-    case ESP_ALG_AES_GCM_256:
-        cycles = c->block_cycles[NIC_CLASS_GCM];
-        break;
+    case ESP_ALG_AES_GCM_256: cycles = c->block_cycles[NIC_CLASS_GCM]; break;
     case ESP_ALG_AES_CCM_128:
     case ESP_ALG_AES_CCM_192:
     case ESP_ALG_AES_CCM_256:
@@ -75,9 +73,7 @@ static void cipher_cost(const struct nic_crypto_config *c, enum esp_alg alg, boo
         break;
     case ESP_ALG_AES_CTR_128:
     case ESP_ALG_AES_CTR_192:
-    case ESP_ALG_AES_CTR_256:
-        cycles = c->block_cycles[NIC_CLASS_CTR];
-        break;
+    case ESP_ALG_AES_CTR_256: cycles = c->block_cycles[NIC_CLASS_CTR]; break;
     case ESP_ALG_CHACHA20_POLY1305:
         cycles = c->block_cycles[NIC_CLASS_CHACHA];
         depth = 20 * c->stages_per_round;
@@ -403,7 +399,9 @@ static void reorder_begin(void *self, uint64_t now, unsigned lane, const struct 
 void nic_crypt_init(struct espnic *card, struct nic_crypt *c, unsigned dir, unsigned lane)
 {
     const struct stage_ops engines = { .job = job, .begin = begin, .accepts = accepts };
-    const struct stage_ops order = { .job = reorder_job, .begin = reorder_begin, .ready = in_order };
+    const struct stage_ops order = { .job = reorder_job,
+                                     .begin = reorder_begin,
+                                     .ready = in_order };
 
     c->card = card;
     c->dir = (uint8_t)dir;

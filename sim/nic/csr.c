@@ -80,15 +80,11 @@ static void apply(struct espnic *card, const struct nic_mmio *m, uint64_t now)
     uint32_t value;
 
     if (!reg_write(&card->registers, m->offset, m->bytes, m->value, &w)) {
-        reg_set(&card->registers, REG_CNT_BAD_ACCESS, 0,
-                reg_get(&card->registers, REG_CNT_BAD_ACCESS, 0) + 1);
-        return;
+        return; /* the register file has counted it */
     }
     value = (uint32_t)reg_get(&card->registers, w.reg, w.index);
     switch (w.effect) {
-    case REG_EFFECT_CTRL:
-        control(card, now);
-        break;
+    case REG_EFFECT_CTRL: control(card, now); break;
     case REG_EFFECT_CMD_TAIL:
         card->commands.s.posted = value;
         sched_wake(&card->sched, card->commands.block, now + 1);
@@ -101,8 +97,7 @@ static void apply(struct espnic *card, const struct nic_mmio *m, uint64_t now)
         card->dma.rx[w.index].posted = value;
         sched_wake(&card->sched, card->dma.rx_block, now + 1);
         break;
-    case REG_EFFECT_NONE:
-        return;
+    case REG_EFFECT_NONE: return;
     }
     card->stats.doorbells++;
 }

@@ -14,20 +14,13 @@ enum { NIC_MAX_PASSES = 4 }; /* AH and ESP, tunnel and transport */
 static enum nic_drop drop_of(enum esp_status status)
 {
     switch (status) {
-    case ESP_OK:
-        return NIC_DROP_NONE;
-    case ESP_DUMMY:
-        return NIC_DROP_DUMMY;
-    case ESP_BAD_PADDING:
-        return NIC_DROP_BAD_PADDING;
-    case ESP_TRUNCATED:
-        return NIC_DROP_BAD_LENGTH;
-    case ESP_ECN_DROP:
-        return NIC_DROP_ECN;
-    case ESP_WRONG_PROTOCOL:
-        return NIC_DROP_WRONG_PROTOCOL;
-    default:
-        return NIC_DROP_BAD_INNER;
+    case ESP_OK: return NIC_DROP_NONE;
+    case ESP_DUMMY: return NIC_DROP_DUMMY;
+    case ESP_BAD_PADDING: return NIC_DROP_BAD_PADDING;
+    case ESP_TRUNCATED: return NIC_DROP_BAD_LENGTH;
+    case ESP_ECN_DROP: return NIC_DROP_ECN;
+    case ESP_WRONG_PROTOCOL: return NIC_DROP_WRONG_PROTOCOL;
+    default: return NIC_DROP_BAD_INNER;
     }
 }
 
@@ -48,8 +41,8 @@ static uint32_t inner_ip_length(const uint8_t *ip, uint32_t present, uint32_t ro
 /* The same lengths and verdicts as with contents, as far as what is known allows. */
 static enum esp_status shorten(struct nic_packet *p, const struct esp_transform *t, uint8_t *frame)
 {
-    uint32_t over = t->op == ESP_OP_AH ? ESP_AH_FIXED + (uint32_t)t->iv + t->icv
-                                       : ESP_HEADER + (uint32_t)t->iv;
+    uint32_t over =
+        t->op == ESP_OP_AH ? ESP_AH_FIXED + (uint32_t)t->iv + t->icv : ESP_HEADER + (uint32_t)t->iv;
     uint32_t behind = t->op == ESP_OP_AH ? 0 : t->icv + 2u + (p->info ? p->pad_length : 0u);
     uint32_t payload = p->bounds.ipsec + over;
     uint32_t room;
@@ -236,9 +229,8 @@ static void job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
     } else {
         beats_in = p->dma_bytes;
     }
-    nic_plain_job(&lane->card->config.decapsulate,
-                  nic_is_ideal(&lane->card->config, "decapsulate"), beats_in,
-                  p->drop ? 0 : p->beats, j);
+    nic_plain_job(&lane->card->config.decapsulate, nic_is_ideal(&lane->card->config, "decapsulate"),
+                  beats_in, p->drop ? 0 : p->beats, j);
     j->out = p->drop ? LANE_NO_CHANNEL : p->again;
 }
 

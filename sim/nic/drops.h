@@ -5,7 +5,8 @@
 
 /* The packet is gone. */
 #define NIC_DROPS(X)                                                                               \
-    X(RX_OVERFLOW, "rx_overflow", "the receive buffer had no room when the frame's last byte came") \
+    X(RX_OVERFLOW, "rx_overflow",                                                                  \
+      "the receive buffer had no room when the frame's last byte came")                            \
     X(RX_NO_DESCRIPTOR, "rx_no_descriptor", "no free receive descriptor")                          \
     X(RX_BUFFER_SMALL, "rx_buffer_small", "longer than the host's receive buffer")                 \
     X(BAD_ICV, "bad_icv", "the ICV does not match (packet offload)")                               \
@@ -19,11 +20,13 @@
     X(BAD_INNER, "bad_inner", "no valid IP packet inside the tunnel")                              \
     X(ECN, "ecn", "outer CE on an inner packet that is not ECN-capable (RFC 6040)")                \
     X(SELECTOR, "selector", "the inner packet is outside the SA's selector")                       \
-    X(WRONG_PROTOCOL, "wrong_protocol", "the packet's IPsec protocol or encapsulation is not the SA's") \
+    X(WRONG_PROTOCOL, "wrong_protocol",                                                            \
+      "the packet's IPsec protocol or encapsulation is not the SA's")                              \
     X(UNKNOWN_HANDLE, "unknown_handle", "send with a handle that names no live SA")                \
     X(SEQ_EXHAUSTED, "seq_exhausted", "the SA has no sequence number left")                        \
     X(MTU, "mtu", "longer than the MTU after encapsulation")                                       \
-    X(NOT_IP, "not_ip", "send with a handle, but the frame is not an IP packet that can be protected") \
+    X(NOT_IP, "not_ip",                                                                            \
+      "send with a handle, but the frame is not an IP packet that can be protected")               \
     X(RESET, "reset", "inside the card when it was reset")
 
 /* The card let it pass without processing it. */

@@ -81,8 +81,7 @@ static void wake(void *self, uint64_t now)
 
 void nic_interrupts_init(struct espnic *card)
 {
-    card->interrupts_block =
-        sched_add_block(&card->sched, "interrupts", card->core, wake, card);
+    card->interrupts_block = sched_add_block(&card->sched, "interrupts", card->core, wake, card);
     for (unsigned v = 0; v < NIC_VECTORS; v++) {
         card->vector[v].deadline = CLOCK_NEVER;
     }

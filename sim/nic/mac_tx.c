@@ -61,6 +61,7 @@ static void leave(struct nic_port *port, uint32_t item, uint64_t now)
     frame.bytes = p->present ? nic_bytes(card, p) : NULL;
     card->stats.tx.packets_out++;
     card->stats.tx.bytes_out += p->length;
+    card->stats.tx.bytes_through += p->length;
     card->ports.wire_tx(card->ports.self, nic_port_time(card, port->domain, now), port->index,
                         &frame);
     channel_push(port->tx_done, &run, item, CHANNEL_FIRST | CHANNEL_LAST);

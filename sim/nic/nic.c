@@ -23,6 +23,7 @@ uint32_t nic_packet_new(struct espnic *card, unsigned dir, uint32_t length)
     p->buffer = nic_pool_take(&card->buffers[p->size_class]);
     p->start = NIC_HEADROOM;
     p->length = length;
+    p->wire_length = length;
     p->beats = nic_beats(card, length);
     return index;
 }
@@ -105,11 +106,10 @@ void nic_transform(struct espnic *card, const struct nic_packet *p, struct esp_t
 
     t->op = e->op;
     t->mode = next_to_clear ? (uint8_t)sa_mode(c) : ESP_MODE_TRANSPORT;
-    t->udp = e->op == ESP_OP_ESP && (c->udp == ESP_UDP_TRANSPORT || c->udp == ESP_UDP_TUNNEL ||
-                                     (c->udp == ESP_UDP_TRANSPORT_OVER_UDP_TUNNEL &&
-                                      t->mode == ESP_MODE_TUNNEL) ||
-                                     (c->udp == ESP_UDP_TRANSPORT_OVER_TUNNEL &&
-                                      t->mode == ESP_MODE_TRANSPORT));
+    t->udp = e->op == ESP_OP_ESP &&
+             (c->udp == ESP_UDP_TRANSPORT || c->udp == ESP_UDP_TUNNEL ||
+              (c->udp == ESP_UDP_TRANSPORT_OVER_UDP_TUNNEL && t->mode == ESP_MODE_TUNNEL) ||
+              (c->udp == ESP_UDP_TRANSPORT_OVER_TUNNEL && t->mode == ESP_MODE_TRANSPORT));
     t->esn = sa_esn(e);
     t->enc = e->enc;
     t->auth = e->auth;
@@ -192,8 +192,9 @@ void nic_plain_job(const struct nic_stage_config *c, bool ideal, uint32_t beats_
 void nic_stage(struct espnic *card, struct stage *st, const char *name, unsigned domain,
                unsigned lanes, enum lane_start start, const struct stage_ops *ops, void *self)
 {
-    struct stage_config config = { .name = name, .domain = domain, .lanes = lanes, .start = start,
-                                   .ops = *ops, .self = self };
+    struct stage_config config = {
+        .name = name, .domain = domain, .lanes = lanes, .start = start, .ops = *ops, .self = self
+    };
 
     stage_init(st, &card->sched, &config);
 }
@@ -203,9 +204,12 @@ struct channel *nic_channel(struct espnic *card, const char *name, unsigned writ
                             uint32_t depth)
 {
     struct channel *ch = calloc(1, sizeof *ch);
-    struct channel_config config = { .name = name, .depth = depth ? depth : 2,
-                                     .sync = card->config.general.sync, .writer = writer,
-                                     .reader = reader, .unlimited = depth == 0 };
+    struct channel_config config = { .name = name,
+                                     .depth = depth ? depth : 2,
+                                     .sync = card->config.general.sync,
+                                     .writer = writer,
+                                     .reader = reader,
+                                     .unlimited = depth == 0 };
 
     if (!ch || card->channels == sizeof card->channel / sizeof *card->channel) {
         fputs("espnic: internal error: too many channels\n", stderr);
@@ -276,8 +280,8 @@ static void wire_rx(struct espnic *card, struct nic_lane *l)
                         loop_beats(card, &l->rx));
     stage_input(&l->parser, round);
     for (unsigned p = 0; p < c->general.ports; p++) {
-        struct channel *ch = nic_channel(card, "mac_rx.parser", card->port[p].rx_block,
-                                         l->parser.block, buffer);
+        struct channel *ch =
+            nic_channel(card, "mac_rx.parser", card->port[p].rx_block, l->parser.block, buffer);
 
         stage_input(&l->parser, ch);
         card->port[p].rx_channel[l->index] = ch;
@@ -288,8 +292,10 @@ static void wire_rx(struct espnic *card, struct nic_lane *l)
     join(card, "replay_check.crypto", &l->replay, &l->rx.crypto, c->replay.depth);
     wire_crypt(card, &l->rx);
     join(card, "reorder.replay_update", &l->rx.reorder, &l->update, whole(card, 0));
-    join(card, "replay_update.decapsulate", &l->update, &l->decapsulate, whole(card, c->update.depth));
-    join(card, "decapsulate.rx_dma", &l->decapsulate, &l->rx_dma, whole(card, c->decapsulate.depth));
+    join(card, "replay_update.decapsulate", &l->update, &l->decapsulate,
+         whole(card, c->update.depth));
+    join(card, "decapsulate.rx_dma", &l->decapsulate, &l->rx_dma,
+         whole(card, c->decapsulate.depth));
     stage_output(&l->decapsulate, round);
 }
 
@@ -321,10 +327,8 @@ static void wire_pcie(struct espnic *card)
         l->tx_client = nic_client(card, "tx_dma.pcie", card->dma.tx_block, l->tx_dma.block);
         stage_input(&l->tx_dma, card->answer[l->tx_client]);
     }
-    card->dma.tx_client =
-        nic_client(card, "tx_fetch.pcie", card->dma.tx_block, card->dma.tx_block);
-    card->dma.rx_client =
-        nic_client(card, "rx_fetch.pcie", card->dma.rx_block, card->dma.rx_block);
+    card->dma.tx_client = nic_client(card, "tx_fetch.pcie", card->dma.tx_block, card->dma.tx_block);
+    card->dma.rx_client = nic_client(card, "rx_fetch.pcie", card->dma.rx_block, card->dma.rx_block);
     card->dma.done_client =
         nic_client(card, "tx_done.pcie", card->dma.done_block, card->dma.done_block);
     card->commands.client =
@@ -333,11 +337,11 @@ static void wire_pcie(struct espnic *card)
         nic_client(card, "sa_memory.pcie", card->memory.block, card->memory.block);
     card->interrupts_client =
         nic_client(card, "interrupts.pcie", card->interrupts_block, card->interrupts_block);
-    card->mmio_channel = nic_channel(card, "pcie.registers", pcie_link_block(card->link),
-                                     card->registers_block, 0);
+    card->mmio_channel =
+        nic_channel(card, "pcie.registers", pcie_link_block(card->link), card->registers_block, 0);
     for (unsigned p = 0; p < card->config.general.ports; p++) {
-        card->port[p].tx_done = nic_channel(card, "mac_tx.tx_done", card->port[p].tx_block,
-                                            card->dma.done_block, 0);
+        card->port[p].tx_done =
+            nic_channel(card, "mac_tx.tx_done", card->port[p].tx_block, card->dma.done_block, 0);
     }
 }
 
@@ -397,9 +401,8 @@ static bool make_clocks(struct espnic *card, char *error, size_t error_size)
 
     clock_set_init(&card->clocks);
     card->core = (unsigned)clock_add(&card->clocks, c->general.clock, 1000);
-    card->crypto_domain = c->crypto.clock
-                              ? (unsigned)clock_add(&card->clocks, c->crypto.clock, 1000)
-                              : card->core;
+    card->crypto_domain =
+        c->crypto.clock ? (unsigned)clock_add(&card->clocks, c->crypto.clock, 1000) : card->core;
     for (unsigned p = 0; p < c->general.ports; p++) {
         card->port[p].domain = (unsigned)clock_add(&card->clocks, c->mac.rate, 8);
     }
@@ -480,10 +483,10 @@ struct espnic *espnic_create(const struct nic_config *config, const struct espni
 
 static void free_lane(struct nic_lane *l)
 {
-    struct stage *stages[] = { &l->parser,    &l->lookup,     &l->wait,      &l->replay,
-                               &l->update,    &l->decapsulate, &l->rx_dma,   &l->tx_dma,
-                               &l->fetch,     &l->tx_wait,    &l->sequence,  &l->encapsulate,
-                               &l->rx.crypto, &l->rx.reorder, &l->tx.crypto, &l->tx.reorder };
+    struct stage *stages[] = { &l->parser,    &l->lookup,      &l->wait,      &l->replay,
+                               &l->update,    &l->decapsulate, &l->rx_dma,    &l->tx_dma,
+                               &l->fetch,     &l->tx_wait,     &l->sequence,  &l->encapsulate,
+                               &l->rx.crypto, &l->rx.reorder,  &l->tx.crypto, &l->tx.reorder };
 
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
         stage_free(stages[i]);
@@ -567,8 +570,7 @@ uint64_t espnic_advance(struct espnic *card, uint64_t until)
     assert(!card->advancing);
     card->advancing = true;
     card->stop = until;
-    while (sched_step(&card->sched, card->port_domain, card->stop)) {
-    }
+    while (sched_step(&card->sched, card->port_domain, card->stop)) {}
     card->advancing = false;
     if (card->stop > card->now) {
         card->now = card->stop;

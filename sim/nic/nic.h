@@ -3,8 +3,8 @@
 #ifndef ESPNIC_NIC_NIC_H
 #define ESPNIC_NIC_NIC_H
 
-#include "engine/describe.h"
 #include "engine/account.h"
+#include "engine/describe.h"
 #include "engine/snapshot.h"
 #include "espnic.h"
 #include "nic/drops.h"
@@ -13,28 +13,29 @@
 
 /* Counters of one direction. Frames and bytes at the wire side of the card are without FCS. */
 struct nic_direction_stats {
-    uint64_t packets_in;   /* RX: frames complete on the wire; TX: descriptors whose frame was read */
+    uint64_t packets_in; /* RX: frames complete on the wire; TX: descriptors whose frame was read */
     uint64_t bytes_in;
-    uint64_t packets_out;  /* RX: completions visible to the host; TX: frames whose last bit left */
+    uint64_t packets_out; /* RX: completions visible to the host; TX: frames whose last bit left */
     uint64_t bytes_out;
-    uint64_t ipsec_passes; /* AH or ESP headers processed */
-    uint64_t bad_icv;      /* ICVs that did not match, also where the packet went on (crypto offload) */
-    uint64_t truncated;    /* frames whose capture was cut short: content not processed */
+    uint64_t bytes_through; /* RX: bytes_in of the packets that came through; TX: bytes_out */
+    uint64_t ipsec_passes;  /* AH or ESP headers processed */
+    uint64_t bad_icv; /* ICVs that did not match, also where the packet went on (crypto offload) */
+    uint64_t truncated; /* frames whose capture was cut short: content not processed */
     uint64_t drop[NIC_DROP_COUNT];
     uint64_t bypass[NIC_BYPASS_COUNT];
-    uint64_t inside;       /* in the card at the end; filled by nic_finish_stats */
+    uint64_t inside; /* in the card at the end; filled by nic_finish_stats */
 };
 
 struct nic_stats {
     struct nic_direction_stats rx, tx;
-    uint64_t replay[4];             /* enum replay_verdict of the check before the crypto */
-    uint64_t replay_late;           /* passed the check, failed at the update after the crypto */
-    uint64_t hazard_waits;          /* packets that waited for an update of their own SA */
+    uint64_t replay[4];    /* enum replay_verdict of the check before the crypto */
+    uint64_t replay_late;  /* passed the check, failed at the update after the crypto */
+    uint64_t hazard_waits; /* packets that waited for an update of their own SA */
     uint64_t context_hits, context_misses; /* of the context cache */
     uint64_t doorbells, mmio_reads;
     uint64_t interrupts;
     uint64_t commands, command_nodes;
-    uint64_t delete_requests;       /* SaDeleteReq set on a received packet */
+    uint64_t delete_requests; /* SaDeleteReq set on a received packet */
     uint64_t ecn_marked, ecn_suspicious;
     uint64_t sa_live, sa_peak;
 };
@@ -42,7 +43,7 @@ struct nic_stats {
 /* A block of the card in the report: its issue-slot-cycles by state. */
 struct nic_block_stats {
     char name[48];
-    uint64_t slots;  /* lanes times engines */
+    uint64_t slots; /* lanes times engines */
     uint64_t cycles[ACCOUNT_STATES];
     uint64_t items;
     const uint64_t *by_cause[2]; /* blocked by, waiting for: [block number] */
@@ -62,6 +63,8 @@ void nic_register_stats(struct espnic *card, struct stat_registry *registry);
 
 /* Bring all accounts up to the present; returns the number of blocks. Same order on every call. */
 unsigned nic_block_accounts(struct espnic *card, struct nic_block_stats out[NIC_MAX_BLOCK_STATS]);
+/* Share of the time that the PCIe link carried TLPs: direction 0 up (to the host), 1 down. */
+double nic_pcie_busy(struct espnic *card, unsigned direction);
 const char *nic_block_name(const struct espnic *card, unsigned block);
 
 /* Packets inside, by direction. */

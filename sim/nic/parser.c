@@ -16,19 +16,13 @@ static void bypass_of_kind(struct nic_packet *p, const struct sa_capabilities *c
             p->bypass = NIC_BYPASS_OPTIONS;
         }
         break;
-    case ESP_PACKET_FRAGMENT:
-        p->bypass = NIC_BYPASS_FRAGMENT;
-        break;
-    case ESP_PACKET_MALFORMED:
-        p->bypass = NIC_BYPASS_MALFORMED;
-        break;
+    case ESP_PACKET_FRAGMENT: p->bypass = NIC_BYPASS_FRAGMENT; break;
+    case ESP_PACKET_MALFORMED: p->bypass = NIC_BYPASS_MALFORMED; break;
     case ESP_PACKET_IKE:
     case ESP_PACKET_KEEPALIVE:
     case ESP_PACKET_CLEAR_IP:
     case ESP_PACKET_NON_IP:
-    case ESP_PACKET_KINDS:
-        p->bypass = NIC_BYPASS_NOT_IPSEC;
-        break;
+    case ESP_PACKET_KINDS: p->bypass = NIC_BYPASS_NOT_IPSEC; break;
     }
 }
 
@@ -79,8 +73,8 @@ static void job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
 
     (void)now;
     (void)slot;
-    nic_plain_job(&lane->card->config.parser, nic_is_ideal(&lane->card->config, "parser"),
-                  p->beats, p->beats, j);
+    nic_plain_job(&lane->card->config.parser, nic_is_ideal(&lane->card->config, "parser"), p->beats,
+                  p->beats, j);
 }
 
 void nic_parser_init(struct espnic *card, struct nic_lane *lane)

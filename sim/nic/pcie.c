@@ -82,6 +82,7 @@ static void memory_rx(struct espnic *card, uint64_t time, const struct pcie_requ
     reg_set(&card->registers, REG_RX_HEAD, p->queue, card->dma.rx[p->queue].completed);
     card->stats.rx.packets_out++;
     card->stats.rx.bytes_out += p->length;
+    card->stats.rx.bytes_through += p->wire_length;
     card->ports.dma_write(card->ports.self, time, r->address, (const uint8_t *)&c, sizeof c);
     nic_packet_free(card, r->ref);
 }
@@ -144,30 +145,21 @@ static void memory(void *self, uint64_t cycle, const struct pcie_request *r)
 
     switch ((enum nic_purpose)(r->ref2 & 0xff)) {
     case NIC_FOR_RX_PAYLOAD:
-    case NIC_FOR_RX_DONE:
-        memory_rx(card, time, r);
-        break;
+    case NIC_FOR_RX_DONE: memory_rx(card, time, r); break;
     case NIC_FOR_TX_PAYLOAD:
-    case NIC_FOR_TX_DONE:
-        memory_tx(card, time, r);
-        break;
+    case NIC_FOR_TX_DONE: memory_tx(card, time, r); break;
     case NIC_FOR_RX_DESCRIPTORS:
-    case NIC_FOR_TX_DESCRIPTORS:
-        memory_descriptors(card, time, r);
-        break;
+    case NIC_FOR_TX_DESCRIPTORS: memory_descriptors(card, time, r); break;
     case NIC_FOR_COMMANDS:
     case NIC_FOR_COMMAND_BUFFER:
     case NIC_FOR_HANDLE:
-    case NIC_FOR_COMMAND_DONE:
-        nic_command_memory(card, time, r);
-        break;
+    case NIC_FOR_COMMAND_DONE: nic_command_memory(card, time, r); break;
     case NIC_FOR_MESSAGE:
         card->stats.interrupts++;
         card->ports.msix(card->ports.self, time, r->ref);
         break;
     case NIC_FOR_CONTEXT: /* contexts have no bytes in host memory: their state is in sa_table */
-    case NIC_FOR_CONTEXT_BACK:
-        break;
+    case NIC_FOR_CONTEXT_BACK: break;
     }
 }
 

@@ -16,7 +16,7 @@ struct nic_pool_state {
 };
 
 struct nic_pool {
-    size_t element;       /* bytes, >= 4 */
+    size_t element; /* bytes, >= 4 */
     unsigned char **chunk;
     size_t chunks;
     struct nic_pool_state s;

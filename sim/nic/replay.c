@@ -26,14 +26,10 @@ static uint64_t find_sequence(struct espnic *card, const struct nic_packet *p)
 static enum nic_drop drop_of(enum replay_verdict v)
 {
     switch (v) {
-    case REPLAY_DUPLICATE:
-        return NIC_DROP_REPLAY;
-    case REPLAY_TOO_OLD:
-        return NIC_DROP_TOO_OLD;
-    case REPLAY_ZERO:
-        return NIC_DROP_SEQ_ZERO;
-    case REPLAY_OK:
-        break;
+    case REPLAY_DUPLICATE: return NIC_DROP_REPLAY;
+    case REPLAY_TOO_OLD: return NIC_DROP_TOO_OLD;
+    case REPLAY_ZERO: return NIC_DROP_SEQ_ZERO;
+    case REPLAY_OK: break;
     }
     return NIC_DROP_NONE;
 }
@@ -71,8 +67,8 @@ static void check_begin(void *self, uint64_t now, unsigned slot, const struct la
     if (!p->crypt) {
         return;
     }
-    lane->card->stats.replay[p->drop == NIC_DROP_REPLAY    ? REPLAY_DUPLICATE
-                             : p->drop == NIC_DROP_TOO_OLD ? REPLAY_TOO_OLD
+    lane->card->stats.replay[p->drop == NIC_DROP_REPLAY     ? REPLAY_DUPLICATE
+                             : p->drop == NIC_DROP_TOO_OLD  ? REPLAY_TOO_OLD
                              : p->drop == NIC_DROP_SEQ_ZERO ? REPLAY_ZERO
                                                             : REPLAY_OK]++;
     if (p->drop) {
@@ -130,8 +126,8 @@ static void judge(struct espnic *card, struct nic_packet *p)
     p->drop = NIC_DROP_NONE;
     if (state == ESP_JOB_OK) {
         if (packet_offload(card)) {
-            p->drop = (uint8_t)drop_of(
-                sa_replay_check(&card->table, nic_entry(card, p), p->sequence));
+            p->drop =
+                (uint8_t)drop_of(sa_replay_check(&card->table, nic_entry(card, p), p->sequence));
         }
         return;
     }

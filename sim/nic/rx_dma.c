@@ -12,7 +12,7 @@ enum { NO_DESCRIPTOR, DESCRIPTOR_COMING, DESCRIPTOR_HERE };
 
 static int descriptor(const struct nic_ring *r)
 {
-    return r->posted == r->taken ? NO_DESCRIPTOR
+    return r->posted == r->taken    ? NO_DESCRIPTOR
            : r->fetched == r->taken ? DESCRIPTOR_COMING
                                     : DESCRIPTOR_HERE;
 }
@@ -32,13 +32,9 @@ static bool ready(void *self, uint64_t now, uint32_t item, unsigned *cause, uint
 
     (void)again;
     switch (descriptor(&card->dma.rx[p->queue])) {
-    case NO_DESCRIPTOR:
-        return true; /* to be dropped */
-    case DESCRIPTOR_COMING:
-        *cause = pcie_link_block(card->link);
-        return false;
-    default:
-        break;
+    case NO_DESCRIPTOR: return true; /* to be dropped */
+    case DESCRIPTOR_COMING: *cause = pcie_link_block(card->link); return false;
+    default: break;
     }
     *cause = pcie_link_block(card->link);
     if (lane->rx_dma_used && lane->rx_dma_used + p->length > card->config.dma.rx_buffer &&

@@ -223,7 +223,9 @@ static void done(void *self, unsigned slot, const struct lane_state *s)
 
 void nic_lookup_init(struct espnic *card, struct nic_lane *lane)
 {
-    const struct stage_ops look = { .job = rx_job, .begin = rx_begin, .done = done, .ready = rx_ready };
+    const struct stage_ops look = {
+        .job = rx_job, .begin = rx_begin, .done = done, .ready = rx_ready
+    };
     const struct stage_ops wait = { .job = wait_job, .ready = there };
 
     nic_stage(card, &lane->lookup, "sa_lookup", card->core, 1, LANE_START_FIRST, &look, lane);
@@ -232,7 +234,9 @@ void nic_lookup_init(struct espnic *card, struct nic_lane *lane)
 
 void nic_fetch_init(struct espnic *card, struct nic_lane *lane)
 {
-    const struct stage_ops look = { .job = tx_job, .begin = tx_begin, .done = done, .ready = tx_ready };
+    const struct stage_ops look = {
+        .job = tx_job, .begin = tx_begin, .done = done, .ready = tx_ready
+    };
     const struct stage_ops wait = { .job = wait_job, .ready = there };
 
     nic_stage(card, &lane->fetch, "sa_fetch", card->core, 1, LANE_START_FIRST, &look, lane);

@@ -24,8 +24,7 @@ bool nic_memory_can_ask(struct espnic *card, const struct nic_packet *p)
     if (on_chip(card) || sa_cache_present(&card->cache, p->sa)) {
         return true;
     }
-    if (need_request &&
-        !nic_request_room(card, card->memory.client, card->sched.now_cycle, 2)) {
+    if (need_request && !nic_request_room(card, card->memory.client, card->sched.now_cycle, 2)) {
         return false;
     }
     return card->cache.state.mshrs_used < card->cache.config.mshrs;
@@ -36,16 +35,16 @@ static void ask_card_memory(struct espnic *card, uint32_t mshr, uint64_t now)
     struct nic_memory *m = &card->memory;
     const struct nic_sa_config *c = &card->config.sa;
     uint64_t bits = c->context * 8;
-    uint64_t transfer = clock_cycles_from_ps(
-        &card->clocks, card->core,
-        (uint64_t)((clock_u128)bits * 1000000000000ull / c->memory_rate));
+    uint64_t transfer =
+        clock_cycles_from_ps(&card->clocks, card->core,
+                             (uint64_t)((clock_u128)bits * 1000000000000ull / c->memory_rate));
     uint64_t start = now > m->s.card_free ? now : m->s.card_free;
     uint32_t at = m->s.fill_tail++ % m->ring;
 
     m->s.card_free = start + (transfer ? transfer : 1);
     m->fill_mshr[at] = mshr;
-    m->fill_cycle[at] = m->s.card_free +
-                        clock_cycles_from_ps(&card->clocks, card->core, c->memory_latency);
+    m->fill_cycle[at] =
+        m->s.card_free + clock_cycles_from_ps(&card->clocks, card->core, c->memory_latency);
     sched_wake(&card->sched, m->block, m->fill_cycle[at]);
 }
 
@@ -123,8 +122,9 @@ static void fill(struct espnic *card, uint32_t mshr, uint64_t now)
         uint64_t ps = (uint64_t)((clock_u128)card->config.sa.context * 8 * 1000000000000ull /
                                  card->config.sa.memory_rate);
 
-        card->memory.s.card_free = (card->memory.s.card_free > now ? card->memory.s.card_free : now) +
-                                   clock_cycles_from_ps(&card->clocks, card->core, ps);
+        card->memory.s.card_free =
+            (card->memory.s.card_free > now ? card->memory.s.card_free : now) +
+            clock_cycles_from_ps(&card->clocks, card->core, ps);
     }
     for (unsigned l = 0; l < card->config.general.lanes; l++) {
         struct nic_lane *lane = &card->lane[l];

@@ -31,8 +31,7 @@ static bool ready(void *self, uint64_t now, uint32_t item, unsigned *cause, uint
     uint64_t until;
 
     (void)cause;
-    if (!p->crypt || !packet_offload(lane->card) ||
-        nic_is_ideal(&lane->card->config, "sequence")) {
+    if (!p->crypt || !packet_offload(lane->card) || nic_is_ideal(&lane->card->config, "sequence")) {
         return true;
     }
     until = nic_hazard_until(&lane->hazards[NIC_TX], p->sa, lane->card->config.sa.rmw);
@@ -278,9 +277,9 @@ void nic_sequence_init(struct espnic *card, struct nic_lane *lane)
 
 void nic_encapsulate_init(struct espnic *card, struct nic_lane *lane)
 {
-    const struct stage_ops ops = {
-        .job = encapsulate_job, .begin = encapsulate_begin, .done = done
-    };
+    const struct stage_ops ops = { .job = encapsulate_job,
+                                   .begin = encapsulate_begin,
+                                   .done = done };
 
     nic_stage(card, &lane->encapsulate, "encapsulate", card->core, 1, LANE_START_FIRST, &ops, lane);
 }

@@ -30,10 +30,10 @@ const char *nic_bypass_name(enum nic_bypass bypass)
 
 #define DIRECTION(field, unit, help)                                                               \
     {                                                                                              \
-        #field, STAT_U64, offsetof(struct nic_direction_stats, field), unit, help                  \
+#field, STAT_U64, offsetof(struct nic_direction_stats, field), unit, help                  \
     }
 
-static const struct stat_field direction[] = {
+static const struct stat_field one_direction[] = {
     DIRECTION(packets_in, "packets", "RX: frames from the wire; TX: descriptors taken"),
     DIRECTION(packets_out, "packets", "RX: handed to the host; TX: sent on the wire"),
     DIRECTION(bytes_in, "bytes", "frames without FCS, before processing"),
@@ -45,15 +45,13 @@ static const struct stat_field direction[] = {
 };
 
 static const struct stat_field drops[] = {
-#define X(name, key, text)                                                                         \
-    { key, STAT_U64, NIC_DROP_##name * sizeof(uint64_t), "packets", text },
+#define X(name, key, text) { key, STAT_U64, NIC_DROP_##name * sizeof(uint64_t), "packets", text },
     NIC_DROPS(X)
 #undef X
 };
 
 static const struct stat_field bypasses[] = {
-#define X(name, key, text)                                                                         \
-    { key, STAT_U64, NIC_BYPASS_##name * sizeof(uint64_t), "packets", text },
+#define X(name, key, text) { key, STAT_U64, NIC_BYPASS_##name * sizeof(uint64_t), "packets", text },
     NIC_BYPASSES(X)
 #undef X
 };
@@ -74,7 +72,8 @@ static const struct stat_field replay[] = {
 
 static const struct stat_field contexts[] = {
     CARD("hits", context_hits, "look-ups", "contexts found in the context cache"),
-    CARD("misses", context_misses, "look-ups", "contexts fetched, or waited for with another packet"),
+    CARD("misses", context_misses, "look-ups",
+         "contexts fetched, or waited for with another packet"),
     CARD("delete_requests", delete_requests, "packets", "received packets with SaDeleteReq"),
 };
 
@@ -97,7 +96,7 @@ void nic_register_stats(struct espnic *card, struct stat_registry *r)
     const size_t tx = offsetof(struct nic_stats, tx);
 
     stat_register(r, "card.rx", "Receive side of the card, over the whole run.", at(card, rx),
-                  direction, STAT_COUNT(direction));
+                  one_direction, STAT_COUNT(one_direction));
     stat_register(r, "card.rx.drops", "Received packets that the card dropped, by reason.",
                   at(card, rx + offsetof(struct nic_direction_stats, drop)), drops,
                   STAT_COUNT(drops));
@@ -105,29 +104,37 @@ void nic_register_stats(struct espnic *card, struct stat_registry *r)
                   at(card, rx + offsetof(struct nic_direction_stats, bypass)), bypasses,
                   STAT_COUNT(bypasses));
     stat_register(r, "card.tx", "Transmit side of the card, over the whole run.", at(card, tx),
-                  direction, STAT_COUNT(direction));
+                  one_direction, STAT_COUNT(one_direction));
     stat_register(r, "card.tx.drops", "Packets to send that the card dropped, by reason.",
                   at(card, tx + offsetof(struct nic_direction_stats, drop)), drops,
                   STAT_COUNT(drops));
     stat_register(r, "sa.replay", "Verdicts of the replay check.", at(card, 0), replay,
                   STAT_COUNT(replay));
-    stat_register(r, "sa.table", "The SA table.", card ? (const void *)&card->table.stats : NULL,
-                  sa_table_stat_table, sa_table_stat_count);
-    stat_register(r, "sa.cache", "The cache of SA contexts.",
+    stat_register(r, "card.sa_table", "The SA table.",
+                  card ? (const void *)&card->table.stats : NULL, sa_table_stat_table,
+                  sa_table_stat_count);
+    stat_register(r, "card.sa_cache", "The cache of SA contexts.",
                   card ? (const void *)&card->cache.stats : NULL, sa_cache_stat_table,
                   sa_cache_stat_count);
-    stat_register(r, "sa.contexts", "Contexts that packets needed.", at(card, 0), contexts,
+    stat_register(r, "card.contexts", "Contexts that packets needed.", at(card, 0), contexts,
                   STAT_COUNT(contexts));
     stat_register(r, "card.control", "Commands, doorbells and interrupts.", at(card, 0), control,
                   STAT_COUNT(control));
-    stat_register(r, "pcie.link", "The PCIe link.",
+    stat_register(r, "pcie", "The PCIe link.",
                   card ? (const void *)pcie_link_stats(card->link) : NULL, pcie_stat_table,
                   pcie_stat_count);
+}
+
+/* A domain's clock at the present of the card. */
+static uint64_t present(const struct espnic *card, unsigned domain)
+{
+    return clock_scale(&card->clocks.ratio[card->port_domain][domain], card->now);
 }
 
 const struct nic_stats *nic_statistics(struct espnic *card)
 {
     nic_inside(card, &card->stats.rx.inside, &card->stats.tx.inside);
+    pcie_link_settle(card->link, present(card, card->pcie_domain));
     return &card->stats;
 }
 
@@ -188,12 +195,6 @@ bool nic_check_books(struct espnic *card, char *error, size_t error_size)
 
 /* ---- accounts of the blocks ------------------------------------------------------------------------------- */
 
-/* The stage's own clock at the present of the card. */
-static uint64_t present(const struct espnic *card, unsigned domain)
-{
-    return clock_scale(&card->clocks.ratio[card->port_domain][domain], card->now);
-}
-
 static void add_stage(struct espnic *card, struct stage *st, unsigned index, bool numbered,
                       struct nic_block_stats *out)
 {
@@ -220,9 +221,9 @@ unsigned nic_block_accounts(struct espnic *card, struct nic_block_stats out[NIC_
 
     for (unsigned i = 0; i < lanes; i++) {
         struct nic_lane *l = &card->lane[i];
-        struct stage *stages[] = { &l->parser,    &l->lookup,  &l->wait,      &l->replay,
-                                   &l->rx.crypto, &l->rx.reorder, &l->update, &l->decapsulate,
-                                   &l->rx_dma,    &l->tx_dma,  &l->fetch,     &l->tx_wait,
+        struct stage *stages[] = { &l->parser,    &l->lookup,      &l->wait,      &l->replay,
+                                   &l->rx.crypto, &l->rx.reorder,  &l->update,    &l->decapsulate,
+                                   &l->rx_dma,    &l->tx_dma,      &l->fetch,     &l->tx_wait,
                                    &l->sequence,  &l->encapsulate, &l->tx.crypto, &l->tx.reorder };
 
         for (size_t k = 0; k < sizeof stages / sizeof *stages; k++) {
@@ -239,6 +240,14 @@ unsigned nic_block_accounts(struct espnic *card, struct nic_block_stats out[NIC_
     out[n].slots = 1;
     out[n].items = card->stats.commands;
     return n + 1;
+}
+
+double nic_pcie_busy(struct espnic *card, unsigned direction)
+{
+    uint64_t cycles = present(card, card->pcie_domain);
+
+    return cycles ? (double)pcie_link_stats(card->link)->dir[direction].busy_cycles / (double)cycles
+                  : 0;
 }
 
 const char *nic_block_name(const struct espnic *card, unsigned block)
@@ -272,11 +281,10 @@ unsigned nic_explain_standstill(struct espnic *card, char *text, size_t size)
         if (!beats || used + 1 >= size) {
             continue;
         }
-        n = snprintf(text + used, size - used,
-                     "%s holds %llu of %u beats from %s; %s does not take them\n",
-                     ch->config.name, (unsigned long long)beats, ch->config.depth,
-                     nic_block_name(card, ch->config.writer),
-                     nic_block_name(card, ch->config.reader));
+        n = snprintf(
+            text + used, size - used, "%s holds %llu of %u beats from %s; %s does not take them\n",
+            ch->config.name, (unsigned long long)beats, ch->config.depth,
+            nic_block_name(card, ch->config.writer), nic_block_name(card, ch->config.reader));
         if (n < 0) {
             break;
         }

@@ -1,0 +1,107 @@
+#include "cli/feed.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool feed_earliest(const char *path, const char *filter, uint64_t *earliest, bool *any, char *error,
+                   size_t error_size)
+{
+    uint64_t t;
+
+    if (!path[0]) {
+        return true;
+    }
+    switch (capture_earliest(path, filter, &t, error, error_size)) {
+    case CAPTURE_BROKEN: return false;
+    case CAPTURE_END: return true;
+    case CAPTURE_OK: break;
+    }
+    if (!*any || t < *earliest) {
+        *earliest = t;
+    }
+    *any = true;
+    return true;
+}
+
+static struct pace pace_of(const struct offer *offer, uint64_t origin_ns)
+{
+    switch (offer->kind) {
+    case OFFER_SCALED: /* twice the speed is half the time */
+        return pace_scaled(origin_ns, offer->denominator, offer->numerator);
+    case OFFER_RATE: return pace_rate(offer->bps);
+    case OFFER_RECORDED:
+    case OFFER_MAX: break;
+    }
+    return pace_recorded(origin_ns);
+}
+
+bool feed_open(struct feed *f, const char *path, const char *filter,
+               const struct workload_config *w, uint64_t origin_ns, char *error, size_t error_size)
+{
+    struct offer pace;
+    struct offer load;
+
+    memset(f, 0, sizeof *f);
+    if (!path[0]) {
+        return true;
+    }
+    if (!offer_parse(w->pace, &pace, error, error_size) ||
+        !offer_parse(w->load, &load, error, error_size)) {
+        return false;
+    }
+    f->pace = pace_of(load.kind == OFFER_RECORDED ? &pace : &load, origin_ns);
+    f->closed = load.kind == OFFER_MAX;
+    f->loops_left = w->loop - 1;
+    f->capture = capture_open(path, filter, error, error_size);
+    return f->capture && feed_next(f, error, error_size);
+}
+
+void feed_close(struct feed *f)
+{
+    capture_close(f->capture);
+    f->capture = NULL;
+}
+
+static bool start_again(struct feed *f, char *error, size_t error_size)
+{
+    f->shift_ns += pace_loop_period(f->first_ns, f->last_ns, f->packets);
+    f->loops_left--;
+    f->packets = 0;
+    if (!capture_rewind(f->capture)) {
+        snprintf(error, error_size, "%s", capture_error(f->capture));
+        return false;
+    }
+    return true;
+}
+
+bool feed_next(struct feed *f, char *error, size_t error_size)
+{
+    for (;;) {
+        switch (capture_next(f->capture, &f->packet)) {
+        case CAPTURE_OK:
+            if (!f->packets++) {
+                f->first_ns = f->packet.time_ns;
+            }
+            f->last_ns = f->packet.time_ns;
+            f->have = true;
+            if (!f->closed) {
+                f->time = pace_picoseconds(
+                    pace_next(&f->pace, f->packet.time_ns + f->shift_ns, f->packet.length));
+            }
+            return true;
+        case CAPTURE_END:
+            f->have = false;
+            if (!f->loops_left || !f->packets) {
+                return true;
+            }
+            if (!start_again(f, error, error_size)) {
+                return false;
+            }
+            break;
+        case CAPTURE_BROKEN:
+            f->have = false;
+            snprintf(error, error_size, "%s", capture_error(f->capture));
+            return false;
+        }
+    }
+}

@@ -1,0 +1,33 @@
+/* A capture as a stream of packets with simulated times: filter, pace, load and loops. */
+#ifndef ESPNIC_CLI_FEED_H
+#define ESPNIC_CLI_FEED_H
+
+#include "cli/config.h"
+#include "traces/capture.h"
+#include "traces/pace.h"
+
+struct feed {
+    struct capture *capture; /* NULL: no such input */
+    struct pace pace;
+    struct capture_packet packet; /* the next one, if have */
+    bool have;
+    bool closed;   /* as fast as it is taken: times mean nothing */
+    uint64_t time; /* of it, ps from t = 0 */
+    uint64_t loops_left;
+    uint64_t shift_ns;                   /* added to the stamps: passes before */
+    uint64_t first_ns, last_ns, packets; /* of this pass */
+};
+
+/* Lower *earliest to the first packet's stamp; *any becomes true if there is one. */
+bool feed_earliest(const char *path, const char *filter, uint64_t *earliest, bool *any, char *error,
+                   size_t error_size);
+
+/* Open and read the first packet. An empty path is no input. */
+bool feed_open(struct feed *f, const char *path, const char *filter,
+               const struct workload_config *w, uint64_t origin_ns, char *error, size_t error_size);
+void feed_close(struct feed *f);
+
+/* Go to the next packet; have is false at the end. False with a message on a damaged file. */
+bool feed_next(struct feed *f, char *error, size_t error_size);
+
+#endif

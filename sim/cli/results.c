@@ -1,0 +1,228 @@
+#include "cli/results.h"
+
+#include <string.h>
+
+struct reason {
+    const char *name, *help;
+};
+
+static const struct reason card_reasons[] = { { NULL, NULL },
+#define X(id, key, text) { key, text },
+                                              NIC_DROPS(X)
+#undef X
+};
+
+static const struct reason host_rx_reasons[] = { { NULL, NULL },
+#define X(id, key, text) { key, text },
+                                                 HOST_RX_DROPS(X)
+#undef X
+};
+
+static const struct reason host_tx_reasons[] = { { NULL, NULL },
+#define X(id, key, text) { key, text },
+                                                 HOST_TX_DROPS(X)
+#undef X
+};
+
+/* The card's reasons, then those of the host that have another name. */
+struct reasons {
+    struct reason list[RUN_MAX_DROPS];
+    unsigned count;
+    unsigned host_at[RUN_MAX_DROPS]; /* place of the host's reason number i */
+    struct stat_field fields[RUN_MAX_DROPS];
+};
+
+static unsigned place_of(struct reasons *r, const struct reason *reason)
+{
+    for (unsigned i = 0; i < r->count; i++) {
+        if (!strcmp(r->list[i].name, reason->name)) {
+            return i;
+        }
+    }
+    r->list[r->count] = *reason;
+    return r->count++;
+}
+
+static void build(struct reasons *r, const struct reason *host, unsigned host_count)
+{
+    if (r->count) {
+        return;
+    }
+    for (unsigned i = 1; i < NIC_DROP_COUNT; i++) {
+        place_of(r, &card_reasons[i]);
+    }
+    for (unsigned i = 1; i < host_count; i++) {
+        r->host_at[i] = place_of(r, &host[i]);
+    }
+    for (unsigned i = 0; i < r->count; i++) {
+        r->fields[i] = (struct stat_field){ .name = r->list[i].name,
+                                            .type = STAT_U64,
+                                            .offset = i * sizeof(uint64_t),
+                                            .unit = "packets",
+                                            .help = r->list[i].help };
+    }
+}
+
+static struct reasons *rx_reasons(void)
+{
+    static struct reasons r;
+
+    build(&r, host_rx_reasons, HOST_RX_DROP_COUNT);
+    return &r;
+}
+
+static struct reasons *tx_reasons(void)
+{
+    static struct reasons r;
+
+    build(&r, host_tx_reasons, HOST_TX_DROP_COUNT);
+    return &r;
+}
+
+void results_sum_drops(struct run_results *results, const struct nic_stats *card,
+                       const struct host_stats *host)
+{
+    const struct reasons *rx = rx_reasons();
+    const struct reasons *tx = tx_reasons();
+
+    memset(results->rx_drop, 0, sizeof results->rx_drop);
+    memset(results->tx_drop, 0, sizeof results->tx_drop);
+    for (unsigned i = 1; i < NIC_DROP_COUNT; i++) {
+        results->rx_drop[i - 1] = card->rx.drop[i];
+        results->tx_drop[i - 1] = card->tx.drop[i];
+    }
+    for (unsigned i = 1; i < HOST_RX_DROP_COUNT; i++) {
+        results->rx_drop[rx->host_at[i]] += host->rx.drop[i];
+    }
+    for (unsigned i = 1; i < HOST_TX_DROP_COUNT; i++) {
+        results->tx_drop[tx->host_at[i]] += host->tx.drop[i];
+    }
+}
+
+const char *results_rx_drop_name(unsigned i)
+{
+    return i < rx_reasons()->count ? rx_reasons()->list[i].name : NULL;
+}
+
+const char *results_tx_drop_name(unsigned i)
+{
+    return i < tx_reasons()->count ? tx_reasons()->list[i].name : NULL;
+}
+
+/* ---- tables ---------------------------------------------------------------------------------------- */
+
+#define D(field, type, unit, help)                                                                 \
+    {                                                                                              \
+#field, type, offsetof(struct run_direction, field), unit, help                            \
+    }
+
+static const struct stat_field rx_fields[] = {
+    D(packets_in, STAT_U64, "packets", "frames that came from the wire, over the whole run"),
+    D(packets_out, STAT_U64, "packets", "packets delivered to the host's stack"),
+    D(bytes_in, STAT_U64, "bytes", "of packets_in, frames without FCS"),
+    D(bytes_out, STAT_U64, "bytes", "of packets_out, as delivered, with Ethernet header"),
+    D(gbps, STAT_REAL, "Gb/s",
+      "frame bits on the wire (without FCS, preamble, gap) of the packets whose completion the host "
+      "saw in the measured phase, over its length"),
+    D(wire_gbps, STAT_REAL, "Gb/s", "the same with FCS, preamble and gap: 24 bytes a frame more"),
+    D(mpps, STAT_REAL, "Mpackets/s", "of the same packets"),
+    D(offered_gbps, STAT_REAL, "Gb/s", "frame bits that arrived in the measured phase"),
+    D(loss, STAT_REAL, "", "share of packets_in that was not delivered"),
+};
+
+static const struct stat_field tx_fields[] = {
+    D(packets_in, STAT_U64, "packets", "clear packets that the host was given to send"),
+    D(packets_out, STAT_U64, "packets", "frames whose last bit left on the wire"),
+    D(bytes_in, STAT_U64, "bytes", "of packets_in, frames without FCS"),
+    D(bytes_out, STAT_U64, "bytes", "of packets_out, frames without FCS"),
+    D(gbps, STAT_REAL, "Gb/s",
+      "frame bits on the wire (without FCS, preamble, gap) sent in the measured phase, over its "
+      "length"),
+    D(wire_gbps, STAT_REAL, "Gb/s", "the same with FCS, preamble and gap: 24 bytes a frame more"),
+    D(mpps, STAT_REAL, "Mpackets/s", "frames sent in the measured phase"),
+    D(loss, STAT_REAL, "", "share of packets_in that did not reach the wire"),
+};
+
+#define R(name, field, type, unit, help)                                                           \
+    {                                                                                              \
+        name, type, offsetof(struct run_results, field), unit, help                                \
+    }
+
+static const struct stat_field time_fields[] = {
+    R("total_us", total_us, STAT_REAL, "us", "from t = 0 of the inputs to the last event"),
+    R("measured_us", measured_us, STAT_REAL, "us",
+      "the measured phase: from the first arrival (after the warm-up) to the last"),
+    R("drain_us", drain_us, STAT_REAL, "us", "from the last arrival to the last event"),
+};
+
+static const struct stat_field sa_fields[] = {
+    R("live", live, STAT_U64, "bundles", "in the card's table at the end"),
+    R("peak_live", peak_live, STAT_U64, "bundles", "most that were in the table at a time"),
+    R("preloaded", preloaded, STAT_U64, "bundles", "added before time started"),
+    R("adds", adds, STAT_U64, "nodes", "nodes of ADD_SA that the card took"),
+    R("add_failures", add_failures, STAT_U64, "nodes", "nodes of ADD_SA that it did not take"),
+    R("updates", updates, STAT_U64, "requests", "UPDATE_SA done by the card"),
+    R("deletes", deletes, STAT_U64, "nodes", "nodes of DELETE_SA done by the card"),
+    R("delete_requests", delete_requests, STAT_U64, "packets",
+      "packets that came with SaDeleteReq"),
+    R("in_software", in_software, STAT_U64, "bundles", "live in the host's software at the end"),
+    R("churn_per_s", churn_per_s, STAT_REAL, "1/s",
+      "adds, updates and deletes over the simulated time of the run"),
+};
+
+static const struct stat_field input_fields[] = {
+    R("records", records, STAT_U64, "records", "of the recording"),
+    R("bad_records", bad_records, STAT_U64, "records", "damaged and skipped (--skip-bad)"),
+    R("rule_violations", violations, STAT_U64, "",
+      "breaches of the rules of the interface in the recording (espnic trace check)"),
+    R("truncated", truncated, STAT_U64, "packets", "captured shorter than they were"),
+    R("before_origin", before_origin, STAT_U64, "packets",
+      "stamped before t = 0 of the recording: they arrive at 0"),
+    R("reassembled", created, STAT_U64, "packets", "made by the host out of fragments"),
+    R("fragments_merged", merged, STAT_U64, "packets", "fragments that went into them"),
+};
+
+static const struct stat_field latency_field[] = {
+    { "latency_ns", STAT_HIST, 0, "ns",
+      "TX: doorbell to last bit on the wire; RX: last bit on the wire to completion visible in host "
+      "memory" },
+};
+
+static const struct stat_field oid_field[] = {
+    { "add_latency_ns", STAT_HIST, 0, "ns", "ADD_SA: host's request to its completion" },
+    { "update_latency_ns", STAT_HIST, 0, "ns", "UPDATE_SA: host's request to its completion" },
+    { "delete_latency_ns", STAT_HIST, 0, "ns",
+      "DELETE_SA: host's request to its completion, the wait for packets in flight included" },
+};
+
+static const void *at(const void *base, size_t offset)
+{
+    return base ? (const char *)base + offset : NULL;
+}
+
+void results_register(const struct run_results *results, const struct host_stats *host,
+                      struct stat_registry *r)
+{
+    stat_register(r, "time", "Phases of the run, in simulated time.", results, time_fields,
+                  STAT_COUNT(time_fields));
+    stat_register(r, "inputs", "What was read.", results, input_fields, STAT_COUNT(input_fields));
+    stat_register(r, "rx", "From the wire to the host's stack.",
+                  at(results, offsetof(struct run_results, rx)), rx_fields, STAT_COUNT(rx_fields));
+    stat_register(r, "rx", "From the wire to the host's stack.",
+                  at(host, offsetof(struct host_stats, rx.latency_ns)), latency_field, 1);
+    stat_register(r, "rx.drops", "Received packets that were dropped by card or host, by reason.",
+                  at(results, offsetof(struct run_results, rx_drop)), rx_reasons()->fields,
+                  rx_reasons()->count);
+    stat_register(r, "tx", "From the host's stack to the wire.",
+                  at(results, offsetof(struct run_results, tx)), tx_fields, STAT_COUNT(tx_fields));
+    stat_register(r, "tx", "From the host's stack to the wire.",
+                  at(host, offsetof(struct host_stats, tx.latency_ns)), latency_field, 1);
+    stat_register(r, "tx.drops", "Packets to send that were dropped by host or card, by reason.",
+                  at(results, offsetof(struct run_results, tx_drop)), tx_reasons()->fields,
+                  tx_reasons()->count);
+    stat_register(r, "sa", "Security associations.", results, sa_fields, STAT_COUNT(sa_fields));
+    for (unsigned k = 0; k < 3; k++) {
+        stat_register(r, "sa", "Security associations.",
+                      at(host, offsetof(struct host_stats, oid[k].latency_ns)), &oid_field[k], 1);
+    }
+}

@@ -1,0 +1,19 @@
+/* The figures of a run, card and host together: names, units, definitions. */
+#ifndef ESPNIC_CLI_RESULTS_H
+#define ESPNIC_CLI_RESULTS_H
+
+#include "cli/simulation.h"
+
+/* Drops of card and host by reason into results->rx_drop and tx_drop: reasons with the same name are
+ * added up. */
+void results_sum_drops(struct run_results *results, const struct nic_stats *card,
+                       const struct host_stats *host);
+
+/* Reasons: name of number i, NULL at the end. */
+const char *results_rx_drop_name(unsigned i);
+const char *results_tx_drop_name(unsigned i);
+
+void results_register(const struct run_results *results, const struct host_stats *host,
+                      struct stat_registry *registry);
+
+#endif

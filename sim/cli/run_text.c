@@ -1,0 +1,202 @@
+#include "cli/run_text.h"
+
+#include <string.h>
+
+#include "cli/results.h"
+#include "report/text.h"
+
+static const char *count(uint64_t v, char *out)
+{
+    return text_count(v, out, TEXT_CELL);
+}
+
+static void print_traffic(FILE *out, const struct run_results *r, const struct host_stats *h)
+{
+    static const char *const headings[] = { "",           ">packets in", ">out",  ">Gb/s",
+                                            ">wire Gb/s", ">Mpps",       ">loss", ">p50 us",
+                                            ">p99 us",    ">max us" };
+    const struct run_direction *d[2] = { &r->rx, &r->tx };
+    const struct histogram *l[2] = { &h->rx.latency_ns, &h->tx.latency_ns };
+    struct text_table t;
+
+    text_table_start(&t, headings, 10);
+    for (unsigned i = 0; i < 2; i++) {
+        char c[9][TEXT_CELL];
+        const char *row[10] = {
+            i ? "TX" : "RX", c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8]
+        };
+
+        if (!d[i]->packets_in) {
+            continue;
+        }
+        count(d[i]->packets_in, c[0]);
+        count(d[i]->packets_out, c[1]);
+        snprintf(c[2], TEXT_CELL, "%.2f", d[i]->gbps);
+        snprintf(c[3], TEXT_CELL, "%.2f", d[i]->wire_gbps);
+        snprintf(c[4], TEXT_CELL, "%.3f", d[i]->mpps);
+        text_share(d[i]->loss, c[5], TEXT_CELL);
+        snprintf(c[6], TEXT_CELL, "%.3f",
+                 histogram_scaled(l[i], histogram_percentile(l[i], 50, 100)) / 1000);
+        snprintf(c[7], TEXT_CELL, "%.3f",
+                 histogram_scaled(l[i], histogram_percentile(l[i], 99, 100)) / 1000);
+        snprintf(c[8], TEXT_CELL, "%.3f", histogram_scaled(l[i], l[i]->max) / 1000);
+        text_table_row(&t, row);
+    }
+    text_table_write(&t, out);
+}
+
+static void print_drops(FILE *out, const char *direction, const uint64_t *drops,
+                        const char *(*name)(unsigned))
+{
+    bool any = false;
+
+    for (unsigned i = 0; name(i); i++) {
+        char text[TEXT_CELL];
+
+        if (!drops[i]) {
+            continue;
+        }
+        fprintf(out, "%s%s %s", any ? ", " : direction, name(i), count(drops[i], text));
+        any = true;
+    }
+    if (any) {
+        fputc('\n', out);
+    }
+}
+
+static void print_left_alone(FILE *out, const struct nic_stats *n, const struct host_stats *h)
+{
+    bool any = false;
+    char text[TEXT_CELL];
+
+    for (unsigned i = 1; i < NIC_BYPASS_COUNT; i++) {
+        if (n->rx.bypass[i]) {
+            fprintf(out, "%s%s %s", any ? ", " : "left alone by the card (RX): ",
+                    nic_bypass_name((enum nic_bypass)i), count(n->rx.bypass[i], text));
+            any = true;
+        }
+    }
+    if (any) {
+        fputc('\n', out);
+    }
+    if (h->software_packets) {
+        fprintf(out, "carried in software by the host: %s packets\n",
+                count(h->software_packets, text));
+    }
+}
+
+static void print_oids(FILE *out, const struct run_results *r, const struct host_stats *h)
+{
+    static const char *const headings[] = { "",        ">requests", ">nodes done",
+                                            ">p50 us", ">p99 us",   ">max us" };
+    static const char *const names[] = { "ADD_SA", "UPDATE_SA", "DELETE_SA" };
+    char a[TEXT_CELL];
+    char b[TEXT_CELL];
+    struct text_table t;
+    bool any = false;
+
+    text_table_start(&t, headings, 6);
+    for (unsigned k = 0; k < 3; k++) {
+        const struct host_oid_stats *o = &h->oid[k];
+        char c[5][TEXT_CELL];
+        const char *row[6] = { names[k], c[0], c[1], c[2], c[3], c[4] };
+
+        if (!o->requests) {
+            continue;
+        }
+        any = true;
+        count(o->requests, c[0]);
+        count(o->nodes_done, c[1]);
+        snprintf(c[2], TEXT_CELL, "%.3f",
+                 histogram_scaled(&o->latency_ns, histogram_percentile(&o->latency_ns, 50, 100)) /
+                     1000);
+        snprintf(c[3], TEXT_CELL, "%.3f",
+                 histogram_scaled(&o->latency_ns, histogram_percentile(&o->latency_ns, 99, 100)) /
+                     1000);
+        snprintf(c[4], TEXT_CELL, "%.3f",
+                 histogram_scaled(&o->latency_ns, o->latency_ns.max) / 1000);
+        text_table_row(&t, row);
+    }
+    if (any) {
+        fputc('\n', out);
+        text_table_write(&t, out);
+    } else {
+        text_table_clear(&t);
+    }
+    fprintf(out, "SAs: %s on the card at the end, peak %s; %.0f changes/s\n", count(r->live, a),
+            count(r->peak_live, b), r->churn_per_s);
+    if (r->violations) {
+        fprintf(out, "the recording breaks %s rules of the interface (espnic trace check)\n",
+                count(r->violations, a));
+    }
+}
+
+static void print_blocks(FILE *out, struct simulation *s)
+{
+    static const char *const headings[] = { "block",    ">items",   ">busy",
+                                            ">blocked", ">waiting", ">starved" };
+    struct nic_block_stats blocks[NIC_MAX_BLOCK_STATS];
+    unsigned n = nic_block_accounts(simulation_card(s), blocks);
+    struct text_table t;
+
+    text_table_start(&t, headings, 6);
+    for (unsigned i = 0; i < n; i++) {
+        char c[5][TEXT_CELL];
+        const char *row[6] = { blocks[i].name, c[0], c[1], c[2], c[3], c[4] };
+        uint64_t total = 0;
+
+        for (unsigned k = 0; k < ACCOUNT_STATES; k++) {
+            total += blocks[i].cycles[k];
+        }
+        if (!blocks[i].items || !total) {
+            continue;
+        }
+        count(blocks[i].items, c[0]);
+        for (unsigned k = 0; k < ACCOUNT_STATES; k++) {
+            text_share((double)blocks[i].cycles[k] / (double)total, c[k + 1], TEXT_CELL);
+        }
+        text_table_row(&t, row);
+    }
+    fputc('\n', out);
+    text_table_write(&t, out);
+    fprintf(out, "PCIe link carried TLPs %.1f %% of the time up, %.1f %% down\n",
+            nic_pcie_busy(simulation_card(s), 0) * 100, nic_pcie_busy(simulation_card(s), 1) * 100);
+}
+
+static void print_bottleneck(FILE *out, const struct bottleneck *b)
+{
+    if (!b) {
+        return;
+    }
+    if (b->first < 0) {
+        fprintf(out, "\nlimit: the offered load. %s.\n", b->why);
+        fputs("next: --load max or --find loss=0 shows where the card ends\n", out);
+        return;
+    }
+    fprintf(out, "\nbottleneck: %s\n", b->why);
+    if (b->second >= 0) {
+        fprintf(out, "and %s: %.2f times the packets without it\n", b->trial[b->second].block,
+                b->trial[b->second].headroom);
+    }
+    fprintf(out, "next: --ideal %s shows what limits after it\n", b->trial[b->first].block);
+}
+
+void run_text_print(FILE *out, struct simulation *s, const struct espnic_config *config,
+                    const struct bottleneck *b)
+{
+    const struct run_results *r = simulation_results(s);
+    const struct host_stats *h = host_statistics(simulation_host(s));
+    const struct nic_stats *n = nic_statistics(simulation_card(s));
+
+    fprintf(out, "simulated %.3f us, measured over %.3f us; %s offload%s\n\n", r->total_us,
+            r->measured_us,
+            config->card.general.offload == NIC_OFFLOAD_PACKET ? "packet" : "crypto",
+            config->workload.timing_only ? ", timing only" : "");
+    print_traffic(out, r, h);
+    print_drops(out, "dropped (RX): ", r->rx_drop, results_rx_drop_name);
+    print_drops(out, "dropped (TX): ", r->tx_drop, results_tx_drop_name);
+    print_left_alone(out, n, h);
+    print_oids(out, r, h);
+    print_blocks(out, s);
+    print_bottleneck(out, b);
+}

@@ -1,0 +1,700 @@
+#include "cli/simulation.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/feed.h"
+#include "cli/results.h"
+#include "traces/recording.h"
+#include "traces/rules.h"
+
+static const uint64_t us = 1000000; /* ps */
+
+struct simulation {
+    const struct espnic_config *config;
+    struct simulation_options options;
+    struct espnic *card;
+    struct host *host;
+    struct feed rx, tx;
+    struct recording *recording;
+    struct recording_record record;
+    bool have_record;
+    struct rules *rules;
+    char *violations;
+    size_t violations_length;
+    FILE *violations_file;
+    struct capture_writer *tx_out, *rx_out;
+    struct series series;
+    bool series_on;
+    struct stat_registry *registry;
+    uint64_t base;     /* simulated time of t = 0 of the inputs */
+    uint64_t epoch_ns; /* absolute time of it: of written captures */
+    uint64_t fed;      /* packets of both directions */
+    struct run_results results;
+    struct nic_stats at_begin, at_last;
+    struct host_stats *host_begin;
+    bool measuring;
+    char error[SIMULATION_ERROR];
+};
+
+__attribute__((format(printf, 2, 3))) static bool fail(struct simulation *s, const char *format,
+                                                       ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(s->error, sizeof s->error, format, args);
+    va_end(args);
+    return false;
+}
+
+/* ---- sinks ---------------------------------------------------------------------------------------- */
+
+static uint64_t stamp_ns(const struct simulation *s, uint64_t time)
+{
+    return s->epoch_ns + (time > s->base ? (time - s->base) / 1000 : 0);
+}
+
+static void on_wire(void *self, uint64_t time, unsigned port, const struct espnic_frame *frame,
+                    bool forwarded)
+{
+    struct simulation *s = self;
+
+    (void)port;
+    (void)forwarded;
+    if (s->tx_out && frame->bytes) {
+        capture_write(s->tx_out, stamp_ns(s, time), frame->bytes, frame->captured, frame->length);
+    }
+}
+
+static void on_delivery(void *self, const struct host_delivery *d)
+{
+    struct simulation *s = self;
+
+    if (s->rx_out && d->bytes) {
+        capture_write(s->rx_out, stamp_ns(s, d->time), d->bytes, d->captured, d->length);
+    }
+}
+
+/* ---- set-up --------------------------------------------------------------------------------------- */
+
+static bool make_card(struct simulation *s)
+{
+    const struct espnic_config *c = s->config;
+    struct espnic_options card = { .functional = !c->workload.timing_only, .backend = "auto" };
+    struct host_options host = { .functional = !c->workload.timing_only,
+                                 .sinks = { .self = s, .wire = on_wire, .deliver = on_delivery },
+                                 .ports = c->card.general.ports };
+    struct espnic_ports ports;
+
+    if (getenv("ESPNIC_CRYPTO")) {
+        card.backend = getenv("ESPNIC_CRYPTO");
+        host.backend = !strcmp(card.backend, "openssl") ? ESP_BACKEND_OPENSSL : ESP_BACKEND_AUTO;
+    }
+    s->host = host_create(&c->host, &host, &ports, s->error, sizeof s->error);
+    if (!s->host) {
+        return false;
+    }
+    s->card = espnic_create(&c->card, &card, &ports, s->error, sizeof s->error);
+    if (!s->card) {
+        return false;
+    }
+    host_attach(s->host, s->card);
+    s->base = host_start(s->host, s->error, sizeof s->error);
+    s->base = (s->base + us - 1) / us * us;
+    return s->base != 0;
+}
+
+static void note_violation(void *context, const struct rules_violation *v)
+{
+    struct simulation *s = context;
+
+    s->results.violations++;
+    if (s->violations_file) {
+        fprintf(s->violations_file, "%s:%llu: rule %u: %s\n", s->config->workload.oids,
+                (unsigned long long)v->line, v->rule, v->sentence);
+    }
+}
+
+/* The next record, damaged ones skipped if asked for. */
+static bool next_record(struct simulation *s)
+{
+    for (;;) {
+        enum recording_result r = recording_next(s->recording, &s->record);
+
+        s->have_record = r == RECORDING_OK;
+        if (r == RECORDING_OK) {
+            s->results.records++;
+            return rules_check(s->rules, &s->record) || fail(s, "out of memory");
+        }
+        if (r == RECORDING_END) {
+            return true;
+        }
+        if (r == RECORDING_BROKEN || !s->config->workload.skip_bad) {
+            return fail(s, "%s", recording_error(s->recording));
+        }
+        s->results.bad_records++;
+    }
+}
+
+static bool open_recording(struct simulation *s)
+{
+    const char *path = s->config->workload.oids;
+
+    if (!path[0]) {
+        return true;
+    }
+    s->violations_file = open_memstream(&s->violations, &s->violations_length);
+    s->rules = rules_create(NULL, note_violation, s);
+    s->recording = recording_open(path, s->error, sizeof s->error);
+    return s->recording && s->rules && s->violations_file && next_record(s);
+}
+
+/* t = 0: the recording's epoch, or the earliest packet of all inputs. */
+static bool find_epoch(struct simulation *s, uint64_t *earliest)
+{
+    const struct workload_config *w = &s->config->workload;
+    bool any = false;
+
+    *earliest = 0;
+    if (!feed_earliest(w->rx, w->rx_filter, earliest, &any, s->error, sizeof s->error) ||
+        !feed_earliest(w->tx, w->tx_filter, earliest, &any, s->error, sizeof s->error)) {
+        return false;
+    }
+    if (s->recording && recording_header(s->recording)->has_epoch) {
+        s->epoch_ns = recording_header(s->recording)->epoch_ns;
+    } else {
+        s->epoch_ns = *earliest;
+    }
+    if (!any) {
+        *earliest = s->epoch_ns;
+    }
+    return true;
+}
+
+/* SAs added at or before the first packet are there before time starts. */
+static bool preload(struct simulation *s, uint64_t earliest)
+{
+    uint32_t how = s->config->workload.preload;
+    uint64_t limit = earliest > s->epoch_ns ? earliest - s->epoch_ns : 0;
+
+    if (!s->recording || how == PRELOAD_OFF ||
+        (how == PRELOAD_AUTO && !recording_preload_default(s->recording))) {
+        return true;
+    }
+    while (s->have_record && s->record.t_ns <= limit &&
+           (s->record.kind == RECORDING_ADD_SA || s->record.kind == RECORDING_ADD_SA_EX)) {
+        for (size_t i = 0; i < s->record.node_count; i++) {
+            enum sa_reason reason;
+
+            host_preload_add(s->host, &s->record.nodes[i], &reason);
+            s->results.preloaded++;
+        }
+        if (!next_record(s)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool open_outputs(struct simulation *s)
+{
+    const struct outputs_config *o = &s->config->outputs;
+
+    if (s->options.quiet) {
+        return true;
+    }
+    if (o->tx_out[0] && !(s->tx_out = capture_writer_open(o->tx_out, s->error, sizeof s->error))) {
+        return false;
+    }
+    if (o->rx_out[0] && !(s->rx_out = capture_writer_open(o->rx_out, s->error, sizeof s->error))) {
+        return false;
+    }
+    if (o->series[0]) {
+        s->registry = calloc(1, sizeof *s->registry);
+        simulation_register_stats(s, s->registry);
+        s->series_on = series_open(&s->series, o->series, s->registry, o->series_columns,
+                                   o->interval, s->error, sizeof s->error);
+        return s->series_on;
+    }
+    return true;
+}
+
+static bool set_up(struct simulation *s)
+{
+    const struct workload_config *w = &s->config->workload;
+    uint64_t earliest;
+
+    return make_card(s) && open_recording(s) && find_epoch(s, &earliest) &&
+           feed_open(&s->rx, w->rx, w->rx_filter, w, s->epoch_ns, s->error, sizeof s->error) &&
+           feed_open(&s->tx, w->tx, w->tx_filter, w, s->epoch_ns, s->error, sizeof s->error) &&
+           preload(s, earliest) && open_outputs(s);
+}
+
+struct simulation *simulation_create(const struct espnic_config *config,
+                                     const struct simulation_options *options, char *error,
+                                     size_t error_size)
+{
+    struct simulation *s = calloc(1, sizeof *s);
+
+    if (!s) {
+        snprintf(error, error_size, "out of memory");
+        return NULL;
+    }
+    s->config = config;
+    s->options = *options;
+    if (!set_up(s)) {
+        snprintf(error, error_size, "%s", s->error);
+        simulation_destroy(s);
+        return NULL;
+    }
+    return s;
+}
+
+void simulation_destroy(struct simulation *s)
+{
+    char ignored[256];
+
+    if (!s) {
+        return;
+    }
+    if (s->tx_out) {
+        capture_writer_close(s->tx_out, ignored, sizeof ignored);
+    }
+    if (s->rx_out) {
+        capture_writer_close(s->rx_out, ignored, sizeof ignored);
+    }
+    if (s->series_on) {
+        series_close(&s->series, host_now(s->host), ignored, sizeof ignored);
+    }
+    feed_close(&s->rx);
+    feed_close(&s->tx);
+    if (s->host) {
+        host_destroy(s->host);
+    }
+    espnic_destroy(s->card);
+    recording_close(s->recording);
+    recording_record_free(&s->record);
+    rules_destroy(s->rules);
+    if (s->violations_file) {
+        fclose(s->violations_file);
+    }
+    free(s->violations);
+    free(s->registry);
+    free(s->host_begin);
+    free(s);
+}
+
+/* ---- the run -------------------------------------------------------------------------------------- */
+
+static uint64_t packet_limit(const struct simulation *s)
+{
+    uint64_t limit = s->config->stop.packets;
+
+    if (s->options.packets && (!limit || s->options.packets < limit)) {
+        limit = s->options.packets;
+    }
+    return limit ? limit : UINT64_MAX;
+}
+
+/* Let time pass up to `until`; rows of the series fall on the way. */
+static void pass(struct simulation *s, uint64_t until)
+{
+    while (s->series_on && s->base + s->series.next <= until) {
+        host_simulate(s->host, s->base + s->series.next);
+        host_statistics(s->host);
+        nic_statistics(s->card);
+        series_advance(&s->series, s->series.next);
+    }
+    host_simulate(s->host, until);
+}
+
+static void note_arrival(struct simulation *s, uint64_t time)
+{
+    struct run_results *r = &s->results;
+
+    if (!s->fed++) {
+        r->first = time;
+    }
+    r->last = time > r->last ? time : r->last;
+    if (!s->measuring && time >= r->first + s->config->stop.warmup) {
+        s->measuring = true;
+        s->at_begin = *nic_statistics(s->card);
+        r->start = time;
+    }
+    if (s->options.progress) {
+        progress_update(s->options.progress, s->fed, time);
+    }
+}
+
+static bool give_record(struct simulation *s, uint64_t time)
+{
+    const struct recording_record *r = &s->record;
+    uint64_t line = r->line;
+    bool ok = true;
+
+    switch (r->kind) {
+    case RECORDING_ADD_SA:
+    case RECORDING_ADD_SA_EX:
+        ok = host_oid_add(s->host, time, r->nodes, (uint32_t)r->node_count,
+                          r->kind == RECORDING_ADD_SA_EX, line, r->req);
+        break;
+    case RECORDING_UPDATE_SA:
+        ok = host_oid_update(s->host, time, r->handle, r->op, r->spi, r->seq_hi, line, r->req);
+        break;
+    case RECORDING_DELETE_SA:
+        ok = host_oid_delete(s->host, time, r->handles, (uint32_t)r->handle_count, line, r->req);
+        break;
+    case RECORDING_ENCAPSULATION:
+        ok = host_event(s->host, time, HOST_EVENT_ENCAPSULATION, r->on);
+        break;
+    case RECORDING_PARAMETERS: ok = host_event(s->host, time, HOST_EVENT_PARAMETERS, 0); break;
+    case RECORDING_RESET_BEGIN: ok = host_event(s->host, time, HOST_EVENT_RESET_BEGIN, 0); break;
+    case RECORDING_RESET_END: ok = host_event(s->host, time, HOST_EVENT_RESET_END, 0); break;
+    case RECORDING_LINK: ok = host_event(s->host, time, HOST_EVENT_LINK, r->on); break;
+    case RECORDING_CANCEL: ok = host_event(s->host, time, HOST_EVENT_CANCEL, r->req); break;
+    case RECORDING_KIND_COUNT: break;
+    }
+    if (!ok) {
+        return fail(s, "%s:%llu: the host did not take the request (internal error)",
+                    s->config->workload.oids, (unsigned long long)line);
+    }
+    return next_record(s);
+}
+
+static bool give_rx(struct simulation *s, uint64_t time)
+{
+    const struct capture_packet *p = &s->rx.packet;
+    struct espnic_frame f = {
+        .bytes = p->bytes, .captured = p->captured, .length = p->length, .tag = s->fed
+    };
+
+    pass(s, time);
+    if (time < espnic_now(s->card)) {
+        time = espnic_now(s->card);
+    }
+    note_arrival(s, time);
+    s->results.truncated += p->captured < p->length;
+    s->results.rx.packets_in++;
+    s->results.rx.bytes_in += p->length;
+    if (!espnic_wire_rx(s->card, 0, time, &f)) {
+        return fail(s,
+                    "%s: record %llu: the card did not take the frame (%u bytes; expected at "
+                    "most 65599)",
+                    s->config->workload.rx, (unsigned long long)p->record, p->length);
+    }
+    return feed_next(&s->rx, s->error, sizeof s->error);
+}
+
+static bool give_tx(struct simulation *s, uint64_t time)
+{
+    const struct capture_packet *p = &s->tx.packet;
+    struct espnic_frame f = {
+        .bytes = p->bytes, .captured = p->captured, .length = p->length, .tag = s->fed
+    };
+
+    pass(s, time);
+    note_arrival(s, time);
+    s->results.truncated += p->captured < p->length;
+    if (!host_tx(s->host, time > host_now(s->host) ? time : host_now(s->host), 0, &f)) {
+        return fail(s, "%s: record %llu: the host did not take the packet", s->config->workload.tx,
+                    (unsigned long long)p->record);
+    }
+    return feed_next(&s->tx, s->error, sizeof s->error);
+}
+
+/* ---- closed loop ------------------------------------------------------------------------------------ */
+
+static bool source_peek(void *self, struct host_packet *packet)
+{
+    struct simulation *s = self;
+    const struct capture_packet *p = &s->tx.packet;
+
+    if (!s->tx.have || s->fed >= packet_limit(s)) {
+        return false;
+    }
+    packet->time = 0;
+    packet->port = 0;
+    packet->frame = (struct espnic_frame){
+        .bytes = p->bytes, .captured = p->captured, .length = p->length, .tag = s->fed
+    };
+    return true;
+}
+
+static void source_take(void *self)
+{
+    struct simulation *s = self;
+
+    s->results.truncated += s->tx.packet.captured < s->tx.packet.length;
+    note_arrival(s, host_now(s->host));
+    if (!feed_next(&s->tx, s->error, sizeof s->error)) {
+        s->tx.have = false;
+    }
+}
+
+/* An idealised wire takes a frame when there is room, and only the card knows when. */
+static uint64_t next_wire_slot(struct simulation *s)
+{
+    uint64_t at;
+
+    while ((at = espnic_wire_free(s->card, 0)) == ESPNIC_NEVER) {
+        uint64_t card = espnic_next_event(s->card);
+        uint64_t host = host_next_event(s->host);
+        uint64_t next = card < host ? card : host;
+
+        if (next == ESPNIC_NEVER) {
+            return ESPNIC_NEVER;
+        }
+        pass(s, next);
+    }
+    return at;
+}
+
+static uint64_t rx_time(struct simulation *s)
+{
+    if (!s->rx.have || s->fed >= packet_limit(s)) {
+        return ESPNIC_NEVER;
+    }
+    return s->rx.closed ? next_wire_slot(s) : s->base + s->rx.time;
+}
+
+static uint64_t tx_time(const struct simulation *s)
+{
+    if (!s->tx.have || s->tx.closed || s->fed >= packet_limit(s)) {
+        return ESPNIC_NEVER;
+    }
+    return s->base + s->tx.time;
+}
+
+static uint64_t record_time(const struct simulation *s)
+{
+    return s->have_record ? s->base + s->record.t_ns * 1000 : ESPNIC_NEVER;
+}
+
+/* Give the earliest input; records before packets of the same time. False: none, or an error. */
+static bool give_next(struct simulation *s, bool *ok)
+{
+    uint64_t record = record_time(s);
+    uint64_t tx = tx_time(s);
+    uint64_t rx = rx_time(s);
+    uint64_t stop = s->config->stop.time ? s->base + s->config->stop.time : ESPNIC_NEVER;
+    uint64_t first = record < tx ? record : tx;
+
+    first = rx < first ? rx : first;
+    if (first == ESPNIC_NEVER || first >= stop) {
+        return false;
+    }
+    if (record <= tx && record <= rx) {
+        pass(s, record);
+        *ok = give_record(s, record > host_now(s->host) ? record : host_now(s->host));
+    } else if (rx <= tx) {
+        *ok = give_rx(s, rx);
+    } else {
+        *ok = give_tx(s, tx);
+    }
+    return *ok;
+}
+
+static void end_of_measure(struct simulation *s)
+{
+    pass(s, s->results.last);
+    s->at_last = *nic_statistics(s->card);
+}
+
+/* In a closed loop the host goes on taking packets after the other inputs are through. */
+static void finish_closed_loop(struct simulation *s)
+{
+    uint64_t stop = s->config->stop.time ? s->base + s->config->stop.time : ESPNIC_NEVER;
+
+    while (s->tx.closed && s->tx.have && s->fed < packet_limit(s) && !s->error[0]) {
+        uint64_t card = espnic_next_event(s->card);
+        uint64_t host = host_next_event(s->host);
+        uint64_t next = card < host ? card : host;
+
+        if (next == ESPNIC_NEVER || next >= stop) {
+            break;
+        }
+        pass(s, next);
+    }
+}
+
+static enum simulation_end drain(struct simulation *s)
+{
+    char text[4096];
+
+    host_set_source(s->host, NULL);
+    if (s->series_on) {
+        for (;;) {
+            uint64_t card = espnic_next_event(s->card);
+            uint64_t host = host_next_event(s->host);
+
+            if (card == ESPNIC_NEVER && host == ESPNIC_NEVER) {
+                break;
+            }
+            pass(s, card < host ? card : host);
+        }
+    }
+    s->results.end = host_simulate(s->host, ESPNIC_NEVER);
+    if (!host_idle(s->host)) {
+        size_t used;
+
+        host_explain(s->host, text, sizeof text);
+        used = strlen(text);
+        nic_explain_standstill(s->card, text + used, sizeof text - used);
+        fail(s, "the model stands still at %llu ns:\n%s",
+             (unsigned long long)(s->results.end / 1000), text);
+        return SIMULATION_MODEL_ERROR;
+    }
+    if (!host_check_books(s->host, text, sizeof text) ||
+        !nic_check_books(s->card, text, sizeof text)) {
+        fail(s, "the books do not balance: %s", text);
+        return SIMULATION_MODEL_ERROR;
+    }
+    return SIMULATION_DONE;
+}
+
+static bool close_outputs(struct simulation *s)
+{
+    struct capture_writer *tx = s->tx_out;
+    struct capture_writer *rx = s->rx_out;
+    bool series = s->series_on;
+
+    s->tx_out = NULL;
+    s->rx_out = NULL;
+    s->series_on = false;
+    return (!tx || capture_writer_close(tx, s->error, sizeof s->error)) &
+           (!rx || capture_writer_close(rx, s->error, sizeof s->error)) &
+           (!series ||
+            series_close(&s->series, s->results.end - s->base, s->error, sizeof s->error));
+}
+
+static void sum_up(struct simulation *s);
+
+enum simulation_end simulation_run(struct simulation *s, char *error, size_t error_size)
+{
+    struct host_source source = {
+        .self = s, .peek = source_peek, .take = source_take, .closed_loop = true
+    };
+    enum simulation_end end;
+    bool ok = true;
+
+    s->results.first = s->results.last = s->base;
+    pass(s, s->base);
+    if (s->tx.closed && s->tx.have) {
+        host_set_source(s->host, &source);
+        host_source_ready(s->host, s->base);
+    }
+    while (give_next(s, &ok)) {}
+    finish_closed_loop(s);
+    if (!ok || s->error[0]) {
+        snprintf(error, error_size, "%s", s->error);
+        return SIMULATION_BAD_INPUT;
+    }
+    end_of_measure(s);
+    end = drain(s);
+    sum_up(s);
+    if (end == SIMULATION_DONE && !close_outputs(s)) {
+        end = SIMULATION_BAD_INPUT;
+    }
+    if (s->violations_file) {
+        fflush(s->violations_file);
+    }
+    if (end == SIMULATION_DONE && s->config->workload.strict && s->results.violations) {
+        fail(s, "%s", s->violations);
+        end = SIMULATION_BAD_INPUT;
+    }
+    snprintf(error, error_size, "%s", s->error);
+    return end;
+}
+
+/* ---- results ------------------------------------------------------------------------------------------ */
+
+static void rates(struct run_direction *d, const struct nic_direction_stats *begin,
+                  const struct nic_direction_stats *last, uint64_t ps)
+{
+    uint64_t packets = last->packets_out - begin->packets_out;
+    uint64_t bytes = last->bytes_through - begin->bytes_through;
+
+    d->measured_packets = packets;
+    d->measured_bytes = bytes;
+    if (ps) {
+        d->gbps = (double)bytes * 8000.0 / (double)ps;
+        d->wire_gbps = (double)(bytes + packets * PACE_OVERHEAD_BYTES) * 8000.0 / (double)ps;
+        d->mpps = (double)packets * 1e6 / (double)ps;
+        d->offered_gbps = (double)(last->bytes_in - begin->bytes_in) * 8000.0 / (double)ps;
+    }
+    d->loss = d->packets_in ? 1.0 - (double)d->packets_out / (double)d->packets_in : 0.0;
+}
+
+static void sum_up_sas(struct simulation *s, const struct host_stats *h)
+{
+    struct run_results *r = &s->results;
+    const struct nic_stats *n = nic_statistics(s->card);
+
+    r->live = n->sa_live;
+    r->peak_live = n->sa_peak;
+    r->adds = h->oid[HOST_OID_ADD].nodes_done;
+    r->add_failures = h->oid[HOST_OID_ADD].nodes - h->oid[HOST_OID_ADD].nodes_done;
+    r->updates = h->oid[HOST_OID_UPDATE].nodes_done;
+    r->deletes = h->oid[HOST_OID_DELETE].nodes_done;
+    r->delete_requests = h->rx.delete_requests;
+    r->in_software = h->sa.in_software;
+    r->churn_per_s =
+        r->total_us > 0 ? (double)(r->adds + r->updates + r->deletes) * 1e6 / r->total_us : 0;
+}
+
+static void sum_up(struct simulation *s)
+{
+    struct run_results *r = &s->results;
+    const struct host_stats *h = host_statistics(s->host);
+    const struct nic_stats *n = nic_statistics(s->card);
+    uint64_t ps = r->last - r->start;
+
+    r->tx.packets_in = h->tx.packets_in;
+    r->tx.bytes_in = h->tx.bytes_in;
+    r->tx.packets_out = h->tx.sent;
+    r->tx.bytes_out = h->tx.sent_bytes;
+    r->rx.packets_in = n->rx.packets_in;
+    r->rx.bytes_in = n->rx.bytes_in;
+    r->rx.packets_out = h->rx.delivered;
+    r->rx.bytes_out = h->rx.delivered_bytes;
+    r->created = h->rx.reassembled;
+    r->merged = h->rx.merged;
+    r->total_us = (double)(r->end - s->base) / 1e6;
+    r->measured_us = (double)ps / 1e6;
+    r->drain_us = (double)(r->end - r->last) / 1e6;
+    rates(&r->rx, &s->at_begin.rx, &s->at_last.rx, ps);
+    rates(&r->tx, &s->at_begin.tx, &s->at_last.tx, ps);
+    r->before_origin = s->rx.pace.before_origin + s->tx.pace.before_origin;
+    sum_up_sas(s, h);
+    results_sum_drops(r, n, h);
+}
+
+const struct run_results *simulation_results(const struct simulation *s)
+{
+    return &s->results;
+}
+
+struct espnic *simulation_card(struct simulation *s)
+{
+    return s->card;
+}
+
+struct host *simulation_host(struct simulation *s)
+{
+    return s->host;
+}
+
+const char *simulation_violations(const struct simulation *s)
+{
+    return s->violations ? s->violations : "";
+}
+
+void simulation_register_stats(struct simulation *s, struct stat_registry *registry)
+{
+    results_register(s ? &s->results : NULL, s ? host_statistics(s->host) : NULL, registry);
+    nic_register_stats(s ? s->card : NULL, registry);
+    host_register_stats(s ? s->host : NULL, registry);
+}

@@ -1,0 +1,73 @@
+/* One simulation: card, reference host and inputs, run to its end. `espnic run` makes one, and one more
+ * for every experiment (--find, headroom): a run never depends on the one before. */
+#ifndef ESPNIC_CLI_SIMULATION_H
+#define ESPNIC_CLI_SIMULATION_H
+
+#include "cli/config.h"
+#include "cli/progress.h"
+#include "engine/describe.h"
+#include "host/host.h"
+#include "nic/nic.h"
+#include "report/series.h"
+#include "traces/capture.h"
+
+enum { SIMULATION_ERROR = 2048 };
+
+/* One direction of the run, card and host together. */
+struct run_direction {
+    uint64_t packets_in, packets_out, bytes_in, bytes_out;
+    uint64_t measured_packets, measured_bytes; /* of packets_out, in the measured phase */
+    double gbps, wire_gbps, mpps;
+    double offered_gbps, loss;
+};
+
+enum { RUN_MAX_DROPS = 64 };
+
+struct run_results {
+    struct run_direction rx, tx;
+    uint64_t rx_drop[RUN_MAX_DROPS], tx_drop[RUN_MAX_DROPS];
+    uint64_t created, merged; /* reassembly */
+    /* time, ps */
+    uint64_t start, first, last, end;
+    double total_us, measured_us, drain_us;
+    /* SAs */
+    uint64_t capacity, live, peak_live, adds, add_failures, updates, deletes, delete_requests;
+    uint64_t preloaded, in_software;
+    double churn_per_s;
+    /* inputs */
+    uint64_t records, violations, bad_records;
+    uint64_t truncated, before_origin;
+};
+
+struct simulation_options {
+    bool quiet;       /* no progress, no output files: an experiment */
+    uint64_t packets; /* stop after so many, 0: as configured */
+    struct progress *progress;
+};
+
+struct simulation;
+
+/* NULL with a sentence (place included) in `error`. */
+struct simulation *simulation_create(const struct espnic_config *config,
+                                     const struct simulation_options *options, char *error,
+                                     size_t error_size);
+void simulation_destroy(struct simulation *s);
+
+enum simulation_end {
+    SIMULATION_DONE,
+    SIMULATION_MODEL_ERROR, /* deadlock, books: exit status 1 */
+    SIMULATION_BAD_INPUT    /* exit status 2 */
+};
+
+/* Run to the end. On anything but DONE, `error` says what. */
+enum simulation_end simulation_run(struct simulation *s, char *error, size_t error_size);
+
+/* After the run. */
+const struct run_results *simulation_results(const struct simulation *s);
+void simulation_register_stats(struct simulation *s, struct stat_registry *registry);
+struct espnic *simulation_card(struct simulation *s);
+struct host *simulation_host(struct simulation *s);
+/* Lines "rule R, record at line N: ..." of rules that the recording broke. */
+const char *simulation_violations(const struct simulation *s);
+
+#endif
