@@ -70,6 +70,7 @@ static bool accepts(void *self, unsigned lane, uint32_t item)
 }
 
 /* A third of the items are not ready before a certain cycle. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the block itself stays the cause */
 static bool ready(void *self, uint64_t now, uint32_t item, unsigned *cause, uint64_t *again)
 {
     const struct net_stage *st = self;
@@ -94,7 +95,7 @@ static void job(void *self, uint64_t now, unsigned lane, struct lane_job *j)
     j->out = LANE_NO_CHANNEL;
     j->beats_out = 0;
     if (st->routes > 0 && (h >> 24 & 15) >= st->drops) {
-        j->out = (uint8_t)(lane * st->routes + (h >> 32 & 0xff) % st->routes);
+        j->out = (uint8_t)(lane * st->routes + (unsigned)(h >> 32 & 0xff) % st->routes);
         j->beats_out = beats_in(net, j->item, st->out[j->out]);
     }
 }
@@ -357,9 +358,7 @@ static void probe(void *self, const struct channel *ch, bool push, const struct 
     if (rec->runs == rec->room) {
         rec->run = grow(rec->run, &rec->room, sizeof *rec->run);
     }
-    memset(&rec->run[rec->runs], 0, sizeof *rec->run); /* padding: runs are compared as bytes */
-    rec->run[rec->runs].run = *run;
-    rec->run[rec->runs++].push = push;
+    rec->run[rec->runs++] = (struct bench_run){ .run = *run, .push = push };
 }
 
 static void bench_job(void *self, uint64_t now, unsigned lane, struct lane_job *j)
@@ -454,7 +453,7 @@ static void add_driver(struct bench *b, unsigned number)
 static void add_blocks(struct bench *b, uint64_t shuffle)
 {
     struct rng r = rng_stream(shuffle, 2);
-    unsigned order[NET_MAX_STAGES + NET_MAX_SOURCES];
+    unsigned order[NET_MAX_STAGES + NET_MAX_SOURCES] = { 0 };
     unsigned n = b->net->stages + b->net->sources;
 
     for (unsigned i = 0; i < n; i++) {
@@ -544,6 +543,20 @@ void bench_register_state(struct bench *b, struct snapshot *snap)
     for (unsigned i = 0; i < b->net->sources; i++) {
         snapshot_fixed(snap, "driver", &b->driver[i].next, sizeof b->driver[i].next);
     }
+}
+
+bool bench_same_runs(const struct bench_record *a, const struct bench_record *b)
+{
+    for (size_t i = 0; i < a->runs && i < b->runs; i++) {
+        const struct bench_run *p = &a->run[i];
+        const struct bench_run *q = &b->run[i];
+
+        if (p->push != q->push || p->run.first != q->run.first || p->run.beats != q->run.beats ||
+            p->run.step != q->run.step) {
+            return false;
+        }
+    }
+    return a->runs == b->runs;
 }
 
 void bench_forget(struct bench *b)

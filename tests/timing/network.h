@@ -122,6 +122,8 @@ void bench_settle(struct bench *b, unsigned domain, uint64_t cycle);
 
 void bench_register_state(struct bench *b, struct snapshot *snap);
 
+bool bench_same_runs(const struct bench_record *a, const struct bench_record *b);
+
 /* Forget what has been recorded so far. */
 void bench_forget(struct bench *b);
 

@@ -90,15 +90,10 @@ static void compare_begins(unsigned s)
     const struct bench_begins *log = &bench.stage[s].log;
     unsigned domain = st->config.domain;
 
-    for (size_t i = 0; i < log->begins || i < st->begins; i++) {
-        const struct twin_begin *a = i < log->begins ? &log->begin[i] : NULL;
-        const struct twin_begin *b = i < st->begins ? &st->begin[i] : NULL;
+    for (size_t i = 0; i < log->begins && i < st->begins; i++) {
+        const struct twin_begin *a = &log->begin[i];
+        const struct twin_begin *b = &st->begin[i];
 
-        if (!a || !b) {
-            differs(domain, a ? a->cycle : b->cycle, "stage s", s, "start of one item more, number",
-                    i, a ? a->cycle : 0, b ? b->cycle : 0);
-            return;
-        }
         if (a->cycle != b->cycle) {
             differs(domain, least(a->cycle, b->cycle), "stage s", s, "cycle of start", i, a->cycle,
                     b->cycle);
@@ -109,6 +104,13 @@ static void compare_begins(unsigned s)
         } else if (a->in != b->in) {
             differs(domain, a->cycle, "stage s", s, "input of start", i, a->in, b->in);
         }
+    }
+    if (log->begins != st->begins) {
+        const struct twin_begin *more =
+            log->begins > st->begins ? &log->begin[st->begins] : &st->begin[log->begins];
+
+        differs(domain, more->cycle, "stage s", s, "one start more, in cycle", more->cycle,
+                log->begins, st->begins);
     }
 }
 
@@ -362,10 +364,7 @@ static uint64_t blamed(const struct bench *b, unsigned s, unsigned kind, unsigne
 static void assert_same_run(void)
 {
     for (unsigned c = 0; c < net.channels; c++) {
-        ck_assert_uint_eq(bench.record[c].runs, other.record[c].runs);
-        ck_assert_msg(bench.record[c].runs == 0 ||
-                          memcmp(bench.record[c].run, other.record[c].run,
-                                 bench.record[c].runs * sizeof *bench.record[c].run) == 0,
+        ck_assert_msg(bench_same_runs(&bench.record[c], &other.record[c]),
                       "network %" PRIu64 ": channel c%u", net.seed, c);
         ck_assert_mem_eq(&bench.channel[c].s, &other.channel[c].s, sizeof other.channel[c].s);
     }
