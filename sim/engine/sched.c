@@ -46,6 +46,9 @@ void sched_register_state(struct sched *s, struct snapshot *snap)
     snapshot_fixed(snap, "sched.now_domain", &s->now_domain, sizeof s->now_domain);
     snapshot_fixed(snap, "sched.now_cycle", &s->now_cycle, sizeof s->now_cycle);
     snapshot_fixed(snap, "sched.delivered", &s->delivered, sizeof s->delivered);
+    snapshot_fixed(snap, "sched.leads", &s->leads, sizeof s->leads);
+    snapshot_fixed(snap, "sched.leader", &s->leader, sizeof s->leader);
+    snapshot_fixed(snap, "sched.leads_until", &s->leads_until, sizeof s->leads_until);
 }
 
 unsigned sched_add_block(struct sched *s, const char *name, unsigned domain, sched_wake_fn *wake,
@@ -140,6 +143,7 @@ void sched_wake(struct sched *s, unsigned block, uint64_t cycle)
     insert(s, w, n);
     if (cycle < w->least) {
         w->least = cycle;
+        s->leads = s->leads && s->block[block].domain == s->leader;
     }
 }
 
@@ -226,19 +230,58 @@ bool sched_next(const struct sched *s, unsigned *domain, uint64_t *cycle)
     return found;
 }
 
-bool sched_step(struct sched *s, unsigned until_domain, uint64_t until_cycle)
+/* The last cycle of domain d whose events come before event (o, least); equal times go by domain. */
+static uint64_t last_before(const struct sched *s, unsigned d, unsigned o, uint64_t least)
 {
-    unsigned domain = 0;
-    uint64_t cycle = 0;
-    struct sched_node node;
+    if (least == CLOCK_NEVER) {
+        return CLOCK_NEVER;
+    }
+    if (d < o) {
+        return clock_scale(&s->clocks->ratio[o][d], least);
+    }
+    least = clock_edge_from(s->clocks, o, least, d);
+    return least ? least - 1 : 0;
+}
 
-    if (!sched_next(s, &domain, &cycle) ||
-        clock_compare(s->clocks, domain, cycle, until_domain, until_cycle) > 0) {
+/* Find the domain of the next event, and for how long it needs no comparison. */
+static bool find_leader(struct sched *s)
+{
+    uint64_t cycle;
+
+    if (!sched_next(s, &s->leader, &cycle)) {
         return false;
     }
-    node = take_first(s, &s->wheel[domain]);
-    s->now_domain = domain;
+    s->leads = true;
+    s->leads_until = CLOCK_NEVER - 1;
+    for (unsigned o = 0; o < s->clocks->count; o++) {
+        uint64_t limit;
+
+        if (o == s->leader) {
+            continue;
+        }
+        limit = last_before(s, s->leader, o, s->wheel[o].least);
+        if (limit < s->leads_until) {
+            s->leads_until = limit;
+        }
+    }
+    return true;
+}
+
+bool sched_step(struct sched *s, unsigned until_domain, uint64_t until_cycle)
+{
+    struct sched_node node;
+    uint64_t cycle;
+
+    if ((!s->leads || s->wheel[s->leader].least > s->leads_until) && !find_leader(s)) {
+        return false;
+    }
+    cycle = s->wheel[s->leader].least;
+    if (clock_compare(s->clocks, s->leader, cycle, until_domain, until_cycle) > 0) {
+        return false;
+    }
+    s->now_domain = s->leader;
     s->now_cycle = cycle;
+    node = take_first(s, &s->wheel[s->leader]);
     if (s->pending[node.block] == cycle) { /* else: overtaken by an earlier wake */
         s->pending[node.block] = CLOCK_NEVER;
         s->delivered++;

@@ -63,6 +63,11 @@ struct sched {
     unsigned now_domain; /* the edge being processed, or the last one */
     uint64_t now_cycle;
     uint64_t delivered; /* wakes so far */
+    /* A note that saves comparisons: up to and including this cycle, events of the leading domain
+     * come before those of every other. */
+    bool leads;
+    unsigned leader;
+    uint64_t leads_until;
 };
 
 void sched_init(struct sched *s, const struct clock_set *clocks);

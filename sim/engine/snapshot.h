@@ -25,7 +25,7 @@ struct snapshot_hook {
     bool (*after_restore)(void *self); /* rebuild what is derived from them */
 };
 
-enum { SNAPSHOT_MAX_REGIONS = 512, SNAPSHOT_MAX_HOOKS = 32 };
+enum { SNAPSHOT_MAX_REGIONS = 4096, SNAPSHOT_MAX_HOOKS = 32 };
 
 struct snapshot {
     struct snapshot_region region[SNAPSHOT_MAX_REGIONS];
