@@ -90,7 +90,8 @@ BENCH_SRC := $(sort $(wildcard tests/bench/bench_*.c))
 BENCH_HELPER_SRC := $(sort $(filter-out $(BENCH_SRC),$(wildcard tests/bench/*.c)))
 BENCH_SH := $(sort $(wildcard tests/bench/bench_*.sh))
 SOAK_SH := $(sort $(wildcard tests/*/soak_*.sh))
-ALL_SRC := $(LIB_SRC) $(CLI_SRC) $(MAIN_SRC) $(TEST_SRC) $(HELPER_SRC) $(sort $(wildcard tests/fuzz/*.c)) \
+SAMPLE_SRC := traces/samples/make_sample.c
+ALL_SRC := $(LIB_SRC) $(CLI_SRC) $(MAIN_SRC) $(SAMPLE_SRC) $(TEST_SRC) $(HELPER_SRC) $(sort $(wildcard tests/fuzz/*.c)) \
 	$(BENCH_SRC) $(BENCH_HELPER_SRC)
 ALL_HEADERS := $(sort $(wildcard sim/*/*.h pcie_model/*.h sa_table/*.h traces/*.h tests/*/*.h))
 
@@ -98,6 +99,7 @@ obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 ESPNIC := $(BUILD)/espnic
 LIB_A := $(BUILD)/libespnic.a
 LIB_SO := $(BUILD)/libespnic.so.$(SOVERSION)
+MAKE_SAMPLE := $(BUILD)/make-sample
 CLI_A := $(BUILD)/libespnic-cli.a
 TEST_BIN := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
 REPLAY_BIN := $(FUZZ_SRC:tests/%.c=$(BUILD)/tests/%)
@@ -121,7 +123,7 @@ endif
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
-.PHONY: all test-programs test run-tests demo bench soak lint format format-check asan fuzz fuzz-search fuzz-replay clean \
+.PHONY: all test-programs test run-tests demo bench soak sample lint format format-check asan fuzz fuzz-search fuzz-replay clean \
 	install uninstall deps deps-test deps-fuzz deps-lint help core-present FORCE
 
 all: core-present $(LIB_A) $(CLI_A) $(if $(LIB_SRC),$(LIB_SO)) $(if $(MAIN_SRC),$(ESPNIC))
@@ -202,7 +204,7 @@ $(BUILD)/tests/bench/bench_%: $(BUILD)/obj/tests/bench/bench_%.o $(call obj,$(BE
 # What tests see. The program finds its presets beside a build folder of this tree; tell it of others.
 RUN_ENV = ESPNIC=$(ESPNIC) BUILD=$(BUILD) $(if $(findstring /,$(BUILD)),ESPNIC_PRESETS=sim/presets)
 
-test-programs: all $(TEST_BIN) $(if $(FUZZ_MAIN),,$(REPLAY_BIN))
+test-programs: all $(MAKE_SAMPLE) $(TEST_BIN) $(if $(FUZZ_MAIN),,$(REPLAY_BIN))
 
 test: deps-test
 	+$(Q)$(REMAKE) run-tests
@@ -220,6 +222,15 @@ demo: deps
 	@test -f $(DEMO) || { echo 'make demo: the scenario $(DEMO) is missing' >&2; exit 1; }
 	@echo '$$ $(ESPNIC) run $(DEMO)'
 	$(Q)$(RUN_ENV) $(ESPNIC) run $(DEMO)
+
+# The files of the sample, written anew; a test says if the ones in the repository differ.
+sample: deps
+	+$(Q)$(REMAKE) $(MAKE_SAMPLE)
+	$(Q)$(MAKE_SAMPLE) traces/samples
+
+$(MAKE_SAMPLE): $(call obj,$(SAMPLE_SRC)) $(LIB_A)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB_A) $(LIBS)
 
 bench: deps
 	+$(Q)$(REMAKE) all $(BENCH_BIN)
@@ -327,7 +338,7 @@ install: all
 	$(Q)install -m 644 sim/cli/espnic.1 $(MANDIR)/espnic.1
 	$(Q)install -m 644 sim/cli/espnic.bash $(COMPDIR)/espnic
 	$(Q)for f in $(wildcard sim/presets/*.yaml); do install -m 644 $$f $(SHAREDIR)/presets/ || exit 1; done
-	$(Q)for f in $(filter-out %.md,$(wildcard traces/samples/*)); do \
+	$(Q)for f in $(filter-out %.md %.c,$(wildcard traces/samples/*)); do \
 		install -m 644 $$f $(SHAREDIR)/samples/ || exit 1; done
 	@echo 'espnic $(VERSION) is installed below $(DESTDIR)$(PREFIX)'
 
@@ -412,6 +423,7 @@ Check
   make lint          format, clang-tidy, cppcheck; a warning is an error
   make format        rewrite the sources in the project's style
   make bench         how fast is the simulator
+  make sample        write traces/samples/vpn-gateway* anew (the same bytes)
   make soak          the long runs: fuzzing for ten minutes a target, and tests/*/soak_*.sh
 
 Variables (now)
