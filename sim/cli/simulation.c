@@ -7,6 +7,7 @@
 
 #include "cli/feed.h"
 #include "cli/results.h"
+#include "report/timeline.h"
 #include "traces/recording.h"
 #include "traces/rules.h"
 
@@ -28,6 +29,9 @@ struct simulation {
     struct capture_writer *tx_out, *rx_out;
     struct series series;
     bool series_on;
+    struct timeline timeline;
+    bool timeline_on;
+    uint32_t row[SCHED_MAX_BLOCKS]; /* of the timeline, + 1; 0: none yet */
     struct stat_registry *registry;
     uint64_t base;     /* simulated time of t = 0 of the inputs */
     uint64_t epoch_ns; /* absolute time of it: of written captures */
@@ -76,6 +80,30 @@ static void on_delivery(void *self, const struct host_delivery *d)
     if (s->rx_out && d->bytes) {
         capture_write(s->rx_out, stamp_ns(s, d->time), d->bytes, d->captured, d->length);
     }
+}
+
+/* A bar on the row of its block, and arrows that lead a packet from block to block. */
+static void on_passage(void *self, const struct nic_passage *p)
+{
+    struct simulation *s = self;
+    uint64_t begin = p->begin_ps > s->base ? p->begin_ps - s->base : 0;
+    uint64_t end = p->end_ps > s->base ? p->end_ps - s->base : 0;
+    bool first = !strcmp(p->block, p->rx ? "parser" : "tx_dma");
+    bool last = !strcmp(p->block, p->rx ? "rx_dma" : "mac_tx");
+
+    if (!timeline_wants(&s->timeline, begin, end)) {
+        return;
+    }
+    if (!s->row[p->number]) {
+        s->row[p->number] = timeline_thread(&s->timeline, p->block) + 1;
+    }
+    timeline_span(&s->timeline, s->row[p->number] - 1, p->rx ? "rx" : "tx", begin, end, p->tag,
+                  p->bytes);
+    timeline_flow(&s->timeline, s->row[p->number] - 1,
+                  first  ? TIMELINE_START
+                  : last ? TIMELINE_FINISH
+                         : TIMELINE_STEP,
+                  begin, p->tag);
 }
 
 /* ---- set-up --------------------------------------------------------------------------------------- */
@@ -212,6 +240,14 @@ static bool open_outputs(struct simulation *s)
     if (o->rx_out[0] && !(s->rx_out = capture_writer_open(o->rx_out, s->error, sizeof s->error))) {
         return false;
     }
+    if (o->timeline[0]) {
+        s->timeline_on = timeline_open(&s->timeline, o->timeline, o->timeline_from, o->timeline_to,
+                                       o->timeline_events, s->error, sizeof s->error);
+        if (!s->timeline_on) {
+            return false;
+        }
+        nic_trace(s->card, on_passage, s);
+    }
     if (o->series[0]) {
         s->registry = calloc(1, sizeof *s->registry);
         simulation_register_stats(s, s->registry);
@@ -265,6 +301,9 @@ void simulation_destroy(struct simulation *s)
     }
     if (s->rx_out) {
         capture_writer_close(s->rx_out, ignored, sizeof ignored);
+    }
+    if (s->timeline_on) {
+        timeline_close(&s->timeline, ignored, sizeof ignored);
     }
     if (s->series_on) {
         series_close(&s->series, host_now(s->host), ignored, sizeof ignored);
@@ -560,11 +599,14 @@ static bool close_outputs(struct simulation *s)
     struct capture_writer *tx = s->tx_out;
     struct capture_writer *rx = s->rx_out;
     bool series = s->series_on;
+    bool timeline = s->timeline_on;
 
     s->tx_out = NULL;
     s->rx_out = NULL;
     s->series_on = false;
+    s->timeline_on = false;
     return (!tx || capture_writer_close(tx, s->error, sizeof s->error)) &
+           (!timeline || timeline_close(&s->timeline, s->error, sizeof s->error)) &
            (!rx || capture_writer_close(rx, s->error, sizeof s->error)) &
            (!series ||
             series_close(&s->series, s->results.end - s->base, s->error, sizeof s->error));

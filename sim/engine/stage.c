@@ -154,6 +154,16 @@ static struct choice choose(struct stage *st, unsigned lane, uint64_t now)
     return c;
 }
 
+static void complete(struct stage *st, unsigned lane)
+{
+    if (st->trace) {
+        st->trace(st->trace_self, st, &st->lane[lane].s);
+    }
+    if (st->config.ops.done) {
+        st->config.ops.done(st->config.self, lane, &st->lane[lane].s);
+    }
+}
+
 static void begin(struct stage *st, unsigned lane, uint64_t now, const struct lane_job *job)
 {
     struct lane *l = &st->lane[lane];
@@ -166,8 +176,8 @@ static void begin(struct stage *st, unsigned lane, uint64_t now, const struct la
         st->config.ops.begin(st->config.self, now, lane, job);
     }
     lane_begin(l, now, job);
-    if (!l->s.active && st->config.ops.done) {
-        st->config.ops.done(st->config.self, lane, &l->s);
+    if (!l->s.active) {
+        complete(st, lane);
     }
 }
 
@@ -189,9 +199,7 @@ static struct turn serve(struct stage *st, unsigned lane, uint64_t now)
         if (!lane_continue(l, now)) {
             return t; /* a push, a returned slot, or the lane's own wake goes on */
         }
-        if (st->config.ops.done) {
-            st->config.ops.done(st->config.self, lane, &l->s);
-        }
+        complete(st, lane);
     }
     while (!l->s.active && l->s.next_start <= now) {
         c = choose(st, lane, now);

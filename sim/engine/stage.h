@@ -68,6 +68,9 @@ struct stage {
     struct lane *lane;
     struct stage_state s;
     uint64_t by_cause[2][SCHED_MAX_BLOCKS];
+    /* Hook of a timeline: an item is complete in this lane (its cycles may lie ahead). */
+    void (*trace)(void *self, const struct stage *st, const struct lane_state *lane);
+    void *trace_self;
 };
 
 /* Adds a block to the scheduler. Channels name blocks, so: first all stages, then all channels. */

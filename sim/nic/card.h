@@ -264,6 +264,8 @@ struct espnic {
     struct nic_stats stats;
     uint16_t ip_id;
     bool offload_on, enabled;
+    nic_passage_fn *passage; /* timeline */
+    void *passage_self;
     uint64_t now; /* port clock: reached by espnic_advance */
     uint64_t stop;
     bool advancing;

@@ -76,6 +76,19 @@ unsigned nic_explain_standstill(struct espnic *card, char *text, size_t size);
 /* Do the card's books balance? False with a sentence. */
 bool nic_check_books(struct espnic *card, char *error, size_t error_size);
 
+/* A packet has passed a block: from the cycle it was taken to the one it left, picoseconds. */
+struct nic_passage {
+    const char *block; /* name */
+    unsigned number;   /* of the block: below SCHED_MAX_BLOCKS */
+    bool rx;
+    uint64_t tag, begin_ps, end_ps;
+    uint32_t bytes;
+};
+typedef void nic_passage_fn(void *self, const struct nic_passage *passage);
+
+/* Call `fn` for every packet and block; for timelines. NULL: no more. */
+void nic_trace(struct espnic *card, nic_passage_fn *fn, void *self);
+
 void nic_register_state(struct espnic *card, struct snapshot *snap);
 
 /* Cryptographic backend that really runs: "ipsec-mb", "openssl". */

@@ -293,3 +293,41 @@ unsigned nic_explain_standstill(struct espnic *card, char *text, size_t size)
     }
     return lines;
 }
+
+/* ---- timeline --------------------------------------------------------------------------------- */
+
+static void passed(void *self, const struct stage *st, const struct lane_state *lane)
+{
+    struct espnic *card = self;
+    const struct nic_packet *p = nic_packet(card, lane->job.item);
+    struct nic_passage passage = {
+        .block = st->config.name, .number = st->block, .rx = p->dir == NIC_RX, .tag = p->tag
+    };
+
+    passage.begin_ps = clock_ps(&card->clocks, st->config.domain, lane->first_cycle);
+    passage.end_ps = clock_ps(&card->clocks, st->config.domain, lane->last_exit + 1);
+    passage.bytes = p->length;
+    card->passage(card->passage_self, &passage);
+}
+
+void nic_trace(struct espnic *card, nic_passage_fn *fn, void *self)
+{
+    card->passage = fn;
+    card->passage_self = self;
+    for (unsigned i = 0; i < card->config.general.lanes; i++) {
+        struct nic_lane *l = &card->lane[i];
+        struct stage *stages[] = { &l->parser,    &l->lookup,      &l->wait,      &l->replay,
+                                   &l->update,    &l->decapsulate, &l->rx_dma,    &l->tx_dma,
+                                   &l->fetch,     &l->tx_wait,     &l->sequence,  &l->encapsulate,
+                                   &l->rx.crypto, &l->rx.reorder,  &l->tx.crypto, &l->tx.reorder };
+
+        for (size_t k = 0; k < sizeof stages / sizeof *stages; k++) {
+            stages[k]->trace = fn ? passed : NULL;
+            stages[k]->trace_self = card;
+        }
+    }
+    for (unsigned p = 0; p < card->config.general.ports; p++) {
+        card->port[p].mac_tx.trace = fn ? passed : NULL;
+        card->port[p].mac_tx.trace_self = card;
+    }
+}
