@@ -30,7 +30,7 @@ for file in sim/presets/*.yaml; do
         "$espnic" preset show "$preset"
     check "$preset shows assumed values" '^card\.[a-z_.]+ +[^ ]+ +assumed ' \
         "$espnic" preset show "$preset"
-    check "$preset as JSON" '"origin": "read"|"from": "read"' "$espnic" preset show "$preset" --json
+    check "$preset as JSON" '"from": "read"' "$espnic" preset show "$preset" --json
 done
 check "cx7-like shows fitted values" '^card\.sa\.cache\.mshrs +3 +fitted ' \
     "$espnic" preset show cx7-like
