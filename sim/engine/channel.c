@@ -261,6 +261,12 @@ uint32_t channel_visible_run(const struct channel *ch, uint64_t first, uint32_t 
     return prefix(ch, channel_visible, &b->at, ch->s.taken, &want);
 }
 
+static void wake_reader(struct channel *ch, uint64_t cycle)
+{
+    sched_wake(ch->sched, ch->config.reader,
+               cycle > ch->s.wake_floor ? cycle : ch->s.wake_floor);
+}
+
 void channel_push(struct channel *ch, const struct channel_run *run, uint32_t item, uint32_t flags)
 {
     struct channel_burst *b = &ch->burst[ch->s.burst_tail & ch->mask];
@@ -273,14 +279,10 @@ void channel_push(struct channel *ch, const struct channel_run *run, uint32_t it
     if (ch->probe) {
         ch->probe(ch->probe_self, ch, true, run);
     }
-    if (flags & CHANNEL_LAST) {
-        ch->s.items++;
-        if (ch->config.wake == CHANNEL_WAKE_LAST) {
-            sched_wake(ch->sched, ch->config.reader,
-                       channel_visible(ch, run->first + (uint64_t)(run->beats - 1) * run->step));
-        }
-    }
+    ch->s.items += (flags & CHANNEL_LAST) != 0;
     if (ch->config.wake == CHANNEL_WAKE_FIRST) {
-        sched_wake(ch->sched, ch->config.reader, channel_visible(ch, run->first));
+        wake_reader(ch, channel_visible(ch, run->first));
+    } else if (flags & CHANNEL_LAST) {
+        wake_reader(ch, channel_visible(ch, run->first + (uint64_t)(run->beats - 1) * run->step));
     }
 }

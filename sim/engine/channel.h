@@ -47,6 +47,7 @@ struct channel_state {
     uint32_t returned;       /* slots of the head pop-run already taken as credit */
     uint32_t credits;        /* slots that the writer may use now */
     uint32_t writer_waits;   /* wake the writer when a slot comes back */
+    uint64_t wake_floor; /* pushes need not wake the reader before this cycle */
     uint64_t read_free;      /* first cycle in which the read port is free */
     uint64_t pushed, popped; /* beats, committed */
     uint64_t items;          /* last beats pushed */

@@ -109,6 +109,8 @@ static void insert(struct sched *s, struct sched_wheel *w, uint32_t n)
 
     if (!(w->used[level][index / 64] & bit)) {
         w->used[level][index / 64] |= bit;
+        w->words[level] = (uint8_t)(w->words[level] | 1u << (index / 64));
+        w->levels |= 1u << level;
         slot->head = 0;
         slot->least = cycle;
     } else if (cycle < slot->least) {
@@ -151,16 +153,28 @@ void sched_wake(struct sched *s, unsigned block, uint64_t cycle)
  * index are empty on every level. */
 static struct sched_slot *first_slot(struct sched_wheel *w, unsigned *level, unsigned *index)
 {
-    for (unsigned l = 0; l < SCHED_LEVELS; l++) {
-        for (unsigned i = 0; i < SCHED_SLOTS / 64; i++) {
-            if (w->used[l][i]) {
-                *level = l;
-                *index = i * 64 + (unsigned)__builtin_ctzll(w->used[l][i]);
-                return &w->slot[l][*index];
-            }
+    unsigned l;
+    unsigned word;
+
+    if (!w->levels) {
+        return NULL;
+    }
+    l = (unsigned)__builtin_ctz(w->levels);
+    word = (unsigned)__builtin_ctz(w->words[l]);
+    *level = l;
+    *index = word * 64 + (unsigned)__builtin_ctzll(w->used[l][word]);
+    return &w->slot[l][*index];
+}
+
+static void slot_is_empty(struct sched_wheel *w, unsigned level, unsigned index)
+{
+    w->used[level][index / 64] &= ~(1ull << (index & 63));
+    if (!w->used[level][index / 64]) {
+        w->words[level] = (uint8_t)(w->words[level] & ~(1u << (index / 64)));
+        if (!w->words[level]) {
+            w->levels &= ~(1u << level);
         }
     }
-    return NULL;
 }
 
 static void refresh_least(struct sched_wheel *w)
@@ -181,7 +195,7 @@ static struct sched_slot *cascade(struct sched *s, struct sched_wheel *w, unsign
     uint32_t n;
 
     if (level > 0) {
-        w->used[level][*index / 64] &= ~(1ull << (*index & 63));
+        slot_is_empty(w, level, *index);
         w->base = slot->least;
         n = slot->head;
         while (n) {
@@ -205,7 +219,7 @@ static struct sched_node take_first(struct sched *s, struct sched_wheel *w)
 
     slot->head = node.next;
     if (!slot->head) {
-        w->used[0][index / 64] &= ~(1ull << (index & 63));
+        slot_is_empty(w, 0, index);
         refresh_least(w);
     }
     s->node[n].next = s->free_node;

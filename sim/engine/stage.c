@@ -146,10 +146,13 @@ static struct choice choose(struct stage *st, unsigned lane, uint64_t now)
     struct choice c = { .reason = { .state = ACCOUNT_STARVED }, .again = CLOCK_NEVER };
     unsigned first = st->config.arbitration == STAGE_ROUND_ROBIN ? st->s.next_input : 0;
 
+    unsigned input = first;
+
     for (unsigned i = 0; i < st->inputs; i++) {
-        if (consider(st, lane, (first + i) % st->inputs, now, &c)) {
+        if (consider(st, lane, input, now, &c)) {
             break;
         }
+        input = input + 1 < st->inputs ? input + 1 : 0;
     }
     return c;
 }
@@ -168,7 +171,7 @@ static void begin(struct stage *st, unsigned lane, uint64_t now, const struct la
 {
     struct lane *l = &st->lane[lane];
 
-    st->s.next_input = (job->in + 1u) % st->inputs;
+    st->s.next_input = job->in + 1u < st->inputs ? job->in + 1u : 0;
     if (st->config.port_interval) {
         st->s.port_free = now + st->config.port_interval;
     }
@@ -178,6 +181,30 @@ static void begin(struct stage *st, unsigned lane, uint64_t now, const struct la
     lane_begin(l, now, job);
     if (!l->s.active) {
         complete(st, lane);
+    }
+}
+
+/* First cycle in which an idle lane can find something, as far as inputs tell: a push wakes the block
+ * when there is more. */
+static uint64_t next_chance(const struct stage *st, uint64_t next_start)
+{
+    uint64_t at = CLOCK_NEVER;
+
+    for (unsigned i = 0; i < st->inputs; i++) {
+        if (channel_head(st->in[i])) {
+            earlier(&at, lane_startable(st->in[i], st->config.start, st->config.header_beats));
+        }
+    }
+    return at == CLOCK_NEVER || at > next_start ? at : next_start;
+}
+
+/* With one lane, a push need not wake the block before the lane is free. */
+static void set_floor(struct stage *st, uint64_t next_start)
+{
+    if (st->config.lanes == 1) {
+        for (unsigned i = 0; i < st->inputs; i++) {
+            st->in[i]->s.wake_floor = next_start;
+        }
     }
 }
 
@@ -212,7 +239,10 @@ static struct turn serve(struct stage *st, unsigned lane, uint64_t now)
         begin(st, lane, now, &c.job);
         t.began = true;
     }
-    t.again = l->s.active ? CLOCK_NEVER : l->s.next_start;
+    if (!l->s.active) {
+        t.again = next_chance(st, l->s.next_start);
+        set_floor(st, l->s.next_start);
+    }
     return t;
 }
 

@@ -287,8 +287,12 @@ static void wire_rx(struct espnic *card, struct nic_lane *l)
         card->port[p].rx_channel[l->index] = ch;
     }
     join(card, "parser.sa_lookup", &l->parser, &l->lookup, c->parser.depth);
-    join(card, "sa_lookup.sa_wait", &l->lookup, &l->wait, whole(card, c->sa.wait_depth));
-    join(card, "sa_wait.replay_check", &l->wait, &l->replay, c->lookup.depth);
+    if (c->sa.storage == NIC_STORAGE_ON_CHIP) {
+        join(card, "sa_lookup.replay_check", &l->lookup, &l->replay, c->lookup.depth);
+    } else {
+        join(card, "sa_lookup.sa_wait", &l->lookup, &l->wait, whole(card, c->sa.wait_depth));
+        join(card, "sa_wait.replay_check", &l->wait, &l->replay, c->lookup.depth);
+    }
     join(card, "replay_check.crypto", &l->replay, &l->rx.crypto, c->replay.depth);
     wire_crypt(card, &l->rx);
     join(card, "reorder.replay_update", &l->rx.reorder, &l->update, whole(card, 0));
@@ -307,8 +311,12 @@ static void wire_tx(struct espnic *card, struct nic_lane *l)
 
     stage_input(&l->fetch, round);
     join(card, "tx_dma.sa_fetch", &l->tx_dma, &l->fetch, whole(card, 0));
-    join(card, "sa_fetch.sa_wait", &l->fetch, &l->tx_wait, whole(card, c->sa.wait_depth));
-    join(card, "sa_wait.sequence", &l->tx_wait, &l->sequence, c->fetch.depth);
+    if (c->sa.storage == NIC_STORAGE_ON_CHIP) {
+        join(card, "sa_fetch.sequence", &l->fetch, &l->sequence, c->fetch.depth);
+    } else {
+        join(card, "sa_fetch.sa_wait", &l->fetch, &l->tx_wait, whole(card, c->sa.wait_depth));
+        join(card, "sa_wait.sequence", &l->tx_wait, &l->sequence, c->fetch.depth);
+    }
     join(card, "sequence.encapsulate", &l->sequence, &l->encapsulate, c->sequence.depth);
     join(card, "encapsulate.crypto", &l->encapsulate, &l->tx.crypto, c->encapsulate.depth);
     wire_crypt(card, &l->tx);

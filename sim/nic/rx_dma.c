@@ -95,7 +95,9 @@ static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job
     nic_request(card, lane->rx_client, at, &r);
     ring->taken++;
     card->stats.delete_requests += p->delete_req;
-    sched_wake(&card->sched, card->dma.rx_block, now);
+    if (ring->posted != ring->requested) {
+        sched_wake(&card->sched, card->dma.rx_block, now);
+    }
 }
 
 static void done(void *self, unsigned slot, const struct lane_state *s)
@@ -129,7 +131,9 @@ static void answers_wake(void *self, uint64_t now)
     if (channel_head(answers)) {
         sched_wake(&card->sched, lane->rx_answers_block, channel_next_visible(answers));
     }
-    sched_wake(&card->sched, lane->rx_dma.block, now + 1);
+    if (channel_head(lane->rx_dma.in[0])) {
+        sched_wake(&card->sched, lane->rx_dma.block, now + 1);
+    }
 }
 
 void nic_rx_dma_init(struct espnic *card, struct nic_lane *lane)

@@ -99,9 +99,11 @@ static bool fetch_descriptors(struct espnic *card, bool rx, unsigned q, uint64_t
 }
 
 /* Descriptors that have come. */
-static void take_answers(struct espnic *card, unsigned client, bool rx, uint64_t now)
+/* True if there were any. */
+static bool take_answers(struct espnic *card, unsigned client, bool rx, uint64_t now)
 {
     struct channel *answers = card->answer[client];
+    bool came = false;
 
     while (channel_next_visible(answers) <= now) {
         uint32_t index = channel_head(answers)->item;
@@ -115,11 +117,13 @@ static void take_answers(struct espnic *card, unsigned client, bool rx, uint64_t
         }
         pcie_request_release(card->link, index);
         channel_pop_item(answers, now, 1);
+        came = true;
     }
     if (channel_head(answers)) {
         sched_wake(&card->sched, rx ? card->dma.rx_block : card->dma.tx_block,
                    channel_next_visible(answers));
     }
+    return came;
 }
 
 static void rx_wake(void *self, uint64_t now)
@@ -127,14 +131,15 @@ static void rx_wake(void *self, uint64_t now)
     struct espnic *card = self;
     bool more = false;
 
-    take_answers(card, card->dma.rx_client, true, now);
+    bool came = take_answers(card, card->dma.rx_client, true, now);
+
     for (unsigned q = 0; q < card->config.dma.rx_queues && !more; q++) {
         more = fetch_descriptors(card, true, q, now);
     }
     if (more) {
         sched_wake(&card->sched, card->dma.rx_block, now + 1);
     }
-    for (unsigned l = 0; l < card->config.general.lanes; l++) {
+    for (unsigned l = 0; came && l < card->config.general.lanes; l++) {
         sched_wake(&card->sched, card->lane[l].rx_dma.block, now + 1);
     }
 }
