@@ -140,7 +140,8 @@ bool host_tx(struct host *host, uint64_t time, unsigned port, const struct espni
 void host_set_source(struct host *host, const struct host_source *source);
 void host_source_ready(struct host *host, uint64_t time);
 
-/* `record`: names the record in host_oid_done (0 is the host's own). `req`: request id for cancel. */
+/* `record`: names the record in host_oid_done (0 is the host's own). `req`: request id for cancel.
+ * A DELETE of more than NDIS_MAX_CHAIN handles becomes several requests, each with its host_oid_done. */
 bool host_oid_add(struct host *host, uint64_t time, const struct esp_node *nodes, uint32_t count,
                   bool ex, uint64_t record, uint64_t req);
 bool host_oid_update(struct host *host, uint64_t time, uint64_t handle, enum esp_op op,
@@ -152,7 +153,7 @@ enum host_event {
     HOST_EVENT_ENCAPSULATION, /* argument: 1 on, 0 off */
     HOST_EVENT_PARAMETERS,    /* counted */
     HOST_EVENT_RESET_BEGIN,
-    HOST_EVENT_RESET_END, /* counted: the card says itself when its reset is over */
+    HOST_EVENT_RESET_END, /* over when the card says so; see host.reset_hold */
     HOST_EVENT_LINK,      /* argument: 1 up, 0 down: what is to be sent is dropped */
     HOST_EVENT_CANCEL,    /* argument: req. A request not yet on the card ends REQUEST_ABORTED */
     HOST_EVENT_COUNT
@@ -189,6 +190,7 @@ bool host_event(struct host *host, uint64_t time, enum host_event event, uint64_
     X(ECN, "ecn", "outer CE on an inner packet that is not ECN-capable (RFC 6040)")                \
     X(SELECTOR, "selector", "the inner packet is outside the SA's selector")                       \
     X(UNKNOWN, "unknown", "IPsec that nobody can process, dropped by policy")                      \
+    X(HOST_RESET, "reset", "completion not yet looked at when the card was reset")                 \
     X(FRAGMENT, "fragment_timeout",                                                                \
       "fragment of a packet that never became complete, or no room for it")
 
@@ -281,7 +283,8 @@ struct host_sa_stats {
     uint64_t delete_requests_obeyed, pair_deletes, pair_missing;
     uint64_t unknown_handles; /* records that name no node */
     uint64_t duplicate_handles;
-    uint64_t esn_updates; /* inbound, made by the host itself */
+    uint64_t rules_refused; /* selectors of more different shapes than the host can tell apart */
+    uint64_t esn_updates;   /* inbound, made by the host itself */
     uint64_t events[HOST_EVENT_COUNT];
     uint64_t resets;
     uint64_t bytes; /* of host memory for SAs; filled in for reports */

@@ -1,0 +1,404 @@
+/* Which outbound SA takes a clear packet: tuple space search.
+ *
+ * Selectors of the same shape (family, prefix lengths, exact protocol and ports) share one hash table
+ * space, keyed by the masked packet. A look-up probes one bucket for each shape, most specific first,
+ * and stops as soon as no later shape can hold a better rule. Real rule sets have few shapes however
+ * many selectors they have. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/internal.h"
+
+enum {
+    TUPLE_PROTO = 1u << 0, /* exact: part of the key */
+    TUPLE_SPORT = 1u << 1,
+    TUPLE_DPORT = 1u << 2,
+    TUPLE_SPORT_RANGE = 1u << 3, /* compared rule by rule */
+    TUPLE_DPORT_RANGE = 1u << 4
+};
+
+enum { RULE_TUNNEL = 1u << 0 };
+
+#define RULE_IPV6 0x80000000u
+
+/* ---- specificity -------------------------------------------------------------------------------- */
+
+/* Both ports 0..65535 is the same as no ports. */
+static uint32_t narrowness(bool has, uint16_t lo, uint16_t hi)
+{
+    return has ? 65535u - (uint32_t)(hi - lo) : 0;
+}
+
+uint32_t host_selector_rank(const struct esp_selector *sel)
+{
+    uint32_t bits = (sel->has_src ? sel->src.length : 0u) + (sel->has_dst ? sel->dst.length : 0u);
+
+    return bits << 18 | (sel->has_proto ? 1u << 17 : 0) |
+           (narrowness(sel->has_sport, sel->sport_lo, sel->sport_hi) +
+            narrowness(sel->has_dport, sel->dport_lo, sel->dport_hi));
+}
+
+static bool prefix_matches(const uint8_t *address, const uint8_t *prefix, unsigned bits)
+{
+    unsigned rest = bits % 8;
+
+    return memcmp(address, prefix, bits / 8) == 0 &&
+           (rest == 0 || ((address[bits / 8] ^ prefix[bits / 8]) >> (8 - rest)) == 0);
+}
+
+static bool port_matches(bool has, uint16_t lo, uint16_t hi, bool known, uint16_t port)
+{
+    return !has || (lo == 0 && hi == 65535) || (known && port >= lo && port <= hi);
+}
+
+bool host_selector_matches(const struct esp_selector *sel, const struct host_flow *flow)
+{
+    if (!sel->present) {
+        return true;
+    }
+    return (!sel->has_src ||
+            (sel->src.address.family == flow->family &&
+             prefix_matches(flow->src, sel->src.address.bytes, sel->src.length))) &&
+           (!sel->has_dst ||
+            (sel->dst.address.family == flow->family &&
+             prefix_matches(flow->dst, sel->dst.address.bytes, sel->dst.length))) &&
+           (!sel->has_proto || sel->proto == flow->proto) &&
+           port_matches(sel->has_sport, sel->sport_lo, sel->sport_hi, flow->ports, flow->sport) &&
+           port_matches(sel->has_dport, sel->dport_lo, sel->dport_hi, flow->ports, flow->dport);
+}
+
+/* ---- hashing ------------------------------------------------------------------------------------ */
+
+static uint64_t load64(const uint8_t *p)
+{
+    uint64_t value;
+
+    memcpy(&value, p, sizeof value);
+    return value;
+}
+
+/* The first `bits` bits of a word that was loaded little-endian from network order bytes. */
+static uint64_t mask64(uint64_t word, unsigned bits)
+{
+    if (bits >= 64) {
+        return word;
+    }
+    if (bits == 0) {
+        return 0;
+    }
+    return word & __builtin_bswap64(~(uint64_t)0 << (64 - bits));
+}
+
+static uint64_t fold(uint64_t h, uint64_t word)
+{
+    h = (h ^ word) * 0x9e3779b97f4a7c15ull;
+    return h ^ (h >> 32);
+}
+
+static uint64_t fold_prefix(uint64_t h, const uint8_t *address, uint8_t family, unsigned bits)
+{
+    if (family != 6) {
+        uint32_t word;
+
+        memcpy(&word, address, sizeof word);
+        return fold(h, mask64(word, bits));
+    }
+    h = fold(h, mask64(load64(address), bits));
+    return bits > 64 ? fold(h, mask64(load64(address + 8), bits - 64)) : h;
+}
+
+/* What a rule and the packets that it takes have in common. */
+static uint64_t key_of(const struct host_tuple *tuple, uint32_t index, const uint8_t *src,
+                       const uint8_t *dst, uint8_t proto, uint16_t sport, uint16_t dport)
+{
+    uint64_t h = index * 0x100000001b3ull + 1;
+
+    if (tuple->family != 0) {
+        h = fold_prefix(h, src, tuple->family, tuple->src_bits);
+        h = fold_prefix(h, dst, tuple->family, tuple->dst_bits);
+    }
+    if ((tuple->exact & (TUPLE_PROTO | TUPLE_SPORT | TUPLE_DPORT)) != 0) {
+        h = fold(h, (uint64_t)((tuple->exact & TUPLE_PROTO) != 0 ? proto + 1u : 0) << 32 |
+                        (uint64_t)((tuple->exact & TUPLE_SPORT) != 0 ? sport : 0u) << 16 |
+                        ((tuple->exact & TUPLE_DPORT) != 0 ? dport : 0u));
+    }
+    return rng_mix(h);
+}
+
+/* ---- rules -------------------------------------------------------------------------------------- */
+
+static struct host_rule *rule_at(const struct host_classifier *c, uint32_t id)
+{
+    return (id & RULE_IPV6) != 0 ? host_at(&c->rules6, id & ~RULE_IPV6) : host_at(&c->rules4, id);
+}
+
+static uint64_t rule_key(const struct host_classifier *c, const struct host_rule *rule)
+{
+    const struct host_tuple *tuple = &c->tuple[rule->tuple];
+    const uint8_t *dst = rule->address + (tuple->family == 6 ? 16 : 4);
+
+    return key_of(tuple, rule->tuple, rule->address, dst, rule->proto, rule->sport_lo,
+                  rule->dport_lo);
+}
+
+static uint32_t *bucket_of(const struct host_classifier *c, uint64_t key)
+{
+    return &c->buckets.head[(size_t)key & (c->buckets.count - 1)];
+}
+
+static void link_rule(struct host_classifier *c, uint32_t id)
+{
+    struct host_rule *rule = rule_at(c, id);
+    uint32_t *head = bucket_of(c, rule_key(c, rule));
+
+    rule->next = *head;
+    *head = id;
+}
+
+/* All of an array: free ones have sa 0. */
+static void link_all(struct host_classifier *c, const struct host_array *rules, uint32_t flag)
+{
+    for (uint32_t i = 1; i < rules->used; i++) {
+        if (((struct host_rule *)host_at(rules, i))->sa != 0) {
+            link_rule(c, i | flag);
+        }
+    }
+}
+
+bool host_classifier_init(struct host_classifier *c)
+{
+    memset(c, 0, sizeof *c);
+    host_array_init(&c->rules4, sizeof(struct host_rule));
+    host_array_init(&c->rules6, sizeof(struct host_rule6));
+    c->tuple = calloc(HOST_MAX_TUPLES, sizeof *c->tuple);
+    c->state = calloc(1, sizeof *c->state);
+    return c->tuple != NULL && c->state != NULL;
+}
+
+void host_classifier_destroy(struct host_classifier *c)
+{
+    host_array_destroy(&c->rules4);
+    host_array_destroy(&c->rules6);
+    free(c->buckets.head);
+    free(c->tuple);
+    free(c->state);
+}
+
+/* ---- shapes ------------------------------------------------------------------------------------- */
+
+static bool full_range(bool has, uint16_t lo, uint16_t hi)
+{
+    return !has || (lo == 0 && hi == 65535);
+}
+
+static struct host_tuple shape_of(const struct esp_selector *sel, uint8_t family)
+{
+    struct host_tuple t = { .family = sel->has_src || sel->has_dst ? family : 0,
+                            .src_bits = sel->has_src ? sel->src.length : 0,
+                            .dst_bits = sel->has_dst ? sel->dst.length : 0 };
+    uint32_t narrow = 0;
+
+    if (sel->has_proto) {
+        t.exact |= TUPLE_PROTO;
+    }
+    if (!full_range(sel->has_sport, sel->sport_lo, sel->sport_hi)) {
+        bool one = sel->sport_lo == sel->sport_hi;
+
+        t.exact |= one ? TUPLE_SPORT : TUPLE_SPORT_RANGE;
+        narrow += one ? 65535 : 65534;
+    }
+    if (!full_range(sel->has_dport, sel->dport_lo, sel->dport_hi)) {
+        bool one = sel->dport_lo == sel->dport_hi;
+
+        t.exact |= one ? TUPLE_DPORT : TUPLE_DPORT_RANGE;
+        narrow += one ? 65535 : 65534;
+    }
+    t.rank = (uint32_t)(t.src_bits + t.dst_bits) << 18 | (sel->has_proto ? 1u << 17 : 0) | narrow;
+    return t;
+}
+
+static bool same_shape(const struct host_tuple *a, const struct host_tuple *b)
+{
+    return a->family == b->family && a->src_bits == b->src_bits && a->dst_bits == b->dst_bits &&
+           a->exact == b->exact;
+}
+
+/* Index of the shape, made if need be; HOST_MAX_TUPLES if there are too many. */
+static uint32_t shape_index(struct host_classifier *c, const struct host_tuple *wanted)
+{
+    struct host_classifier_state *s = c->state;
+    uint32_t at;
+
+    for (uint32_t i = 0; i < s->tuples; i++) {
+        if (same_shape(&c->tuple[i], wanted)) {
+            return i;
+        }
+    }
+    if (s->tuples == HOST_MAX_TUPLES) {
+        return HOST_MAX_TUPLES;
+    }
+    c->tuple[s->tuples] = *wanted;
+    for (at = s->tuples; at > 0 && c->tuple[s->order[at - 1]].rank < wanted->rank; at--) {
+        s->order[at] = s->order[at - 1];
+    }
+    s->order[at] = (uint16_t)s->tuples;
+    return s->tuples++;
+}
+
+uint32_t host_classifier_add(struct host_classifier *c, const struct esp_selector *sel,
+                             uint8_t family, uint32_t sa, bool tunnel)
+{
+    struct host_tuple shape = shape_of(sel, family);
+    uint32_t index = shape_index(c, &shape);
+    bool wide = shape.family == 6;
+    struct host_rule *rule;
+    uint32_t id;
+
+    c->state->stamp++;
+    if (index == HOST_MAX_TUPLES) {
+        return 0;
+    }
+    id = wide ? host_array_take(&c->rules6) | RULE_IPV6 : host_array_take(&c->rules4);
+    rule = rule_at(c, id);
+    rule->sa = sa;
+    rule->stamp = c->state->stamp;
+    rule->tuple = (uint16_t)index;
+    rule->flags = tunnel ? RULE_TUNNEL : 0;
+    rule->proto = sel->proto;
+    rule->sport_lo = sel->has_sport ? sel->sport_lo : 0;
+    rule->sport_hi = sel->has_sport ? sel->sport_hi : 65535;
+    rule->dport_lo = sel->has_dport ? sel->dport_lo : 0;
+    rule->dport_hi = sel->has_dport ? sel->dport_hi : 65535;
+    memcpy(rule->address, sel->src.address.bytes, wide ? 16 : 4);
+    memcpy(rule->address + (wide ? 16 : 4), sel->dst.address.bytes, wide ? 16 : 4);
+    c->tuple[index].rules++;
+    if (++c->state->rules > c->buckets.count) {
+        host_buckets_resize(&c->buckets, c->buckets.count == 0 ? 64 : c->buckets.count * 2);
+        link_all(c, &c->rules4, 0);
+        link_all(c, &c->rules6, RULE_IPV6);
+    } else {
+        link_rule(c, id);
+    }
+    return id;
+}
+
+void host_classifier_remove(struct host_classifier *c, uint32_t id)
+{
+    struct host_rule *rule = rule_at(c, id);
+    uint32_t *link = bucket_of(c, rule_key(c, rule));
+
+    while (*link != id) {
+        link = &rule_at(c, *link)->next;
+    }
+    *link = rule->next;
+    c->tuple[rule->tuple].rules--;
+    c->state->rules--;
+    host_array_release((id & RULE_IPV6) != 0 ? &c->rules6 : &c->rules4, id & ~RULE_IPV6);
+}
+
+/* ---- look-up ------------------------------------------------------------------------------------ */
+
+static bool rule_matches(const struct host_tuple *tuple, const struct host_rule *rule,
+                         const struct host_flow *flow)
+{
+    const uint8_t *dst = rule->address + (tuple->family == 6 ? 16 : 4);
+
+    return (tuple->family == 0 || (prefix_matches(flow->src, rule->address, tuple->src_bits) &&
+                                   prefix_matches(flow->dst, dst, tuple->dst_bits))) &&
+           ((tuple->exact & TUPLE_PROTO) == 0 || rule->proto == flow->proto) &&
+           port_matches(true, rule->sport_lo, rule->sport_hi, flow->ports, flow->sport) &&
+           port_matches(true, rule->dport_lo, rule->dport_hi, flow->ports, flow->dport);
+}
+
+static uint32_t rule_rank(const struct host_tuple *tuple, const struct host_rule *rule)
+{
+    if ((tuple->exact & (TUPLE_SPORT_RANGE | TUPLE_DPORT_RANGE)) == 0) {
+        return tuple->rank;
+    }
+    return (uint32_t)(tuple->src_bits + tuple->dst_bits) << 18 |
+           ((tuple->exact & TUPLE_PROTO) != 0 ? 1u << 17 : 0) |
+           (narrowness(true, rule->sport_lo, rule->sport_hi) +
+            narrowness(true, rule->dport_lo, rule->dport_hi));
+}
+
+struct best {
+    uint32_t sa, rank, stamp;
+};
+
+static void search(const struct host_classifier *c, uint32_t index, const struct host_flow *flow,
+                   unsigned want, struct best *best)
+{
+    const struct host_tuple *tuple = &c->tuple[index];
+    uint32_t id = *bucket_of(
+        c, key_of(tuple, index, flow->src, flow->dst, flow->proto, flow->sport, flow->dport));
+
+    while (id != 0) {
+        const struct host_rule *rule = rule_at(c, id);
+
+        if (rule->tuple == index && rule_matches(tuple, rule, flow) &&
+            (want == HOST_WANT_ANY ||
+             ((rule->flags & RULE_TUNNEL) != 0) == (want == HOST_WANT_TUNNEL))) {
+            uint32_t rank = rule_rank(tuple, rule);
+
+            if (best->sa == 0 || rank > best->rank ||
+                (rank == best->rank && rule->stamp > best->stamp)) {
+                *best = (struct best){ rule->sa, rank, rule->stamp };
+            }
+        }
+        id = rule->next;
+    }
+}
+
+uint32_t host_classify(const struct host_classifier *c, const struct host_flow *flow, unsigned want)
+{
+    struct best best = { 0 };
+
+    if (c->state->rules == 0) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < c->state->tuples; i++) {
+        uint32_t index = c->state->order[i];
+        const struct host_tuple *tuple = &c->tuple[index];
+
+        if (best.sa != 0 && best.rank > tuple->rank) {
+            break;
+        }
+        if (tuple->rules != 0 && (tuple->family == 0 || tuple->family == flow->family)) {
+            search(c, index, flow, want, &best);
+        }
+    }
+    return best.sa;
+}
+
+/* ---- the packet --------------------------------------------------------------------------------- */
+
+static bool has_ports(uint8_t proto)
+{
+    return proto == ESP_PROTO_TCP || proto == ESP_PROTO_UDP || proto == 132 /* SCTP */ ||
+           proto == 136 /* UDP-Lite */ || proto == 33 /* DCCP */;
+}
+
+void host_flow_of(const uint8_t *frame, uint32_t captured, uint32_t length, struct host_flow *flow,
+                  struct esp_view *view)
+{
+    struct esp_address src;
+    struct esp_address dst;
+
+    memset(flow, 0, sizeof *flow);
+    esp_parse(frame, captured, length, NULL, view);
+    if ((view->version != 4 && view->version != 6) || view->kind == ESP_PACKET_MALFORMED) {
+        return;
+    }
+    esp_view_addresses(frame, view, &src, &dst);
+    flow->family = view->version;
+    flow->proto = view->proto;
+    memcpy(flow->src, src.bytes, sizeof flow->src);
+    memcpy(flow->dst, dst.bytes, sizeof flow->dst);
+    if (!view->fragment && has_ports(view->proto) && view->l3 + view->l3_header + 4 <= captured) {
+        const uint8_t *l4 = frame + view->l3 + view->l3_header;
+
+        flow->ports = true;
+        flow->sport = esp_get16(l4);
+        flow->dport = esp_get16(l4 + 2);
+    }
+}

@@ -1,0 +1,176 @@
+#include "host/config.h"
+
+#include <stdio.h>
+
+#define F(type_, field_) PARAM_FIELD(struct type_, field_)
+#define NS               1000ull
+#define US               (1000 * NS)
+#define MS               (1000 * US)
+#define SECOND           (1000 * MS)
+
+static const char *const signals[] = { "interrupt", "poll", NULL };
+static const char *const no_matches[] = { "drop", "clear", NULL };
+static const char *const tunnel_policies[] = { "none", "latest", NULL };
+static const char *const esn_updates[] = { "recorded", "automatic", NULL };
+static const char *const keeps[] = { "auto", "none", "inbound", "both", NULL };
+static const char *const unknowns[] = { "deliver", "drop", NULL };
+
+static const struct param general_params[] = {
+    { "cores", PARAM_U32, F(host_general_config, cores), 1, 1, HOST_MAX_CORES, NULL, NULL,
+      "CPU cores; the first one also serves the OIDs." },
+    { "ideal", PARAM_BOOL, F(host_general_config, ideal), 0, 0, 1, NULL, NULL,
+      "The host's CPU and interrupts take no time." },
+    { "seed", PARAM_U64, F(host_general_config, seed), 1, 0, UINT64_MAX, NULL, NULL,
+      "Seed of the IVs that the host makes." },
+    { "interrupt", PARAM_TIME, F(host_general_config, interrupt), 1 * US, 0, SECOND, NULL, NULL,
+      "From the arrival of an MSI-X message to the first look at the completions." },
+    { "poll", PARAM_TIME, F(host_general_config, poll), 50 * NS, 0, SECOND, NULL, NULL,
+      "Busy polling: from a completion being visible to the host seeing it." },
+    { "mmio", PARAM_TIME, F(host_general_config, mmio), 20 * NS, 0, SECOND, NULL, NULL,
+      "CPU time of a register write (posted)." },
+    { "delete_delay", PARAM_TIME, F(host_general_config, delete_delay), 10 * US, 0, SECOND, NULL,
+      NULL, "From a packet with SaDeleteReq to the first DELETE, and from that to the partner's." },
+    { "reset_hold", PARAM_TIME, F(host_general_config, reset_hold), 10 * MS, 0, 100 * SECOND, NULL,
+      NULL, "After this time the driver ends a reset that no record ends." },
+    { "reset_poll", PARAM_TIME, F(host_general_config, reset_poll), 10 * US, 1, SECOND, NULL, NULL,
+      "Between two looks whether a reset is over." },
+};
+
+static const struct param tx_params[] = {
+    { "ring", PARAM_U32, F(host_tx_config, ring), 1024, 2, 65536, NULL, NULL,
+      "Descriptors of a transmit ring, a power of two." },
+    { "queues", PARAM_U32, F(host_tx_config, queues), 0, 0, HOST_MAX_QUEUES, NULL, NULL,
+      "Transmit rings used, at most as many as cores and as the card has; 0: as many as possible." },
+    { "packet", PARAM_TIME, F(host_tx_config, packet), 40 * NS, 0, SECOND, NULL, NULL,
+      "CPU time of a packet: choose the SA, write the descriptor." },
+    { "frame", PARAM_TIME, F(host_tx_config, frame), 30 * NS, 0, SECOND, NULL, NULL,
+      "Crypto offload: CPU time of headers, number and trailer of a packet." },
+    { "reclaim", PARAM_TIME, F(host_tx_config, reclaim), 5 * NS, 0, SECOND, NULL, NULL,
+      "CPU time of a transmit completion." },
+    { "doorbell_batch", PARAM_U32, F(host_tx_config, doorbell_batch), 16, 1, 65536, NULL, NULL,
+      "Descriptors after which the doorbell is rung at the latest." },
+    { "doorbell_delay", PARAM_TIME, F(host_tx_config, doorbell_delay), 0, 0, SECOND, NULL, NULL,
+      "How long a smaller batch may wait; 0: until no packet waits for the core." },
+    { "backlog", PARAM_U32, F(host_tx_config, backlog), 4096, 1, 1u << 20, NULL, NULL,
+      "Packets that may wait for a core; one more is dropped (host_backlog)." },
+    { "no_match", PARAM_ENUM, F(host_tx_config, no_match), HOST_NO_MATCH_DROP, 0, 1, no_matches,
+      NULL, "IP packets that no SA takes: dropped (no_selector) or sent unprotected." },
+    { "tunnel_policy", PARAM_ENUM, F(host_tx_config, tunnel_policy), HOST_TUNNEL_NONE, 0, 1,
+      tunnel_policies, NULL,
+      "Tunnel SAs without selector take no clear packet, or the latest takes what no selector does." },
+    { "sa", PARAM_U64, F(host_tx_config, sa), 0, 0, UINT64_MAX, NULL, NULL,
+      "Recorded handle of the SA that takes every packet that no selector takes; 0: none." },
+    { "nest", PARAM_BOOL, F(host_tx_config, nest), 0, 0, 1, NULL, NULL,
+      "A packet that a transport and a tunnel selector match goes through both SAs." },
+    { "signal", PARAM_ENUM, F(host_tx_config, signal), HOST_SIGNAL_INTERRUPT, 0, 1, signals, NULL,
+      "How the host learns of transmit completions." },
+    { "coalesce", PARAM_U32, F(host_tx_config, coalesce), 64, 1, 65536, NULL, NULL,
+      "Completions an interrupt." },
+    { "holdoff", PARAM_TIME, F(host_tx_config, holdoff), 10 * US, 0, SECOND, NULL, NULL,
+      "Longest wait for them, and least time between two interrupts; whole ns." },
+};
+
+static const struct param rx_params[] = {
+    { "ring", PARAM_U32, F(host_rx_config, ring), 1024, 2, 65536, NULL, NULL,
+      "Descriptors of a receive ring, a power of two." },
+    { "queues", PARAM_U32, F(host_rx_config, queues), 0, 0, HOST_MAX_QUEUES, NULL, NULL,
+      "Receive rings used, at most as many as the card has; 0: all of them." },
+    { "packet", PARAM_TIME, F(host_rx_config, packet), 40 * NS, 0, SECOND, NULL, NULL,
+      "CPU time of a received packet." },
+    { "open", PARAM_TIME, F(host_rx_config, open), 30 * NS, 0, SECOND, NULL, NULL,
+      "Crypto offload: CPU time of replay window, trailer and headers of a packet." },
+    { "budget", PARAM_U32, F(host_rx_config, budget), 64, 1, 65536, NULL, NULL,
+      "Packets received before the core looks at what is to be sent." },
+    { "refill", PARAM_U32, F(host_rx_config, refill), 32, 1, 65536, NULL, NULL,
+      "Buffers given back with one doorbell." },
+    { "signal", PARAM_ENUM, F(host_rx_config, signal), HOST_SIGNAL_INTERRUPT, 0, 1, signals, NULL,
+      "How the host learns of received packets." },
+    { "coalesce", PARAM_U32, F(host_rx_config, coalesce), 32, 1, 65536, NULL, NULL,
+      "Packets an interrupt." },
+    { "holdoff", PARAM_TIME, F(host_rx_config, holdoff), 5 * US, 0, SECOND, NULL, NULL,
+      "Longest wait for them, and least time between two interrupts; whole ns." },
+    { "unknown", PARAM_ENUM, F(host_rx_config, unknown), HOST_UNKNOWN_DELIVER, 0, 1, unknowns, NULL,
+      "IPsec that neither card nor host can process: delivered as it is, or dropped." },
+    { "esn_update", PARAM_ENUM, F(host_rx_config, esn_update), HOST_ESN_RECORDED, 0, 1, esn_updates,
+      NULL,
+      "Crypto offload, inbound: UPDATE_SA as recorded only, or made by the host near the end of a "
+      "half." },
+    { "esn_margin", PARAM_U32, F(host_rx_config, esn_margin), 32, 0, 1u << 30, NULL, NULL,
+      "With automatic: numbers before the end of a half at which UPDATE_SA is sent." },
+};
+
+static const struct param oid_params[] = {
+    { "ring", PARAM_U32, F(host_oid_config, ring), 256, 2, 65536, NULL, NULL,
+      "Commands of the command ring, a power of two." },
+    { "issue", PARAM_TIME, F(host_oid_config, issue), 500 * NS, 0, SECOND, NULL, NULL,
+      "CPU time to build and post a command." },
+    { "complete", PARAM_TIME, F(host_oid_config, complete), 300 * NS, 0, SECOND, NULL, NULL,
+      "CPU time to take its completion." },
+    { "signal", PARAM_ENUM, F(host_oid_config, signal), HOST_SIGNAL_INTERRUPT, 0, 1, signals, NULL,
+      "How the host learns of command completions." },
+    { "coalesce", PARAM_U32, F(host_oid_config, coalesce), 1, 1, 65536, NULL, NULL,
+      "Completions an interrupt." },
+    { "holdoff", PARAM_TIME, F(host_oid_config, holdoff), 0, 0, SECOND, NULL, NULL,
+      "Longest wait for them, and least time between two interrupts; whole ns." },
+};
+
+static const struct param software_params[] = {
+    { "packet", PARAM_TIME, F(host_software_config, packet), 400 * NS, 0, SECOND, NULL, NULL,
+      "CPU time of IPsec in software, a packet." },
+    { "byte", PARAM_TIME, F(host_software_config, byte), 250, 0, SECOND, NULL, NULL,
+      "CPU time of IPsec in software, a byte." },
+    { "keep", PARAM_ENUM, F(host_software_config, keep), HOST_KEEP_AUTO, 0, 3, keeps, NULL,
+      "SAs on the card whose keys the host keeps, to take over in software what the card leaves alone; "
+      "auto: inbound, and none in a timing-only run." },
+    { "reassemblies", PARAM_U32, F(host_software_config, reassemblies), 64, 1, 4096, NULL, NULL,
+      "Fragmented packets under reassembly at a time." },
+    { "reassembly_timeout", PARAM_TIME, F(host_software_config, reassembly_timeout), SECOND, 1,
+      100 * SECOND, NULL, NULL, "Simulated time after which an incomplete packet is given up." },
+};
+
+static const struct param memory_params[] = {
+    { "rx_buffer", PARAM_BYTES, F(host_memory_config, rx_buffer), 16384, 256, 65536, NULL, NULL,
+      "Size of a receive buffer." },
+    { "tx_buffer", PARAM_BYTES, F(host_memory_config, tx_buffer), 16384, 1024, 131072, NULL, NULL,
+      "Size of a transmit buffer; 512 bytes of it are room for IPsec." },
+};
+
+#define GROUP(path, help, member, params)                                                          \
+    {                                                                                              \
+        path, help, offsetof(struct host_config, member), params, PARAM_COUNT(params)              \
+    }
+
+const struct param_group host_param_groups[] = {
+    GROUP("host", "Reference host: CPU and signalling.", general, general_params),
+    GROUP("host.tx", "Transmit side of transport and driver.", tx, tx_params),
+    GROUP("host.rx", "Receive side.", rx, rx_params),
+    GROUP("host.oid", "Control requests.", oid, oid_params),
+    GROUP("host.software", "IPsec in software.", software, software_params),
+    GROUP("host.memory", "Packet buffers.", memory, memory_params),
+};
+
+const size_t host_param_group_count = sizeof host_param_groups / sizeof host_param_groups[0];
+
+static bool power_of_two(uint32_t n)
+{
+    return n >= 2 && (n & (n - 1)) == 0;
+}
+
+bool host_config_check(const struct host_config *config, char *error, size_t error_size)
+{
+    const struct {
+        const char *path;
+        uint32_t value;
+    } rings[] = { { "host.tx.ring", config->tx.ring },
+                  { "host.rx.ring", config->rx.ring },
+                  { "host.oid.ring", config->oid.ring } };
+
+    for (size_t i = 0; i < sizeof rings / sizeof rings[0]; i++) {
+        if (!power_of_two(rings[i].value)) {
+            snprintf(error, error_size, "%s: found %u, expected a power of two", rings[i].path,
+                     rings[i].value);
+            return false;
+        }
+    }
+    return true;
+}

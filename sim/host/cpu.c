@@ -1,0 +1,306 @@
+/* The CPU: cores that do one piece of work at a time.
+ *
+ * What a piece of work decides (which SA, which number) is decided when it begins; what others can see
+ * of it (descriptor, doorbell, delivered packet) happens when its time is over. OIDs come first, then
+ * receive and transmit take turns, `host.rx.budget` received packets to one round of sending. */
+#include <string.h>
+
+#include "host/internal.h"
+
+void host_wake(struct host *host, unsigned block, uint64_t time)
+{
+    if (time < host->s->now) {
+        time = host->s->now;
+    }
+    sched_wake(&host->sched, block, time);
+    if (host->in_card) {
+        espnic_stop_at(host->card, time);
+    }
+}
+
+void host_core_kick(struct host *host, uint32_t core, uint64_t time)
+{
+    /* A core that is at work looks again when it is done. */
+    if (!host->core[core].running && host->core[core].work == WORK_NONE && time != CLOCK_NEVER) {
+        host_wake(host, BLOCK_CORE + core, time);
+    }
+}
+
+void host_list_push(struct host *host, struct host_list *list, uint32_t slot)
+{
+    host->slot[slot].next = 0;
+    if (list->tail != 0) {
+        host->slot[list->tail - 1].next = slot + 1;
+    } else {
+        list->head = slot + 1;
+    }
+    list->tail = slot + 1;
+    list->count++;
+}
+
+void host_unblock(struct host *host, uint64_t time)
+{
+    for (uint32_t i = 0; i < host->config.general.cores; i++) {
+        struct host_core *core = &host->core[i];
+
+        if (core->blocked) {
+            core->blocked = 0;
+            host->stats->core[i].blocked_ps += time - core->blocked_since;
+            host_core_kick(host, i, time);
+        }
+    }
+}
+
+/* ---- what a core can do now ------------------------------------------------------------------------ */
+
+static uint32_t queue_of(const struct host *host, uint32_t core)
+{
+    return core % host->s->tx_queues;
+}
+
+static bool ring_room(const struct host *host, const struct host_txq *q)
+{
+    return !host->s->resetting && q->tail - q->done + q->reserved < host->config.tx.ring;
+}
+
+/* Work takes until `until`; the core will then do what belongs at its end. */
+static void begin(struct host_core *core, enum host_work work, uint32_t id, uint64_t until)
+{
+    core->work = (uint8_t)work;
+    core->work_id = id;
+    core->until = until;
+}
+
+static bool begin_oid(struct host *host, uint32_t index, uint64_t now)
+{
+    struct host_core *core = &host->core[index];
+
+    if (index != 0) {
+        return false;
+    }
+    if (host->s->cmd_poll_at <= now) {
+        if (host_cmd_visible(host)) {
+            begin(core, WORK_COMPLETE, 0, now + host_cost(host, host->config.oid.complete));
+            return true;
+        }
+        host->s->cmd_poll_at = CLOCK_NEVER;
+    }
+    if (host_oid_ready(host) != 0) {
+        begin(core, WORK_ISSUE, 0,
+              now + host_cost(host, host->config.oid.issue + host->config.general.mmio));
+        return true;
+    }
+    return false;
+}
+
+static bool begin_rx(struct host *host, uint32_t index, uint64_t now)
+{
+    struct host_core *core = &host->core[index];
+
+    for (uint32_t q = index; q < host->s->rx_queues; q += host->config.general.cores) {
+        if (host->rxq[q].empty.count >= host->config.rx.refill) {
+            begin(core, WORK_REFILL, q, now + host_cost(host, host->config.general.mmio));
+            return true;
+        }
+        if (host->rxq[q].poll_at > now) {
+            continue;
+        }
+        if (host_rx_visible(host, q)) {
+            uint64_t cost = host_receive(host, core, q, now);
+
+            core->budget++;
+            begin(core, WORK_RX, q, now + cost);
+            return true;
+        }
+        host->stats->rx.polls++;
+        host->rxq[q].poll_at = CLOCK_NEVER;
+        if (host->rxq[q].empty.count != 0) {
+            begin(core, WORK_REFILL, q, now + host_cost(host, host->config.general.mmio));
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool begin_reclaim(struct host *host, uint32_t index, uint64_t now)
+{
+    for (uint32_t q = index; q < host->s->tx_queues; q += host->config.general.cores) {
+        if (host->txq[q].poll_at > now) {
+            continue;
+        }
+        if (host_tx_visible(host, q)) {
+            begin(&host->core[index], WORK_RECLAIM, q,
+                  now + host_cost(host, host->config.tx.reclaim));
+            return true;
+        }
+        host->txq[q].poll_at = CLOCK_NEVER;
+    }
+    return false;
+}
+
+static bool begin_doorbell(struct host *host, uint32_t index, uint64_t now)
+{
+    uint32_t queue = queue_of(host, index);
+    struct host_txq *q = &host->txq[queue];
+    struct host_core *core = &host->core[index];
+    uint32_t waiting = q->tail - q->rung;
+    bool more = core->backlog.head != 0 && ring_room(host, q);
+
+    if (waiting == 0 || host->s->resetting) {
+        return false;
+    }
+    if (waiting < host->config.tx.doorbell_batch &&
+        (host->config.tx.doorbell_delay == 0 ? more : now < q->ring_by)) {
+        return false;
+    }
+    begin(core, WORK_DOORBELL, queue, now + host_cost(host, host->config.general.mmio));
+    return true;
+}
+
+static bool begin_tx(struct host *host, uint32_t index, uint64_t now)
+{
+    struct host_core *core = &host->core[index];
+    struct host_txq *q = &host->txq[queue_of(host, index)];
+    uint32_t slot;
+    uint64_t cost;
+    bool post;
+
+    if (core->backlog.head == 0 && host->source.closed_loop && host->has_source) {
+        host_pump(host, now);
+    }
+    if (core->backlog.head == 0) {
+        return false;
+    }
+    if (!ring_room(host, q)) {
+        if (!core->blocked) {
+            core->blocked = 1;
+            core->blocked_since = now;
+            host->stats->tx.ring_full++;
+        }
+        return false;
+    }
+    slot = core->backlog.head - 1;
+    core->backlog.head = host->slot[slot].next;
+    core->backlog.tail = core->backlog.head == 0 ? 0 : core->backlog.tail;
+    core->backlog.count--;
+    host->slot[slot].state = SLOT_WORK;
+    host->slot[slot].queue = (uint8_t)queue_of(host, index);
+    cost = host_send(host, slot, now, &post);
+    q->reserved += post ? 1 : 0;
+    begin(core, WORK_TX, post ? slot + 1 : 0, now + cost);
+    return true;
+}
+
+static bool begin_next(struct host *host, uint32_t index, uint64_t now)
+{
+    struct host_core *core = &host->core[index];
+
+    if (begin_oid(host, index, now)) {
+        return true;
+    }
+    if (host->s->started != START_DONE) {
+        return false;
+    }
+    if (begin_doorbell(host, index, now) || begin_reclaim(host, index, now)) {
+        return true;
+    }
+    if (core->turn == 0) {
+        if (core->budget < host->config.rx.budget && begin_rx(host, index, now)) {
+            return true;
+        }
+        core->budget = 0;
+        core->turn = 1;
+    }
+    core->turn = 0;
+    return begin_tx(host, index, now) || begin_rx(host, index, now) ||
+           begin_doorbell(host, index, now);
+}
+
+/* ---- the end of a piece of work ---------------------------------------------------------------------- */
+
+static void finish(struct host *host, uint32_t index, uint64_t now)
+{
+    struct host_core *core = &host->core[index];
+    struct host_core_stats *stats = &host->stats->core[index];
+    enum host_work work = (enum host_work)core->work;
+
+    core->work = WORK_NONE;
+    switch (work) {
+    case WORK_TX:
+        stats->tx_packets++;
+        if (core->work_id != 0) {
+            uint32_t queue = queue_of(host, index);
+
+            host->txq[queue].reserved--;
+            host_post(host, queue, core->work_id - 1, now);
+        }
+        break;
+    case WORK_DOORBELL: host_doorbell(host, core->work_id, now); break;
+    case WORK_RX:
+        stats->rx_packets++;
+        host_deliver(host, core, now);
+        break;
+    case WORK_REFILL: host_refill(host, core->work_id, now); break;
+    case WORK_RECLAIM: host_tx_take(host, core->work_id, now); break;
+    case WORK_ISSUE: host_oid_post(host, now); break;
+    case WORK_COMPLETE:
+        stats->oids++;
+        host_oid_take(host, now);
+        break;
+    default: break;
+    }
+}
+
+/* The earliest time at which a core that has nothing to do must look again. */
+static uint64_t next_look(const struct host *host, uint32_t index)
+{
+    const struct host_txq *q = &host->txq[queue_of(host, index)];
+    uint64_t at = index == 0 ? host->s->cmd_poll_at : CLOCK_NEVER;
+
+    for (uint32_t i = index; i < host->s->rx_queues; i += host->config.general.cores) {
+        at = host->rxq[i].poll_at < at ? host->rxq[i].poll_at : at;
+    }
+    for (uint32_t i = index; i < host->s->tx_queues; i += host->config.general.cores) {
+        at = host->txq[i].poll_at < at ? host->txq[i].poll_at : at;
+    }
+    if (q->tail != q->rung && !host->s->resetting && q->ring_by < at) {
+        at = q->ring_by;
+    }
+    return at;
+}
+
+void host_core_wake(void *self, uint64_t time)
+{
+    const struct host_core_ref *ref = self;
+    struct host *host = ref->host;
+    uint32_t index = ref->index;
+    struct host_core *core = &host->core[index];
+
+    if (core->work != WORK_NONE && time < core->until) {
+        host_wake(host, BLOCK_CORE + index, core->until);
+        return;
+    }
+    core->running = 1;
+    for (;;) {
+        uint64_t start = time;
+
+        if (core->work != WORK_NONE) {
+            finish(host, index, time);
+        }
+        if (!begin_next(host, index, time)) {
+            uint64_t at = next_look(host, index);
+
+            core->running = 0;
+            if (at != CLOCK_NEVER) {
+                host_wake(host, BLOCK_CORE + index, at > time ? at : time + 1);
+            }
+            return;
+        }
+        host->stats->core[index].busy_ps += core->until - start;
+        if (core->until > time) {
+            core->running = 0;
+            host_wake(host, BLOCK_CORE + index, core->until);
+            return;
+        }
+    }
+}

@@ -1,0 +1,580 @@
+/* The miniport driver: registers, rings, doorbells, completions, interrupts, reset. */
+#include <string.h>
+
+#include "host/internal.h"
+#include "pcie_model/registers.h"
+
+/* Tags of register reads. */
+enum { READ_CAPABILITY = 0, READ_RESET = 100, READ_RINGS };
+
+enum { CTRL_ENABLE = 1, CTRL_RESET = 2, CTRL_OFFLOAD = 4 };
+enum { FLAG_PACKET_OFFLOAD = 1 << 11, FLAG_ESN_INFERRED = 1 << 12 };
+enum { VECTOR_COMMANDS = 0, VECTOR_RX = 1, VECTOR_TX = 17 };
+
+/* Tags of frames that this driver sends have the top bit, those of received ones do not. */
+#define TAG_OWN (1ull << 63)
+
+static const enum reg_id capabilities[] = { REG_CAP_FLAGS, REG_CAP_RINGS,  REG_CAP_SA_CAPACITY,
+                                            REG_CAP_UDP,   REG_CAP_WINDOW, REG_CAP_ALGORITHMS };
+
+enum { CAPABILITIES = sizeof capabilities / sizeof capabilities[0] };
+
+static void write_register(struct host *host, uint64_t time, enum reg_id reg, uint32_t index,
+                           uint64_t value)
+{
+    const struct reg_info *info = &reg_table[reg];
+
+    espnic_mmio_write(host->card, time, info->offset + index * info->stride, info->bytes, value);
+}
+
+/* ---- start ---------------------------------------------------------------------------------------- */
+
+void host_read_capabilities(struct host *host, uint64_t time)
+{
+    host->s->started = START_READING;
+    host->s->reads_left = CAPABILITIES;
+    for (uint32_t i = 0; i < CAPABILITIES; i++) {
+        const struct reg_info *info = &reg_table[capabilities[i]];
+
+        espnic_mmio_read(host->card, time, info->offset, info->bytes, READ_CAPABILITY + i);
+    }
+}
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+static void take_capabilities(struct host *host)
+{
+    const struct host_config *config = &host->config;
+    uint32_t flags = host->s->cap[0];
+    uint32_t tx = host->s->cap[1] >> 8 & 0xff;
+    uint32_t rx = host->s->cap[1] >> 16 & 0xff;
+
+    host->s->packet_offload = (flags & FLAG_PACKET_OFFLOAD) != 0;
+    host->s->esn_inferred = (flags & FLAG_ESN_INFERRED) != 0;
+    tx = least(least(tx, HOST_MAX_QUEUES), config->general.cores);
+    rx = least(rx, HOST_MAX_QUEUES);
+    host->s->tx_queues = config->tx.queues == 0 ? tx : least(tx, config->tx.queues);
+    host->s->rx_queues = config->rx.queues == 0 ? rx : least(rx, config->rx.queues);
+    host->s->tx_queues = host->s->tx_queues == 0 ? 1 : host->s->tx_queues;
+    host->s->rx_queues = host->s->rx_queues == 0 ? 1 : host->s->rx_queues;
+}
+
+static void program_rings(struct host *host, uint64_t time)
+{
+    write_register(host, time, REG_CMD_BASE, 0, host_address(REGION_RINGS, host_ring_cmd(host)));
+    write_register(host, time, REG_CMD_DONE_BASE, 0,
+                   host_address(REGION_RINGS, host_ring_cmd_done(host)));
+    write_register(host, time, REG_CMD_SIZE, 0, host->config.oid.ring);
+    for (uint32_t q = 0; q < host->s->tx_queues; q++) {
+        write_register(host, time, REG_TX_BASE, q,
+                       host_address(REGION_RINGS, host_ring_tx(host, q)));
+        write_register(host, time, REG_TX_DONE_BASE, q,
+                       host_address(REGION_RINGS, host_ring_tx_done(host, q)));
+        write_register(host, time, REG_TX_SIZE, q, host->config.tx.ring);
+    }
+    for (uint32_t q = 0; q < host->s->rx_queues; q++) {
+        write_register(host, time, REG_RX_BASE, q,
+                       host_address(REGION_RINGS, host_ring_rx(host, q)));
+        write_register(host, time, REG_RX_DONE_BASE, q,
+                       host_address(REGION_RINGS, host_ring_rx_done(host, q)));
+        write_register(host, time, REG_RX_SIZE, q, host->config.rx.ring);
+    }
+}
+
+static void program_interrupts(struct host *host, uint64_t time)
+{
+    const struct host_config *c = &host->config;
+    uint32_t enable = c->oid.signal == HOST_SIGNAL_INTERRUPT ? 1u << VECTOR_COMMANDS : 0;
+
+    for (uint32_t q = 0; q < host->s->rx_queues && c->rx.signal == HOST_SIGNAL_INTERRUPT; q++) {
+        enable |= 1u << (VECTOR_RX + q);
+    }
+    for (uint32_t q = 0; q < host->s->tx_queues && c->tx.signal == HOST_SIGNAL_INTERRUPT; q++) {
+        enable |= 1u << (VECTOR_TX + q);
+    }
+    write_register(host, time, REG_INT_HOLDOFF, 0, c->oid.holdoff / 1000);
+    write_register(host, time, REG_INT_HOLDOFF, 1, c->rx.holdoff / 1000);
+    write_register(host, time, REG_INT_HOLDOFF, 2, c->tx.holdoff / 1000);
+    write_register(host, time, REG_INT_COALESCE, 0, c->oid.coalesce);
+    write_register(host, time, REG_INT_COALESCE, 1, c->rx.coalesce);
+    write_register(host, time, REG_INT_COALESCE, 2, c->tx.coalesce);
+    write_register(host, time, REG_INT_ENABLE, 0, enable);
+}
+
+/* Is a core still at work on this buffer? */
+static bool in_work(const struct host *host, uint32_t buffer)
+{
+    for (uint32_t i = 0; i < host->config.general.cores; i++) {
+        if (host->core[i].work == WORK_RX && host->core[i].rx.buffer == buffer) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void post_buffer(struct host *host, uint32_t queue, uint32_t buffer)
+{
+    struct host_rxq *q = &host->rxq[queue];
+    struct abi_rx_descriptor d = { .address =
+                                       host_address(REGION_RX, (uint64_t)buffer << host->rx_shift),
+                                   .length = (uint32_t)host->config.memory.rx_buffer,
+                                   .cookie = buffer };
+    uint32_t entry = q->tail++ & (host->config.rx.ring - 1);
+
+    host->buffer[buffer].captured = 0;
+    memcpy(host->rings + host_ring_rx(host, queue) + entry * sizeof d, &d, sizeof d);
+}
+
+static void program(struct host *host, uint64_t time)
+{
+    memset(host->rings, 0, host->ring_bytes);
+    program_rings(host, time);
+    for (uint32_t q = 0; q < host->s->rx_queues; q++) {
+        struct host_rxq *rx = &host->rxq[q];
+
+        *rx = (struct host_rxq){ .poll_at = CLOCK_NEVER };
+        for (uint32_t i = 0; i < host->config.rx.ring; i++) {
+            uint32_t buffer = q * host->config.rx.ring + i;
+
+            if (!in_work(host, buffer)) {
+                post_buffer(host, q, buffer);
+            }
+        }
+        rx->rung = rx->tail;
+    }
+    program_interrupts(host, time);
+    write_register(host, time, REG_CTRL, 0,
+                   CTRL_ENABLE | (host->s->encapsulated ? (uint64_t)CTRL_OFFLOAD : 0));
+    for (uint32_t q = 0; q < host->s->rx_queues; q++) {
+        write_register(host, time, REG_RX_TAIL, q, host->rxq[q].tail);
+    }
+}
+
+/* A look at a reset has come back; CMD_SIZE was asked for first. */
+static void reset_answer(struct host *host, uint64_t time, uint64_t tag, uint64_t value)
+{
+    host->s->reset_reads--;
+    if (tag == READ_RINGS) {
+        host->s->rings_lost = value == 0;
+    } else if ((value & CTRL_RESET) == 0) {
+        host->s->reset_over_at = time;
+        host_wake(host, BLOCK_TIMER, time);
+    } else if (host->s->reset_check == CLOCK_NEVER) {
+        host->s->reset_check = time + host->config.general.reset_poll;
+        host_wake(host, BLOCK_TIMER, host->s->reset_check);
+    }
+}
+
+void host_mmio_done(void *self, uint64_t time, uint64_t tag, uint64_t value, bool ok)
+{
+    struct host *host = self;
+
+    if (tag >= READ_RESET) {
+        reset_answer(host, time, tag, ok ? value : CTRL_RESET);
+        return;
+    }
+    if (tag >= CAPABILITIES || host->s->reads_left == 0) {
+        return;
+    }
+    host->s->cap[tag] = ok ? (uint32_t)value : 0;
+    if (--host->s->reads_left == 0) {
+        take_capabilities(host);
+        program(host, time);
+        host->s->started = START_ENCAPSULATION;
+        host_encapsulation(host, true, REQUEST_STARTING, time);
+    }
+}
+
+/* ---- interrupts ----------------------------------------------------------------------------------- */
+
+static void sooner(struct host *host, uint64_t *at, uint64_t time, uint32_t core)
+{
+    if (time < *at) {
+        *at = time;
+    }
+    host_core_kick(host, core, *at);
+}
+
+void host_msix(void *self, uint64_t time, unsigned vector)
+{
+    struct host *host = self;
+    uint64_t at = time + host_cost(host, host->config.general.interrupt);
+
+    if (vector == VECTOR_COMMANDS) {
+        sooner(host, &host->s->cmd_poll_at, at, 0);
+    } else if (vector >= VECTOR_TX && vector - VECTOR_TX < host->s->tx_queues) {
+        uint32_t q = vector - VECTOR_TX;
+
+        sooner(host, &host->txq[q].poll_at, at, q % host->config.general.cores);
+    } else if (vector >= VECTOR_RX && vector - VECTOR_RX < host->s->rx_queues) {
+        uint32_t q = vector - VECTOR_RX;
+
+        host->stats->rx.interrupts++;
+        sooner(host, &host->rxq[q].poll_at, at, q % host->config.general.cores);
+    }
+}
+
+void host_wire_ready(void *self, uint64_t time, unsigned port)
+{
+    (void)self; /* only who plays the wire waits for it */
+    (void)time;
+    (void)port;
+}
+
+/* ---- transmit ring -------------------------------------------------------------------------------- */
+
+/* Completion entries carry ABI_PHASE on every other pass through the ring. */
+static bool visible(const struct host *host, uint32_t ring_offset, size_t entry_bytes,
+                    size_t flags_at, uint32_t done, uint32_t ring)
+{
+    const uint8_t *entry = host->rings + ring_offset + (done & (ring - 1)) * entry_bytes;
+    uint16_t flags;
+
+    memcpy(&flags, entry + flags_at, sizeof flags);
+    return ((flags & ABI_PHASE) != 0) == ((done & ring) == 0);
+}
+
+bool host_tx_visible(const struct host *host, uint32_t queue)
+{
+    return host->txq[queue].done != host->txq[queue].tail &&
+           visible(host, host_ring_tx_done(host, queue), sizeof(struct abi_tx_completion),
+                   offsetof(struct abi_tx_completion, flags), host->txq[queue].done,
+                   host->config.tx.ring);
+}
+
+bool host_rx_visible(const struct host *host, uint32_t queue)
+{
+    return host->rxq[queue].done != host->rxq[queue].tail &&
+           visible(host, host_ring_rx_done(host, queue), sizeof(struct abi_rx_completion),
+                   offsetof(struct abi_rx_completion, flags), host->rxq[queue].done,
+                   host->config.rx.ring);
+}
+
+bool host_cmd_visible(const struct host *host)
+{
+    return host->s->cmd_done != host->s->cmd_tail &&
+           visible(host, host_ring_cmd_done(host), sizeof(struct abi_command_completion),
+                   offsetof(struct abi_command_completion, flags), host->s->cmd_done,
+                   host->config.oid.ring);
+}
+
+void host_slot_free(struct host *host, uint32_t slot)
+{
+    struct host_slot *s = &host->slot[slot];
+
+    s->state = SLOT_FREE;
+    s->flags = 0;
+    s->next = host->s->slot_free;
+    host->s->slot_free = slot + 1;
+}
+
+void host_post(struct host *host, uint32_t queue, uint32_t slot, uint64_t time)
+{
+    struct host_txq *q = &host->txq[queue];
+    struct host_slot *s = &host->slot[slot];
+    uint32_t entry = q->tail & (host->config.tx.ring - 1);
+    struct abi_tx_descriptor d = {
+        .address = host_address(REGION_TX, ((uint64_t)slot << host->tx_shift) + s->start),
+        .length = s->length,
+        .port = s->port,
+        .flags = ABI_TX_INTERRUPT,
+        .handle = s->handle,
+        .tunnel_handle = s->tunnel,
+        .header_word = s->header_word,
+        .tag = TAG_OWN | (uint64_t)(s->generation & 0x7fffffff) << 32 | slot
+    };
+
+    memcpy(host->rings + host_ring_tx(host, queue) + entry * sizeof d, &d, sizeof d);
+    host->tx_slot_of[queue * host->config.tx.ring + entry] = slot;
+    s->state = SLOT_POSTED;
+    if (q->tail == q->rung) {
+        q->ring_by = host->config.tx.doorbell_delay == 0 ? CLOCK_NEVER
+                                                         : time + host->config.tx.doorbell_delay;
+    }
+    q->tail++;
+    host->stats->tx.posted++;
+    host->stats->tx.posted_bytes += s->length;
+    if ((s->flags & SLOT_OFFLOADED) != 0) {
+        host->stats->tx.offloaded++;
+    } else if ((s->flags & SLOT_IN_SOFTWARE) != 0) {
+        host->stats->tx.software++;
+    } else {
+        host->stats->tx.clear++;
+    }
+}
+
+void host_doorbell(struct host *host, uint32_t queue, uint64_t time)
+{
+    struct host_txq *q = &host->txq[queue];
+
+    if (host->s->resetting) {
+        return;
+    }
+    for (; q->rung != q->tail; q->rung++) {
+        uint32_t entry = q->rung & (host->config.tx.ring - 1);
+        struct host_slot *s = &host->slot[host->tx_slot_of[queue * host->config.tx.ring + entry]];
+
+        s->doorbell = time;
+        s->flags |= SLOT_KICKED;
+        histogram_add(&host->stats->tx.host_ns, time - s->arrival);
+    }
+    host->stats->tx.doorbells++;
+    write_register(host, time, REG_TX_TAIL, queue, q->tail);
+}
+
+/* The slot of a tag, or `slots` if it is not (any more) one of ours. */
+static uint32_t slot_of_tag(const struct host *host, uint64_t tag)
+{
+    uint32_t slot = (uint32_t)tag;
+
+    if ((tag & TAG_OWN) == 0 || slot >= host->slots ||
+        (host->slot[slot].generation & 0x7fffffff) != (tag >> 32 & 0x7fffffff) ||
+        host->slot[slot].state < SLOT_POSTED) {
+        return host->slots;
+    }
+    return slot;
+}
+
+static void tell_drop(struct host *host, uint64_t time, uint64_t tag, const char *reason)
+{
+    if (host->options.sinks.tx_drop != NULL) {
+        host->options.sinks.tx_drop(host->options.sinks.self, time, tag, reason);
+    }
+}
+
+static void completed(struct host *host, uint32_t slot, const struct abi_tx_completion *c,
+                      uint64_t time)
+{
+    struct host_slot *s = &host->slot[slot];
+
+    if (c->status != ABI_TX_OK) {
+        unsigned reason = c->reason < NIC_DROP_COUNT ? c->reason : 0u;
+
+        host->stats->tx.failed++;
+        host->stats->tx.failed_reason[reason]++;
+        tell_drop(host, time, s->tag, nic_drop_name((enum nic_drop)reason));
+    } else if (c->sequence != 0 && s->sa != 0 && s->handle != 0) {
+        struct host_sa *sa = host_sa(host, s->sa);
+
+        if (sa->card == s->handle && (sa->flags & SA_HOST_IN) == 0) {
+            sa->u.out.seq_lo = (uint32_t)c->sequence;
+        }
+    }
+    host_frame_done(host, &s->use[0], time);
+    host_frame_done(host, &s->use[1], time);
+    if (c->status != ABI_TX_OK || (s->flags & SLOT_SENT) != 0) {
+        host_slot_free(host, slot);
+    } else {
+        s->state = SLOT_DONE;
+    }
+}
+
+void host_tx_take(struct host *host, uint32_t queue, uint64_t time)
+{
+    struct host_txq *q = &host->txq[queue];
+    uint32_t entry = q->done & (host->config.tx.ring - 1);
+    struct abi_tx_completion c;
+    uint32_t slot;
+
+    if (!host_tx_visible(host, queue)) {
+        return; /* a reset came between */
+    }
+    memcpy(&c, host->rings + host_ring_tx_done(host, queue) + entry * sizeof c, sizeof c);
+    q->done++;
+    slot = slot_of_tag(host, c.tag);
+    if (slot != host->slots) {
+        completed(host, slot, &c, time);
+    }
+    host_unblock(host, time);
+}
+
+void host_wire_tx(void *self, uint64_t time, unsigned port, const struct espnic_frame *frame)
+{
+    struct host *host = self;
+    uint32_t slot = slot_of_tag(host, frame->tag);
+    struct espnic_frame shown = *frame;
+    bool own = slot != host->slots;
+
+    if (own) {
+        struct host_slot *s = &host->slot[slot];
+
+        shown.tag = s->tag;
+        host->stats->tx.sent++;
+        host->stats->tx.sent_bytes += frame->length;
+        histogram_add(&host->stats->tx.latency_ns, time - s->doorbell);
+        s->flags |= SLOT_SENT;
+        if (s->state == SLOT_DONE) {
+            host_slot_free(host, slot);
+        }
+    } else if ((frame->tag & TAG_OWN) == 0) {
+        host->stats->rx.forwarded++;
+    }
+    if (host->options.sinks.wire != NULL) {
+        host->options.sinks.wire(host->options.sinks.self, time, port, &shown, !own);
+    }
+}
+
+/* ---- receive ring --------------------------------------------------------------------------------- */
+
+void host_rx_head(const struct host *host, uint32_t queue, struct abi_rx_completion *completion)
+{
+    uint32_t entry = host->rxq[queue].done & (host->config.rx.ring - 1);
+
+    memcpy(completion, host->rings + host_ring_rx_done(host, queue) + entry * sizeof *completion,
+           sizeof *completion);
+}
+
+void host_refill(struct host *host, uint32_t queue, uint64_t time)
+{
+    struct host_rxq *q = &host->rxq[queue];
+
+    while (q->empty.head != 0) {
+        uint32_t buffer = q->empty.head - 1;
+
+        q->empty.head = host->buffer[buffer].next;
+        post_buffer(host, queue, buffer);
+    }
+    q->empty = (struct host_list){ 0 };
+    if (!host->s->resetting) {
+        host->stats->rx.refills++;
+        q->rung = q->tail;
+        write_register(host, time, REG_RX_TAIL, queue, q->tail);
+    }
+}
+
+/* ---- command ring --------------------------------------------------------------------------------- */
+
+void host_cmd_head(const struct host *host, struct abi_command_completion *completion)
+{
+    uint32_t entry = host->s->cmd_done & (host->config.oid.ring - 1);
+
+    memcpy(completion, host->rings + host_ring_cmd_done(host) + entry * sizeof *completion,
+           sizeof *completion);
+}
+
+void host_cmd_write(struct host *host, const struct abi_command *command, uint64_t time)
+{
+    uint32_t entry = host->s->cmd_tail & (host->config.oid.ring - 1);
+
+    memcpy(host->rings + host_ring_cmd(host) + entry * sizeof *command, command, sizeof *command);
+    host->s->cmd_tail++;
+    write_register(host, time, REG_CMD_TAIL, 0, host->s->cmd_tail);
+}
+
+/* ---- reset ---------------------------------------------------------------------------------------- */
+
+static uint64_t running(const struct host *host)
+{
+    return CTRL_ENABLE | (host->s->encapsulated ? (uint64_t)CTRL_OFFLOAD : 0);
+}
+
+static void look(struct host *host, uint64_t at)
+{
+    host->s->reset_check = at;
+    host_wake(host, BLOCK_TIMER, at);
+}
+
+/* Commands go on to the card, which refuses them; nothing is sent. */
+void host_begin_reset(struct host *host, uint64_t time)
+{
+    if (host->s->resetting || host->s->started != START_DONE) {
+        return;
+    }
+    host->stats->sa.resets++;
+    host->s->resetting = true;
+    host->s->reset_end = time + host->config.general.reset_hold;
+    write_register(host, time, REG_CTRL, 0, running(host) | CTRL_RESET);
+    look(host, time + host->config.general.reset_poll);
+}
+
+/* The driver lets the card go on; it has done so when RESET reads 0. */
+void host_end_reset(struct host *host, uint64_t time)
+{
+    if (host->s->resetting && host->s->reset_end != CLOCK_NEVER) {
+        host->s->reset_end = CLOCK_NEVER;
+        write_register(host, time, REG_CTRL, 0, running(host));
+        look(host, time);
+    }
+}
+
+/* What was in the rings is gone; what had left for the wire before it counts as sent. */
+static void flush_tx(struct host *host, uint64_t time)
+{
+    for (uint32_t i = 0; i < host->s->slots_used; i++) {
+        struct host_slot *s = &host->slot[i];
+
+        if (s->state != SLOT_POSTED && s->state != SLOT_DONE) {
+            continue;
+        }
+        host_frame_done(host, &s->use[0], time);
+        host_frame_done(host, &s->use[1], time);
+        if ((s->flags & SLOT_SENT) == 0) {
+            host->stats->tx.lost++;
+            tell_drop(host, time, s->tag, host_tx_drop_name(HOST_TX_DROP_HOST_RESET));
+        }
+        host_slot_free(host, i);
+    }
+    for (uint32_t q = 0; q < host->s->tx_queues; q++) {
+        uint32_t reserved = host->txq[q].reserved;
+
+        host->txq[q] = (struct host_txq){ .reserved = reserved,
+                                          .poll_at = CLOCK_NEVER,
+                                          .ring_by = CLOCK_NEVER };
+    }
+}
+
+static void flush_rx(struct host *host)
+{
+    for (uint32_t q = 0; q < host->s->rx_queues; q++) {
+        for (; host_rx_visible(host, q); host->rxq[q].done++) {
+            struct abi_rx_completion c;
+
+            host_rx_head(host, q, &c);
+            host->stats->rx.completions++;
+            host->stats->rx.completion_bytes += c.length;
+            host->stats->rx.drop[HOST_RX_DROP_HOST_RESET]++;
+        }
+    }
+}
+
+/* The card may have kept its rings or lost them: an empty CMD_SIZE says so. */
+static void reset_over(struct host *host, uint64_t time)
+{
+    host->s->reset_over_at = CLOCK_NEVER;
+    if (host->s->rings_lost) {
+        flush_rx(host);
+    }
+    host->s->resetting = false;
+    if (host->s->rings_lost) {
+        program(host, time);
+        flush_tx(host, time);
+    }
+    host_oid_flush(host, host->s->rings_lost, time);
+    host_unblock(host, time);
+    for (uint32_t i = 0; i < host->config.general.cores; i++) {
+        host_core_kick(host, i, time);
+    }
+}
+
+void host_timer_wake(void *self, uint64_t time)
+{
+    struct host *host = self;
+
+    if (host->s->reset_over_at <= time) {
+        reset_over(host, time);
+    }
+    if (host->s->reset_check <= time && host->s->reset_reads == 0) {
+        host->s->reset_check = CLOCK_NEVER;
+        if (host->s->reset_end <= time) {
+            host_end_reset(host, time);
+            host->s->reset_check = CLOCK_NEVER;
+        }
+        host->s->reset_reads = 2;
+        espnic_mmio_read(host->card, time, reg_table[REG_CMD_SIZE].offset, 4, READ_RINGS);
+        espnic_mmio_read(host->card, time, reg_table[REG_CTRL].offset, 4, READ_RESET);
+    }
+    host_delayed_run(host, time);
+}

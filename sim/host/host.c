@@ -1,0 +1,437 @@
+/* The host as a whole: making it, running it beside the card, what is left when nothing happens. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/internal.h"
+
+enum { START_LIMIT_EVENTS = 1 << 20 };
+
+static void init_histograms(struct host_stats *stats)
+{
+    histogram_init(&stats->tx.latency_ns, 1000);
+    histogram_init(&stats->tx.host_ns, 1000);
+    histogram_init(&stats->rx.latency_ns, 1000);
+    histogram_init(&stats->rx.host_ns, 1000);
+    for (unsigned i = 0; i < HOST_OID_KINDS; i++) {
+        struct host_oid_stats *oid = &stats->oid[i];
+
+        histogram_init(&oid->latency_ns, 1000);
+        histogram_init(&oid->wait_ns, 1000);
+        histogram_init(&oid->driver_ns, 1000);
+        histogram_init(&oid->card_ns, 1000);
+        histogram_init(&oid->complete_ns, 1000);
+    }
+}
+
+static void init_sched(struct host *host)
+{
+    clock_set_init(&host->clocks);
+    clock_add(&host->clocks, 1000000000000ull, 1);
+    sched_init(&host->sched, &host->clocks);
+    sched_add_block(&host->sched, "host.source", 0, host_source_wake, host);
+    sched_add_block(&host->sched, "host.timer", 0, host_timer_wake, host);
+    for (uint32_t i = 0; i < host->config.general.cores; i++) {
+        host->ref[i] = (struct host_core_ref){ host, i };
+        sched_add_block(&host->sched, "host.core", 0, host_core_wake, &host->ref[i]);
+    }
+}
+
+static bool init_state(struct host *host)
+{
+    host->s = calloc(1, sizeof *host->s);
+    host->stats = calloc(1, sizeof *host->stats);
+    host->core = calloc(HOST_MAX_CORES, sizeof *host->core);
+    host->txq = calloc(HOST_MAX_QUEUES, sizeof *host->txq);
+    host->rxq = calloc(HOST_MAX_QUEUES, sizeof *host->rxq);
+    if (host->s == NULL || host->stats == NULL || host->core == NULL || host->txq == NULL ||
+        host->rxq == NULL || !host_classifier_init(&host->classifier)) {
+        return false;
+    }
+    init_histograms(host->stats);
+    host->s->cmd_poll_at = CLOCK_NEVER;
+    host->s->reset_check = CLOCK_NEVER;
+    host->s->reset_over_at = CLOCK_NEVER;
+    host->s->reset_end = CLOCK_NEVER;
+    host->s->iv = rng_stream(host->config.general.seed, 0x686f7374);
+    for (unsigned i = 0; i < HOST_MAX_QUEUES; i++) {
+        host->txq[i].poll_at = CLOCK_NEVER;
+        host->txq[i].ring_by = CLOCK_NEVER;
+        host->rxq[i].poll_at = CLOCK_NEVER;
+    }
+    host_array_init(&host->sas, sizeof(struct host_sa));
+    host_array_init(&host->frames, sizeof(struct host_frame));
+    host_array_init(&host->requests, sizeof(struct host_request));
+    host_store_init(&host->packs, 4);
+    host_store_init(&host->windows, 8);
+    return true;
+}
+
+struct host *host_create(const struct host_config *config, const struct host_options *options,
+                         struct espnic_ports *ports, char *error, size_t error_size)
+{
+    struct host *host;
+
+    if (!host_config_check(config, error, error_size)) {
+        return NULL;
+    }
+    host = calloc(1, sizeof *host);
+    if (host == NULL) {
+        snprintf(error, error_size, "not enough memory");
+        return NULL;
+    }
+    host->config = *config;
+    host->options = *options;
+    init_sched(host);
+    if (!init_state(host)) {
+        snprintf(error, error_size, "not enough memory");
+        host_destroy(host);
+        return NULL;
+    }
+    if (!host_memory_init(host, error, error_size)) {
+        host_destroy(host);
+        return NULL;
+    }
+    *ports = (struct espnic_ports){ .self = host,
+                                    .dma_read = host_dma_read,
+                                    .dma_write = host_dma_write,
+                                    .msix = host_msix,
+                                    .mmio_done = host_mmio_done,
+                                    .wire_tx = host_wire_tx,
+                                    .wire_ready = host_wire_ready };
+    return host;
+}
+
+void host_destroy(struct host *host)
+{
+    if (host == NULL) {
+        return;
+    }
+    if (host->crypt != NULL) {
+        esp_crypt_close(host->crypt);
+    }
+    host_memory_destroy(host);
+    host_classifier_destroy(&host->classifier);
+    host_array_destroy(&host->sas);
+    host_array_destroy(&host->frames);
+    host_array_destroy(&host->requests);
+    host_store_destroy(&host->packs);
+    host_store_destroy(&host->windows);
+    free(host->by_handle.head);
+    free(host->by_card.head);
+    free(host->by_spi.head);
+    sched_free(&host->sched);
+    free(host->s);
+    free(host->stats);
+    free(host->core);
+    free(host->txq);
+    free(host->rxq);
+    free(host);
+}
+
+void host_attach(struct host *host, struct espnic *card)
+{
+    host->card = card;
+}
+
+/* ---- time ------------------------------------------------------------------------------------------- */
+
+uint64_t host_now(const struct host *host)
+{
+    return host->s->now;
+}
+
+uint64_t host_next_event(const struct host *host)
+{
+    unsigned domain;
+    uint64_t cycle;
+
+    return sched_next(&host->sched, &domain, &cycle) ? cycle : ESPNIC_NEVER;
+}
+
+void host_run(struct host *host, uint64_t until)
+{
+    for (;;) {
+        uint64_t next = host_next_event(host);
+
+        if (next > until || next == ESPNIC_NEVER) {
+            break;
+        }
+        host->s->now = next > host->s->now ? next : host->s->now;
+        sched_step(&host->sched, 0, until);
+    }
+    host->s->now = until > host->s->now ? until : host->s->now;
+}
+
+/* Both sides up to the earlier of `until` and the host's next event. A callback may stop the card before,
+ * where it has given the host something to do. */
+static uint64_t together(struct host *host, uint64_t until)
+{
+    uint64_t next = host_next_event(host);
+    uint64_t target = next < until ? next : until;
+    uint64_t reached;
+
+    if (target == ESPNIC_NEVER) {
+        target = espnic_next_event(host->card);
+    }
+    host->in_card = true;
+    reached = espnic_advance(host->card, target);
+    host->in_card = false;
+    host_run(host, reached);
+    return reached;
+}
+
+uint64_t host_simulate(struct host *host, uint64_t until)
+{
+    for (;;) {
+        if (until == ESPNIC_NEVER && host_next_event(host) == ESPNIC_NEVER &&
+            espnic_next_event(host->card) == ESPNIC_NEVER) {
+            break;
+        }
+        if (together(host, until) >= until && host_next_event(host) > until) {
+            break;
+        }
+    }
+    return host->s->now;
+}
+
+uint64_t host_start(struct host *host, char *error, size_t error_size)
+{
+    uint64_t now = espnic_now(host->card);
+
+    host->s->now = now;
+    host_read_capabilities(host, now);
+    for (unsigned i = 0; i < START_LIMIT_EVENTS; i++) {
+        if (host->s->started == START_DONE) {
+            return host->s->now > 0 ? host->s->now : 1;
+        }
+        if (host->s->started == START_FAILED) {
+            const char *name = ndis_status_name(host->s->start_status);
+
+            snprintf(error, error_size, "the card refused OID_OFFLOAD_ENCAPSULATION: %s",
+                     name != NULL ? name : "unknown status");
+            return 0;
+        }
+        if (host_next_event(host) == ESPNIC_NEVER &&
+            espnic_next_event(host->card) == ESPNIC_NEVER) {
+            break;
+        }
+        together(host, ESPNIC_NEVER);
+    }
+    snprintf(error, error_size, "the driver could not start: %s",
+             host->s->started == START_READING ? "register reads were not answered"
+                                               : "the first command was not completed");
+    return 0;
+}
+
+/* ---- what is left ----------------------------------------------------------------------------------- */
+
+struct left {
+    uint64_t backlog, held, work, posted, unsent;
+};
+
+static struct left count_slots(const struct host *host)
+{
+    struct left left = { 0 };
+
+    for (uint32_t i = 0; i < host->s->slots_used; i++) {
+        switch (host->slot[i].state) {
+        case SLOT_BACKLOG: left.backlog++; break;
+        case SLOT_HELD: left.held++; break;
+        case SLOT_WORK: left.work++; break;
+        case SLOT_POSTED:
+            if ((host->slot[i].flags & SLOT_SENT) == 0) {
+                left.posted++;
+            }
+            break;
+        case SLOT_DONE: left.unsent++; break;
+        default: break;
+        }
+    }
+    return left;
+}
+
+uint64_t host_tx_inside(const struct host *host)
+{
+    struct left left = count_slots(host);
+
+    return left.backlog + left.held + left.work + left.posted + left.unsent;
+}
+
+static uint64_t unread_completions(const struct host *host)
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; i < host->config.general.cores; i++) {
+        n += host->core[i].work == WORK_RX && !host->core[i].rx.kept ? 1 : 0;
+    }
+    return n;
+}
+
+uint64_t host_rx_inside(const struct host *host)
+{
+    return host->s->reasm_fragments + unread_completions(host);
+}
+
+bool host_idle(const struct host *host)
+{
+    return host_next_event(host) == ESPNIC_NEVER && espnic_next_event(host->card) == ESPNIC_NEVER &&
+           host_tx_inside(host) == 0 && unread_completions(host) == 0 &&
+           host->s->pending_requests == 0;
+}
+
+static void line(char *text, size_t size, size_t *used, unsigned *lines, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+static void line(char *text, size_t size, size_t *used, unsigned *lines, const char *format, ...)
+{
+    va_list arguments;
+    int n;
+
+    va_start(arguments, format);
+    n = vsnprintf(text + *used, size - *used, format, arguments);
+    va_end(arguments);
+    if (n > 0) {
+        *used += (size_t)n < size - *used ? (size_t)n : size - *used - 1;
+        (*lines)++;
+    }
+}
+
+unsigned host_explain(const struct host *host, char *text, size_t size)
+{
+    struct left left = count_slots(host);
+    const struct host_state *s = host->s;
+    unsigned lines = 0;
+    size_t used = 0;
+
+    text[0] = '\0';
+    if (left.posted != 0) {
+        line(text, size, &used, &lines,
+             "host.tx: %llu descriptors wait for the card to complete them\n",
+             (unsigned long long)left.posted);
+    }
+    if (left.unsent != 0) {
+        line(text, size, &used, &lines,
+             "host.tx: %llu packets are complete but never left on the wire\n",
+             (unsigned long long)left.unsent);
+    }
+    if (left.backlog != 0) {
+        line(text, size, &used, &lines, "host.cpu: %llu packets wait for %s\n",
+             (unsigned long long)left.backlog,
+             s->resetting ? "the end of a reset" : "free transmit descriptors");
+    }
+    if (left.held != 0) {
+        line(text, size, &used, &lines, "host.tx: %llu packets wait for UPDATE_SA of their SA\n",
+             (unsigned long long)left.held);
+    }
+    if (s->cmd_tail != s->cmd_done) {
+        line(text, size, &used, &lines, "host.oid: %u commands wait for the card\n",
+             s->cmd_tail - s->cmd_done);
+    }
+    if (s->held.count != 0) {
+        line(text, size, &used, &lines, "host.oid: %u requests wait for the end of a reset\n",
+             s->held.count);
+    }
+    return lines;
+}
+
+/* ---- snapshots -------------------------------------------------------------------------------------- */
+
+/* What was never handed out has no defined content; a snapshot should. */
+static void clear_rest(unsigned char *data, size_t used, size_t room, size_t element)
+{
+    if (room > used) {
+        memset(data + used * element, 0, (room - used) * element);
+    }
+}
+
+static bool before_save(void *self)
+{
+    struct host *host = self;
+    struct host_array *arrays[] = { &host->sas, &host->frames, &host->requests,
+                                    &host->classifier.rules4, &host->classifier.rules6 };
+    struct host_store *stores[] = { &host->packs, &host->windows, &host->commands, &host->blocks };
+
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
+        clear_rest(arrays[i]->data, arrays[i]->used, arrays[i]->room, arrays[i]->element);
+    }
+    for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
+        clear_rest(stores[i]->data, stores[i]->used, stores[i]->room, stores[i]->unit);
+    }
+    if (host->crypt != NULL) {
+        esp_crypt_flush(host->crypt);
+    }
+    return true;
+}
+
+static void state_of_array(struct snapshot *snap, const char *name, struct host_array *array)
+{
+    snapshot_array(snap, name, &array->data, array->element, &array->room);
+    snapshot_fixed(snap, name, &array->used, 3 * sizeof array->used);
+}
+
+static void state_of_store(struct snapshot *snap, const char *name, struct host_store *store)
+{
+    snapshot_array(snap, name, &store->data, store->unit, &store->room);
+    snapshot_fixed(snap, name, &store->used, sizeof *store - offsetof(struct host_store, used));
+}
+
+static void state_of_buckets(struct snapshot *snap, const char *name, struct host_buckets *b)
+{
+    snapshot_array(snap, name, &b->head, sizeof *b->head, &b->count);
+}
+
+static bool restored(void *self)
+{
+    struct host *host = self;
+
+    host->peeked = false; /* the source stands at the same packet */
+    return true;
+}
+
+void host_register_state(struct host *host, struct snapshot *snap)
+{
+    snapshot_fixed(snap, "host.state", host->s, sizeof *host->s);
+    snapshot_fixed(snap, "host.stats", host->stats, sizeof *host->stats);
+    snapshot_fixed(snap, "host.cores", host->core, HOST_MAX_CORES * sizeof *host->core);
+    snapshot_fixed(snap, "host.txq", host->txq, HOST_MAX_QUEUES * sizeof *host->txq);
+    snapshot_fixed(snap, "host.rxq", host->rxq, HOST_MAX_QUEUES * sizeof *host->rxq);
+    snapshot_fixed(snap, "host.rings", host->rings, host->ring_bytes);
+    snapshot_fixed(snap, "host.slots", host->slot, host->slots * sizeof *host->slot);
+    snapshot_fixed(snap, "host.slot_of", host->tx_slot_of,
+                   (size_t)HOST_MAX_QUEUES * host->config.tx.ring * sizeof(uint32_t));
+    snapshot_fixed(snap, "host.buffers", host->buffer, host->buffers * sizeof *host->buffer);
+    if (host->tx_stride != 0) {
+        snapshot_fixed(snap, "host.tx_bytes", host->tx_bytes,
+                       (size_t)host->slots * host->tx_stride);
+    }
+    snapshot_fixed(snap, "host.rx_bytes", host->rx_bytes, (size_t)host->buffers * host->rx_stride);
+    snapshot_fixed(snap, "host.reasm", host->reasm,
+                   (host->config.software.reassemblies + 1u) * sizeof *host->reasm);
+    if (host->options.functional) {
+        snapshot_fixed(snap, "host.reasm_bytes", host->reasm_bytes,
+                       (host->config.software.reassemblies + (size_t)1) * REASM_BYTES);
+    }
+    snapshot_fixed(snap, "host.indices", &host->named, 3 * sizeof host->named);
+    state_of_array(snap, "host.sas", &host->sas);
+    state_of_array(snap, "host.frames", &host->frames);
+    state_of_array(snap, "host.requests", &host->requests);
+    state_of_store(snap, "host.packs", &host->packs);
+    state_of_store(snap, "host.windows", &host->windows);
+    state_of_store(snap, "host.commands", &host->commands);
+    state_of_store(snap, "host.blocks", &host->blocks);
+    state_of_buckets(snap, "host.by_handle", &host->by_handle);
+    state_of_buckets(snap, "host.by_card", &host->by_card);
+    state_of_buckets(snap, "host.by_spi", &host->by_spi);
+    state_of_array(snap, "host.rules4", &host->classifier.rules4);
+    state_of_array(snap, "host.rules6", &host->classifier.rules6);
+    state_of_buckets(snap, "host.rule_index", &host->classifier.buckets);
+    snapshot_fixed(snap, "host.shapes", host->classifier.tuple,
+                   HOST_MAX_TUPLES * sizeof *host->classifier.tuple);
+    snapshot_fixed(snap, "host.classifier", host->classifier.state, sizeof *host->classifier.state);
+    sched_register_state(&host->sched, snap);
+    snapshot_add_hook(snap, (struct snapshot_hook){ .self = host,
+                                                    .before_save = before_save,
+                                                    .after_restore = restored });
+}

@@ -1,0 +1,648 @@
+/* The inside of the reference host: what its files share. Only files in sim/host include this. */
+#ifndef ESPNIC_HOST_INTERNAL_H
+#define ESPNIC_HOST_INTERNAL_H
+
+#include "engine/rng.h"
+#include "engine/sched.h"
+#include "host/host.h"
+#include "nic/abi.h"
+#include "nic/nic.h"
+#include "sa_table/replay.h"
+
+/* ---- growable arrays (store.c) ------------------------------------------------------------------ */
+
+/* Elements of one size, ids from 1; the first 4 bytes of a free element are its chain. Elements move when
+ * the array grows: keep ids, not pointers. Released elements are cleared. */
+struct host_array {
+    unsigned char *data;
+    size_t room; /* elements allocated */
+    uint32_t element;
+    uint32_t used, free, live;
+};
+
+void host_array_init(struct host_array *array, uint32_t element);
+void host_array_destroy(struct host_array *array);
+uint32_t host_array_take(struct host_array *array); /* cleared; aborts when memory is out */
+void host_array_release(struct host_array *array, uint32_t id);
+
+static inline void *host_at(const struct host_array *array, uint32_t id)
+{
+    return array->data + (size_t)id * array->element;
+}
+
+/* Blocks of 1 to HOST_STORE_UNITS units; ids from 1. Large ones are powers of two units. */
+enum { HOST_STORE_SMALL = 64, HOST_STORE_CLASSES = HOST_STORE_SMALL + 1 + 32 };
+
+struct host_store {
+    unsigned char *data;
+    size_t room; /* units allocated */
+    uint32_t unit;
+    uint32_t used;
+    uint64_t live; /* units */
+    uint32_t free[HOST_STORE_CLASSES];
+};
+
+void host_store_init(struct host_store *store, uint32_t unit);
+void host_store_destroy(struct host_store *store);
+uint32_t host_store_take(struct host_store *store, size_t bytes);
+void host_store_release(struct host_store *store, uint32_t id, size_t bytes);
+
+static inline uint8_t *host_block(const struct host_store *store, uint32_t id)
+{
+    return store->data + (size_t)id * store->unit;
+}
+
+/* Heads of hash chains. */
+struct host_buckets {
+    uint32_t *head;
+    size_t count; /* power of two, or 0 */
+};
+
+/* All of them empty. */
+void host_buckets_resize(struct host_buckets *buckets, size_t count);
+
+/* ---- SAs (shadow.c) ----------------------------------------------------------------------------- */
+
+enum host_sa_state {
+    SA_HOST_FREE,
+    SA_HOST_ADDING,
+    SA_HOST_CARD,
+    SA_HOST_SOFTWARE,
+    SA_HOST_DELETING
+};
+
+enum {
+    SA_HOST_IN = 1u << 0,
+    SA_HOST_FRAME = 1u << 1, /* `detail` is a host_frame, else a block of `packs` */
+    SA_HOST_TUNNEL = 1u << 2,
+    SA_HOST_NAMED = 1u << 3,   /* in the index of recorded handles */
+    SA_HOST_CARDED = 1u << 4,  /* in the index of card handles */
+    SA_HOST_ASKED = 1u << 5,   /* SaDeleteReq was seen */
+    SA_HOST_LEAVING = 1u << 6, /* the host's own DELETE is under way; then it lives in software */
+    SA_HOST_DOOMED = 1u << 7   /* a recorded DELETE has named it */
+};
+
+/* A node. 40 bytes. */
+struct host_sa {
+    uint32_t next;      /* of the same handle bucket (or free chain) */
+    uint32_t next_card; /* of the same card-handle bucket */
+    uint64_t handle;    /* recorded */
+    uint64_t card;      /* the card's, 0 = not there */
+    union {
+        uint64_t pair; /* inbound: recorded handle of the partner */
+        struct {
+            uint32_t rule;   /* outbound: struct host_rule4 or 6, 0 = none */
+            uint32_t seq_lo; /* packet offload, outbound: lower half of the last number used */
+        } out;
+        uint32_t waiters; /* ADDING: requests that wait, struct host_request */
+    } u;
+    uint32_t detail;
+    uint8_t state; /* enum host_sa_state */
+    uint8_t flags;
+    uint16_t reserved;
+};
+
+enum { HOST_FRAME_ESN = 1, HOST_FRAME_NO_KEY = 2 /* timing only */ };
+enum { HOST_STALL_NO, HOST_STALL_DRAIN, HOST_STALL_UPDATE };
+
+/* One SA entry that the host frames, numbers or checks: crypto offload, or software. */
+struct host_frame {
+    uint32_t free_chain;
+    uint32_t second; /* frame of the bundle's other entry, 0 = none */
+    struct esp_transform transform;
+    uint64_t number; /* out: of the next packet; in: highest received */
+    uint64_t bitmap; /* window <= 64; above: block of `windows` */
+    uint64_t stall_since;
+    uint32_t card_hi;              /* upper half that the card has */
+    uint32_t want_hi;              /* during a stall: the half to set */
+    uint32_t update;               /* recorded request that waits for the drain, 0 = none */
+    uint32_t inflight;             /* descriptors posted and not completed */
+    uint32_t wait_head, wait_tail; /* slots held back by a stall */
+    uint32_t owner;                /* host_sa */
+    uint32_t pack;                 /* first frame of a node: block of `packs`, 0 = none */
+    uint32_t generation;           /* of the key */
+    uint16_t window;
+    uint8_t flags; /* HOST_FRAME_* */
+    uint8_t stall; /* HOST_STALL_* */
+};
+
+/* A node packed into bytes, see shadow.c. */
+enum { HOST_MAX_PACK = 512 };
+
+uint32_t host_sa_new(struct host *host, const struct esp_node *node);
+void host_sa_free(struct host *host, uint32_t id);
+uint32_t host_sa_find(const struct host *host, uint64_t handle);    /* 0: none */
+uint32_t host_sa_of_card(const struct host *host, uint64_t handle); /* 0: none */
+/* Put it into, or take it out of, the index of recorded handles. */
+void host_sa_name(struct host *host, uint32_t id);
+void host_sa_unname(struct host *host, uint32_t id);
+void host_sa_card(struct host *host, uint32_t id, uint64_t handle); /* 0: takes it out */
+/* The node's content; false if the host no longer has it. */
+bool host_sa_node(const struct host *host, uint32_t id, struct esp_node *node);
+struct host_frame *host_sa_frame(const struct host *host, uint32_t id); /* NULL: none */
+/* Give it frames (crypto offload, software) or take the content away that is not needed. */
+void host_sa_make_frame(struct host *host, uint32_t id);
+void host_sa_settle(struct host *host, uint32_t id, bool on_card);
+/* Inbound SA whose content the host has, by what a packet carries; 0: none. */
+uint32_t host_sa_by_spi(const struct host *host, uint32_t spi, enum esp_op op,
+                        const struct esp_address *dst);
+/* The bit map of an inbound frame. */
+uint64_t *host_frame_bits(struct host *host, struct host_frame *frame);
+uint64_t host_sa_bytes(const struct host *host);
+/* Nodes whose ADD is under way. */
+uint64_t host_sa_adding(const struct host *host);
+
+static inline struct host_sa *host_sa(const struct host *host, uint32_t id);
+static inline struct host_frame *host_frame(const struct host *host, uint32_t id);
+
+/* ---- selectors (classify.c) --------------------------------------------------------------------- */
+
+struct host_flow {
+    uint8_t family; /* 4, 6; 0: not IP */
+    uint8_t proto;
+    bool ports; /* sport and dport are there */
+    uint8_t src[16], dst[16];
+    uint16_t sport, dport;
+};
+
+/* Selectors of one shape: prefix lengths, and which of protocol and ports are exact. */
+struct host_tuple {
+    uint8_t family, src_bits, dst_bits;
+    uint8_t exact; /* TUPLE_* : part of the key */
+    uint32_t rank; /* the highest a rule of it can have */
+    uint32_t rules;
+};
+
+enum { HOST_MAX_TUPLES = 4096 };
+
+/* A selector. IPv4 rules are the first part alone. */
+struct host_rule {
+    uint32_t next; /* of the same bucket (or free chain) */
+    uint32_t sa;
+    uint32_t stamp; /* order of completed ADDs */
+    uint16_t tuple;
+    uint8_t proto;
+    uint8_t flags; /* RULE_* */
+    uint16_t sport_lo, sport_hi, dport_lo, dport_hi;
+    uint8_t address[8]; /* source and destination, 4 bytes each; IPv6: 16 each, rule6 */
+};
+
+struct host_rule6 {
+    struct host_rule rule;
+    uint8_t rest[24];
+};
+
+struct host_classifier {
+    struct host_array rules4, rules6;
+    struct host_buckets buckets;
+    struct host_tuple *tuple; /* HOST_MAX_TUPLES, in order of creation */
+    struct host_classifier_state {
+        uint32_t tuples;
+        uint32_t stamp;
+        uint32_t rules;
+        uint16_t order[HOST_MAX_TUPLES]; /* by rank, highest first */
+    } * state;
+};
+
+bool host_classifier_init(struct host_classifier *c);
+void host_classifier_destroy(struct host_classifier *c);
+/* Returns the rule's id: bit 31 says IPv6. 0 if there are too many shapes. Every call has a later stamp. */
+uint32_t host_classifier_add(struct host_classifier *c, const struct esp_selector *sel,
+                             uint8_t family, uint32_t sa, bool tunnel);
+void host_classifier_remove(struct host_classifier *c, uint32_t rule);
+
+enum { HOST_WANT_ANY, HOST_WANT_TRANSPORT, HOST_WANT_TUNNEL };
+
+/* The SA of the most specific selector, then of the highest stamp; 0: none. */
+uint32_t host_classify(const struct host_classifier *c, const struct host_flow *flow,
+                       unsigned want);
+/* Specificity of a selector: more prefix bits, then a protocol, then narrower ports. */
+uint32_t host_selector_rank(const struct esp_selector *sel);
+/* Does the selector hold for the packet? */
+bool host_selector_matches(const struct esp_selector *sel, const struct host_flow *flow);
+/* Read the flow off a frame. */
+void host_flow_of(const uint8_t *frame, uint32_t captured, uint32_t length, struct host_flow *flow,
+                  struct esp_view *view);
+
+/* ---- requests (oid.c) --------------------------------------------------------------------------- */
+
+enum { HOST_REQUEST_ENCAPSULATION = 8 /* after enum ndis_kind */ };
+enum {
+    REQUEST_FREE,
+    REQUEST_WAITING, /* for an ADD */
+    REQUEST_QUEUED,
+    REQUEST_POSTED,
+    REQUEST_HELD /* until a reset is over */
+};
+enum {
+    REQUEST_EX = 1,
+    REQUEST_RETRY = 2, /* has been retried */
+    REQUEST_STALL = 4, /* the host's UPDATE of an outbound SA */
+    REQUEST_LEAVE = 8, /* the host's DELETE after SaDeleteReq */
+    REQUEST_CANCELLED = 16,
+    REQUEST_STARTING = 32, /* part of host_start */
+    REQUEST_OWN = 64
+};
+
+struct host_item { /* a node of a request */
+    uint64_t
+        value; /* ADD: recorded handle of the pair; others: card handle to send, or the unknown's */
+    uint32_t sa; /* 0: none */
+    uint32_t reserved;
+};
+
+struct host_request {
+    uint32_t next;
+    uint8_t kind, state, flags, reserved;
+    uint32_t items; /* block of `blocks` */
+    uint32_t count;
+    uint32_t buffer; /* block of `commands`, 0 = none */
+    uint32_t buffer_bytes;
+    uint32_t op, spi, seq_hi;
+    uint32_t argument;
+    uint64_t time, ready, doorbell, visible;
+    uint64_t record, req;
+};
+
+struct host_list {
+    uint32_t head, tail;
+    uint32_t count;
+};
+
+/* ---- packets ------------------------------------------------------------------------------------ */
+
+enum {
+    SLOT_FREE,
+    SLOT_BACKLOG,
+    SLOT_HELD,
+    SLOT_WORK,
+    SLOT_POSTED,
+    SLOT_DONE /* completed, not sent */
+};
+enum { SLOT_SENT = 1, SLOT_OFFLOADED = 2, SLOT_IN_SOFTWARE = 4, SLOT_KICKED = 8 };
+
+struct host_use { /* of a frame that a descriptor in flight keeps from its UPDATE */
+    uint32_t frame, generation;
+};
+
+struct host_slot {
+    uint32_t next;
+    uint8_t state, flags, queue, core;
+    uint32_t start, length, captured; /* of the frame in the buffer */
+    uint32_t l3, l3_header;           /* of the clear packet */
+    uint16_t port;
+    uint8_t version, reserved;
+    uint32_t sa;         /* chosen, 0 = none */
+    uint32_t generation; /* part of the tag */
+    struct host_use use[2];
+    uint32_t header_word;
+    uint64_t tag; /* the caller's */
+    uint64_t arrival, doorbell;
+    uint64_t handle, tunnel;
+    struct host_flow flow;
+};
+
+enum { HOST_ROOM = 256 }; /* before a frame in its buffer; as much again behind */
+
+enum host_work {
+    WORK_NONE,
+    WORK_TX,
+    WORK_DOORBELL,
+    WORK_RX,
+    WORK_REFILL,
+    WORK_RECLAIM,
+    WORK_ISSUE,
+    WORK_COMPLETE
+};
+
+/* What a core will deliver when it is done with a received packet. */
+struct host_pending_rx {
+    uint32_t buffer; /* cookie */
+    uint32_t reasm;  /* reassembly that was completed, 0 = none */
+    uint32_t start, length, captured;
+    uint8_t verdict; /* enum host_verdict */
+    uint8_t drop;    /* enum host_rx_drop */
+    uint8_t kept;    /* fragment put into reassembly: nothing to deliver */
+    uint8_t software;
+    uint16_t port;
+    uint32_t sa;
+    uint64_t handle;
+    uint64_t tag, wire_ps, visible;
+};
+
+struct host_core {
+    uint64_t until; /* end of the present work */
+    uint8_t work;   /* enum host_work */
+    uint8_t running;
+    uint8_t blocked;  /* had a packet, ring full */
+    uint8_t turn;     /* receive and transmit take turns */
+    uint32_t work_id; /* slot, queue or request */
+    uint32_t budget;
+    struct host_list backlog;
+    uint64_t blocked_since;
+    struct host_pending_rx rx;
+};
+
+struct host_core_ref { /* what the scheduler hands back */
+    struct host *host;
+    uint32_t index;
+};
+
+struct host_txq {
+    uint32_t tail, done; /* posted, completions taken; free-running */
+    uint32_t rung;       /* tail at the last doorbell */
+    uint32_t reserved;   /* places promised to cores at work */
+    uint64_t ring_by;
+    uint64_t poll_at; /* look at the completions; CLOCK_NEVER */
+};
+
+struct host_rxq {
+    uint32_t tail, done, rung;
+    uint64_t poll_at;
+    struct host_list empty; /* buffers to give back */
+};
+
+struct host_buffer { /* receive */
+    uint32_t next;
+    uint32_t captured;
+    uint64_t visible;
+};
+
+/* ---- reassembly (reassembly.c) ------------------------------------------------------------------ */
+
+enum { REASM_BYTES = 65536 + 128, REASM_UNITS = 65536 / 8 };
+
+struct host_reasm {
+    uint8_t used, family, proto, complete;
+    uint8_t src[16], dst[16];
+    uint32_t id;
+    uint32_t fragments;
+    uint32_t
+        header; /* bytes before the payload in the buffer: L2 and L3, set by the first fragment */
+    uint32_t l3;
+    uint32_t have, total, highest; /* payload bytes; total 0 = not known */
+    uint64_t deadline;
+    uint64_t map[REASM_UNITS / 64];
+};
+
+/* A fragment. True if it completed a packet: *entry names it, and its frame starts at host_reasm_start() of
+ * host_reasm_bytes(), *packet_length bytes long. *dropped: fragments that were given up, this one included
+ * unless it was *kept. */
+bool host_reasm_add(struct host *host, uint64_t now, const uint8_t *frame, uint32_t length,
+                    const struct esp_view *view, uint32_t *entry, uint32_t *packet_length,
+                    uint64_t *dropped, bool *kept);
+uint8_t *host_reasm_bytes(struct host *host, uint32_t entry);
+uint32_t host_reasm_start(const struct host *host, uint32_t entry);
+void host_reasm_release(struct host *host, uint32_t entry);
+
+/* ---- the host ----------------------------------------------------------------------------------- */
+
+enum { BLOCK_SOURCE, BLOCK_TIMER, BLOCK_CORE /* and the others behind */ };
+
+enum host_start_step { START_NO, START_READING, START_ENCAPSULATION, START_DONE, START_FAILED };
+
+enum { CAP_REGISTERS = 8, HOST_DELAYED = 4096 };
+
+struct host_delayed { /* what SaDeleteReq leads to */
+    uint64_t time;
+    uint64_t handle; /* of the card (first), recorded (partner) */
+    uint8_t partner;
+};
+
+/* Everything flat that is state and needs no pointer. */
+struct host_state {
+    uint64_t now;
+    uint8_t started; /* enum host_start_step */
+    bool packet_offload, esn_inferred, link_down, resetting, encapsulated;
+    uint32_t reads_left;
+    uint32_t cap[CAP_REGISTERS];
+    uint32_t tx_queues, rx_queues;
+    uint32_t slot_free, slots_used;
+    uint32_t generation;   /* of keys */
+    uint64_t never_issued; /* handles made up for unknown ones */
+    uint16_t ip_id;
+    struct rng iv;
+    struct esp_ports ports;
+    bool ports_set;
+    /* commands */
+    uint32_t cmd_tail, cmd_done;
+    uint64_t cmd_poll_at;
+    struct host_list queued, held;
+    uint32_t pending_requests;
+    uint64_t reset_started;
+    uint64_t reset_check;   /* time of the next look, CLOCK_NEVER */
+    uint64_t reset_over_at; /* when the last look found it over */
+    uint64_t reset_end;     /* when the driver ends the reset by itself */
+    uint32_t reset_reads;   /* looks under way */
+    bool rings_lost;
+    uint32_t delayed_head, delayed_tail; /* in delayed[] */
+    struct host_delayed delayed[HOST_DELAYED];
+    uint64_t delayed_lost;
+    uint64_t strange_completions; /* of commands that were not posted */
+    uint32_t start_status;
+    uint32_t reasm_live;
+    uint64_t reasm_fragments; /* waiting */
+};
+
+struct host {
+    struct host_config config;
+    struct host_options options;
+    struct espnic *card;
+    bool in_card; /* inside espnic_advance: callbacks may have to stop it */
+    bool has_source;
+    struct host_source source;
+    bool peeked; /* the flow of the packet at the head of the source is known */
+    struct host_packet peek;
+    struct host_flow peek_flow;
+    struct esp_view peek_view;
+    struct esp_crypt *crypt; /* opened when first needed */
+    char crypt_error[256];
+
+    struct clock_set clocks;
+    struct sched sched;
+    struct host_state *s;
+    struct host_stats *stats;
+    struct host_core *core;
+    struct host_core_ref ref[HOST_MAX_CORES];
+    struct host_txq *txq;
+    struct host_rxq *rxq;
+
+    /* memory */
+    uint8_t *rings;
+    size_t ring_bytes;
+    struct host_slot *slot;
+    uint32_t slots;
+    uint8_t *tx_bytes;
+    uint32_t tx_shift,
+        tx_stride; /* address of a slot's buffer: slot << shift; bytes backed: stride */
+    struct host_buffer *buffer;
+    uint32_t buffers;
+    uint8_t *rx_bytes;
+    uint32_t rx_shift, rx_stride;
+    struct host_store commands, blocks;
+    uint32_t *tx_slot_of; /* [queue][entry]: slot of a posted descriptor */
+
+    /* SAs */
+    struct host_array sas, frames, requests;
+    struct host_store packs, windows;
+    struct host_buckets by_handle, by_card, by_spi;
+    uint32_t named, carded, spied; /* elements of the indices */
+    struct host_classifier classifier;
+
+    struct host_reasm *reasm; /* reassemblies of them, from 1 */
+    uint8_t *reasm_bytes;
+};
+
+static inline struct host_sa *host_sa(const struct host *host, uint32_t id)
+{
+    return host_at(&host->sas, id);
+}
+
+static inline struct host_frame *host_frame(const struct host *host, uint32_t id)
+{
+    return host_at(&host->frames, id);
+}
+
+static inline struct host_request *host_request(const struct host *host, uint32_t id)
+{
+    return host_at(&host->requests, id);
+}
+
+/* ---- memory.c: where things are in the simulated address space ---------------------------------- */
+
+enum { REGION_RINGS = 1, REGION_COMMANDS = 2, REGION_TX = 3, REGION_RX = 4, REGION_SHIFT = 36 };
+
+bool host_memory_init(struct host *host, char *error, size_t error_size);
+void host_memory_destroy(struct host *host);
+/* Offsets inside the ring region. */
+uint32_t host_ring_cmd(const struct host *host);
+uint32_t host_ring_cmd_done(const struct host *host);
+uint32_t host_ring_tx(const struct host *host, uint32_t queue);
+uint32_t host_ring_tx_done(const struct host *host, uint32_t queue);
+uint32_t host_ring_rx(const struct host *host, uint32_t queue);
+uint32_t host_ring_rx_done(const struct host *host, uint32_t queue);
+const uint8_t *host_dma_read(void *self, uint64_t time, uint64_t address, uint32_t length);
+void host_dma_write(void *self, uint64_t time, uint64_t address, const uint8_t *bytes,
+                    uint32_t length);
+
+static inline uint64_t host_address(unsigned region, uint64_t offset)
+{
+    return (uint64_t)region << REGION_SHIFT | offset;
+}
+
+static inline uint8_t *host_slot_bytes(const struct host *host, uint32_t slot)
+{
+    return host->tx_bytes + (size_t)slot * host->tx_stride;
+}
+
+static inline uint8_t *host_buffer_bytes(const struct host *host, uint32_t buffer)
+{
+    return host->rx_bytes + (size_t)buffer * host->rx_stride;
+}
+
+/* ---- cpu.c -------------------------------------------------------------------------------------- */
+
+/* Wake a scheduler block, and stop the card there if it is running. */
+void host_wake(struct host *host, unsigned block, uint64_t time);
+void host_core_wake(void *self, uint64_t time);
+/* There is something for the core to look at. */
+void host_core_kick(struct host *host, uint32_t core, uint64_t time);
+void host_unblock(struct host *host, uint64_t time);
+void host_list_push(struct host *host, struct host_list *list, uint32_t slot);
+
+/* CPU time, 0 if ideal. */
+static inline uint64_t host_cost(const struct host *host, uint64_t ps)
+{
+    return host->config.general.ideal ? 0 : ps;
+}
+
+/* ---- driver.c ----------------------------------------------------------------------------------- */
+
+void host_read_capabilities(struct host *host, uint64_t time);
+void host_msix(void *self, uint64_t time, unsigned vector);
+void host_mmio_done(void *self, uint64_t time, uint64_t tag, uint64_t value, bool ok);
+void host_post(struct host *host, uint32_t queue, uint32_t slot, uint64_t time);
+void host_doorbell(struct host *host, uint32_t queue, uint64_t time);
+void host_refill(struct host *host, uint32_t queue, uint64_t time);
+/* Completions visible in a transmit ring; take one. */
+bool host_tx_visible(const struct host *host, uint32_t queue);
+void host_tx_take(struct host *host, uint32_t queue, uint64_t time);
+bool host_rx_visible(const struct host *host, uint32_t queue);
+/* The completion at the head of the ring. */
+void host_rx_head(const struct host *host, uint32_t queue, struct abi_rx_completion *completion);
+void host_cmd_head(const struct host *host, struct abi_command_completion *completion);
+void host_cmd_write(struct host *host, const struct abi_command *command, uint64_t time);
+bool host_cmd_visible(const struct host *host);
+void host_begin_reset(struct host *host, uint64_t time);
+void host_end_reset(struct host *host, uint64_t time);
+void host_wire_tx(void *self, uint64_t time, unsigned port, const struct espnic_frame *frame);
+void host_wire_ready(void *self, uint64_t time, unsigned port);
+void host_timer_wake(void *self, uint64_t time); /* resets, delayed DELETEs */
+void host_slot_free(struct host *host, uint32_t slot);
+
+/* ---- host.c -------------------------------------------------------------------------------------- */
+
+/* Packets that are neither sent nor dropped; received and neither delivered nor dropped. */
+uint64_t host_tx_inside(const struct host *host);
+uint64_t host_rx_inside(const struct host *host);
+
+/* ---- transport.c -------------------------------------------------------------------------------- */
+
+void host_source_wake(void *self, uint64_t time);
+/* Fill the backlogs from a closed-loop source. */
+void host_pump(struct host *host, uint64_t time);
+/* Begin with the packet in the slot: choose, frame. Returns the CPU time; *post false: dropped or held. */
+uint64_t host_send(struct host *host, uint32_t slot, uint64_t time, bool *post);
+void host_tx_drop(struct host *host, uint32_t slot, uint64_t time, enum host_tx_drop reason);
+/* A descriptor that used this frame has completed. */
+void host_frame_done(struct host *host, struct host_use *use, uint64_t time);
+/* Framing without contents: only the lengths. */
+enum host_tx_drop host_frame_lengths(const struct host_frame *frame, struct host_slot *s);
+enum host_tx_drop host_tx_drop_of(enum esp_status status);
+/* A number for each SA of the node. */
+bool host_numbers_left(const struct host *host, uint32_t sa);
+/* The UPDATE of a stalled SA has ended. */
+void host_stall_end(struct host *host, uint32_t sa, uint64_t time, bool good);
+/* Let go what a stall holds back: the SA is going away. */
+void host_stall_release(struct host *host, uint32_t sa, uint64_t time);
+/* A recorded UPDATE that must not overtake what is in flight: it goes on when that has completed. */
+void host_stall_adopt(struct host *host, uint32_t sa, uint32_t frame, uint32_t request,
+                      uint64_t time);
+
+/* ---- software.c --------------------------------------------------------------------------------- */
+
+enum host_tx_drop host_seal(struct host *host, uint32_t sa, uint32_t slot);
+/* Process `packet` of the inbound SA. Without *contents only the length; cleared if that is all that could
+ * be done. */
+enum host_rx_drop host_open(struct host *host, uint32_t sa, struct esp_packet *packet,
+                            const struct esp_view *view, bool *contents);
+struct esp_crypt *host_crypt(struct host *host);
+enum host_rx_drop host_drop_of_status(enum esp_status status);
+enum host_rx_drop host_drop_of_replay(enum replay_verdict verdict);
+uint64_t host_software_cost(const struct host *host, uint32_t bytes);
+
+/* ---- receive.c ---------------------------------------------------------------------------------- */
+
+/* Begin with the completion at the head of the queue: fills core->rx, returns the CPU time. */
+uint64_t host_receive(struct host *host, struct host_core *core, uint32_t queue, uint64_t time);
+void host_deliver(struct host *host, struct host_core *core, uint64_t time);
+bool host_check_selector(struct host *host, uint32_t sa, const struct esp_packet *packet);
+
+/* ---- oid.c -------------------------------------------------------------------------------------- */
+
+/* CPU work of core 0. */
+uint32_t host_oid_ready(const struct host *host); /* a request that can be posted, 0 = none */
+void host_oid_post(struct host *host, uint64_t time);
+void host_oid_take(struct host *host, uint64_t time);
+/* After a reset: retry what it refused; `lost`: what was on the card is gone. */
+void host_oid_flush(struct host *host, bool lost, uint64_t time);
+void host_own_update(struct host *host, uint32_t sa, enum esp_op op, uint32_t spi, uint32_t seq_hi,
+                     bool stall, uint64_t time);
+/* A recorded UPDATE that was held back by a stall goes on. */
+void host_update_go(struct host *host, uint32_t request, uint64_t time);
+void host_delete_request(struct host *host, uint64_t card, uint64_t time);
+void host_delayed_run(struct host *host, uint64_t time);
+void host_encapsulation(struct host *host, bool on, uint8_t flags, uint64_t time);
+unsigned host_status_index(uint32_t status);
+
+#endif

@@ -1,0 +1,273 @@
+/* Host memory: flat arrays behind a simulated address space.
+ *
+ * An address is a region (upper bits) and an offset: rings, command buffers, transmit buffers, receive
+ * buffers. Transmit buffers have no contents in a timing-only run, receive buffers only the first bytes
+ * of a packet, and only if the card has them. Whatever lies elsewhere (the card's backing store of SA
+ * contexts) has no contents either. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/internal.h"
+
+enum { RX_HEADER = 256 /* bytes of a received packet kept in a timing-only run */ };
+
+/* Bytes of each ring, a multiple of 64. */
+static uint32_t ring_bytes(uint32_t entries, size_t entry)
+{
+    return ((uint32_t)(entries * entry) + 63u) & ~63u;
+}
+
+uint32_t host_ring_cmd(const struct host *host)
+{
+    (void)host;
+    return 0;
+}
+
+uint32_t host_ring_cmd_done(const struct host *host)
+{
+    return ring_bytes(host->config.oid.ring, sizeof(struct abi_command));
+}
+
+static uint32_t tx_base(const struct host *host)
+{
+    return host_ring_cmd_done(host) +
+           ring_bytes(host->config.oid.ring, sizeof(struct abi_command_completion));
+}
+
+uint32_t host_ring_tx(const struct host *host, uint32_t queue)
+{
+    return tx_base(host) +
+           queue * ring_bytes(host->config.tx.ring, sizeof(struct abi_tx_descriptor));
+}
+
+uint32_t host_ring_tx_done(const struct host *host, uint32_t queue)
+{
+    return host_ring_tx(host, HOST_MAX_QUEUES) +
+           queue * ring_bytes(host->config.tx.ring, sizeof(struct abi_tx_completion));
+}
+
+uint32_t host_ring_rx(const struct host *host, uint32_t queue)
+{
+    return host_ring_tx_done(host, HOST_MAX_QUEUES) +
+           queue * ring_bytes(host->config.rx.ring, sizeof(struct abi_rx_descriptor));
+}
+
+uint32_t host_ring_rx_done(const struct host *host, uint32_t queue)
+{
+    return host_ring_rx(host, HOST_MAX_QUEUES) +
+           queue * ring_bytes(host->config.rx.ring, sizeof(struct abi_rx_completion));
+}
+
+static uint32_t shift_of(uint64_t bytes)
+{
+    uint32_t shift = 0;
+
+    while ((1ull << shift) < bytes) {
+        shift++;
+    }
+    return shift;
+}
+
+/* Never NULL for a count of 0. */
+static void *zeroed(size_t count, size_t bytes)
+{
+    return calloc(count == 0 ? 1 : count, bytes == 0 ? 1 : bytes);
+}
+
+bool host_memory_init(struct host *host, char *error, size_t error_size)
+{
+    const struct host_config *config = &host->config;
+    uint64_t queues =
+        config->general.cores < HOST_MAX_QUEUES ? config->general.cores : HOST_MAX_QUEUES;
+
+    host->ring_bytes = host_ring_rx_done(host, HOST_MAX_QUEUES);
+    host->slots = (uint32_t)(queues * config->tx.ring +
+                             (uint64_t)config->general.cores * config->tx.backlog + 64);
+    host->buffers = config->rx.ring * HOST_MAX_QUEUES + 1;
+    host->tx_shift = shift_of(config->memory.tx_buffer);
+    host->rx_shift = shift_of(config->memory.rx_buffer);
+    host->tx_stride = host->options.functional ? (uint32_t)config->memory.tx_buffer : 0;
+    host->rx_stride = host->options.functional ? (uint32_t)config->memory.rx_buffer : RX_HEADER;
+    host->rings = zeroed(host->ring_bytes, 1);
+    host->slot = zeroed(host->slots, sizeof *host->slot);
+    host->tx_bytes = zeroed(host->slots, host->tx_stride);
+    host->buffer = zeroed(host->buffers, sizeof *host->buffer);
+    host->rx_bytes = zeroed(host->buffers, host->rx_stride);
+    host->tx_slot_of = zeroed((size_t)HOST_MAX_QUEUES * config->tx.ring, sizeof(uint32_t));
+    host->reasm = zeroed((size_t)config->software.reassemblies + 1, sizeof *host->reasm);
+    host->reasm_bytes = zeroed((size_t)config->software.reassemblies + 1,
+                               host->options.functional ? REASM_BYTES : 0);
+    host_store_init(&host->commands, 64);
+    host_store_init(&host->blocks, 16);
+    if (host->rings == NULL || host->slot == NULL || host->tx_bytes == NULL ||
+        host->buffer == NULL || host->rx_bytes == NULL || host->tx_slot_of == NULL ||
+        host->reasm == NULL || host->reasm_bytes == NULL) {
+        snprintf(error, error_size, "not enough memory for %u packet buffers of %llu bytes",
+                 host->slots, (unsigned long long)config->memory.tx_buffer);
+        return false;
+    }
+    return true;
+}
+
+void host_memory_destroy(struct host *host)
+{
+    free(host->rings);
+    free(host->slot);
+    free(host->tx_bytes);
+    free(host->buffer);
+    free(host->rx_bytes);
+    free(host->tx_slot_of);
+    free(host->reasm);
+    free(host->reasm_bytes);
+    host_store_destroy(&host->commands);
+    host_store_destroy(&host->blocks);
+}
+
+/* ---- what the card does to memory ---------------------------------------------------------------- */
+
+const uint8_t *host_dma_read(void *self, uint64_t time, uint64_t address, uint32_t length)
+{
+    struct host *host = self;
+    uint64_t offset = address & (((uint64_t)1 << REGION_SHIFT) - 1);
+
+    (void)time;
+    switch (address >> REGION_SHIFT) {
+    case REGION_RINGS:
+        if (offset + length <= host->ring_bytes) {
+            return host->rings + offset;
+        }
+        break;
+    case REGION_COMMANDS:
+        if (offset + length <= (uint64_t)host->commands.used * host->commands.unit) {
+            return host->commands.data + offset;
+        }
+        break;
+    case REGION_TX: {
+        uint64_t slot = offset >> host->tx_shift;
+        uint64_t inside = offset & ((1ull << host->tx_shift) - 1);
+
+        if (slot < host->slots && inside + length <= host->tx_stride &&
+            host->slot[slot].captured == host->slot[slot].length) {
+            return host_slot_bytes(host, (uint32_t)slot) + inside;
+        }
+        return NULL;
+    }
+    default: break;
+    }
+    host->stats->foreign_dma++;
+    return NULL;
+}
+
+static void wrote_rx(struct host *host, uint64_t time, uint32_t offset, const uint8_t *bytes)
+{
+    uint32_t size = ring_bytes(host->config.rx.ring, sizeof(struct abi_rx_completion));
+    uint32_t queue = (offset - host_ring_rx_done(host, 0)) / size;
+    struct abi_rx_completion c;
+
+    memcpy(&c, bytes, sizeof c);
+    if (c.cookie < host->buffers) {
+        host->buffer[c.cookie].visible = time;
+    }
+    if (time >= c.wire_ps) {
+        histogram_add(&host->stats->rx.latency_ns, time - c.wire_ps);
+    }
+    if (host->config.rx.signal == HOST_SIGNAL_POLL) {
+        uint64_t at = time + host_cost(host, host->config.general.poll);
+
+        host->rxq[queue].poll_at = at < host->rxq[queue].poll_at ? at : host->rxq[queue].poll_at;
+        host_core_kick(host, queue % host->config.general.cores, host->rxq[queue].poll_at);
+    }
+}
+
+static void wrote_tx(struct host *host, uint64_t time, uint32_t offset)
+{
+    uint32_t size = ring_bytes(host->config.tx.ring, sizeof(struct abi_tx_completion));
+    uint32_t queue = (offset - host_ring_tx_done(host, 0)) / size;
+
+    if (host->config.tx.signal == HOST_SIGNAL_POLL) {
+        uint64_t at = time + host_cost(host, host->config.general.poll);
+
+        host->txq[queue].poll_at = at < host->txq[queue].poll_at ? at : host->txq[queue].poll_at;
+        host_core_kick(host, queue % host->config.general.cores, host->txq[queue].poll_at);
+    }
+}
+
+static void wrote_command(struct host *host, uint64_t time, const uint8_t *bytes)
+{
+    struct abi_command_completion c;
+
+    memcpy(&c, bytes, sizeof c);
+    if (c.cookie < host->requests.used &&
+        host_request(host, (uint32_t)c.cookie)->state == REQUEST_POSTED) {
+        host_request(host, (uint32_t)c.cookie)->visible = time;
+    }
+    if (host->config.oid.signal == HOST_SIGNAL_POLL) {
+        uint64_t at = time + host_cost(host, host->config.general.poll);
+
+        host->s->cmd_poll_at = at < host->s->cmd_poll_at ? at : host->s->cmd_poll_at;
+        host_core_kick(host, 0, host->s->cmd_poll_at);
+    }
+}
+
+/* Which completion ring an offset is in. */
+static void wrote_ring(struct host *host, uint64_t time, uint32_t offset, const uint8_t *bytes,
+                       uint32_t length)
+{
+    if (offset >= host_ring_rx_done(host, 0)) {
+        if (length == sizeof(struct abi_rx_completion)) {
+            wrote_rx(host, time, offset, bytes);
+        }
+    } else if (offset >= host_ring_tx_done(host, 0) && offset < host_ring_rx(host, 0)) {
+        wrote_tx(host, time, offset);
+    } else if (offset >= host_ring_cmd_done(host) && offset < host_ring_tx(host, 0) &&
+               length == sizeof(struct abi_command_completion)) {
+        wrote_command(host, time, bytes);
+    }
+}
+
+static void wrote_packet(struct host *host, uint64_t offset, const uint8_t *bytes, uint32_t length)
+{
+    uint64_t buffer = offset >> host->rx_shift;
+    uint64_t inside = offset & ((1ull << host->rx_shift) - 1);
+    uint32_t room;
+
+    if (buffer >= host->buffers) {
+        host->stats->foreign_dma++;
+        return;
+    }
+    if (bytes == NULL || inside >= host->rx_stride || host->buffer[buffer].captured < inside) {
+        return;
+    }
+    room = host->rx_stride - (uint32_t)inside;
+    length = length < room ? length : room;
+    memcpy(host_buffer_bytes(host, (uint32_t)buffer) + inside, bytes, length);
+    host->buffer[buffer].captured = (uint32_t)inside + length;
+}
+
+void host_dma_write(void *self, uint64_t time, uint64_t address, const uint8_t *bytes,
+                    uint32_t length)
+{
+    struct host *host = self;
+    uint64_t offset = address & (((uint64_t)1 << REGION_SHIFT) - 1);
+
+    switch (address >> REGION_SHIFT) {
+    case REGION_RINGS:
+        if (bytes != NULL && offset + length <= host->ring_bytes) {
+            memcpy(host->rings + offset, bytes, length);
+            wrote_ring(host, time, (uint32_t)offset, bytes, length);
+            return;
+        }
+        break;
+    case REGION_COMMANDS:
+        if (bytes != NULL &&
+            offset + length <= (uint64_t)host->commands.used * host->commands.unit) {
+            memcpy(host->commands.data + offset, bytes, length);
+            return;
+        }
+        break;
+    case REGION_RX: wrote_packet(host, offset, bytes, length); return;
+    default: break;
+    }
+    host->stats->foreign_dma++;
+}

@@ -1,0 +1,341 @@
+/* Statistics: what each number means, and whether the books balance. */
+#include <stdio.h>
+#include <string.h>
+
+#include "host/internal.h"
+
+#define U64(type_, field_, unit_, help_)                                                           \
+    {                                                                                              \
+#field_, STAT_U64, offsetof(struct type_, field_), unit_, help_                            \
+    }
+#define GAUGE(type_, field_, unit_, help_)                                                         \
+    {                                                                                              \
+#field_, STAT_GAUGE, offsetof(struct type_, field_), unit_, help_                          \
+    }
+#define HIST(type_, field_, help_)                                                                 \
+    {                                                                                              \
+#field_, STAT_HIST, offsetof(struct type_, field_), "ns", help_                            \
+    }
+
+const char *host_tx_drop_name(enum host_tx_drop drop)
+{
+    static const char *const names[HOST_TX_DROP_COUNT] = { "none",
+#define X(name, key, text) key,
+                                                           HOST_TX_DROPS(X)
+#undef X
+    };
+    return (unsigned)drop < HOST_TX_DROP_COUNT ? names[drop] : "unknown";
+}
+
+const char *host_rx_drop_name(enum host_rx_drop drop)
+{
+    static const char *const names[HOST_RX_DROP_COUNT] = { "none",
+#define X(name, key, text) key,
+                                                           HOST_RX_DROPS(X)
+#undef X
+    };
+    return (unsigned)drop < HOST_RX_DROP_COUNT ? names[drop] : "unknown";
+}
+
+/* ---- tables ----------------------------------------------------------------------------------------- */
+
+static const struct stat_field tx_stats[] = {
+    U64(host_tx_stats, packets_in, "packets", "Packets that the transport was given to send."),
+    U64(host_tx_stats, bytes_in, "bytes", "Their bytes, without FCS."),
+    U64(host_tx_stats, offloaded, "packets", "Posted with a handle: the card protects them."),
+    U64(host_tx_stats, software, "packets", "Posted after protection in software."),
+    U64(host_tx_stats, clear, "packets", "Posted unprotected."),
+    U64(host_tx_stats, posted, "packets", "Descriptors written."),
+    U64(host_tx_stats, posted_bytes, "bytes", "Bytes of the frames they name."),
+    U64(host_tx_stats, sent, "packets", "Last bit left on the wire."),
+    U64(host_tx_stats, sent_bytes, "bytes", "Their bytes on the wire, without FCS."),
+    U64(host_tx_stats, failed, "packets", "Descriptors that the card completed with a failure."),
+    U64(host_tx_stats, lost, "packets", "In the rings or on the card when it was reset."),
+    GAUGE(host_tx_stats, inside, "packets", "Neither sent nor dropped yet."),
+    U64(host_tx_stats, doorbells, "", "Writes of a transmit ring's tail."),
+    U64(host_tx_stats, ring_full, "", "Times that a core had to wait for a free descriptor."),
+    U64(host_tx_stats, esn_stalls, "",
+        "Times that an SA had to wait for its upper half (crypto offload)."),
+    U64(host_tx_stats, esn_stalled_packets, "packets", "Packets held back meanwhile."),
+    U64(host_tx_stats, esn_stall_ps, "ps", "Sum of the lengths of these stalls."),
+    HIST(host_tx_stats, latency_ns, "From the doorbell to the last bit on the wire."),
+    HIST(host_tx_stats, host_ns, "From the transport to the doorbell."),
+};
+
+static const struct stat_field tx_drops[] = {
+#define X(name, key, text)                                                                         \
+    { key, STAT_U64,                                                                               \
+      offsetof(struct host_tx_stats, drop) + HOST_TX_DROP_##name * sizeof(uint64_t), "packets",    \
+      text },
+    HOST_TX_DROPS(X)
+#undef X
+};
+
+static const struct stat_field tx_failures[] = {
+#define X(name, key, text)                                                                         \
+    { key, STAT_U64,                                                                               \
+      offsetof(struct host_tx_stats, failed_reason) + NIC_DROP_##name * sizeof(uint64_t),          \
+      "packets", text },
+    NIC_DROPS(X)
+#undef X
+};
+
+static const struct stat_field rx_stats[] = {
+    U64(host_rx_stats, completions, "packets", "Receive completions taken."),
+    U64(host_rx_stats, completion_bytes, "bytes", "Bytes that the card wrote for them."),
+    U64(host_rx_stats, delivered, "packets", "Packets handed up."),
+    U64(host_rx_stats, delivered_bytes, "bytes", "Their bytes."),
+    U64(host_rx_stats, offloaded, "packets", "Delivered: processed by the card."),
+    U64(host_rx_stats, software, "packets", "Delivered: decrypted in software."),
+    U64(host_rx_stats, clear, "packets", "Delivered: without IPsec."),
+    U64(host_rx_stats, unprocessed, "packets",
+        "Delivered as they are: IPsec that neither could process."),
+    U64(host_rx_stats, forwarded, "packets", "Received frames that the card sent on by itself."),
+    U64(host_rx_stats, fragments, "packets", "Put into reassembly."),
+    U64(host_rx_stats, merged, "packets", "Of these, became part of a complete packet."),
+    U64(host_rx_stats, reassembled, "packets", "Packets made of them."),
+    GAUGE(host_rx_stats, inside, "packets", "Taken, neither delivered nor dropped yet."),
+    U64(host_rx_stats, delete_requests, "packets", "With SaDeleteReq."),
+    U64(host_rx_stats, interrupts, "", "Receive interrupts."),
+    U64(host_rx_stats, polls, "", "Looks at an empty completion ring."),
+    U64(host_rx_stats, refills, "", "Writes of a receive ring's tail."),
+    HIST(host_rx_stats, latency_ns,
+         "From the last bit on the wire to the completion being visible in host memory."),
+    HIST(host_rx_stats, host_ns, "From the completion being visible to delivery."),
+};
+
+static const struct stat_field rx_drops[] = {
+#define X(name, key, text)                                                                         \
+    { key, STAT_U64,                                                                               \
+      offsetof(struct host_rx_stats, drop) + HOST_RX_DROP_##name * sizeof(uint64_t), "packets",    \
+      text },
+    HOST_RX_DROPS(X)
+#undef X
+};
+
+static const struct stat_field rx_bypasses[] = {
+#define X(name, key, text)                                                                         \
+    { key, STAT_U64,                                                                               \
+      offsetof(struct host_rx_stats, bypass) + NIC_BYPASS_##name * sizeof(uint64_t), "packets",    \
+      text },
+    NIC_BYPASSES(X)
+#undef X
+};
+
+#define STATUS_OF_CRYPTO(index, key, text)                                                         \
+    {                                                                                              \
+        key, STAT_U64, offsetof(struct host_rx_stats, crypto_status) + (index) * sizeof(uint64_t), \
+            "packets", text                                                                        \
+    }
+
+static const struct stat_field crypto_stats[] = {
+    STATUS_OF_CRYPTO(0, "success", "CryptoStatus: good"),
+    STATUS_OF_CRYPTO(1, "generic_error", "CryptoStatus: failed, reason unspecified"),
+    STATUS_OF_CRYPTO(2, "transport_ah_auth_failed", "CryptoStatus: AH ICV, transport portion"),
+    STATUS_OF_CRYPTO(3, "transport_esp_auth_failed", "CryptoStatus: ESP ICV, transport portion"),
+    STATUS_OF_CRYPTO(4, "tunnel_ah_auth_failed", "CryptoStatus: AH ICV, tunnel portion"),
+    STATUS_OF_CRYPTO(5, "tunnel_esp_auth_failed", "CryptoStatus: ESP ICV, tunnel portion"),
+    STATUS_OF_CRYPTO(6, "invalid_packet_syntax", "CryptoStatus: lengths do not fit"),
+    STATUS_OF_CRYPTO(7, "invalid_protocol", "CryptoStatus: not the SA's IPsec protocol"),
+};
+
+static const struct stat_field oid_stats[] = {
+    U64(host_oid_stats, requests, "", "Requests made, by record or by the host itself."),
+    U64(host_oid_stats, completed, "", "Completed by the card."),
+    U64(host_oid_stats, in_software, "", "Ended without the card: the SA lives in software."),
+    U64(host_oid_stats, aborted, "", "Cancelled before they got to the card."),
+    U64(host_oid_stats, retried, "", "Made again after a reset."),
+    U64(host_oid_stats, nodes, "", "Nodes of the requests."),
+    U64(host_oid_stats, nodes_done, "", "Nodes that the card offloaded, updated or deleted."),
+    U64(host_oid_stats, waited, "", "Requests that waited for the ADD of their node."),
+    HIST(host_oid_stats, latency_ns, "From the request to its completion."),
+    HIST(host_oid_stats, wait_ns, "Of it: waiting for an ADD."),
+    HIST(host_oid_stats, driver_ns, "Of it: queue and CPU up to the doorbell."),
+    HIST(host_oid_stats, card_ns, "Of it: from the doorbell to the completion being visible."),
+    HIST(host_oid_stats, complete_ns, "Of it: until the host has taken the completion."),
+};
+
+#define STATUS(index, key)                                                                         \
+    {                                                                                              \
+        key, STAT_U64, offsetof(struct host_oid_stats, status) + (index) * sizeof(uint64_t), "",   \
+            "Requests that ended with this NDIS status."                                           \
+    }
+
+/* In the order of host_status_index(). */
+static const struct stat_field status_stats[HOST_STATUS_KINDS] = {
+    STATUS(0, "SUCCESS"),
+    STATUS(1, "PENDING"),
+    STATUS(2, "NOT_RECOGNIZED"),
+    STATUS(3, "NOT_ACCEPTED"),
+    STATUS(4, "INDICATION_REQUIRED"),
+    STATUS(5, "BUFFER_OVERFLOW"),
+    STATUS(6, "FAILURE"),
+    STATUS(7, "INVALID_PARAMETER"),
+    STATUS(8, "RESOURCES"),
+    STATUS(9, "NOT_SUPPORTED"),
+    STATUS(10, "CLOSING"),
+    STATUS(11, "BAD_VERSION"),
+    STATUS(12, "REQUEST_ABORTED"),
+    STATUS(13, "RESET_IN_PROGRESS"),
+    STATUS(14, "CLOSING_INDICATING"),
+    STATUS(15, "ADAPTER_NOT_READY"),
+    STATUS(16, "INVALID_LENGTH"),
+    STATUS(17, "INVALID_DATA"),
+    STATUS(18, "BUFFER_TOO_SHORT"),
+    STATUS(19, "INVALID_OID"),
+    STATUS(20, "ADAPTER_REMOVED"),
+    STATUS(21, "SEND_ABORTED"),
+    STATUS(22, "PAUSED"),
+    STATUS(23, "UNSUPPORTED_REVISION"),
+    STATUS(24, "LOW_POWER_STATE"),
+    STATUS(25, "other"),
+};
+
+static const struct stat_field sa_stats[] = {
+    GAUGE(host_sa_stats, live, "", "Nodes that the host holds, on the card or not."),
+    U64(host_sa_stats, peak_live, "", "The most there were."),
+    GAUGE(host_sa_stats, on_card, "", "Of those live: on the card."),
+    GAUGE(host_sa_stats, in_software, "", "Of those live: in software."),
+    U64(host_sa_stats, delete_requests_obeyed, "", "Inbound SAs deleted because the card asked."),
+    U64(host_sa_stats, pair_deletes, "", "Their partners deleted."),
+    U64(host_sa_stats, pair_missing, "", "SAs without a partner that could be deleted."),
+    U64(host_sa_stats, unknown_handles, "", "Recorded handles that name no live node."),
+    U64(host_sa_stats, duplicate_handles, "", "ADDs of a handle that a live node has."),
+    U64(host_sa_stats, rules_refused, "", "Selectors of more shapes than the host can tell apart."),
+    U64(host_sa_stats, esn_updates, "", "UPDATE_SA of inbound SAs that the host made by itself."),
+    U64(host_sa_stats, resets, "", "Resets of the card."),
+    GAUGE(host_sa_stats, bytes, "bytes", "Memory of the simulator for these nodes."),
+};
+
+/* Names come from sa_reason_name, so the table is made when it is first asked for. */
+static struct stat_field refusal_stats[SA_REASON_COUNT - 1];
+
+static void make_refusal_stats(void)
+{
+    for (unsigned i = 1; i < SA_REASON_COUNT; i++) {
+        refusal_stats[i - 1] =
+            (struct stat_field){ sa_reason_name((enum sa_reason)i), STAT_U64,
+                                 offsetof(struct host_sa_stats, refused) + i * sizeof(uint64_t), "",
+                                 sa_reason_text((enum sa_reason)i) };
+    }
+}
+
+static const struct stat_field core_stats[] = {
+    U64(host_core_stats, busy_ps, "ps", "Time at work."),
+    U64(host_core_stats, blocked_ps, "ps", "Time with a packet to send and no free descriptor."),
+    U64(host_core_stats, tx_packets, "packets", "Packets whose sending it began."),
+    U64(host_core_stats, rx_packets, "packets", "Packets received."),
+    U64(host_core_stats, oids, "", "Command completions taken."),
+};
+
+static const struct stat_field other_stats[] = {
+    U64(host_stats, software_packets, "packets", "IPsec in software, both directions."),
+    U64(host_stats, software_bytes, "bytes", "Their bytes."),
+    U64(host_stats, foreign_dma, "",
+        "Accesses of the card to memory that holds nothing of the host."),
+};
+
+/* ---- registry --------------------------------------------------------------------------------------- */
+
+void host_register_stats(struct host *host, struct stat_registry *registry)
+{
+    static const char *const kinds[HOST_OID_KINDS] = { "add", "update", "delete", "other" };
+    const struct host_stats *s = host == NULL ? NULL : host->stats;
+    uint32_t cores = host == NULL ? 1 : host->config.general.cores;
+    char path[96];
+
+#define OF(member) (s == NULL ? NULL : &s->member)
+#define REGISTER(path_, help_, base_, table_)                                                      \
+    stat_register(registry, path_, help_, base_, table_, STAT_COUNT(table_))
+    make_refusal_stats();
+    REGISTER("host", "The reference host.", s, other_stats);
+    REGISTER("host.tx", "Sending, as the host sees it.", OF(tx), tx_stats);
+    REGISTER("host.tx.drops", "Packets that never got to the card, by reason.", OF(tx), tx_drops);
+    REGISTER("host.tx.failures", "Descriptors that the card failed, by its reason.", OF(tx),
+             tx_failures);
+    REGISTER("host.rx", "Receiving, as the host sees it.", OF(rx), rx_stats);
+    REGISTER("host.rx.drops", "Packets received and not delivered, by reason.", OF(rx), rx_drops);
+    REGISTER("host.rx.left_alone", "Packets that the card did not process, by its reason.", OF(rx),
+             rx_bypasses);
+    REGISTER("host.rx.crypto_status", "Results of the card (crypto offload).", OF(rx),
+             crypto_stats);
+    for (unsigned i = 0; i < HOST_OID_KINDS; i++) {
+        snprintf(path, sizeof path, "host.oid.%s", kinds[i]);
+        REGISTER(path, "Control requests of this kind.", OF(oid[i]), oid_stats);
+        snprintf(path, sizeof path, "host.oid.%s.status", kinds[i]);
+        REGISTER(path, "How they ended.", OF(oid[i]), status_stats);
+    }
+    REGISTER("host.sa", "Nodes, as the host knows them.", OF(sa), sa_stats);
+    REGISTER("host.sa.refused", "Requests with a node that the card refused, by the first reason.",
+             OF(sa), refusal_stats);
+    for (uint32_t i = 0; i < cores; i++) {
+        snprintf(path, sizeof path, "host.core%u", i);
+        REGISTER(path, "A core of the CPU.", OF(core[i]), core_stats);
+    }
+#undef REGISTER
+#undef OF
+}
+
+const struct host_stats *host_statistics(struct host *host)
+{
+    host->stats->tx.inside = host_tx_inside(host);
+    host->stats->rx.inside = host_rx_inside(host);
+    host->stats->sa.bytes = host_sa_bytes(host);
+    return host->stats;
+}
+
+/* ---- books ------------------------------------------------------------------------------------------ */
+
+static uint64_t sum(const uint64_t *values, size_t count)
+{
+    uint64_t total = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        total += values[i];
+    }
+    return total;
+}
+
+static bool balance(const char *what, uint64_t left, uint64_t right, char *error, size_t error_size)
+{
+    if (left != right) {
+        snprintf(error, error_size, "host books: %s: %llu in, %llu out", what,
+                 (unsigned long long)left, (unsigned long long)right);
+    }
+    return left == right;
+}
+
+bool host_check_books(struct host *host, char *error, size_t error_size)
+{
+    const struct host_stats *s = host_statistics(host);
+    const struct host_tx_stats *tx = &s->tx;
+    const struct host_rx_stats *rx = &s->rx;
+    uint64_t requests = 0;
+    uint64_t ended = host->s->pending_requests;
+
+    for (unsigned i = 0; i < HOST_OID_KINDS; i++) {
+        requests += s->oid[i].requests;
+        ended += s->oid[i].completed + s->oid[i].in_software + s->oid[i].aborted;
+    }
+    if (host->s->strange_completions != 0) {
+        snprintf(error, error_size, "host books: %llu completions of commands that were not posted",
+                 (unsigned long long)host->s->strange_completions);
+        return false;
+    }
+    return balance("packets to send", tx->packets_in,
+                   tx->sent + tx->failed + tx->lost + sum(tx->drop, HOST_TX_DROP_COUNT) +
+                       tx->inside,
+                   error, error_size) &&
+           balance("descriptors by kind", tx->posted, tx->offloaded + tx->software + tx->clear,
+                   error, error_size) &&
+           balance("descriptors failed by reason", tx->failed,
+                   sum(tx->failed_reason, NIC_DROP_COUNT), error, error_size) &&
+           balance("packets received", rx->completions + rx->reassembled,
+                   rx->delivered + sum(rx->drop, HOST_RX_DROP_COUNT) + rx->merged + rx->inside,
+                   error, error_size) &&
+           balance("packets delivered by kind", rx->delivered,
+                   rx->offloaded + rx->software + rx->clear + rx->unprocessed, error, error_size) &&
+           balance("nodes", s->sa.live, s->sa.on_card + s->sa.in_software + host_sa_adding(host),
+                   error, error_size) &&
+           balance("requests", requests, ended, error, error_size);
+}
