@@ -504,7 +504,7 @@ static uint32_t pushed_before(const struct channel *ch, uint64_t now)
     uint32_t pushed = (uint32_t)ch->s.pushed;
 
     for (uint32_t i = ch->s.burst_tail; i != ch->s.burst_head; i--) {
-        const struct channel_burst *b = &ch->burst[(i - 1) & ch->mask];
+        const struct channel_burst *b = &ch->burst[(i - 1) & (ch->bursts - 1)];
 
         if (clock_compare(ch->sched->clocks, ch->wdom, b->at.first, ch->rdom, now) < 0) {
             break;

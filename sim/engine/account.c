@@ -87,8 +87,16 @@ void account_add(struct account *a, const struct account_run *run)
     a->run[a->runs++] = *run;
 }
 
+static bool same(struct account_reason a, struct account_reason b)
+{
+    return a.state == b.state && a.cause == b.cause;
+}
+
 void account_idle(struct account *a, uint64_t cycle, struct account_reason reason)
 {
+    if (same(a->runs ? a->run[a->runs - 1].after : a->idle, reason)) {
+        return; /* it goes on as it is */
+    }
     account_settle(a, cycle);
     if (a->runs || (a->idle.state == reason.state && a->idle.cause == reason.cause)) {
         return;
@@ -121,6 +129,9 @@ struct account_reason account_seen(const struct account *a, uint64_t cycle)
 
 void account_after(struct account *a, uint64_t cycle, struct account_reason reason)
 {
+    if (same(a->runs ? a->run[a->runs - 1].after : a->idle, reason)) {
+        return;
+    }
     account_settle(a, cycle);
     if (a->runs) {
         a->run[a->runs - 1].after = reason;

@@ -5,35 +5,46 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { UNLIMITED_RING = 1u << 16 };
+enum { FIRST_RING = 16 };
 
-static uint32_t ring_size(const struct channel_config *config)
+static void *must_alloc(void *p)
 {
-    uint32_t size = 4;
-    uint32_t need = config->unlimited ? UNLIMITED_RING : config->depth + 1;
-
-    while (size < need) {
-        size *= 2;
+    if (!p) {
+        fputs("espnic: out of memory\n", stderr);
+        abort();
     }
-    return size;
+    return p;
+}
+
+/* Rings begin small, so that what is hot stays in the cache of the computer that simulates; a full one
+ * is doubled: what was at index i mod n is put at i mod 2n. */
+static void *double_ring(void *ring, size_t *size, size_t element, uint32_t head)
+{
+    size_t n = *size;
+    unsigned char *grown = must_alloc(calloc(2 * n, element));
+
+    for (size_t i = 0; i < n; i++) {
+        uint32_t at = head + (uint32_t)i;
+
+        memcpy(grown + (at & (2 * n - 1)) * element,
+               (unsigned char *)ring + (at & (n - 1)) * element, element);
+    }
+    free(ring);
+    *size = 2 * n;
+    return grown;
 }
 
 void channel_init(struct channel *ch, struct sched *sched, const struct channel_config *config)
 {
-    uint32_t size = ring_size(config);
-
     memset(ch, 0, sizeof *ch);
     ch->sched = sched;
     ch->config = *config;
     ch->wdom = sched->block[config->writer].domain;
     ch->rdom = sched->block[config->reader].domain;
-    ch->mask = size - 1;
-    ch->burst = calloc(size, sizeof *ch->burst);
-    ch->pop = calloc(size, sizeof *ch->pop);
-    if (!ch->burst || !ch->pop) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
+    ch->bursts = FIRST_RING;
+    ch->pops = FIRST_RING;
+    ch->burst = must_alloc(calloc(ch->bursts, sizeof *ch->burst));
+    ch->pop = must_alloc(calloc(ch->pops, sizeof *ch->pop));
     ch->s.credits = config->depth;
 }
 
@@ -47,14 +58,14 @@ void channel_free(struct channel *ch)
 void channel_register_state(struct channel *ch, struct snapshot *snap)
 {
     snapshot_fixed(snap, "channel.state", &ch->s, sizeof ch->s);
-    snapshot_fixed(snap, "channel.burst", ch->burst, (ch->mask + 1) * sizeof *ch->burst);
-    snapshot_fixed(snap, "channel.pop", ch->pop, (ch->mask + 1) * sizeof *ch->pop);
+    snapshot_array(snap, "channel.burst", &ch->burst, sizeof *ch->burst, &ch->bursts);
+    snapshot_array(snap, "channel.pop", &ch->pop, sizeof *ch->pop, &ch->pops);
 }
 
 uint64_t channel_item_visible(const struct channel *ch, uint32_t need)
 {
     for (uint32_t i = ch->s.burst_head; i != ch->s.burst_tail; i++) {
-        const struct channel_burst *b = &ch->burst[i & ch->mask];
+        const struct channel_burst *b = &ch->burst[i & (ch->bursts - 1)];
         uint32_t beats = b->at.beats;
 
         if (beats >= need || (b->flags & CHANNEL_LAST)) {
@@ -73,8 +84,10 @@ static void return_slots(struct channel *ch, const struct channel_run *run)
     if (ch->config.unlimited) {
         return;
     }
-    assert(ch->s.pop_tail - ch->s.pop_head <= ch->mask);
-    ch->pop[ch->s.pop_tail++ & ch->mask] = *run;
+    if (ch->s.pop_tail - ch->s.pop_head == ch->pops) {
+        ch->pop = double_ring(ch->pop, &ch->pops, sizeof *ch->pop, ch->s.pop_head);
+    }
+    ch->pop[ch->s.pop_tail++ & (ch->pops - 1)] = *run;
     if (ch->s.writer_waits) {
         ch->s.writer_waits = 0;
         sched_wake(ch->sched, ch->config.writer, channel_slot_visible(ch, run->first));
@@ -83,7 +96,7 @@ static void return_slots(struct channel *ch, const struct channel_run *run)
 
 void channel_pop(struct channel *ch, const struct channel_run *run)
 {
-    struct channel_burst *b = &ch->burst[ch->s.burst_head & ch->mask];
+    struct channel_burst *b = &ch->burst[ch->s.burst_head & (ch->bursts - 1)];
 
     assert(ch->s.burst_head != ch->s.burst_tail);
     assert(ch->s.taken + run->beats <= b->at.beats);
@@ -121,7 +134,7 @@ uint64_t channel_pop_item(struct channel *ch, uint64_t cycle, uint32_t step)
 static void collect(struct channel *ch, uint64_t now)
 {
     while (ch->s.pop_head != ch->s.pop_tail) {
-        const struct channel_run *p = &ch->pop[ch->s.pop_head & ch->mask];
+        const struct channel_run *p = &ch->pop[ch->s.pop_head & (ch->pops - 1)];
 
         while (ch->s.returned < p->beats) {
             uint32_t left = p->beats - ch->s.returned;
@@ -162,7 +175,7 @@ uint64_t channel_room_at(struct channel *ch, uint64_t now, uint32_t need)
     }
     assert(need <= ch->config.depth);
     for (uint32_t i = ch->s.pop_head; i != ch->s.pop_tail; i++) {
-        const struct channel_run *p = &ch->pop[i & ch->mask];
+        const struct channel_run *p = &ch->pop[i & (ch->pops - 1)];
         uint32_t more = p->beats - skip;
 
         if (have + more >= need) {
@@ -181,14 +194,14 @@ uint64_t channel_next_slot(struct channel *ch, uint64_t now)
 {
     const struct channel_run *p;
 
-    if (channel_room(ch, now) > 0) {
+    if (ch->s.credits > 0 || channel_room(ch, now) > 0) {
         return 0;
     }
     if (ch->s.pop_head == ch->s.pop_tail) {
         ch->s.writer_waits = 1;
         return CLOCK_NEVER;
     }
-    p = &ch->pop[ch->s.pop_head & ch->mask];
+    p = &ch->pop[ch->s.pop_head & (ch->pops - 1)];
     return channel_slot_visible(ch, p->first + (uint64_t)ch->s.returned * p->step);
 }
 
@@ -232,7 +245,7 @@ uint32_t channel_reserve_run(struct channel *ch, uint64_t first, uint32_t step, 
     }
     ch->s.credits -= got;
     while (got < most && ch->s.pop_head != ch->s.pop_tail) {
-        const struct channel_run *p = &ch->pop[ch->s.pop_head & ch->mask];
+        const struct channel_run *p = &ch->pop[ch->s.pop_head & (ch->pops - 1)];
         struct channel_run want = { .first = first + (uint64_t)got * step, .step = step };
         uint32_t n;
 
@@ -269,10 +282,13 @@ static void wake_reader(struct channel *ch, uint64_t cycle)
 
 void channel_push(struct channel *ch, const struct channel_run *run, uint32_t item, uint32_t flags)
 {
-    struct channel_burst *b = &ch->burst[ch->s.burst_tail & ch->mask];
+    struct channel_burst *b;
 
     assert(run->beats > 0);
-    assert(ch->s.burst_tail - ch->s.burst_head <= ch->mask);
+    if (ch->s.burst_tail - ch->s.burst_head == ch->bursts) {
+        ch->burst = double_ring(ch->burst, &ch->bursts, sizeof *ch->burst, ch->s.burst_head);
+    }
+    b = &ch->burst[ch->s.burst_tail & (ch->bursts - 1)];
     *b = (struct channel_burst){ .at = *run, .item = item, .flags = flags };
     ch->s.burst_tail++;
     ch->s.pushed += run->beats;

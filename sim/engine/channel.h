@@ -57,7 +57,7 @@ struct channel {
     struct sched *sched;
     struct channel_config config;
     unsigned wdom, rdom;
-    uint32_t mask; /* ring size - 1 */
+    size_t bursts, pops; /* ring sizes: powers of two, grown when needed */
     struct channel_burst *burst;
     struct channel_run *pop; /* cycles of the pops, reader's domain */
     struct channel_state s;
@@ -93,7 +93,9 @@ static inline uint64_t channel_slot_visible(const struct channel *ch, uint64_t c
 /* The burst that holds the next beat, or NULL. */
 static inline const struct channel_burst *channel_head(const struct channel *ch)
 {
-    return ch->s.burst_head == ch->s.burst_tail ? NULL : &ch->burst[ch->s.burst_head & ch->mask];
+    return ch->s.burst_head == ch->s.burst_tail
+               ? NULL
+               : &ch->burst[ch->s.burst_head & (ch->bursts - 1)];
 }
 
 /* Cycle from which the next beat can be popped; CLOCK_NEVER if none has been pushed. */

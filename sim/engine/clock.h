@@ -63,9 +63,13 @@ static inline uint64_t clock_edge_from(const struct clock_set *set, unsigned fro
                                        unsigned to)
 {
     const struct clock_ratio *r = &set->ratio[from][to];
-    clock_u128 product = (clock_u128)c * r->mul;
+    uint64_t small;
 
-    return (uint64_t)((product + r->div - 1) / r->div);
+    if (!__builtin_mul_overflow(c, r->mul, &small) &&
+        !__builtin_add_overflow(small, r->div - 1, &small)) {
+        return small / r->div;
+    }
+    return (uint64_t)(((clock_u128)c * r->mul + r->div - 1) / r->div);
 }
 
 /* <0, 0, >0 as edge ca of a is before, at, after edge cb of b. */

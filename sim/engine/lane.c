@@ -122,7 +122,7 @@ static uint32_t pace(struct lane *lane, uint64_t at, const struct segment *g,
         const struct channel *out = lane->out[s->job.out];
 
         if (out->wdom == out->rdom && out->s.credits == 0 && out->s.pop_head != out->s.pop_tail) {
-            const struct channel_run *p = &out->pop[out->s.pop_head & out->mask];
+            const struct channel_run *p = &out->pop[out->s.pop_head & (out->pops - 1)];
 
             if (p->step > step && out->s.returned + 1 < p->beats &&
                 p->first + (uint64_t)out->s.returned * p->step + 1 == at) {
@@ -268,6 +268,49 @@ bool lane_continue(struct lane *lane, uint64_t now)
     return true;
 }
 
+/* The common case: all of the item is there in one burst, there is room for all of it, and nothing sets
+ * another pace. Then one run covers all slots. The same result as lane_continue, in fewer steps. */
+static bool pass_whole(struct lane *lane, uint64_t now)
+{
+    struct lane_state *s = &lane->s;
+    const struct lane_job *j = &s->job;
+    struct channel *in = lane->in[j->in];
+    struct channel *out = j->out == LANE_NO_CHANNEL ? NULL : lane->out[j->out];
+    uint32_t slots = j->beats_in > j->beats_out ? j->beats_in : j->beats_out;
+    const struct channel_burst *b = channel_head(in);
+    struct channel_run run = { .first = now, .beats = j->beats_in, .step = j->interval };
+    struct account_run busy = { .first = now, .beats = slots, .step = j->interval,
+                                .busy = j->interval, .tail = j->tail,
+                                .between = { .state = ACCOUNT_STARVED },
+                                .after = { .state = ACCOUNT_STARVED } };
+
+    if (j->interval == 0 || b->at.beats != j->beats_in || in->wdom != in->rdom ||
+        b->at.step > j->interval || b->at.first >= now ||
+        (out && !out->config.unlimited && out->s.credits < j->beats_out) ||
+        account_full(&lane->account)) {
+        return false;
+    }
+    s->first_cycle = now;
+    s->delay = j->latency;
+    channel_pop(in, &run);
+    if (j->beats_out) {
+        if (s->last_push > now + s->delay) {
+            s->delay = (uint32_t)(s->last_push - now);
+        }
+        run.first = now + s->delay + (uint64_t)(slots - j->beats_out) * j->interval;
+        run.beats = j->beats_out;
+        channel_reserve(out, j->beats_out);
+        channel_push(out, &run, j->item, CHANNEL_FIRST | CHANNEL_LAST);
+        s->last_push = run.first + (uint64_t)(run.beats - 1) * run.step + 1;
+    }
+    s->slot = slots;
+    s->beats += slots;
+    s->last_cycle = now + (uint64_t)(slots - 1) * j->interval;
+    s->next_slot = s->last_cycle + j->interval;
+    account_add(&lane->account, &busy);
+    return true;
+}
+
 void lane_begin(struct lane *lane, uint64_t now, const struct lane_job *job)
 {
     struct lane_state *s = &lane->s;
@@ -277,5 +320,12 @@ void lane_begin(struct lane *lane, uint64_t now, const struct lane_job *job)
     s->active = true;
     s->slot = 0;
     s->next_slot = now;
-    lane_continue(lane, now);
+    if (account_full(&lane->account)) {
+        account_settle(&lane->account, now);
+    }
+    if (pass_whole(lane, now)) {
+        finish(lane);
+    } else {
+        lane_continue(lane, now);
+    }
 }

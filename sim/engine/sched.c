@@ -48,7 +48,7 @@ void sched_register_state(struct sched *s, struct snapshot *snap)
     snapshot_fixed(snap, "sched.delivered", &s->delivered, sizeof s->delivered);
     snapshot_fixed(snap, "sched.leads", &s->leads, sizeof s->leads);
     snapshot_fixed(snap, "sched.leader", &s->leader, sizeof s->leader);
-    snapshot_fixed(snap, "sched.leads_until", &s->leads_until, sizeof s->leads_until);
+    snapshot_fixed(snap, "sched.follower", &s->follower, sizeof s->follower);
 }
 
 unsigned sched_add_block(struct sched *s, const char *name, unsigned domain, sched_wake_fn *wake,
@@ -124,6 +124,25 @@ static void insert(struct sched *s, struct sched_wheel *w, uint32_t n)
     }
 }
 
+/* Does the next event of domain a come before that of b? Equal times go by domain. */
+static bool before(const struct sched *s, unsigned a, unsigned b)
+{
+    int order = clock_compare(s->clocks, a, s->wheel[a].least, b, s->wheel[b].least);
+
+    return order < 0 || (order == 0 && a < b);
+}
+
+/* The next event of domain d has become an earlier one. */
+static void note_earlier(struct sched *s, unsigned d)
+{
+    if (!s->leads || d == s->leader || d == s->follower) {
+        return;
+    }
+    if (s->follower == SCHED_NO_DOMAIN || before(s, d, s->follower)) {
+        s->follower = d;
+    }
+}
+
 void sched_wake(struct sched *s, unsigned block, uint64_t cycle)
 {
     struct sched_wheel *w;
@@ -145,7 +164,7 @@ void sched_wake(struct sched *s, unsigned block, uint64_t cycle)
     insert(s, w, n);
     if (cycle < w->least) {
         w->least = cycle;
-        s->leads = s->leads && s->block[block].domain == s->leader;
+        note_earlier(s, s->block[block].domain);
     }
 }
 
@@ -244,41 +263,30 @@ bool sched_next(const struct sched *s, unsigned *domain, uint64_t *cycle)
     return found;
 }
 
-/* The last cycle of domain d whose events come before event (o, least); equal times go by domain. */
-static uint64_t last_before(const struct sched *s, unsigned d, unsigned o, uint64_t least)
-{
-    if (least == CLOCK_NEVER) {
-        return CLOCK_NEVER;
-    }
-    if (d < o) {
-        return clock_scale(&s->clocks->ratio[o][d], least);
-    }
-    least = clock_edge_from(s->clocks, o, least, d);
-    return least ? least - 1 : 0;
-}
-
-/* Find the domain of the next event, and for how long it needs no comparison. */
 static bool find_leader(struct sched *s)
 {
-    uint64_t cycle;
-
-    if (!sched_next(s, &s->leader, &cycle)) {
-        return false;
-    }
-    s->leads = true;
-    s->leads_until = CLOCK_NEVER - 1;
-    for (unsigned o = 0; o < s->clocks->count; o++) {
-        uint64_t limit;
-
-        if (o == s->leader) {
+    s->leader = SCHED_NO_DOMAIN;
+    s->follower = SCHED_NO_DOMAIN;
+    for (unsigned d = 0; d < s->clocks->count; d++) {
+        if (s->wheel[d].least == CLOCK_NEVER) {
             continue;
         }
-        limit = last_before(s, s->leader, o, s->wheel[o].least);
-        if (limit < s->leads_until) {
-            s->leads_until = limit;
+        if (s->leader == SCHED_NO_DOMAIN || before(s, d, s->leader)) {
+            s->follower = s->leader;
+            s->leader = d;
+        } else if (s->follower == SCHED_NO_DOMAIN || before(s, d, s->follower)) {
+            s->follower = d;
         }
     }
-    return true;
+    s->leads = s->leader != SCHED_NO_DOMAIN;
+    return s->leads;
+}
+
+/* Is the leader of the last step still the leader? */
+static bool still_leads(const struct sched *s)
+{
+    return s->leads && s->wheel[s->leader].least != CLOCK_NEVER &&
+           (s->follower == SCHED_NO_DOMAIN || before(s, s->leader, s->follower));
 }
 
 bool sched_step(struct sched *s, unsigned until_domain, uint64_t until_cycle)
@@ -286,7 +294,7 @@ bool sched_step(struct sched *s, unsigned until_domain, uint64_t until_cycle)
     struct sched_node node;
     uint64_t cycle;
 
-    if ((!s->leads || s->wheel[s->leader].least > s->leads_until) && !find_leader(s)) {
+    if (!still_leads(s) && !find_leader(s)) {
         return false;
     }
     cycle = s->wheel[s->leader].least;

@@ -14,7 +14,7 @@
 #include "engine/clock.h"
 #include "engine/snapshot.h"
 
-enum { SCHED_LEVELS = 8, SCHED_SLOTS = 256, SCHED_MAX_BLOCKS = 256 };
+enum { SCHED_LEVELS = 8, SCHED_SLOTS = 256, SCHED_MAX_BLOCKS = 256, SCHED_NO_DOMAIN = 255 };
 
 /* Evaluate a block at edge `cycle` of its domain. */
 typedef void sched_wake_fn(void *self, uint64_t cycle);
@@ -65,11 +65,10 @@ struct sched {
     unsigned now_domain; /* the edge being processed, or the last one */
     uint64_t now_cycle;
     uint64_t delivered; /* wakes so far */
-    /* A note that saves comparisons: up to and including this cycle, events of the leading domain
-     * come before those of every other. */
+    /* A note that saves comparisons: the domain of the next event, and the one whose next event comes
+     * first among the others (SCHED_NO_DOMAIN: none has any). */
     bool leads;
-    unsigned leader;
-    uint64_t leads_until;
+    unsigned leader, follower;
 };
 
 void sched_init(struct sched *s, const struct clock_set *clocks);

@@ -63,6 +63,7 @@ struct nic_packet {
     uint32_t dma_bytes;
     uint32_t wire_length; /* RX: as it came */
     struct esp_bounds bounds;
+    struct esp_transform transform; /* of the SA of this pass */
     uint64_t mshr_ticket;
     uint64_t order;
     uint64_t handle[2]; /* TX: descriptor's; RX: SAs that matched, outer first */
@@ -116,7 +117,7 @@ struct nic_departure {
     uint32_t packet;
 };
 
-enum { NIC_RING = 1 << 16 }; /* frames between API and MAC, or between MAC and wire */
+enum { NIC_RING = 1 << 10, NIC_FAILED_RING = 1 << 16 }; /* frames between API and MAC, or between MAC and wire */
 
 struct nic_port {
     struct espnic *card;
@@ -316,7 +317,12 @@ void nic_done_dropped(struct espnic *card, uint32_t item);
 void nic_release_sa(struct espnic *card, struct nic_packet *p, uint64_t cycle);
 /* Entry of the SA of this pass; the packet must have one. */
 struct sa_entry *nic_entry(struct espnic *card, const struct nic_packet *p);
-void nic_transform(struct espnic *card, const struct nic_packet *p, struct esp_transform *t);
+/* Framing of the SA of this pass: made when it has been looked up, read afterwards. */
+void nic_make_transform(struct espnic *card, struct nic_packet *p);
+static inline const struct esp_transform *nic_transform(const struct nic_packet *p)
+{
+    return &p->transform;
+}
 void nic_suite(struct espnic *card, const struct nic_packet *p, struct esp_suite *suite);
 struct esp_key_ref nic_key(struct espnic *card, const struct nic_packet *p);
 

@@ -224,7 +224,7 @@ const struct param_group *nic_param_groups(size_t *count)
     return groups;
 }
 
-bool nic_is_ideal(const struct nic_config *config, const char *block)
+bool nic_named_ideal(const struct nic_config *config, const char *block)
 {
     const char *at = config->general.ideal;
     size_t n = strlen(block);

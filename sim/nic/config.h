@@ -124,7 +124,12 @@ const struct param_group *nic_param_groups(size_t *count);
 bool nic_config_check(struct nic_config *config, char *error, size_t error_size);
 
 /* Is the block named in card.ideal? */
-bool nic_is_ideal(const struct nic_config *config, const char *block);
+bool nic_named_ideal(const struct nic_config *config, const char *block);
+
+static inline bool nic_is_ideal(const struct nic_config *config, const char *block)
+{
+    return config->general.ideal[0] && nic_named_ideal(config, block);
+}
 
 /* Names that card.ideal knows, NULL-terminated. */
 extern const char *const nic_ideal_names[];

@@ -123,19 +123,18 @@ static void integrity_cost(const struct nic_crypto_config *c, enum esp_alg alg, 
 static struct cost cost_of(struct espnic *card, const struct nic_packet *p)
 {
     const struct nic_crypto_config *c = &card->config.crypto;
-    struct esp_transform t;
+    const struct esp_transform *t = nic_transform(p);
     struct cost cost = { 0 };
     uint32_t span = p->bounds.end - p->bounds.ipsec;
     uint32_t over;
 
-    nic_transform(card, p, &t);
-    if (t.op == ESP_OP_AH) {
-        integrity_cost(c, (enum esp_alg)t.auth, p->bounds.end - p->bounds.l3, &cost);
+    if (t->op == ESP_OP_AH) {
+        integrity_cost(c, (enum esp_alg)t->auth, p->bounds.end - p->bounds.l3, &cost);
         return cost;
     }
-    over = ESP_HEADER + (uint32_t)t.iv + t.icv;
-    cipher_cost(c, (enum esp_alg)t.enc, p->dir == NIC_TX, span > over ? span - over : 0, &cost);
-    integrity_cost(c, (enum esp_alg)t.auth, span > t.icv ? span - t.icv : 0, &cost);
+    over = ESP_HEADER + (uint32_t)t->iv + t->icv;
+    cipher_cost(c, (enum esp_alg)t->enc, p->dir == NIC_TX, span > over ? span - over : 0, &cost);
+    integrity_cost(c, (enum esp_alg)t->auth, span > t->icv ? span - t->icv : 0, &cost);
     return cost;
 }
 
@@ -150,23 +149,22 @@ static bool has_contents(struct espnic *card, const struct nic_packet *p)
 /* Timing only: pad length and next header, if the bytes and the key are there. */
 static void peek(struct espnic *card, struct nic_packet *p)
 {
-    struct esp_transform t;
+    const struct esp_transform *t = nic_transform(p);
     struct esp_suite suite;
     struct esp_peek look;
     uint8_t *esp = nic_bytes(card, p) + p->bounds.ipsec;
     uint32_t over;
 
-    nic_transform(card, p, &t);
-    over = ESP_HEADER + (uint32_t)t.iv;
-    if (t.op == ESP_OP_AH || p->present < p->length ||
-        p->bounds.end - p->bounds.ipsec < over + t.icv + 2u ||
+    over = ESP_HEADER + (uint32_t)t->iv;
+    if (t->op == ESP_OP_AH || p->present < p->length ||
+        p->bounds.end - p->bounds.ipsec < over + t->icv + 2u ||
         (nic_entry(card, p)->flags & SA_ENTRY_TIMING_ONLY)) {
         return;
     }
     nic_suite(card, p, &suite);
     if (!esp_crypt_peek(card->crypt, nic_key(card, p), &suite, esp + ESP_HEADER, esp + over,
-                        p->bounds.end - p->bounds.ipsec - over - t.icv,
-                        p->bounds.end - p->bounds.ipsec - over - t.icv, ESP_PEEK_HEAD, &look)) {
+                        p->bounds.end - p->bounds.ipsec - over - t->icv,
+                        p->bounds.end - p->bounds.ipsec - over - t->icv, ESP_PEEK_HEAD, &look)) {
         return;
     }
     /* the clear head takes the place of the ciphered one, for whoever parses the inner packet */
@@ -180,7 +178,7 @@ static void peek(struct espnic *card, struct nic_packet *p)
 
 static void submit(struct espnic *card, struct nic_packet *p)
 {
-    struct esp_transform t;
+    const struct esp_transform *t = nic_transform(p);
     struct esp_suite suite;
     struct nic_job *job;
     enum esp_status status;
@@ -189,9 +187,8 @@ static void submit(struct espnic *card, struct nic_packet *p)
     p->job_state = ESP_JOB_OK;
     p->info = 0;
     p->pad_length = 0;
-    nic_transform(card, p, &t);
-    if (t.op == ESP_OP_ESP &&
-        p->bounds.end - p->bounds.ipsec < (uint32_t)ESP_HEADER + t.iv + t.icv + 2u) {
+    if (t->op == ESP_OP_ESP &&
+        p->bounds.end - p->bounds.ipsec < (uint32_t)ESP_HEADER + t->iv + t->icv + 2u) {
         p->job_state = ESP_JOB_REFUSED;
         return;
     }
@@ -205,10 +202,10 @@ static void submit(struct espnic *card, struct nic_packet *p)
     job = nic_pool_at(&card->jobs, p->job);
     nic_suite(card, p, &suite);
     if (p->dir == NIC_RX) {
-        status = esp_verify(card->crypt, &job->job, &t, nic_key(card, p), &suite,
+        status = esp_verify(card->crypt, &job->job, t, nic_key(card, p), &suite,
                             nic_bytes(card, p), &p->bounds, hi);
     } else {
-        status = esp_protect(card->crypt, &job->job, &t, nic_key(card, p), &suite,
+        status = esp_protect(card->crypt, &job->job, t, nic_key(card, p), &suite,
                              nic_bytes(card, p), &p->bounds, hi);
     }
     if (status != ESP_PENDING && status != ESP_OK) {
@@ -221,14 +218,13 @@ static void submit(struct espnic *card, struct nic_packet *p)
 /* The trailer is clear now. */
 static void note_trailer(struct espnic *card, struct nic_packet *p)
 {
-    struct esp_transform t;
+    const struct esp_transform *t = nic_transform(p);
     struct esp_trailer trailer;
     enum esp_status status;
 
-    nic_transform(card, p, &t);
-    status = esp_read_trailer(&t, nic_bytes(card, p), &p->bounds, &trailer);
+    status = esp_read_trailer(t, nic_bytes(card, p), &p->bounds, &trailer);
     if (status == ESP_OK || status == ESP_DUMMY) {
-        p->info = t.op == ESP_OP_ESP;
+        p->info = t->op == ESP_OP_ESP;
         p->pad_length = trailer.pad_length;
         p->next_header = trailer.next_header;
     }

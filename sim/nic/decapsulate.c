@@ -183,7 +183,7 @@ static bool next_header(struct espnic *card, struct nic_packet *p, const struct 
 
 static void open_packet(struct espnic *card, struct nic_packet *p)
 {
-    struct esp_transform t;
+    const struct esp_transform *t = nic_transform(p);
     enum esp_status status = ESP_OK;
     uint32_t before = p->l3;
 
@@ -193,19 +193,18 @@ static void open_packet(struct espnic *card, struct nic_packet *p)
     if (!p->crypt) {
         return;
     }
-    nic_transform(card, p, &t);
     if (card->config.general.offload == NIC_OFFLOAD_PACKET) {
         status = card->options.functional && p->present >= p->length &&
                          !(nic_entry(card, p)->flags & SA_ENTRY_TIMING_ONLY)
-                     ? strip(card, p, &t)
-                     : shorten(p, &t, nic_bytes(card, p));
+                     ? strip(card, p, t)
+                     : shorten(p, t, nic_bytes(card, p));
         p->drop = (uint8_t)drop_of(status);
         if (p->drop) {
             return;
         }
         p->beats = nic_beats(card, p->length);
     }
-    p->again = (uint8_t)(p->pass + 1u < NIC_MAX_PASSES && next_header(card, p, &t));
+    p->again = (uint8_t)(p->pass + 1u < NIC_MAX_PASSES && next_header(card, p, t));
     if (!p->again) {
         p->bypass = NIC_BYPASS_NONE;
         p->l3 = card->config.general.offload == NIC_OFFLOAD_PACKET ? p->l3 : before;

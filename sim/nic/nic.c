@@ -98,8 +98,9 @@ struct sa_entry *nic_entry(struct espnic *card, const struct nic_packet *p)
 }
 
 /* The tunnel header belongs to the entry next to the clear packet: first on send, last on receive. */
-void nic_transform(struct espnic *card, const struct nic_packet *p, struct esp_transform *t)
+void nic_make_transform(struct espnic *card, struct nic_packet *p)
 {
+    struct esp_transform *t = &p->transform;
     const struct sa_context *c = sa_context(&card->table, p->sa);
     const struct sa_entry *e = nic_entry(card, p);
     bool next_to_clear = p->dir == NIC_TX ? p->entry == 0 : p->entry + 1u == c->count;

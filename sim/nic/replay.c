@@ -106,13 +106,12 @@ static bool update_ready(void *self, uint64_t now, uint32_t item, unsigned *caus
     return false;
 }
 
-static uint8_t failed_icv_status(struct espnic *card, const struct nic_packet *p)
+static uint8_t failed_icv_status(const struct nic_packet *p)
 {
-    struct esp_transform t;
+    const struct esp_transform *t = nic_transform(p);
     bool ah = p->kind == ESP_PACKET_AH;
 
-    nic_transform(card, p, &t);
-    if (t.mode == ESP_MODE_TUNNEL) {
+    if (t->mode == ESP_MODE_TUNNEL) {
         return ah ? ABI_CRYPTO_TUNNEL_AH_AUTH_FAILED : ABI_CRYPTO_TUNNEL_ESP_AUTH_FAILED;
     }
     return ah ? ABI_CRYPTO_TRANSPORT_AH_AUTH_FAILED : ABI_CRYPTO_TRANSPORT_ESP_AUTH_FAILED;
@@ -134,7 +133,7 @@ static void judge(struct espnic *card, struct nic_packet *p)
     if (packet_offload(card)) {
         p->drop = state == ESP_JOB_BAD_ICV ? NIC_DROP_BAD_ICV : NIC_DROP_BAD_LENGTH;
     } else if (p->status == ABI_CRYPTO_SUCCESS) {
-        p->status = state == ESP_JOB_BAD_ICV ? failed_icv_status(card, p)
+        p->status = state == ESP_JOB_BAD_ICV ? failed_icv_status(p)
                                              : ABI_CRYPTO_INVALID_PACKET_SYNTAX;
     }
 }
@@ -155,16 +154,15 @@ static void update_job(void *self, uint64_t now, unsigned slot, struct lane_job 
 
 /* Bytes that lifetimes count: the ESP payload after decryption, as Linux does (transport: what follows
  * the IP header; tunnel: the inner packet). Where the padding is unknown it counts as none. */
-static uint64_t lifetime_bytes(struct espnic *card, const struct nic_packet *p)
+static uint64_t lifetime_bytes(const struct nic_packet *p)
 {
-    struct esp_transform t;
+    const struct esp_transform *t = nic_transform(p);
     uint32_t over;
 
-    nic_transform(card, p, &t);
-    if (t.op == ESP_OP_AH) {
-        over = ESP_AH_FIXED + (uint32_t)t.icv + t.iv;
+    if (t->op == ESP_OP_AH) {
+        over = ESP_AH_FIXED + (uint32_t)t->icv + t->iv;
     } else {
-        over = ESP_HEADER + (uint32_t)t.iv + t.icv + 2u + p->pad_length;
+        over = ESP_HEADER + (uint32_t)t->iv + t->icv + 2u + p->pad_length;
     }
     return p->bounds.end - p->bounds.ipsec > over ? p->bounds.end - p->bounds.ipsec - over : 0;
 }
@@ -182,7 +180,7 @@ static void accept(struct nic_lane *lane, struct nic_packet *p, uint64_t now)
     } else if (card->config.sa.esn == NIC_ESN_INFERRED && p->sequence > entry->sequence) {
         entry->sequence = p->sequence;
     }
-    sa_count(&card->table, sa_context(&card->table, p->sa), entry, lifetime_bytes(card, p),
+    sa_count(&card->table, sa_context(&card->table, p->sa), entry, lifetime_bytes(p),
              nic_now_ns(card, now));
 }
 

@@ -48,6 +48,7 @@ static void look_up(struct espnic *card, struct nic_packet *p)
     take_sa(card, p, hit.id);
     p->entry = (uint8_t)hit.entry;
     p->crypt = 1;
+    nic_make_transform(card, p);
     if (p->pass < 2) {
         p->handle[p->pass] = sa_table_handle(&card->table, hit.id);
     }
@@ -74,13 +75,12 @@ static bool rx_ready(void *self, uint64_t now, uint32_t item, unsigned *cause, u
 /* What kept the packet from this SA: expiry, or an encapsulation that is not the SA's. */
 static enum nic_drop refuse(struct espnic *card, const struct nic_packet *p, uint64_t now)
 {
-    struct esp_transform t;
+    const struct esp_transform *t = nic_transform(p);
 
     if (sa_expired(&card->table, nic_entry(card, p), nic_now_ns(card, now))) {
         return NIC_DROP_EXPIRED;
     }
-    nic_transform(card, p, &t);
-    if (p->dir == NIC_RX && t.udp != (p->kind == ESP_PACKET_UDP_ESP)) {
+    if (p->dir == NIC_RX && t->udp != (p->kind == ESP_PACKET_UDP_ESP)) {
         return NIC_DROP_WRONG_PROTOCOL;
     }
     return NIC_DROP_NONE;
@@ -138,7 +138,10 @@ static void fetch(struct espnic *card, struct nic_packet *p)
     p->drop = NIC_DROP_NONE;
     if (p->sa || !p->handle[p->portion]) {
         p->crypt = p->sa != 0;
-        return; /* the next entry of the same bundle, or a clear packet */
+        if (p->sa) {
+            nic_make_transform(card, p); /* the next entry of the same bundle */
+        }
+        return;
     }
     id = card->offload_on ? sa_table_find(&card->table, p->handle[p->portion]) : 0;
     if (!id || sa_dir(sa_context(&card->table, id)) != ESP_DIR_OUT) {
@@ -147,6 +150,7 @@ static void fetch(struct espnic *card, struct nic_packet *p)
     }
     take_sa(card, p, id);
     p->crypt = 1;
+    nic_make_transform(card, p);
 }
 
 static bool tx_ready(void *self, uint64_t now, uint32_t item, unsigned *cause, uint64_t *again)

@@ -65,7 +65,7 @@ static bool read_headers(struct espnic *card, struct nic_packet *p, uint32_t *l3
 
 static enum nic_drop may_send(struct espnic *card, struct nic_packet *p)
 {
-    struct esp_transform t;
+    const struct esp_transform *t = nic_transform(p);
     struct esp_lengths lengths;
     uint32_t l3_length;
 
@@ -75,11 +75,10 @@ static enum nic_drop may_send(struct espnic *card, struct nic_packet *p)
     if (!packet_offload(card)) {
         return NIC_DROP_NONE;
     }
-    nic_transform(card, p, &t);
-    if (t.mode == ESP_MODE_TRANSPORT && p->kind == ESP_PACKET_FRAGMENT) {
+    if (t->mode == ESP_MODE_TRANSPORT && p->kind == ESP_PACKET_FRAGMENT) {
         return NIC_DROP_NOT_IP;
     }
-    esp_lengths_of(&t, p->version, l3_length, p->l3_header, p->tfc, &lengths);
+    esp_lengths_of(t, p->version, l3_length, p->l3_header, p->tfc, &lengths);
     if (lengths.l3_length > card->config.mac.mtu) {
         return NIC_DROP_MTU;
     }
@@ -145,7 +144,7 @@ static void make_encap(struct espnic *card, const struct nic_packet *p, struct e
 
 static void frame_packet(struct espnic *card, struct nic_packet *p, uint64_t now)
 {
-    struct esp_transform t;
+    const struct esp_transform *t = nic_transform(p);
     struct esp_encap encap;
     struct esp_packet packet;
     struct esp_lengths lengths;
@@ -153,12 +152,11 @@ static void frame_packet(struct espnic *card, struct nic_packet *p, uint64_t now
     enum esp_status status = ESP_OK;
 
     read_headers(card, p, &l3_length);
-    nic_transform(card, p, &t);
     make_encap(card, p, &encap);
-    esp_lengths_of(&t, p->version, l3_length, p->l3_header, encap.tfc, &lengths);
+    esp_lengths_of(t, p->version, l3_length, p->l3_header, encap.tfc, &lengths);
     if (p->present >= p->length) {
         nic_esp_packet(card, p, &packet);
-        status = esp_encapsulate(&t, &packet, &encap, &p->bounds);
+        status = esp_encapsulate(t, &packet, &encap, &p->bounds);
         if (status == ESP_OK) {
             nic_esp_packet_back(p, &packet);
             p->present = p->length;
@@ -168,15 +166,15 @@ static void frame_packet(struct espnic *card, struct nic_packet *p, uint64_t now
         p->length = p->l3 + lengths.l3_length;
         p->bounds.end = p->length;
         p->bounds.ipsec = p->length - (lengths.payload + lengths.trailer + lengths.icv) -
-                          (t.op == ESP_OP_AH ? ESP_AH_FIXED + (uint32_t)t.icv + t.iv
-                                             : ESP_HEADER + (uint32_t)t.iv);
+                          (t->op == ESP_OP_AH ? ESP_AH_FIXED + (uint32_t)t->icv + t->iv
+                                             : ESP_HEADER + (uint32_t)t->iv);
     }
     p->drop = status == ESP_OK ? NIC_DROP_NONE : NIC_DROP_NOT_IP;
-    p->kind = t.op == ESP_OP_AH ? ESP_PACKET_AH : ESP_PACKET_ESP;
+    p->kind = t->op == ESP_OP_AH ? ESP_PACKET_AH : ESP_PACKET_ESP;
     p->beats = nic_beats(card, p->length);
     if (!p->drop) {
         sa_count(&card->table, sa_context(&card->table, p->sa), nic_entry(card, p),
-                 counted_bytes(&t, &lengths, l3_length, p->l3_header), nic_now_ns(card, now));
+                 counted_bytes(t, &lengths, l3_length, p->l3_header), nic_now_ns(card, now));
     }
 }
 
@@ -184,17 +182,16 @@ static void frame_packet(struct espnic *card, struct nic_packet *p, uint64_t now
  * headers are named by slot 12; the tunnel's are found by parsing from the outer IP header (O-22). */
 static void find_frame(struct espnic *card, struct nic_packet *p, uint64_t now)
 {
-    struct esp_transform t;
+    const struct esp_transform *t = nic_transform(p);
     struct esp_view view;
     uint32_t word = p->header_word;
     uint32_t lsb = ABI_HEADER_ESP_OFFSET_LSB;
     uint32_t seq_at;
     uint32_t seq_lo;
 
-    nic_transform(card, p, &t);
     esp_parse(nic_bytes(card, p), p->present, p->length, NULL, &view);
-    p->kind = t.op == ESP_OP_AH ? ESP_PACKET_AH : ESP_PACKET_ESP;
-    if (t.op == ESP_OP_AH) {
+    p->kind = t->op == ESP_OP_AH ? ESP_PACKET_AH : ESP_PACKET_ESP;
+    if (t->op == ESP_OP_AH) {
         lsb = ABI_HEADER_AH_OFFSET_LSB;
     }
     p->drop = NIC_DROP_NONE;
@@ -213,19 +210,19 @@ static void find_frame(struct espnic *card, struct nic_packet *p, uint64_t now)
     if (p->drop) {
         return;
     }
-    seq_at = p->bounds.ipsec + (t.op == ESP_OP_AH ? 8 : 4);
+    seq_at = p->bounds.ipsec + (t->op == ESP_OP_AH ? 8 : 4);
     seq_lo = p->present >= p->bounds.ipsec + 12 ? esp_get32(nic_bytes(card, p) + seq_at) : 0;
     p->sequence = sa_host_sequence(nic_entry(card, p), seq_lo);
     if (p->pass == 0) {
         p->first_sequence = p->sequence;
     }
-    if (t.op == ESP_OP_ESP && esp_alg_info((enum esp_alg)t.enc)->block_bytes >= 8 && t.iv &&
+    if (t->op == ESP_OP_ESP && esp_alg_info((enum esp_alg)t->enc)->block_bytes >= 8 && t->iv &&
         p->present >= p->length) {
         struct esp_encap encap;
 
         /* the card makes the IV of CBC (O-21) */
         make_encap(card, p, &encap);
-        memcpy(nic_bytes(card, p) + p->bounds.ipsec + ESP_HEADER, encap.iv, t.iv);
+        memcpy(nic_bytes(card, p) + p->bounds.ipsec + ESP_HEADER, encap.iv, t->iv);
     }
     sa_count(&card->table, sa_context(&card->table, p->sa), nic_entry(card, p),
              p->bounds.end - p->bounds.ipsec, nic_now_ns(card, now));

@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-enum { FAILED_RING = 1 << 16 };
+
 
 /* ---- hand-over: one stage a lane -------------------------------------------------------------------- */
 
@@ -242,7 +242,7 @@ void nic_tx_failed(struct espnic *card, uint32_t item, uint64_t cycle)
 {
     struct nic_dma *d = &card->dma;
 
-    d->failed[d->failed_tail++ & (FAILED_RING - 1)] = item;
+    d->failed[d->failed_tail++ & (NIC_FAILED_RING - 1)] = item;
     sched_wake(&card->sched, d->done_block, cycle);
 }
 
@@ -269,7 +269,7 @@ static bool complete_one(struct espnic *card, uint64_t now)
         return false;
     }
     if (d->failed_head != d->failed_tail) {
-        complete(card, d->failed[d->failed_head++ & (FAILED_RING - 1)], now);
+        complete(card, d->failed[d->failed_head++ & (NIC_FAILED_RING - 1)], now);
         return true;
     }
     for (unsigned i = 0; i < card->config.general.ports; i++) {
@@ -332,7 +332,7 @@ void nic_dma_init(struct espnic *card)
     d->done_block = sched_add_block(&card->sched, "tx_done", card->core, done_wake, card);
     d->tx_descriptor = calloc((size_t)c->tx_queues * c->tx_prefetch, sizeof *d->tx_descriptor);
     d->rx_descriptor = calloc((size_t)c->rx_queues * c->rx_prefetch, sizeof *d->rx_descriptor);
-    d->failed = calloc(FAILED_RING, sizeof *d->failed);
+    d->failed = calloc(NIC_FAILED_RING, sizeof *d->failed);
     if (!d->tx_descriptor || !d->rx_descriptor || !d->failed) {
         fputs("espnic: out of memory\n", stderr);
         abort();

@@ -133,7 +133,7 @@ static void seen_response(void *self, const struct channel *ch, bool push,
     struct pb_client *c = self;
 
     if (push) {
-        uint32_t item = ch->burst[(ch->s.burst_tail - 1) & ch->mask].item;
+        uint32_t item = ch->burst[(ch->s.burst_tail - 1) & (ch->bursts - 1)].item;
 
         note(c->bench, run->first, PB_ANSWER, c->index, pcie_request_at(c->bench->link, item)->ref,
              true);
