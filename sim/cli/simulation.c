@@ -38,6 +38,7 @@ struct simulation {
     uint64_t fed;      /* packets of both directions */
     struct run_results results;
     struct nic_stats at_begin, at_last;
+    uint64_t counted; /* `fed` when at_last was taken */
     struct host_stats *host_begin;
     bool measuring;
     char error[SIMULATION_ERROR];
@@ -368,6 +369,15 @@ static void note_arrival(struct simulation *s, uint64_t time)
     }
 }
 
+/* What the card had done at the last arrival so far; a record that comes later must not count. */
+static void keep_last(struct simulation *s)
+{
+    if (s->counted != s->fed) {
+        s->at_last = *nic_statistics(s->card);
+        s->counted = s->fed;
+    }
+}
+
 static bool give_record(struct simulation *s, uint64_t time)
 {
     const struct recording_record *r = &s->record;
@@ -471,6 +481,9 @@ static void source_take(void *self)
     if (!feed_next(&s->tx, s->error, sizeof s->error)) {
         s->tx.have = false;
     }
+    if ((!s->tx.have && !s->rx.have) || s->fed >= packet_limit(s)) {
+        keep_last(s);
+    }
 }
 
 /* An idealised wire takes a frame when there is room, and only the card knows when. */
@@ -526,6 +539,7 @@ static bool give_next(struct simulation *s, bool *ok)
         return false;
     }
     if (record <= tx && record <= rx) {
+        keep_last(s);
         pass(s, record);
         *ok = give_record(s, record > host_now(s->host) ? record : host_now(s->host));
     } else if (rx <= tx) {
@@ -539,7 +553,7 @@ static bool give_next(struct simulation *s, bool *ok)
 static void end_of_measure(struct simulation *s)
 {
     pass(s, s->results.last);
-    s->at_last = *nic_statistics(s->card);
+    keep_last(s);
 }
 
 /* In a closed loop the host goes on taking packets after the other inputs are through. */
