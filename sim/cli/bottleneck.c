@@ -234,9 +234,8 @@ bool bottleneck_find(struct bottleneck *b, const struct espnic_config *config,
         const struct bottleneck_trial *t = &b->trial[b->first];
 
         snprintf(b->why, sizeof b->why,
-                 "%s: busy %.1f %% of the time; without its limit %.2f times "
-                 "the packets",
-                 t->block, t->busy * 100, t->headroom);
+                 "%s: without its limit %.2f times the packets (busy %.1f %% of the whole run)",
+                 t->block, t->headroom, t->busy * 100);
     }
     return true;
 }

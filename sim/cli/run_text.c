@@ -163,14 +163,16 @@ static void print_blocks(FILE *out, struct simulation *s)
             nic_pcie_busy(simulation_card(s), 0) * 100, nic_pcie_busy(simulation_card(s), 1) * 100);
 }
 
-static void print_bottleneck(FILE *out, const struct bottleneck *b)
+static void print_bottleneck(FILE *out, const struct bottleneck *b, bool as_recorded)
 {
     if (!b) {
         return;
     }
     if (b->first < 0) {
         fprintf(out, "\nlimit: the offered load. %s.\n", b->why);
-        fputs("next: --load max or --find loss=0 shows where the card ends\n", out);
+        if (as_recorded) {
+            fputs("next: --load max or --find loss=0 shows where the card ends\n", out);
+        }
         return;
     }
     fprintf(out, "\nbottleneck: %s\n", b->why);
@@ -198,5 +200,5 @@ void run_text_print(FILE *out, struct simulation *s, const struct espnic_config 
     print_left_alone(out, n, h);
     print_oids(out, r, h);
     print_blocks(out, s);
-    print_bottleneck(out, b);
+    print_bottleneck(out, b, !strcmp(config->workload.load, "recorded"));
 }
