@@ -407,6 +407,17 @@ static bool build_entry(struct sa_table *table, struct sa_entry *entry, const st
            build_lifetime(table, entry, sa);
 }
 
+/* Crypto offload, inbound: ADD gives the upper half alone (the structure has no field for the lower), and
+ * a top of half:0 would put the last 2^31 numbers of that half into the one before. With the top in the
+ * middle, the nearest number (replay_infer without window) is in the given half whatever its low
+ * half; the top moves with the first good packet above it. */
+static void centre_in_half(struct sa_entry *entry)
+{
+    if (sa_esn(entry) && (uint32_t)entry->sequence == 0) {
+        entry->sequence |= 0x7fffffffu;
+    }
+}
+
 static bool is_zero(const struct esp_address *address)
 {
     static const uint8_t zero[16];
@@ -455,8 +466,13 @@ static bool build_context(struct sa_table *table, struct sa_context *context,
     }
     if (node->sa_count == 2) {
         context->second = sa_pool_take(&table->seconds);
-        return context->second != 0 && build_entry(table, sa_entry(table, context, 1), &node->sa[1],
-                                                   keep_window && inbound);
+        if (context->second == 0 || !build_entry(table, sa_entry(table, context, 1), &node->sa[1],
+                                                 keep_window && inbound)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; inbound && !keep_window && i < context->count; i++) {
+        centre_in_half(sa_entry(table, context, i));
     }
     return true;
 }
