@@ -339,13 +339,14 @@ static uint64_t packet_limit(const struct simulation *s)
     return limit ? limit : UINT64_MAX;
 }
 
+static void count_up(struct simulation *s);
+
 /* Let time pass up to `until`; rows of the series fall on the way. */
 static void pass(struct simulation *s, uint64_t until)
 {
     while (s->series_on && s->base + s->series.next <= until) {
         host_simulate(s->host, s->base + s->series.next);
-        host_statistics(s->host);
-        nic_statistics(s->card);
+        count_up(s);
         series_advance(&s->series, s->series.next);
     }
     host_simulate(s->host, until);
@@ -701,12 +702,12 @@ static void sum_up_sas(struct simulation *s, const struct host_stats *h)
         r->total_us > 0 ? (double)(r->adds + r->updates + r->deletes) * 1e6 / r->total_us : 0;
 }
 
-static void sum_up(struct simulation *s)
+/* The counters as they stand. */
+static void count_up(struct simulation *s)
 {
     struct run_results *r = &s->results;
     const struct host_stats *h = host_statistics(s->host);
     const struct nic_stats *n = nic_statistics(s->card);
-    uint64_t ps = r->last - r->start;
 
     r->tx.packets_in = h->tx.packets_in;
     r->tx.bytes_in = h->tx.bytes_in;
@@ -718,14 +719,22 @@ static void sum_up(struct simulation *s)
     r->rx.bytes_out = h->rx.delivered_bytes;
     r->created = h->rx.reassembled;
     r->merged = h->rx.merged;
-    r->total_us = (double)(r->end - s->base) / 1e6;
-    r->measured_us = (double)ps / 1e6;
-    r->drain_us = (double)(r->end - r->last) / 1e6;
-    rates(&r->rx, &s->at_begin.rx, &s->at_last.rx, ps);
-    rates(&r->tx, &s->at_begin.tx, &s->at_last.tx, ps);
     r->before_origin = s->rx.pace.before_origin + s->tx.pace.before_origin;
     sum_up_sas(s, h);
     results_sum_drops(r, n, h);
+}
+
+static void sum_up(struct simulation *s)
+{
+    struct run_results *r = &s->results;
+    uint64_t ps = r->last - r->start;
+
+    r->total_us = (double)(r->end - s->base) / 1e6;
+    r->measured_us = (double)ps / 1e6;
+    r->drain_us = (double)(r->end - r->last) / 1e6;
+    count_up(s);
+    rates(&r->rx, &s->at_begin.rx, &s->at_last.rx, ps);
+    rates(&r->tx, &s->at_begin.tx, &s->at_last.tx, ps);
 }
 
 const struct run_results *simulation_results(const struct simulation *s)
