@@ -148,6 +148,8 @@ static size_t shown_width(const char *text)
     return n;
 }
 
+enum { NARROWEST = 48 }; /* a wrapped column is never narrower, whatever is left of it */
+
 static void write_row(const struct text_table *t, const size_t *width, size_t row, FILE *out)
 {
     size_t at = 0;
@@ -162,7 +164,7 @@ static void write_row(const struct text_table *t, const size_t *width, size_t ro
         }
         fputs(c == 0 ? "" : "  ", out);
         if (last && !t->right[c]) {
-            text_wrap(out, cell, at, at, TEXT_WIDTH);
+            text_wrap(out, cell, at, at, at + NARROWEST > TEXT_WIDTH ? at + NARROWEST : TEXT_WIDTH);
         } else if (t->right[c]) {
             fprintf(out, "%*s%s%s", pad, "", cell, last ? "\n" : "");
         } else {

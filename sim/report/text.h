@@ -33,7 +33,7 @@ void text_table_start(struct text_table *t, const char *const *headings, size_t 
 void text_table_row(struct text_table *t, const char *const *cells);
 
 /* Two spaces between columns, a rule under the headings; the last column, if left-aligned, is
- * wrapped at TEXT_WIDTH. Then the table is empty and its memory given back. */
+ * wrapped at TEXT_WIDTH, or 48 characters beyond the others. Then the table is empty and its memory given back. */
 void text_table_write(struct text_table *t, FILE *out);
 
 /* Give the rows up without writing them. */
