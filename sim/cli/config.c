@@ -27,7 +27,7 @@ static const uint64_t second = 1000000000000; /* ps */
 static const char *const preloads[] = { "auto", "on", "off", NULL };
 
 static const struct param workload_params[] = {
-    FILE_OF(workload_config, oids, "recording of SA control requests (.jsonl or pcap)"),
+    FILE_OF(workload_config, oids, "recording of SA control requests (.jsonl)"),
     FILE_OF(workload_config, tx, "capture of clear packets that the host sends"),
     FILE_OF(workload_config, rx, "capture of packets that arrive on the wire"),
     TEXT(workload_config, tx_filter, PARAM_STRING, "",
@@ -40,12 +40,16 @@ static const struct param workload_params[] = {
          "offered load: recorded (as pace says), max (as fast as the card takes it) or a rate"),
     NUMBER(workload_config, loop, PARAM_U64, 1, 1, 1000000000,
            "how many times the captures are played, one after the other"),
-    { .name = "preload", .type = PARAM_ENUM, PARAM_AT(workload_config, preload),
-      .def = PRELOAD_AUTO, .max = PRELOAD_OFF, .choices = preloads,
+    { .name = "preload",
+      .type = PARAM_ENUM,
+      PARAM_AT(workload_config, preload),
+      .def = PRELOAD_AUTO,
+      .max = PRELOAD_OFF,
+      .choices = preloads,
       .help = "SAs added at or before the first packet are there before time starts: auto (if the "
               "recording gives no epoch), on, off" },
     FLAG(workload_config, skip_bad, "count and skip damaged records instead of stopping"),
-    FLAG(workload_config, strict, "refuse inputs that are legal but doubtful"),
+    FLAG(workload_config, strict, "a recording that breaks a rule of the interface is bad input"),
     FLAG(workload_config, timing_only, "lengths only: no cryptography, no contents"),
 };
 
@@ -63,8 +67,6 @@ static const struct param outputs_params[] = {
     FILE_OF(outputs_config, csv, "report as CSV: a line of names and a line of values"),
     FILE_OF(outputs_config, tx_out, "capture of what left on the wire"),
     FILE_OF(outputs_config, rx_out, "capture of what the host received"),
-    FILE_OF(outputs_config, html, "report as a page with plots"),
-    FILE_OF(outputs_config, wave, "waveform for GTKWave"),
     FILE_OF(outputs_config, series, "CSV of counters, a line for every interval"),
     TEXT(outputs_config, series_columns, PARAM_STRING, "tx.packets_out,rx.packets_out",
          "counters in the series: paths separated by commas, * for any characters"),

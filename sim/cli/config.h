@@ -47,8 +47,6 @@ struct outputs_config {
     char csv[CONFIG_PATH];
     char tx_out[CONFIG_PATH];
     char rx_out[CONFIG_PATH];
-    char html[CONFIG_PATH];
-    char wave[CONFIG_PATH];
     char series[CONFIG_PATH];
     char series_columns[1024]; /* see series_open */
     uint64_t interval;         /* ps */

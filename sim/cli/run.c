@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/bottleneck.h"
 #include "cli/commands.h"
@@ -11,6 +12,7 @@
 #include "cli/scenario.h"
 #include "cli/simulation.h"
 #include "report/report.h"
+#include "report/text.h"
 
 /* Options that are a parameter's short name: --tx F is --set workload.tx=F. */
 static const struct option_spec run_options[] = {
@@ -97,8 +99,20 @@ struct run_request {
     unsigned experiments;
 };
 
+static const char *ideal_names(char *out, size_t size)
+{
+    size_t used = (size_t)snprintf(out, size, "host");
+
+    for (unsigned i = 0; nic_ideal_names[i] && used < size; i++) {
+        used += (size_t)snprintf(out + used, size - used, ", %s", nic_ideal_names[i]);
+    }
+    return out;
+}
+
 static int print_help(const struct option_spec *all)
 {
+    char names[512];
+
     puts(
         "usage: espnic run [SCENARIO.yaml] [OPTION...]\n"
         "\n"
@@ -106,6 +120,8 @@ static int print_help(const struct option_spec *all)
         "packets from the wire, each optional. Prints throughput, latency and SA churn, and the block\n"
         "that limits them; --report gives every number with its definition.\n");
     options_help(all, OPT_COUNT);
+    puts("\nBLOCK is one of:");
+    text_wrap(stdout, ideal_names(names, sizeof names), 0, 0, TEXT_WIDTH);
     puts("\n"
          "examples:\n"
          "  espnic run traces/samples/vpn-gateway.yaml\n"
@@ -194,8 +210,46 @@ static int read_options(struct run_request *r, struct options *o)
     }
 }
 
+static bool same_file(const char *a, const char *b)
+{
+    struct stat x;
+    struct stat y;
+
+    if (!strcmp(a, b)) {
+        return true;
+    }
+    return !stat(a, &x) && !stat(b, &y) && S_ISREG(x.st_mode) && x.st_dev == y.st_dev &&
+           x.st_ino == y.st_ino;
+}
+
+/* An output that is also an input would destroy it; two outputs in one file destroy each other. */
+static bool check_files(const struct run_request *r, struct options *o)
+{
+    const struct workload_config *w = &r->config.workload;
+    const struct outputs_config *u = &r->config.outputs;
+    const char *const in[] = { r->file ? r->file : "", w->oids, w->tx, w->rx };
+    const char *const out[] = { u->report, u->csv, u->tx_out, u->rx_out, u->series, u->timeline };
+
+    for (size_t i = 0; i < sizeof out / sizeof out[0]; i++) {
+        for (size_t k = 0; k < sizeof in / sizeof in[0] && out[i][0]; k++) {
+            if (in[k][0] && same_file(out[i], in[k])) {
+                options_complain(o, "\"%s\" is an input and cannot be written", out[i]);
+                return false;
+            }
+        }
+        for (size_t k = 0; k < i && out[i][0]; k++) {
+            if (out[k][0] && same_file(out[i], out[k])) {
+                options_complain(o, "\"%s\" is named for two outputs", out[i]);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 static bool resolve(struct run_request *r, struct options *o)
 {
+    char names[512];
     char error[1024];
     size_t n;
     const struct param_group *groups = espnic_param_groups(&n);
@@ -208,10 +262,8 @@ static bool resolve(struct run_request *r, struct options *o)
     }
     for (unsigned i = 0; i < r->ideals; i++) {
         if (!bottleneck_idealise(&r->config, r->ideal[i])) {
-            options_complain(o,
-                             "--ideal: found \"%s\", expected host or one of card.ideal's names "
-                             "(espnic preset show NAME --all explains them)",
-                             r->ideal[i]);
+            options_complain(o, "--ideal: found \"%s\", expected one of: %s", r->ideal[i],
+                             ideal_names(names, sizeof names));
             return false;
         }
     }
@@ -228,7 +280,7 @@ static bool resolve(struct run_request *r, struct options *o)
         options_complain(o, "nothing to do: give a scenario, or --oids, --tx or --rx");
         return false;
     }
-    return true;
+    return check_files(r, o);
 }
 
 /* ---- one run and its report ---------------------------------------------------------------------------- */
