@@ -407,14 +407,14 @@ static bool build_entry(struct sa_table *table, struct sa_entry *entry, const st
            build_lifetime(table, entry, sa);
 }
 
-/* Crypto offload, inbound: ADD gives the upper half alone (the structure has no field for the lower), and
- * a top of half:0 would put the last 2^31 numbers of that half into the one before. With the top in the
- * middle, the nearest number (replay_infer without window) is in the given half whatever its low
- * half; the top moves with the first good packet above it. */
+/* Crypto offload: ADD gives the upper half alone (the structure has no field for the lower), and a top of
+ * half:0 would put the last 2^31 numbers of that half into the one before. With the top in the middle,
+ * the nearest number (replay_infer without window) is in the given half whatever its low half; the top
+ * moves with the first good packet above it. Outbound the number is that of the next packet: half:1. */
 static void centre_in_half(struct sa_entry *entry)
 {
-    if (sa_esn(entry) && (uint32_t)entry->sequence == 0) {
-        entry->sequence |= 0x7fffffffu;
+    if (sa_esn(entry) && (uint32_t)entry->sequence <= 1) {
+        entry->sequence = (entry->sequence & ~(uint64_t)UINT32_MAX) | 0x7fffffffu;
     }
 }
 
@@ -471,7 +471,7 @@ static bool build_context(struct sa_table *table, struct sa_context *context,
             return false;
         }
     }
-    for (uint32_t i = 0; inbound && !keep_window && i < context->count; i++) {
+    for (uint32_t i = 0; !keep_window && i < context->count; i++) {
         centre_in_half(sa_entry(table, context, i));
     }
     return true;

@@ -178,6 +178,23 @@ static void frame_packet(struct espnic *card, struct nic_packet *p, uint64_t now
     }
 }
 
+/* Crypto offload: the host's number, of which the packet holds the low half. The upper half is what
+ * UPDATE_SA set, or, on a card that infers it, that of the nearest number to what was sent last. */
+static uint64_t host_number(const struct espnic *card, const struct nic_packet *p,
+                            struct sa_entry *entry, uint32_t lo)
+{
+    uint64_t number;
+
+    if (card->config.sa.esn == NIC_ESN_HOST || !sa_esn(entry) || !p->present) {
+        return sa_host_sequence(entry, lo);
+    }
+    number = sa_replay_infer(entry, lo);
+    if (number >= entry->sequence) {
+        entry->sequence = number + 1; /* the next one, as in packet offload */
+    }
+    return number;
+}
+
 /* Crypto offload: the headers are there. With two handles the first is the transport SA's, whose
  * headers are named by slot 12; the tunnel's are found by parsing from the outer IP header (O-22). */
 static void find_frame(struct espnic *card, struct nic_packet *p, uint64_t now)
@@ -212,7 +229,7 @@ static void find_frame(struct espnic *card, struct nic_packet *p, uint64_t now)
     }
     seq_at = p->bounds.ipsec + (t->op == ESP_OP_AH ? 8 : 4);
     seq_lo = p->present >= p->bounds.ipsec + 12 ? esp_get32(nic_bytes(card, p) + seq_at) : 0;
-    p->sequence = sa_host_sequence(nic_entry(card, p), seq_lo);
+    p->sequence = host_number(card, p, nic_entry(card, p), seq_lo);
     if (p->pass == 0) {
         p->first_sequence = p->sequence;
     }
