@@ -156,6 +156,28 @@ static bool power_of_two(uint32_t n)
     return n >= 2 && (n & (n - 1)) == 0;
 }
 
+static void at_least(uint32_t *value, uint32_t least)
+{
+    *value = *value < least ? least : *value;
+}
+
+/* An ideal host sees completions at once, without messages that would load the link, and has room in its
+ * rings. It gives buffers back and rings doorbells in the same batches: those cost the link. */
+void host_idealise(struct host_config *c)
+{
+    enum { RING = 1024 };
+
+    if (!c->general.ideal) {
+        return;
+    }
+    c->tx.signal = c->rx.signal = c->oid.signal = HOST_SIGNAL_POLL;
+    c->tx.doorbell_delay = 0;
+    at_least(&c->tx.ring, RING);
+    at_least(&c->rx.ring, RING);
+    at_least(&c->oid.ring, RING);
+    c->rx.refill = c->rx.refill < RING / 4 ? c->rx.refill : RING / 4;
+}
+
 bool host_config_check(const struct host_config *config, char *error, size_t error_size)
 {
     const struct {

@@ -91,6 +91,9 @@ struct host_config {
 extern const struct param_group host_param_groups[];
 extern const size_t host_param_group_count;
 
+/* With `host.ideal`: change what bounds the host beside the time of its CPU. */
+void host_idealise(struct host_config *config);
+
 /* What the tables cannot say (rings are powers of two). False with a sentence. */
 bool host_config_check(const struct host_config *config, char *error, size_t error_size);
 

@@ -114,7 +114,8 @@ static bool begin_rx(struct host *host, uint32_t index, uint64_t now)
         }
         host->stats->rx.polls++;
         host->rxq[q].poll_at = CLOCK_NEVER;
-        if (host->rxq[q].empty.count != 0) {
+        /* a host with time gives back what it has; an ideal one would ring for every buffer */
+        if (host->rxq[q].empty.count != 0 && !host->config.general.ideal) {
             begin(core, WORK_REFILL, q, now + host_cost(host, host->config.general.mmio));
             return true;
         }

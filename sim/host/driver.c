@@ -53,7 +53,8 @@ static void take_capabilities(struct host *host)
     uint32_t rx = host->s->cap[1] >> 16 & 0xff;
 
     host->s->packet_offload = (flags & FLAG_PACKET_OFFLOAD) != 0;
-    host->s->esn_inferred = (flags & FLAG_ESN_INFERRED) != 0;
+    /* In crypto offload the card uses the half that it was given, whatever it could infer. */
+    host->s->esn_inferred = host->s->packet_offload && (flags & FLAG_ESN_INFERRED) != 0;
     tx = least(least(tx, HOST_MAX_QUEUES), config->general.cores);
     rx = least(rx, HOST_MAX_QUEUES);
     host->s->tx_queues = config->tx.queues == 0 ? tx : least(tx, config->tx.queues);
@@ -157,13 +158,18 @@ static void program(struct host *host, uint64_t time)
 static void reset_answer(struct host *host, uint64_t time, uint64_t tag, uint64_t value)
 {
     host->s->reset_reads--;
+    if (!host->s->resetting) {
+        return;
+    }
     if (tag == READ_RINGS) {
         host->s->rings_lost = value == 0;
     } else if ((value & CTRL_RESET) == 0) {
         host->s->reset_over_at = time;
         host_wake(host, BLOCK_TIMER, time);
-    } else if (host->s->reset_check == CLOCK_NEVER) {
-        host->s->reset_check = time + host->config.general.reset_poll;
+    } else { /* not yet: look again, at once if the driver has ended it meanwhile */
+        uint64_t next = time + host->config.general.reset_poll;
+
+        host->s->reset_check = host->s->reset_check < next ? host->s->reset_check : next;
         host_wake(host, BLOCK_TIMER, host->s->reset_check);
     }
 }
@@ -480,8 +486,8 @@ static void look(struct host *host, uint64_t at)
 /* Commands go on to the card, which refuses them; nothing is sent. */
 void host_begin_reset(struct host *host, uint64_t time)
 {
-    if (host->s->resetting || host->s->started != START_DONE) {
-        return;
+    if (host->s->resetting || host->s->reset_reads != 0 || host->s->started != START_DONE) {
+        return; /* one is enough; the last one's reads are answered within microseconds */
     }
     host->stats->sa.resets++;
     host->s->resetting = true;
@@ -544,6 +550,8 @@ static void flush_rx(struct host *host)
 static void reset_over(struct host *host, uint64_t time)
 {
     host->s->reset_over_at = CLOCK_NEVER;
+    host->s->reset_check = CLOCK_NEVER;
+    host->s->reset_end = CLOCK_NEVER;
     if (host->s->rings_lost) {
         flush_rx(host);
     }
@@ -577,4 +585,8 @@ void host_timer_wake(void *self, uint64_t time)
         espnic_mmio_read(host->card, time, reg_table[REG_CTRL].offset, 4, READ_RESET);
     }
     host_delayed_run(host, time);
+    /* An earlier wake has taken the place of later ones: ask for them again. */
+    if (host->s->reset_check != CLOCK_NEVER && host->s->reset_reads == 0) {
+        host_wake(host, BLOCK_TIMER, host->s->reset_check);
+    }
 }

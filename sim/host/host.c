@@ -82,6 +82,7 @@ struct host *host_create(const struct host_config *config, const struct host_opt
         return NULL;
     }
     host->config = *config;
+    host_idealise(&host->config);
     host->options = *options;
     init_sched(host);
     if (!init_state(host)) {
@@ -387,6 +388,9 @@ static bool restored(void *self)
     struct host *host = self;
 
     host->peeked = false; /* the source stands at the same packet */
+    if (host->crypt != NULL) {
+        esp_crypt_forget_all(host->crypt); /* the keys of SAs that are no more */
+    }
     return true;
 }
 

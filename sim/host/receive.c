@@ -313,7 +313,9 @@ static enum host_rx_drop crypto_done(struct host *host, const struct abi_rx_comp
     }
     rx->verdict = HOST_OFFLOADED;
     drop = strip_node(host, sa, c, w, now);
-    if (drop == HOST_RX_DROP_NONE && inner != 0 && host_sa_frame(host, inner) != NULL) {
+    /* The second entry of a bundle comes up with the bundle's handle, too. */
+    if (drop == HOST_RX_DROP_NONE && inner != 0 && inner != sa &&
+        host_sa_frame(host, inner) != NULL) {
         drop = strip_node(host, inner, c, w, now);
     }
     return drop;

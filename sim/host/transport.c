@@ -395,6 +395,28 @@ bool host_numbers_left(const struct host *host, uint32_t sa)
     return true;
 }
 
+/* Slot 12 of a packet without contents. */
+static void lengths_word(const struct host_frame *frame, uint8_t version, uint32_t header,
+                         const struct esp_lengths *lengths, struct host_slot *s)
+{
+    const struct esp_transform *t = &frame->transform;
+    bool tunnel = t->mode == ESP_MODE_TUNNEL;
+    uint32_t outer =
+        tunnel ? (t->src.family == 6 ? (uint32_t)ESP_IPV6_HEADER : (uint32_t)ESP_IPV4_HEADER)
+               : header;
+    uint32_t next = !tunnel        ? s->flow.proto
+                    : version == 6 ? (uint32_t)ESP_PROTO_IPV6
+                                   : (uint32_t)ESP_PROTO_IPV4;
+
+    if (t->op == ESP_OP_AH) {
+        s->header_word |= (outer / 4 & 0xff) << ABI_HEADER_AH_OFFSET_LSB;
+        return;
+    }
+    outer += t->udp ? (uint32_t)ESP_UDP_HEADER : 0;
+    s->header_word =
+        next | lengths->pad << ABI_HEADER_PAD_LSB | (outer / 4 & 0xff) << ABI_HEADER_ESP_OFFSET_LSB;
+}
+
 /* Only lengths: there are no contents. */
 enum host_tx_drop host_frame_lengths(const struct host_frame *frame, struct host_slot *s)
 {
@@ -409,12 +431,7 @@ enum host_tx_drop host_frame_lengths(const struct host_frame *frame, struct host
     }
     s->length = s->l3 + lengths.l3_length;
     s->captured = 0;
-    if (frame->transform.op == ESP_OP_ESP) {
-        s->header_word = (frame->transform.mode == ESP_MODE_TUNNEL
-                              ? (version == 6 ? (uint32_t)ESP_PROTO_IPV6 : (uint32_t)ESP_PROTO_IPV4)
-                              : s->flow.proto) |
-                         lengths.pad << ABI_HEADER_PAD_LSB;
-    }
+    lengths_word(frame, version, header, &lengths, s);
     return HOST_TX_DROP_NONE;
 }
 
