@@ -276,8 +276,7 @@ uint32_t channel_visible_run(const struct channel *ch, uint64_t first, uint32_t 
 
 static void wake_reader(struct channel *ch, uint64_t cycle)
 {
-    sched_wake(ch->sched, ch->config.reader,
-               cycle > ch->s.wake_floor ? cycle : ch->s.wake_floor);
+    sched_wake(ch->sched, ch->config.reader, cycle > ch->s.wake_floor ? cycle : ch->s.wake_floor);
 }
 
 void channel_push(struct channel *ch, const struct channel_run *run, uint32_t item, uint32_t flags)

@@ -47,7 +47,7 @@ struct channel_state {
     uint32_t returned;       /* slots of the head pop-run already taken as credit */
     uint32_t credits;        /* slots that the writer may use now */
     uint32_t writer_waits;   /* wake the writer when a slot comes back */
-    uint64_t wake_floor; /* pushes need not wake the reader before this cycle */
+    uint64_t wake_floor;     /* pushes need not wake the reader before this cycle */
     uint64_t read_free;      /* first cycle in which the read port is free */
     uint64_t pushed, popped; /* beats, committed */
     uint64_t items;          /* last beats pushed */
@@ -93,9 +93,8 @@ static inline uint64_t channel_slot_visible(const struct channel *ch, uint64_t c
 /* The burst that holds the next beat, or NULL. */
 static inline const struct channel_burst *channel_head(const struct channel *ch)
 {
-    return ch->s.burst_head == ch->s.burst_tail
-               ? NULL
-               : &ch->burst[ch->s.burst_head & (ch->bursts - 1)];
+    return ch->s.burst_head == ch->s.burst_tail ? NULL
+                                                : &ch->burst[ch->s.burst_head & (ch->bursts - 1)];
 }
 
 /* Cycle from which the next beat can be popped; CLOCK_NEVER if none has been pushed. */

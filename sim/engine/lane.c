@@ -279,8 +279,11 @@ static bool pass_whole(struct lane *lane, uint64_t now)
     uint32_t slots = j->beats_in > j->beats_out ? j->beats_in : j->beats_out;
     const struct channel_burst *b = channel_head(in);
     struct channel_run run = { .first = now, .beats = j->beats_in, .step = j->interval };
-    struct account_run busy = { .first = now, .beats = slots, .step = j->interval,
-                                .busy = j->interval, .tail = j->tail,
+    struct account_run busy = { .first = now,
+                                .beats = slots,
+                                .step = j->interval,
+                                .busy = j->interval,
+                                .tail = j->tail,
                                 .between = { .state = ACCOUNT_STARVED },
                                 .after = { .state = ACCOUNT_STARVED } };
 
@@ -293,7 +296,7 @@ static bool pass_whole(struct lane *lane, uint64_t now)
     s->first_cycle = now;
     s->delay = j->latency;
     channel_pop(in, &run);
-    if (j->beats_out) {
+    if (out && j->beats_out) {
         if (s->last_push > now + s->delay) {
             s->delay = (uint32_t)(s->last_push - now);
         }

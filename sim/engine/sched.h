@@ -31,10 +31,10 @@ struct sched_slot {
 };
 
 struct sched_wheel {
-    uint64_t base;  /* no event is earlier */
-    uint64_t least; /* earliest pending, CLOCK_NEVER if none */
-    uint32_t levels;              /* bit l: level l holds events */
-    uint8_t words[SCHED_LEVELS];  /* bit i: used[l][i] is not 0 */
+    uint64_t base;               /* no event is earlier */
+    uint64_t least;              /* earliest pending, CLOCK_NEVER if none */
+    uint32_t levels;             /* bit l: level l holds events */
+    uint8_t words[SCHED_LEVELS]; /* bit i: used[l][i] is not 0 */
     uint64_t used[SCHED_LEVELS][SCHED_SLOTS / 64];
     struct sched_slot slot[SCHED_LEVELS][SCHED_SLOTS];
 };

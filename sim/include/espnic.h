@@ -93,11 +93,11 @@ bool espnic_mmio_read(struct espnic *card, uint64_t time, uint32_t offset, uint3
 
 /* The first bit of a frame's preamble arrives not before `time`: it is put behind the frame before it
  * if they would overlap. False: time in the past, or no such port. */
-bool espnic_wire_rx(struct espnic *card, unsigned port, uint64_t time,
+bool espnic_wire_rx(struct espnic *card, unsigned port_number, uint64_t time,
                     const struct espnic_frame *frame);
 
 /* When the next frame could start on the wire; ESPNIC_NEVER: the port holds frames back (flow control,
  * or an idealised wire) and wire_ready() will tell. */
-uint64_t espnic_wire_free(const struct espnic *card, unsigned port);
+uint64_t espnic_wire_free(struct espnic *card, unsigned port_number);
 
 #endif

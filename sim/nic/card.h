@@ -117,7 +117,10 @@ struct nic_departure {
     uint32_t packet;
 };
 
-enum { NIC_RING = 1 << 10, NIC_FAILED_RING = 1 << 16 }; /* frames between API and MAC, or between MAC and wire */
+enum {
+    NIC_RING = 1 << 10,
+    NIC_FAILED_RING = 1 << 16
+}; /* frames between API and MAC, or between MAC and wire */
 
 struct nic_port {
     struct espnic *card;

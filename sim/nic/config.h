@@ -131,6 +131,9 @@ static inline bool nic_is_ideal(const struct nic_config *config, const char *blo
     return config->general.ideal[0] && nic_named_ideal(config, block);
 }
 
+/* Change what bounds the blocks of card.ideal, beside the time that they take (ideal.c). */
+void nic_idealise(struct nic_config *config);
+
 /* Names that card.ideal knows, NULL-terminated. */
 extern const char *const nic_ideal_names[];
 

@@ -202,8 +202,8 @@ static void submit(struct espnic *card, struct nic_packet *p)
     job = nic_pool_at(&card->jobs, p->job);
     nic_suite(card, p, &suite);
     if (p->dir == NIC_RX) {
-        status = esp_verify(card->crypt, &job->job, t, nic_key(card, p), &suite,
-                            nic_bytes(card, p), &p->bounds, hi);
+        status = esp_verify(card->crypt, &job->job, t, nic_key(card, p), &suite, nic_bytes(card, p),
+                            &p->bounds, hi);
     } else {
         status = esp_protect(card->crypt, &job->job, t, nic_key(card, p), &suite,
                              nic_bytes(card, p), &p->bounds, hi);

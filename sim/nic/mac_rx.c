@@ -93,17 +93,20 @@ static void stamp(struct espnic *card, struct nic_port *port, struct nic_packet 
     port->s.wire_free = ideal(card) ? start : last + GAP;
 }
 
-bool espnic_wire_rx(struct espnic *card, unsigned index, uint64_t time,
+bool espnic_wire_rx(struct espnic *card, unsigned port_number, uint64_t time,
                     const struct espnic_frame *frame)
 {
-    struct nic_port *port = &card->port[index];
+    struct nic_port *port;
     struct nic_arrival *a;
     struct nic_packet *p;
     uint64_t start;
     uint32_t packet;
 
-    if (index >= card->config.general.ports || time < card->now ||
-        port->s.arrival_tail - port->s.arrival_head == NIC_RING || frame->length > 65535 + 64) {
+    if (port_number >= card->config.general.ports || time < card->now) {
+        return false;
+    }
+    port = &card->port[port_number];
+    if (port->s.arrival_tail - port->s.arrival_head == NIC_RING || frame->length > 65535 + 64) {
         return false;
     }
     start = clock_edge_from(&card->clocks, card->port_domain, time, port->domain);
@@ -112,7 +115,7 @@ bool espnic_wire_rx(struct espnic *card, unsigned index, uint64_t time,
     }
     packet = nic_packet_new(card, NIC_RX, frame->length);
     p = nic_packet(card, packet);
-    p->port = (uint8_t)index;
+    p->port = (uint8_t)port_number;
     p->tag = frame->tag;
     p->present = frame->bytes ? frame->captured : 0;
     if (p->present) {
@@ -130,13 +133,13 @@ bool espnic_wire_rx(struct espnic *card, unsigned index, uint64_t time,
     return true;
 }
 
-uint64_t espnic_wire_free(const struct espnic *card, unsigned index)
+uint64_t espnic_wire_free(struct espnic *card, unsigned port_number)
 {
-    const struct nic_port *port = &card->port[index];
+    struct nic_port *port = &card->port[port_number];
     uint64_t at = nic_port_time(card, port->domain, port->s.wire_free);
 
     if (ideal(card) && port->s.arrival_head != port->s.arrival_tail) {
-        ((struct espnic *)(uintptr_t)card)->port[index].s.client_waits = 1;
+        port->s.client_waits = 1;
         return ESPNIC_NEVER;
     }
     return at < card->now ? card->now : at;

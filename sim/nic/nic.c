@@ -474,6 +474,7 @@ struct espnic *espnic_create(const struct nic_config *config, const struct espni
     card->config = *config;
     card->options = *options;
     card->ports = *ports;
+    nic_idealise(&card->config);
     if (!nic_config_check(&card->config, error, error_size) ||
         !make_clocks(card, error, error_size) || !make_memory(card, error, error_size)) {
         espnic_destroy(card);

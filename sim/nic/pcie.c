@@ -22,6 +22,23 @@ bool nic_request_room(struct espnic *card, unsigned client, uint64_t now, uint32
     return channel_room_at(card->request[client], now, count) <= now;
 }
 
+/* Does the client's port take any number of requests a cycle? It belongs to the block and to the link. */
+static bool free_port(const struct espnic *card, unsigned client)
+{
+    const char *block = "tx_dma"; /* payload, descriptors, completions */
+
+    if (!card->config.general.ideal[0]) {
+        return false;
+    }
+    for (unsigned i = 0; i < card->config.general.lanes; i++) {
+        block = client == card->lane[i].rx_client ? "rx_dma" : block;
+    }
+    block = client == card->dma.rx_client ? "rx_dma" : block;
+    block = client == card->commands.client ? "command" : block;
+    block = client == card->memory.client ? "sa_memory" : block;
+    return nic_is_ideal(&card->config, block) || nic_is_ideal(&card->config, "pcie");
+}
+
 void nic_request(struct espnic *card, unsigned client, uint64_t at, const struct pcie_request *r)
 {
     struct channel *ch = card->request[client];
@@ -31,7 +48,7 @@ void nic_request(struct espnic *card, unsigned client, uint64_t at, const struct
     *pcie_request_at(card->link, index) = *r;
     pcie_request_at(card->link, index)->client = (uint8_t)client;
     run.first = at > card->last_request[client] ? at : card->last_request[client];
-    card->last_request[client] = run.first + 1;
+    card->last_request[client] = run.first + (free_port(card, client) ? 0 : 1);
     channel_reserve(ch, 1);
     channel_push(ch, &run, index, CHANNEL_FIRST | CHANNEL_LAST);
 }
@@ -203,8 +220,5 @@ void nic_pcie_init(struct espnic *card)
         .memory = memory, .mmio_write = mmio_write, .mmio_read = mmio_read, .mmio_done = mmio_done
     };
 
-    if (nic_is_ideal(&card->config, "pcie")) {
-        card->config.pcie.ideal = true;
-    }
     card->link = pcie_link_create(&card->sched, card->pcie_domain, &card->config.pcie, &ops, card);
 }

@@ -58,35 +58,58 @@ void nic_pool_release(struct nic_pool *pool, uint32_t index)
     pool->s.live--;
 }
 
+/* Elements that were ever handed out, the one at index 0 included. */
+static size_t image_bytes(const struct nic_pool *pool)
+{
+    return pool->s.used ? (pool->s.used + (size_t)1) * pool->element : 0;
+}
+
 static bool save_image(void *self)
 {
     struct nic_pool *pool = self;
     size_t chunk_bytes = NIC_POOL_CHUNK * pool->element;
+    size_t bytes = image_bytes(pool);
 
     free(pool->image);
-    pool->image_bytes = pool->chunks * chunk_bytes;
-    pool->image = malloc(pool->image_bytes + 1);
-    if (!pool->image) {
-        return false;
+    pool->image = malloc(bytes + 1);
+    pool->image_bytes = pool->image ? bytes : 0;
+    for (size_t i = 0, at = 0; pool->image && at < bytes; i++, at += chunk_bytes) {
+        memcpy(pool->image + at, pool->chunk[i],
+               bytes - at < chunk_bytes ? bytes - at : chunk_bytes);
     }
-    for (size_t i = 0; i < pool->chunks; i++) {
-        memcpy(pool->image + i * chunk_bytes, pool->chunk[i], chunk_bytes);
-    }
-    return true;
+    return pool->image != NULL;
 }
 
+/* What was never handed out is zero again, as in a pool that was never elsewhere. */
 static bool load_image(void *self)
 {
     struct nic_pool *pool = self;
     size_t chunk_bytes = NIC_POOL_CHUNK * pool->element;
+    size_t bytes = pool->image_bytes;
+    size_t chunks = (bytes + chunk_bytes - 1) / chunk_bytes;
 
-    while (pool->chunks * chunk_bytes < pool->image_bytes) {
+    if (bytes != image_bytes(pool)) {
+        return false;
+    }
+    while (pool->chunks > chunks) {
+        free(pool->chunk[--pool->chunks]);
+    }
+    while (pool->chunks < chunks) {
         grow(pool);
     }
-    for (size_t i = 0; i * chunk_bytes < pool->image_bytes; i++) {
-        memcpy(pool->chunk[i], pool->image + i * chunk_bytes, chunk_bytes);
+    for (size_t i = 0; i < chunks; i++) {
+        size_t at = i * chunk_bytes;
+        size_t part = bytes - at < chunk_bytes ? bytes - at : chunk_bytes;
+
+        memcpy(pool->chunk[i], pool->image + at, part);
+        memset(pool->chunk[i] + part, 0, chunk_bytes - part);
     }
     return true;
+}
+
+void nic_pool_reset(struct nic_pool *pool)
+{
+    pool->s = (struct nic_pool_state){ 0 };
 }
 
 void nic_pool_snapshot(struct nic_pool *pool, struct snapshot *snap, const char *name)

@@ -28,6 +28,9 @@ void nic_pool_init(struct nic_pool *pool, size_t element);
 void nic_pool_destroy(struct nic_pool *pool);
 void nic_pool_snapshot(struct nic_pool *pool, struct snapshot *snap, const char *name);
 
+/* Every element is free, as if none had been handed out; contents stay. */
+void nic_pool_reset(struct nic_pool *pool);
+
 /* Contents are what the last user left. Aborts when memory runs out. */
 uint32_t nic_pool_take(struct nic_pool *pool);
 void nic_pool_release(struct nic_pool *pool, uint32_t index);

@@ -133,8 +133,8 @@ static void judge(struct espnic *card, struct nic_packet *p)
     if (packet_offload(card)) {
         p->drop = state == ESP_JOB_BAD_ICV ? NIC_DROP_BAD_ICV : NIC_DROP_BAD_LENGTH;
     } else if (p->status == ABI_CRYPTO_SUCCESS) {
-        p->status = state == ESP_JOB_BAD_ICV ? failed_icv_status(p)
-                                             : ABI_CRYPTO_INVALID_PACKET_SYNTAX;
+        p->status =
+            state == ESP_JOB_BAD_ICV ? failed_icv_status(p) : ABI_CRYPTO_INVALID_PACKET_SYNTAX;
     }
 }
 

@@ -167,7 +167,7 @@ static void frame_packet(struct espnic *card, struct nic_packet *p, uint64_t now
         p->bounds.end = p->length;
         p->bounds.ipsec = p->length - (lengths.payload + lengths.trailer + lengths.icv) -
                           (t->op == ESP_OP_AH ? ESP_AH_FIXED + (uint32_t)t->icv + t->iv
-                                             : ESP_HEADER + (uint32_t)t->iv);
+                                              : ESP_HEADER + (uint32_t)t->iv);
     }
     p->drop = status == ESP_OK ? NIC_DROP_NONE : NIC_DROP_NOT_IP;
     p->kind = t->op == ESP_OP_AH ? ESP_PACKET_AH : ESP_PACKET_ESP;

@@ -1,7 +1,8 @@
 /* state: the card as regions of memory, for snapshots.
  *
  * Jobs of the cryptographic library are completed before the regions are copied: that changes no time,
- * only when the host computer does the work. */
+ * only when the host computer does the work. So no job is ever part of a snapshot. Expanded keys are not
+ * either: they follow from the keys in the SA table. */
 #include "nic/card.h"
 
 static bool finish_jobs(void *self)
@@ -15,6 +16,17 @@ static bool finish_jobs(void *self)
             nic_crypt_result(card, p);
         }
     }
+    return true;
+}
+
+/* What the library still had to do was for packets that are no more, and its keys may be those of other
+ * SAs. Runs before the pools get their new contents: jobs end in the old ones. */
+static bool forget_jobs(void *self)
+{
+    struct espnic *card = self;
+
+    esp_crypt_forget_all(card->crypt);
+    nic_pool_reset(&card->jobs);
     return true;
 }
 
@@ -115,7 +127,9 @@ static void card_state(struct espnic *card, struct snapshot *snap)
 
 void nic_register_state(struct espnic *card, struct snapshot *snap)
 {
-    snapshot_add_hook(snap, (struct snapshot_hook){ .self = card, .before_save = finish_jobs });
+    snapshot_add_hook(snap, (struct snapshot_hook){ .self = card,
+                                                    .before_save = finish_jobs,
+                                                    .after_restore = forget_jobs });
     sched_register_state(&card->sched, snap);
     for (unsigned i = 0; i < card->channels; i++) {
         channel_register_state(card->channel[i], snap);
@@ -133,7 +147,6 @@ void nic_register_state(struct espnic *card, struct snapshot *snap)
     reg_file_register_state(&card->registers, snap);
     pcie_link_register_state(card->link, snap);
     nic_pool_snapshot(&card->packets, snap, "card.packets");
-    nic_pool_snapshot(&card->jobs, snap, "card.jobs");
     for (unsigned i = 0; i < 3; i++) {
         nic_pool_snapshot(&card->buffers[i], snap, "card.buffers");
     }

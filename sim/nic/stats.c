@@ -214,6 +214,24 @@ static void add_stage(struct espnic *card, struct stage *st, unsigned index, boo
     out->by_cause[1] = st->by_cause[1];
 }
 
+/* The link's serialisers, a slot each; TLPs are their items. */
+static void add_link(struct espnic *card, unsigned direction, struct nic_block_stats *out)
+{
+    const struct account *a = pcie_link_account(card->link, direction);
+    const struct pcie_direction_stats *s = &pcie_link_stats(card->link)->dir[direction];
+
+    memset(out, 0, sizeof *out);
+    snprintf(out->name, sizeof out->name, "pcie_%s", direction ? "down" : "up");
+    pcie_link_settle(card->link, present(card, card->pcie_domain));
+    memcpy(out->cycles, a->total, sizeof out->cycles);
+    out->slots = 1;
+    out->items = s->tlps_write + s->tlps_read + s->tlps_completion + s->tlps_mmio;
+    if (direction == 0) { /* the two share the counters of causes, and only this one waits */
+        out->by_cause[0] = a->by_cause[0];
+        out->by_cause[1] = a->by_cause[1];
+    }
+}
+
 unsigned nic_block_accounts(struct espnic *card, struct nic_block_stats out[NIC_MAX_BLOCK_STATS])
 {
     unsigned n = 0;
@@ -238,8 +256,11 @@ unsigned nic_block_accounts(struct espnic *card, struct nic_block_stats out[NIC_
     account_settle(&card->commands.account, present(card, card->core));
     memcpy(out[n].cycles, card->commands.account.total, sizeof out[n].cycles);
     out[n].slots = 1;
-    out[n].items = card->stats.commands;
-    return n + 1;
+    out[n++].items = card->stats.commands;
+    for (unsigned d = 0; d < 2; d++) {
+        add_link(card, d, &out[n++]);
+    }
+    return n;
 }
 
 double nic_pcie_busy(struct espnic *card, unsigned direction)

@@ -10,8 +10,6 @@
 
 #include <stdlib.h>
 
-
-
 /* ---- hand-over: one stage a lane -------------------------------------------------------------------- */
 
 static void job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
@@ -209,22 +207,32 @@ static bool read_payload(struct espnic *card, unsigned q, uint64_t now)
     return true;
 }
 
-static void tx_wake(void *self, uint64_t now)
+/* One payload read, queues in turn; false: none can be made now. */
+static bool read_next(struct espnic *card, uint64_t now)
 {
-    struct espnic *card = self;
     unsigned queues = card->config.dma.tx_queues;
-    bool more = false;
 
-    take_answers(card, card->dma.tx_client, false, now);
     for (unsigned i = 0; i < queues; i++) {
         unsigned q = (card->dma.tx_turn + i) % queues;
 
         if (read_payload(card, q, now)) {
             card->dma.tx_turn = q + 1;
-            more = true;
-            break;
+            return true;
         }
     }
+    return false;
+}
+
+static void tx_wake(void *self, uint64_t now)
+{
+    struct espnic *card = self;
+    unsigned queues = card->config.dma.tx_queues;
+    bool more;
+
+    take_answers(card, card->dma.tx_client, false, now);
+    do {
+        more = read_next(card, now);
+    } while (more && nic_is_ideal(&card->config, "tx_dma"));
     for (unsigned q = 0; q < queues; q++) {
         if (fetch_descriptors(card, false, q, now)) {
             more = true;
@@ -300,9 +308,11 @@ static void done_wake(void *self, uint64_t now)
     if (channel_head(answers)) {
         sched_wake(&card->sched, card->dma.done_block, channel_next_visible(answers));
     }
-    if (complete_one(card, now)) {
-        sched_wake(&card->sched, card->dma.done_block, now + 1);
-        return;
+    while (complete_one(card, now)) {
+        if (!nic_is_ideal(&card->config, "tx_dma")) {
+            sched_wake(&card->sched, card->dma.done_block, now + 1);
+            return;
+        }
     }
     for (unsigned i = 0; i < card->config.general.ports; i++) {
         uint64_t at = channel_next_visible(card->port[i].tx_done);

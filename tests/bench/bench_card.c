@@ -123,8 +123,9 @@ static void make_nodes(struct bench *b)
 static void make_frame(struct bench *b, struct esp_crypt *crypt, struct frame *f, uint32_t size,
                        uint64_t number)
 {
-    struct esp_packet p = { .buffer = f->bytes, .capacity = FRAME, .start = ESP_HEADROOM,
-                            .length = size, .l3 = 14 };
+    struct esp_packet p = {
+        .buffer = f->bytes, .capacity = FRAME, .start = ESP_HEADROOM, .length = size, .l3 = 14
+    };
     struct esp_key_ref key[2] = { { .id = f->tunnel }, { 0 } };
     struct esp_encap encap[2] = { { .seq = number }, { 0 } };
     struct esp_node node = b->node[f->tunnel];
@@ -180,7 +181,8 @@ static void start(struct bench *b, bool functional)
         exit(1);
     }
     for (uint32_t i = 0; i < RX_ENTRIES; i++) {
-        struct abi_rx_descriptor d = { .address = BUFFERS + (uint64_t)i * BUFFER, .length = BUFFER };
+        struct abi_rx_descriptor d = { .address = BUFFERS + (uint64_t)i * BUFFER,
+                                       .length = BUFFER };
 
         memcpy(b->memory + RX_RING + i * sizeof d, &d, sizeof d);
     }
@@ -210,7 +212,9 @@ static double run(struct bench *b, bool functional, uint64_t packets)
     t = seconds();
     for (uint64_t i = 0; i < packets; i++) {
         const struct frame *f = &b->frame[i % FRAMES];
-        struct espnic_frame frame = { .bytes = f->bytes, .captured = f->length, .length = f->length };
+        struct espnic_frame frame = { .bytes = f->bytes,
+                                      .captured = f->length,
+                                      .length = f->length };
 
         espnic_wire_rx(b->card, 0, espnic_wire_free(b->card, 0), &frame);
         if (i % 8 == 7) {
@@ -226,8 +230,9 @@ static double run(struct bench *b, bool functional, uint64_t packets)
                 (unsigned long long)b->received, (unsigned long long)packets);
         exit(1);
     }
-    printf("    %-12s %10.3f Mpackets/s  %6.1f events a packet\n", functional ? "functional" : "timing",
-           (double)packets / t / 1e6, (double)nic_events(b->card) / (double)packets);
+    printf("    %-12s %10.3f Mpackets/s  %6.1f events a packet\n",
+           functional ? "functional" : "timing", (double)packets / t / 1e6,
+           (double)nic_events(b->card) / (double)packets);
     espnic_destroy(b->card);
     return (double)packets / t;
 }
@@ -245,7 +250,8 @@ static double crypto_alone(struct bench *b, struct esp_crypt *crypt, uint64_t pa
         struct esp_opened opened;
 
         memcpy(copy, f->bytes, f->length);
-        if (esp_open_packet(crypt, &b->node[f->tunnel], key, &p, hi, NULL, &opened, NULL) != ESP_OK) {
+        if (esp_open_packet(crypt, &b->node[f->tunnel], key, &p, hi, NULL, &opened, NULL) !=
+            ESP_OK) {
             fputs("bench_card: a packet does not open\n", stderr);
             exit(1);
         }
@@ -269,6 +275,8 @@ int main(int argc, char **argv)
 
     if (!crypt || !b.memory || !b.frame) {
         fprintf(stderr, "bench_card: %s\n", error);
+        free(b.memory);
+        free(b.frame);
         return 1;
     }
     make_nodes(&b);
@@ -284,8 +292,8 @@ int main(int argc, char **argv)
         timing = run(&b, false, packets);
         functional = run(&b, true, packets);
         alone = crypto_alone(&b, crypt, packets);
-        printf("    timing / functional %.2f, functional / crypto alone %.2f\n", timing / functional,
-               functional / alone);
+        printf("    timing / functional %.2f, functional / crypto alone %.2f\n",
+               timing / functional, functional / alone);
     }
     esp_crypt_close(crypt);
     free(b.memory);

@@ -18,7 +18,7 @@ enum { RX_RING = 0x10000, RX_DONE = 0x20000, BUFFERS = 0x100000 };
 
 struct bench {
     uint8_t *memory;
-    uint32_t seen;          /* receive completions looked at */
+    uint32_t seen; /* receive completions looked at */
     uint64_t last_time;
     struct capture *expected;
     unsigned matched, processed;
@@ -101,7 +101,9 @@ static void wire_ready(void *self, uint64_t time, unsigned port)
 static void post_buffers(struct bench *b, struct espnic *card)
 {
     for (uint32_t i = 0; i < RX_ENTRIES; i++) {
-        struct abi_rx_descriptor d = { .address = BUFFERS + i * BUFFER, .length = BUFFER, .cookie = i };
+        struct abi_rx_descriptor d = { .address = BUFFERS + i * BUFFER,
+                                       .length = BUFFER,
+                                       .cookie = i };
 
         memcpy(b->memory + RX_RING + i * sizeof d, &d, sizeof d);
     }
@@ -130,7 +132,7 @@ static void preload(struct espnic *card, const char *name)
 
     snprintf(command, sizeof command, "python3 %s/sa2oids.py %s/captures/%s.sa.json all",
              data_folder(), data_folder(), name);
-    pipe = popen(command, "r");
+    pipe = popen(command, "r"); /* NOLINT(cert-env33-c): the test's own command */
     ck_assert_ptr_nonnull(pipe);
     r = recording_open_stream(pipe, "sa2oids", error, sizeof error);
     ck_assert_msg(r != NULL, "%s", error);
@@ -181,7 +183,8 @@ static unsigned run_capture(const char *name, uint64_t *end)
     wire = capture_open(path, "esp", error, sizeof error);
     ck_assert_msg(wire != NULL, "%s", error);
     while (capture_next(wire, &packet) == CAPTURE_OK) {
-        struct espnic_frame f = { .bytes = packet.bytes, .captured = packet.captured,
+        struct espnic_frame f = { .bytes = packet.bytes,
+                                  .captured = packet.captured,
                                   .length = packet.length };
 
         ck_assert(espnic_wire_rx(card, 0, espnic_now(card), &f));
