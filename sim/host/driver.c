@@ -53,8 +53,7 @@ static void take_capabilities(struct host *host)
     uint32_t rx = host->s->cap[1] >> 16 & 0xff;
 
     host->s->packet_offload = (flags & FLAG_PACKET_OFFLOAD) != 0;
-    /* In crypto offload the card uses the half that it was given, whatever it could infer. */
-    host->s->esn_inferred = host->s->packet_offload && (flags & FLAG_ESN_INFERRED) != 0;
+    host->s->esn_inferred = (flags & FLAG_ESN_INFERRED) != 0;
     tx = least(least(tx, HOST_MAX_QUEUES), config->general.cores);
     rx = least(rx, HOST_MAX_QUEUES);
     host->s->tx_queues = config->tx.queues == 0 ? tx : least(tx, config->tx.queues);
