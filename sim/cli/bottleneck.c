@@ -4,10 +4,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "traces/pace.h"
+
+#define GAIN 1.01 /* less is no gain */
+#define NEAR 1.05 /* limits within this are named together */
+#define FULL 0.9  /* a block that could be at its end */
+
+enum { LEAST_WAITING = 16, EQUALS = 3 };
+
 /* Which idealisation frees a block of the report. */
 static const struct {
     const char *block, *ideal;
 } families[] = {
+    { "mac_rx", "wire" },
+    { "pcie", "pcie" },
+    { "sa_memory", "sa_memory" },
+    { "tx_fetch", "tx_dma" },
+    { "rx_fetch", "rx_dma" },
+    { "tx_done", "tx_dma" },
     { "mac_tx", "wire" },
     { "parser", "parser" },
     { "sa_lookup", "sa_lookup" },
@@ -70,136 +84,259 @@ static struct bottleneck_trial *trial_of(struct bottleneck *b, const char *block
     return &b->trial[b->count++];
 }
 
-static void note_busy(struct bottleneck *b, const char *block, double share)
+static void raise(double *value, double to)
 {
-    struct bottleneck_trial *t;
-
-    if (!block) {
-        return;
-    }
-    t = trial_of(b, block);
-    if (share > t->busy) {
-        t->busy = share;
-    }
+    *value = to > *value ? to : *value;
 }
 
-/* A block that waits for memory has a busy memory, and so on: the waits count for whom they wait for. */
-static void note_waits(struct bottleneck *b, struct simulation *s, const struct nic_block_stats *k,
-                       double total)
+/* A block that waits for memory has a busy memory, and one that is blocked a slow reader: the cycles that
+ * it loses count for whom they are lost to. */
+static void note_causes(struct bottleneck *b, struct simulation *s, const struct run_block *k,
+                        double total)
 {
-    for (unsigned c = 0; c < SCHED_MAX_BLOCKS && k->by_cause[1]; c++) {
-        const char *name;
+    const char *own = ideal_of(k->name);
 
-        if (!k->by_cause[1][c]) {
-            continue;
-        }
-        name = nic_block_name(simulation_card(s), c);
-        if (!strcmp(name, "sa_memory")) {
-            note_busy(b, "sa_memory", (double)k->by_cause[1][c] / total);
-        } else if (!strncmp(name, "pcie", 4)) {
-            note_busy(b, "pcie", (double)k->by_cause[1][c] / total);
+    for (unsigned c = 0; c < SCHED_MAX_BLOCKS; c++) {
+        uint64_t cycles = k->by_cause[0][c] + k->by_cause[1][c];
+        const char *cause = cycles ? ideal_of(nic_block_name(simulation_card(s), c)) : NULL;
+
+        if (cause && (!own || strcmp(cause, own) != 0 || !strcmp(cause, "pcie"))) {
+            raise(&trial_of(b, cause)->holds, (double)cycles / total);
         }
     }
 }
 
-static double host_busy(struct simulation *s, const struct espnic_config *config)
+/* One of the crypto's slots is the way around the engines. */
+static double busy_share(const struct run_block *k, double total)
 {
-    const struct host_stats *h = host_statistics(simulation_host(s));
-    double us = simulation_results(s)->total_us;
-    double most = 0;
+    double usable = !strncmp(k->name, "crypto", 6) && k->slots > 1
+                        ? total * (double)(k->slots - 1) / (double)k->slots
+                        : total;
+    double share = (double)k->cycles[ACCOUNT_BUSY] / usable;
 
-    for (unsigned i = 0; i < config->host.general.cores; i++) {
-        double share = us > 0 ? (double)h->core[i].busy_ps / 1e6 / us : 0;
-
-        most = share > most ? share : most;
-    }
-    return most;
+    return share < 1 ? share : 1;
 }
 
 static void measure_busy(struct bottleneck *b, const struct espnic_config *config,
                          struct simulation *s)
 {
-    struct nic_block_stats blocks[NIC_MAX_BLOCK_STATS];
     const struct run_results *r = simulation_results(s);
-    unsigned n = nic_block_accounts(simulation_card(s), blocks);
+    unsigned n;
+    const struct run_block *block = simulation_blocks(s, &n);
     double line = (double)config->card.mac.rate * config->card.general.ports / 1e9;
 
     for (unsigned i = 0; i < n; i++) {
+        const char *ideal = ideal_of(block[i].name);
         double total = 0;
 
         for (unsigned k = 0; k < ACCOUNT_STATES; k++) {
-            total += (double)blocks[i].cycles[k];
+            total += (double)block[i].cycles[k];
         }
         if (total > 0) {
-            note_busy(b, ideal_of(blocks[i].name), (double)blocks[i].cycles[ACCOUNT_BUSY] / total);
-            note_waits(b, s, &blocks[i], total);
+            if (ideal) {
+                raise(&trial_of(b, ideal)->busy, busy_share(&block[i], total));
+            }
+            note_causes(b, s, &block[i], total);
         }
     }
-    note_busy(b, "wire", r->rx.wire_gbps / line);
-    note_busy(b, "host", host_busy(s, config));
-    for (unsigned d = 0; d < 2; d++) {
-        note_busy(b, "pcie", nic_pcie_busy(simulation_card(s), d));
-    }
+    raise(&trial_of(b, "wire")->busy,
+          (r->rx.offered_gbps + r->rx.offered_mpps * PACE_OVERHEAD_BYTES * 8 / 1000) / line);
+    raise(&trial_of(b, "host")->busy, r->core_busy);
 }
 
-static int by_busy(const void *a, const void *b)
+static double score(const struct bottleneck_trial *t)
+{
+    return t->busy > t->holds ? t->busy : t->holds;
+}
+
+static int by_score(const void *a, const void *b)
 {
     const struct bottleneck_trial *x = a;
     const struct bottleneck_trial *y = b;
 
-    return x->busy > y->busy ? -1 : x->busy < y->busy ? 1 : strcmp(x->block, y->block);
+    return score(x) > score(y) ? -1 : score(x) < score(y) ? 1 : strcmp(x->block, y->block);
 }
 
 /* ---- experiments ----------------------------------------------------------------------------------------- */
 
-double bottleneck_throughput(const struct run_results *r)
+struct throughput {
+    double packets, requests; /* per second */
+    bool behind;              /* with the requests */
+};
+
+static struct throughput throughput_of(const struct run_results *r)
 {
-    return r->measured_us > 0
-               ? (double)(r->rx.measured_packets + r->tx.measured_packets) / r->measured_us * 1e6
-               : 0;
+    const struct run_work *w = &r->work;
+    struct throughput t = { 0 };
+
+    if (r->measured_us > 0) {
+        t.packets = (double)w->packets / r->measured_us * 1e6;
+        t.requests = (double)w->requests / r->measured_us * 1e6;
+        t.behind = w->requests_waiting > LEAST_WAITING && w->requests_waiting > w->requests / 100;
+    }
+    return t;
 }
 
-static bool throughput_with(const struct espnic_config *config, const char *ideal, uint64_t packets,
-                            struct progress *progress, double *out, char *error, size_t error_size)
+/* Everything that an experiment needs to know. */
+struct search {
+    const struct espnic_config *config;
+    struct simulation_options options;
+    struct throughput base;
+    char *error;
+    size_t error_size;
+};
+
+static bool throughput_with(const struct search *f, const char *ideal, const char *other,
+                            struct throughput *out)
 {
     struct espnic_config *changed = malloc(sizeof *changed);
-    struct simulation_options options = { .quiet = true, .packets = packets, .progress = progress };
-    struct simulation *s;
+    struct simulation *s = NULL;
     bool ok = false;
 
     if (!changed) {
-        snprintf(error, error_size, "out of memory");
+        snprintf(f->error, f->error_size, "out of memory");
         return false;
     }
-    *changed = *config;
-    if (ideal) {
-        bottleneck_idealise(changed, ideal);
+    *changed = *f->config;
+    if ((!ideal || bottleneck_idealise(changed, ideal)) &&
+        (!other || bottleneck_idealise(changed, other))) {
+        s = simulation_create(changed, &f->options, f->error, f->error_size);
     }
-    s = simulation_create(changed, &options, error, error_size);
     if (s) {
-        ok = simulation_run(s, error, error_size) == SIMULATION_DONE;
-        *out = bottleneck_throughput(simulation_results(s));
+        ok = simulation_run(s, f->error, f->error_size) == SIMULATION_DONE;
+        *out = throughput_of(simulation_results(s));
         simulation_destroy(s);
     }
     free(changed);
     return ok;
 }
 
+static double headroom_of(const struct search *f, const struct throughput *t, bool *of_requests)
+{
+    double packets = f->base.packets > 0 ? t->packets / f->base.packets : 0;
+    double requests = f->base.behind && f->base.requests > 0 ? t->requests / f->base.requests : 0;
+
+    *of_requests = requests > packets;
+    return *of_requests ? requests : packets;
+}
+
+static bool try_alone(struct bottleneck *b, const struct search *f)
+{
+    for (unsigned i = 0; i < b->count; i++) {
+        struct bottleneck_trial *t = &b->trial[i];
+        struct throughput with;
+
+        if (!throughput_with(f, t->block, NULL, &with)) {
+            return false;
+        }
+        t->headroom = headroom_of(f, &with, &t->of_requests);
+    }
+    return true;
+}
+
 static void choose(struct bottleneck *b)
 {
     b->first = b->second = -1;
     for (unsigned i = 0; i < b->count; i++) {
-        if (b->trial[i].headroom > 1.01 &&
+        if (b->trial[i].headroom > GAIN &&
             (b->first < 0 || b->trial[i].headroom > b->trial[b->first].headroom)) {
             b->second = b->first;
             b->first = (int)i;
-        } else if (b->trial[i].headroom > 1.01 &&
+        } else if (b->trial[i].headroom > GAIN &&
                    (b->second < 0 || b->trial[i].headroom > b->trial[b->second].headroom)) {
             b->second = (int)i;
         }
     }
-    if (b->second >= 0 && b->trial[b->first].headroom > b->trial[b->second].headroom * 1.05) {
+    if (b->second >= 0 && b->trial[b->first].headroom > b->trial[b->second].headroom * NEAR) {
         b->second = -1;
+    }
+}
+
+/* Both of a pair ideal: the best pair so far is kept if it gains on `least`. */
+static bool try_pair(struct bottleneck *b, const struct search *f, unsigned x, unsigned y,
+                     double least)
+{
+    struct throughput with;
+    bool of_requests;
+    double headroom;
+
+    if (!throughput_with(f, b->trial[x].block, b->trial[y].block, &with)) {
+        return false;
+    }
+    headroom = headroom_of(f, &with, &of_requests);
+    if (headroom > least * GAIN && headroom > b->together) {
+        b->first = (int)x;
+        b->second = (int)y;
+        b->together = headroom;
+        b->trial[x].of_requests = of_requests;
+    }
+    return true;
+}
+
+/* The first limit is nearly none: the second is near. It shows only when the first is gone. */
+static bool try_second(struct bottleneck *b, const struct search *f)
+{
+    unsigned first = (unsigned)b->first;
+
+    for (unsigned i = 0; i < b->count; i++) {
+        if (i != first && !try_pair(b, f, first, i, b->trial[first].headroom)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* None alone gains, but some are at their end: two limits that are equal hide each other. */
+static bool try_equals(struct bottleneck *b, const struct search *f)
+{
+    unsigned full = 0;
+
+    while (full < b->count && full < EQUALS && score(&b->trial[full]) >= FULL) {
+        full++;
+    }
+    for (unsigned x = 0; x < full; x++) {
+        for (unsigned y = x + 1; y < full; y++) {
+            if (!try_pair(b, f, x, y, 1)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* ---- the verdict ------------------------------------------------------------------------------------------- */
+
+static const char *work_of(const struct bottleneck_trial *t)
+{
+    return t->of_requests ? "SA requests" : "packets";
+}
+
+static void explain(struct bottleneck *b)
+{
+    const struct bottleneck_trial *t = b->first < 0 ? NULL : &b->trial[b->first];
+    const struct bottleneck_trial *u = b->second < 0 ? NULL : &b->trial[b->second];
+
+    if (!t) {
+        snprintf(b->why, sizeof b->why,
+                 "no block limits: idealising any of the %u busiest gains less than 1 %%",
+                 b->count);
+    } else if (!u) {
+        snprintf(
+            b->why, sizeof b->why,
+            "%s: busy %.1f %% of the time, held up others %.1f %%; without its limit %.3f times "
+            "the %s",
+            t->block, t->busy * 100, t->holds * 100, t->headroom, work_of(t));
+    } else if (b->together > 0) {
+        snprintf(b->why, sizeof b->why,
+                 "%s and %s, within 5 %%: without the limit of %s %.3f times the %s, of %s %.3f "
+                 "times, of both %.3f times",
+                 t->block, u->block, t->block, t->headroom, work_of(t), u->block, u->headroom,
+                 b->together);
+    } else {
+        snprintf(b->why, sizeof b->why,
+                 "%s and %s, within 5 %%: without the limit of %s %.3f times the %s, of %s %.3f "
+                 "times",
+                 t->block, u->block, t->block, t->headroom, work_of(t), u->block, u->headroom);
     }
 }
 
@@ -207,36 +344,42 @@ bool bottleneck_find(struct bottleneck *b, const struct espnic_config *config,
                      struct simulation *measured, unsigned experiments, uint64_t packets,
                      struct progress *progress, char *error, size_t error_size)
 {
-    double base = bottleneck_throughput(simulation_results(measured));
+    const struct run_results *r = simulation_results(measured);
+    struct search f = { .config = config,
+                        .options = { .quiet = true,
+                                     .packets = packets,
+                                     .warm_packets = r->warm_packets,
+                                     .progress = progress },
+                        .base = throughput_of(r),
+                        .error = error,
+                        .error_size = error_size };
 
     memset(b, 0, sizeof *b);
+    b->first = b->second = -1;
     measure_busy(b, config, measured);
-    qsort(b->trial, b->count, sizeof b->trial[0], by_busy);
-    if (packets && !throughput_with(config, NULL, packets, progress, &base, error, error_size)) {
+    qsort(b->trial, b->count, sizeof b->trial[0], by_score);
+    b->count = b->count < experiments ? b->count : experiments;
+    if (packets && !throughput_with(&f, NULL, NULL, &f.base)) {
         return false;
     }
-    b->packets_per_s = base;
-    for (unsigned i = 0; i < b->count && i < experiments && base > 0; i++) {
-        double with;
-
-        if (!throughput_with(config, b->trial[i].block, packets, progress, &with, error,
-                             error_size)) {
-            return false;
-        }
-        b->trial[i].headroom = with / base;
+    b->packets_per_s = f.base.packets;
+    b->requests_per_s = f.base.requests;
+    if (f.base.packets <= 0 && !f.base.behind) {
+        snprintf(b->why, sizeof b->why, "nothing was done in the measured phase");
+        return true;
+    }
+    if (!try_alone(b, &f)) {
+        return false;
     }
     choose(b);
-    if (b->first < 0) {
-        snprintf(b->why, sizeof b->why,
-                 "no block limits: idealising any of the %u busiest gains less than 1 %%",
-                 experiments < b->count ? experiments : b->count);
-    } else {
-        const struct bottleneck_trial *t = &b->trial[b->first];
-
-        snprintf(b->why, sizeof b->why,
-                 "%s: without its limit %.2f times the packets (busy %.1f %% of the whole run)",
-                 t->block, t->headroom, t->busy * 100);
+    if (b->first < 0 && !try_equals(b, &f)) {
+        return false;
     }
+    if (b->first >= 0 && b->second < 0 && b->trial[b->first].headroom <= NEAR &&
+        !try_second(b, &f)) {
+        return false;
+    }
+    explain(b);
     return true;
 }
 
@@ -253,25 +396,31 @@ static json_t *real(double v)
 json_t *bottleneck_json(const struct bottleneck *b)
 {
     json_t *trials = json_array();
-    const char *name = b->first < 0 ? "offered load" : b->trial[b->first].block;
+    const struct bottleneck_trial *first = b->first < 0 ? NULL : &b->trial[b->first];
 
     for (unsigned i = 0; i < b->count; i++) {
-        json_t *headroom = b->trial[i].headroom > 0 ? real(b->trial[i].headroom) : json_null();
+        const struct bottleneck_trial *t = &b->trial[i];
 
         json_array_append_new(trials,
-                              json_pack("{s:s, s:o, s:o}", "block", b->trial[i].block, "busy",
-                                        real(b->trial[i].busy), "headroom", headroom));
+                              json_pack("{s:s, s:o, s:o, s:o, s:s}", "block", t->block, "busy",
+                                        real(t->busy), "holds", real(t->holds), "headroom",
+                                        t->headroom > 0 ? real(t->headroom) : json_null(), "of",
+                                        t->of_requests ? "requests" : "packets"));
     }
-    return json_pack("{s:s, s:s, s:o, s:s*, s:o}", "block", name, "why", b->why, "headroom",
-                     real(b->first < 0 ? 1.0 : b->trial[b->first].headroom), "second",
-                     b->second < 0 ? NULL : b->trial[b->second].block, "experiments", trials);
+    return json_pack("{s:s, s:s, s:o, s:s*, s:o*, s:o, s:o, s:o}", "block",
+                     first ? first->block : "offered load", "why", b->why, "headroom",
+                     real(first ? first->headroom : 1.0), "second",
+                     b->second < 0 ? NULL : b->trial[b->second].block, "together",
+                     b->together > 0 ? real(b->together) : NULL, "packets_per_s",
+                     real(b->packets_per_s), "requests_per_s", real(b->requests_per_s),
+                     "experiments", trials);
 }
 
 static json_t *causes(struct simulation *s, const uint64_t *by_cause)
 {
     json_t *o = json_object();
 
-    for (unsigned c = 0; by_cause && c < SCHED_MAX_BLOCKS; c++) {
+    for (unsigned c = 0; c < SCHED_MAX_BLOCKS; c++) {
         if (by_cause[c]) {
             json_object_set_new(o, nic_block_name(simulation_card(s), c),
                                 json_integer((json_int_t)by_cause[c]));
@@ -283,8 +432,8 @@ static json_t *causes(struct simulation *s, const uint64_t *by_cause)
 json_t *blocks_json(struct simulation *s)
 {
     static const char *const states[] = { "busy", "blocked", "waiting", "starved" };
-    struct nic_block_stats blocks[NIC_MAX_BLOCK_STATS];
-    unsigned n = nic_block_accounts(simulation_card(s), blocks);
+    unsigned n;
+    const struct run_block *blocks = simulation_blocks(s, &n);
     json_t *all = json_object();
 
     for (unsigned i = 0; i < n; i++) {

@@ -127,7 +127,8 @@ static const struct stat_field rx_fields[] = {
     D(wire_gbps, STAT_REAL, "Gb/s", "the same with FCS, preamble and gap: 24 bytes a frame more"),
     D(mpps, STAT_REAL, "Mpackets/s", "of the same packets"),
     D(offered_gbps, STAT_REAL, "Gb/s", "frame bits that arrived in the measured phase"),
-    D(loss, STAT_REAL, "", "share of packets_in that was not delivered"),
+    D(offered_mpps, STAT_REAL, "Mpackets/s", "frames that arrived in the measured phase"),
+    D(loss, STAT_REAL, "", "share of packets_in that card or host dropped, over the whole run"),
 };
 
 static const struct stat_field tx_fields[] = {
@@ -140,7 +141,7 @@ static const struct stat_field tx_fields[] = {
       "length"),
     D(wire_gbps, STAT_REAL, "Gb/s", "the same with FCS, preamble and gap: 24 bytes a frame more"),
     D(mpps, STAT_REAL, "Mpackets/s", "frames sent in the measured phase"),
-    D(loss, STAT_REAL, "", "share of packets_in that did not reach the wire"),
+    D(loss, STAT_REAL, "", "share of packets_in that host or card dropped, over the whole run"),
 };
 
 #define R(name, field, type, unit, help)                                                           \
@@ -151,7 +152,8 @@ static const struct stat_field tx_fields[] = {
 static const struct stat_field time_fields[] = {
     R("total_us", total_us, STAT_REAL, "us", "from t = 0 of the inputs to the last event"),
     R("measured_us", measured_us, STAT_REAL, "us",
-      "the measured phase: from the first arrival (after the warm-up) to the last"),
+      "the measured phase: from the first arrival (after the warm-up) to the last; of packets, or "
+      "without any of control requests"),
     R("drain_us", drain_us, STAT_REAL, "us", "from the last arrival to the last event"),
 };
 
@@ -167,7 +169,7 @@ static const struct stat_field sa_fields[] = {
       "packets that came with SaDeleteReq"),
     R("in_software", in_software, STAT_U64, "bundles", "live in the host's software at the end"),
     R("churn_per_s", churn_per_s, STAT_REAL, "1/s",
-      "adds, updates and deletes over the simulated time of the run"),
+      "adds, updates and deletes that the card did in the measured phase, over its length"),
 };
 
 static const struct stat_field input_fields[] = {

@@ -339,7 +339,7 @@ static int finish(struct run_request *r, struct simulation *s, struct progress *
     struct bottleneck b;
     char error[SIMULATION_ERROR];
     bool look = r->experiments > 0 &&
-                (simulation_results(s)->rx.packets_in || simulation_results(s)->tx.packets_in);
+                (simulation_results(s)->work.packets || simulation_results(s)->work.requests);
 
     if (look) {
         progress_start(progress, "bottleneck", 0, 0);

@@ -135,8 +135,8 @@ static void print_blocks(FILE *out, struct simulation *s)
 {
     static const char *const headings[] = { "block",    ">items",   ">busy",
                                             ">blocked", ">waiting", ">starved" };
-    struct nic_block_stats blocks[NIC_MAX_BLOCK_STATS];
-    unsigned n = nic_block_accounts(simulation_card(s), blocks);
+    unsigned n;
+    const struct run_block *blocks = simulation_blocks(s, &n);
     struct text_table t;
 
     text_table_start(&t, headings, 6);
@@ -159,8 +159,6 @@ static void print_blocks(FILE *out, struct simulation *s)
     }
     fputc('\n', out);
     text_table_write(&t, out);
-    fprintf(out, "PCIe link carried TLPs %.1f %% of the time up, %.1f %% down\n",
-            nic_pcie_busy(simulation_card(s), 0) * 100, nic_pcie_busy(simulation_card(s), 1) * 100);
 }
 
 static void print_bottleneck(FILE *out, const struct bottleneck *b, bool as_recorded)
@@ -176,11 +174,11 @@ static void print_bottleneck(FILE *out, const struct bottleneck *b, bool as_reco
         return;
     }
     fprintf(out, "\nbottleneck: %s\n", b->why);
+    fprintf(out, "next: --ideal %s", b->trial[b->first].block);
     if (b->second >= 0) {
-        fprintf(out, "and %s: %.2f times the packets without it\n", b->trial[b->second].block,
-                b->trial[b->second].headroom);
+        fprintf(out, " --ideal %s", b->trial[b->second].block);
     }
-    fprintf(out, "next: --ideal %s shows what limits after it\n", b->trial[b->first].block);
+    fputs(" shows what limits after that\n", out);
 }
 
 void run_text_print(FILE *out, struct simulation *s, const struct espnic_config *config,

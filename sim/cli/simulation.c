@@ -37,10 +37,8 @@ struct simulation {
     uint64_t epoch_ns; /* absolute time of it: of written captures */
     uint64_t fed;      /* packets of both directions */
     struct run_results results;
-    struct nic_stats at_begin, at_last;
-    uint64_t counted; /* `fed` when at_last was taken */
-    struct host_stats *host_begin;
-    bool measuring;
+    struct phase_mark begin, end; /* of the measured phase */
+    bool any, arrived;            /* something has: ever, since `end` was taken */
     char error[SIMULATION_ERROR];
 };
 
@@ -118,9 +116,11 @@ static bool make_card(struct simulation *s)
                                  .ports = c->card.general.ports };
     struct espnic_ports ports;
 
-    if (getenv("ESPNIC_CRYPTO")) {
-        card.backend = getenv("ESPNIC_CRYPTO");
-        host.backend = !strcmp(card.backend, "openssl") ? ESP_BACKEND_OPENSSL : ESP_BACKEND_AUTO;
+    const char *library = getenv("ESPNIC_CRYPTO");
+
+    if (library) {
+        card.backend = library;
+        host.backend = !strcmp(library, "openssl") ? ESP_BACKEND_OPENSSL : ESP_BACKEND_AUTO;
     }
     s->host = host_create(&c->host, &host, &ports, s->error, sizeof s->error);
     if (!s->host) {
@@ -323,7 +323,8 @@ void simulation_destroy(struct simulation *s)
     }
     free(s->violations);
     free(s->registry);
-    free(s->host_begin);
+    phase_free(&s->begin);
+    phase_free(&s->end);
     free(s);
 }
 
@@ -352,30 +353,40 @@ static void pass(struct simulation *s, uint64_t until)
     host_simulate(s->host, until);
 }
 
+/* A packet, or in a run without packets a request, comes in. The measured phase begins with the first
+ * one after the warm-up; in an experiment at the latest with the packet that it began with before. */
 static void note_arrival(struct simulation *s, uint64_t time)
 {
     struct run_results *r = &s->results;
 
-    if (!s->fed++) {
+    if (!s->any) {
+        s->any = true;
         r->first = time;
     }
     r->last = time > r->last ? time : r->last;
-    if (!s->measuring && time >= r->first + s->config->stop.warmup) {
-        s->measuring = true;
-        s->at_begin = *nic_statistics(s->card);
-        r->start = time;
+    s->arrived = true;
+    if (!s->begin.taken && (time >= r->first + s->config->stop.warmup ||
+                            (s->options.warm_packets && s->fed >= s->options.warm_packets))) {
+        phase_take(&s->begin, s->card, s->host, time);
+        r->warm_packets = s->fed;
     }
+}
+
+static void note_packet(struct simulation *s, uint64_t time)
+{
+    note_arrival(s, time);
+    s->fed++;
     if (s->options.progress) {
         progress_update(s->options.progress, s->fed, time);
     }
 }
 
-/* What the card had done at the last arrival so far; a record that comes later must not count. */
+/* What had been done at the last arrival so far; what a record that comes later does must not count. */
 static void keep_last(struct simulation *s)
 {
-    if (s->counted != s->fed) {
-        s->at_last = *nic_statistics(s->card);
-        s->counted = s->fed;
+    if (s->arrived) {
+        phase_take(&s->end, s->card, s->host, host_now(s->host));
+        s->arrived = false;
     }
 }
 
@@ -407,6 +418,9 @@ static bool give_record(struct simulation *s, uint64_t time)
     case RECORDING_CANCEL: ok = host_event(s->host, time, HOST_EVENT_CANCEL, r->req); break;
     case RECORDING_KIND_COUNT: break;
     }
+    if (!s->config->workload.rx[0] && !s->config->workload.tx[0]) {
+        note_arrival(s, time);
+    }
     if (!ok) {
         return fail(s, "%s:%llu: the host did not take the request (internal error)",
                     s->config->workload.oids, (unsigned long long)line);
@@ -422,10 +436,13 @@ static bool give_rx(struct simulation *s, uint64_t time)
     };
 
     pass(s, time);
+    if (espnic_wire_free(s->card, 0) == ESPNIC_NEVER) {
+        return true; /* an idealised wire has no room: rx_time() waits for it */
+    }
     if (time < espnic_now(s->card)) {
         time = espnic_now(s->card);
     }
-    note_arrival(s, time);
+    note_packet(s, time);
     s->results.truncated += p->captured < p->length;
     s->results.rx.packets_in++;
     s->results.rx.bytes_in += p->length;
@@ -446,7 +463,7 @@ static bool give_tx(struct simulation *s, uint64_t time)
     };
 
     pass(s, time);
-    note_arrival(s, time);
+    note_packet(s, time);
     s->results.truncated += p->captured < p->length;
     if (!host_tx(s->host, time > host_now(s->host) ? time : host_now(s->host), 0, &f)) {
         return fail(s, "%s: record %llu: the host did not take the packet", s->config->workload.tx,
@@ -478,7 +495,7 @@ static void source_take(void *self)
     struct simulation *s = self;
 
     s->results.truncated += s->tx.packet.captured < s->tx.packet.length;
-    note_arrival(s, host_now(s->host));
+    note_packet(s, host_now(s->host));
     if (!feed_next(&s->tx, s->error, sizeof s->error)) {
         s->tx.have = false;
     }
@@ -487,8 +504,9 @@ static void source_take(void *self)
     }
 }
 
-/* An idealised wire takes a frame when there is room, and only the card knows when. */
-static uint64_t next_wire_slot(struct simulation *s)
+/* When the wire is free. An idealised one takes a frame when there is room, and only the card knows
+ * when: let time pass until then, but not beyond `bound`. */
+static uint64_t wire_slot(struct simulation *s, uint64_t bound)
 {
     uint64_t at;
 
@@ -497,7 +515,7 @@ static uint64_t next_wire_slot(struct simulation *s)
         uint64_t host = host_next_event(s->host);
         uint64_t next = card < host ? card : host;
 
-        if (next == ESPNIC_NEVER) {
+        if (next == ESPNIC_NEVER || next > bound) {
             return ESPNIC_NEVER;
         }
         pass(s, next);
@@ -505,12 +523,20 @@ static uint64_t next_wire_slot(struct simulation *s)
     return at;
 }
 
-static uint64_t rx_time(struct simulation *s)
+/* A frame comes at its stamp, or when those before it have left the wire free. */
+static uint64_t rx_time(struct simulation *s, uint64_t bound)
 {
+    uint64_t stamp = s->rx.closed ? 0 : s->base + s->rx.time;
+    uint64_t at;
+
     if (!s->rx.have || s->fed >= packet_limit(s)) {
         return ESPNIC_NEVER;
     }
-    return s->rx.closed ? next_wire_slot(s) : s->base + s->rx.time;
+    if (stamp > host_now(s->host)) {
+        return stamp;
+    }
+    at = wire_slot(s, bound);
+    return at > stamp ? at : stamp;
 }
 
 static uint64_t tx_time(const struct simulation *s)
@@ -526,21 +552,28 @@ static uint64_t record_time(const struct simulation *s)
     return s->have_record ? s->base + s->record.t_ns * 1000 : ESPNIC_NEVER;
 }
 
+static bool closed_loop_runs(const struct simulation *s)
+{
+    return s->tx.closed && s->tx.have && s->fed < packet_limit(s) && !s->error[0];
+}
+
 /* Give the earliest input; records before packets of the same time. False: none, or an error. */
 static bool give_next(struct simulation *s, bool *ok)
 {
+    uint64_t stop = s->config->stop.time ? s->base + s->config->stop.time : ESPNIC_NEVER;
     uint64_t record = record_time(s);
     uint64_t tx = tx_time(s);
-    uint64_t rx = rx_time(s);
-    uint64_t stop = s->config->stop.time ? s->base + s->config->stop.time : ESPNIC_NEVER;
     uint64_t first = record < tx ? record : tx;
+    uint64_t rx = rx_time(s, first < stop ? first : stop);
 
     first = rx < first ? rx : first;
     if (first == ESPNIC_NEVER || first >= stop) {
         return false;
     }
     if (record <= tx && record <= rx) {
-        keep_last(s);
+        if (tx >= stop && rx >= stop && !closed_loop_runs(s)) {
+            keep_last(s);
+        }
         pass(s, record);
         *ok = give_record(s, record > host_now(s->host) ? record : host_now(s->host));
     } else if (rx <= tx) {
@@ -562,7 +595,7 @@ static void finish_closed_loop(struct simulation *s)
 {
     uint64_t stop = s->config->stop.time ? s->base + s->config->stop.time : ESPNIC_NEVER;
 
-    while (s->tx.closed && s->tx.have && s->fed < packet_limit(s) && !s->error[0]) {
+    while (closed_loop_runs(s)) {
         uint64_t card = espnic_next_event(s->card);
         uint64_t host = host_next_event(s->host);
         uint64_t next = card < host ? card : host;
@@ -669,10 +702,10 @@ enum simulation_end simulation_run(struct simulation *s, char *error, size_t err
 /* ---- results ------------------------------------------------------------------------------------------ */
 
 static void rates(struct run_direction *d, const struct nic_direction_stats *begin,
-                  const struct nic_direction_stats *last, uint64_t ps)
+                  const struct nic_direction_stats *end, uint64_t ps)
 {
-    uint64_t packets = last->packets_out - begin->packets_out;
-    uint64_t bytes = last->bytes_through - begin->bytes_through;
+    uint64_t packets = end->packets_out - begin->packets_out;
+    uint64_t bytes = end->bytes_through - begin->bytes_through;
 
     d->measured_packets = packets;
     d->measured_bytes = bytes;
@@ -680,9 +713,48 @@ static void rates(struct run_direction *d, const struct nic_direction_stats *beg
         d->gbps = (double)bytes * 8000.0 / (double)ps;
         d->wire_gbps = (double)(bytes + packets * PACE_OVERHEAD_BYTES) * 8000.0 / (double)ps;
         d->mpps = (double)packets * 1e6 / (double)ps;
-        d->offered_gbps = (double)(last->bytes_in - begin->bytes_in) * 8000.0 / (double)ps;
+        d->offered_gbps = (double)(end->bytes_in - begin->bytes_in) * 8000.0 / (double)ps;
+        d->offered_mpps = (double)(end->packets_in - begin->packets_in) * 1e6 / (double)ps;
     }
-    d->loss = d->packets_in ? 1.0 - (double)d->packets_out / (double)d->packets_in : 0.0;
+}
+
+static uint64_t sum(const uint64_t *drops)
+{
+    uint64_t total = 0;
+
+    for (unsigned i = 0; i < RUN_MAX_DROPS; i++) {
+        total += drops[i];
+    }
+    return total;
+}
+
+static double share(uint64_t part, uint64_t whole)
+{
+    return whole ? (double)part / (double)whole : 0;
+}
+
+/* The work of the measured phase, and its rates. */
+static void sum_up_phase(struct simulation *s)
+{
+    struct run_results *r = &s->results;
+    uint64_t ps = s->begin.taken && s->end.taken ? s->end.time - s->begin.time : 0;
+
+    r->measured_us = (double)ps / 1e6;
+    if (!ps) {
+        return;
+    }
+    rates(&r->rx, &s->begin.card.rx, &s->end.card.rx, ps);
+    rates(&r->tx, &s->begin.card.tx, &s->end.card.tx, ps);
+    r->work.packets = s->end.delivered + s->end.sent - s->begin.delivered - s->begin.sent;
+    r->work.requests = s->end.requests_out - s->begin.requests_out;
+    r->work.requests_waiting = s->end.requests_in - s->end.requests_out;
+    r->churn_per_s = (double)(s->end.changes - s->begin.changes) * 1e6 / r->measured_us;
+    for (unsigned c = 0; c < HOST_MAX_CORES; c++) {
+        double busy = share(s->end.core_busy_ps[c] - s->begin.core_busy_ps[c], ps);
+
+        r->core_busy = busy > r->core_busy ? busy : r->core_busy;
+    }
+    phase_subtract(&s->end, &s->begin);
 }
 
 static void sum_up_sas(struct simulation *s, const struct host_stats *h)
@@ -698,8 +770,6 @@ static void sum_up_sas(struct simulation *s, const struct host_stats *h)
     r->deletes = h->oid[HOST_OID_DELETE].nodes_done;
     r->delete_requests = h->rx.delete_requests;
     r->in_software = h->sa.in_software;
-    r->churn_per_s =
-        r->total_us > 0 ? (double)(r->adds + r->updates + r->deletes) * 1e6 / r->total_us : 0;
 }
 
 /* The counters as they stand. */
@@ -722,19 +792,24 @@ static void count_up(struct simulation *s)
     r->before_origin = s->rx.pace.before_origin + s->tx.pace.before_origin;
     sum_up_sas(s, h);
     results_sum_drops(r, n, h);
+    r->rx.loss = share(sum(r->rx_drop), r->rx.packets_in);
+    r->tx.loss = share(sum(r->tx_drop), r->tx.packets_in);
 }
 
 static void sum_up(struct simulation *s)
 {
     struct run_results *r = &s->results;
-    uint64_t ps = r->last - r->start;
 
     r->total_us = (double)(r->end - s->base) / 1e6;
-    r->measured_us = (double)ps / 1e6;
     r->drain_us = (double)(r->end - r->last) / 1e6;
     count_up(s);
-    rates(&r->rx, &s->at_begin.rx, &s->at_last.rx, ps);
-    rates(&r->tx, &s->at_begin.tx, &s->at_last.tx, ps);
+    sum_up_phase(s);
+}
+
+const struct run_block *simulation_blocks(const struct simulation *s, unsigned *count)
+{
+    *count = s->begin.taken && s->end.taken ? s->end.blocks : 0;
+    return s->end.block;
 }
 
 const struct run_results *simulation_results(const struct simulation *s)

@@ -4,6 +4,7 @@
 #define ESPNIC_CLI_SIMULATION_H
 
 #include "cli/config.h"
+#include "cli/phase.h"
 #include "cli/progress.h"
 #include "engine/describe.h"
 #include "host/host.h"
@@ -18,7 +19,15 @@ struct run_direction {
     uint64_t packets_in, packets_out, bytes_in, bytes_out;
     uint64_t measured_packets, measured_bytes; /* of packets_out, in the measured phase */
     double gbps, wire_gbps, mpps;
-    double offered_gbps, loss;
+    double offered_gbps, offered_mpps; /* RX: what arrived; TX: what the card read */
+    double loss;                       /* dropped of packets_in, over the whole run */
+};
+
+/* What was done in the measured phase: what experiments compare. */
+struct run_work {
+    uint64_t packets;          /* delivered to the host's stack and sent on the wire */
+    uint64_t requests;         /* OIDs that ended */
+    uint64_t requests_waiting; /* OIDs that had been asked for and not ended at its end */
 };
 
 enum { RUN_MAX_DROPS = 64 };
@@ -28,8 +37,11 @@ struct run_results {
     uint64_t rx_drop[RUN_MAX_DROPS], tx_drop[RUN_MAX_DROPS];
     uint64_t created, merged; /* reassembly */
     /* time, ps */
-    uint64_t start, first, last, end;
+    uint64_t first, last, end;
     double total_us, measured_us, drain_us;
+    uint64_t warm_packets; /* that came before the measured phase */
+    struct run_work work;
+    double core_busy; /* share of the measured phase, of the busiest core of the host */
     /* SAs */
     uint64_t capacity, live, peak_live, adds, add_failures, updates, deletes, delete_requests;
     uint64_t preloaded, in_software;
@@ -42,6 +54,7 @@ struct run_results {
 struct simulation_options {
     bool quiet;       /* no progress, no output files: an experiment */
     uint64_t packets; /* stop after so many, 0: as configured */
+    uint64_t warm_packets; /* measure from this packet on, even if the warm-up is not over; 0: no */
     struct progress *progress;
 };
 
@@ -64,6 +77,8 @@ enum simulation_end simulation_run(struct simulation *s, char *error, size_t err
 
 /* After the run. */
 const struct run_results *simulation_results(const struct simulation *s);
+/* Blocks in the measured phase; names of causes: nic_block_name(). None if nothing was measured. */
+const struct run_block *simulation_blocks(const struct simulation *s, unsigned *count);
 void simulation_register_stats(struct simulation *s, struct stat_registry *registry);
 struct espnic *simulation_card(struct simulation *s);
 struct host *simulation_host(struct simulation *s);
