@@ -46,9 +46,6 @@ void sched_register_state(struct sched *s, struct snapshot *snap)
     snapshot_fixed(snap, "sched.now_domain", &s->now_domain, sizeof s->now_domain);
     snapshot_fixed(snap, "sched.now_cycle", &s->now_cycle, sizeof s->now_cycle);
     snapshot_fixed(snap, "sched.delivered", &s->delivered, sizeof s->delivered);
-    snapshot_fixed(snap, "sched.leads", &s->leads, sizeof s->leads);
-    snapshot_fixed(snap, "sched.leader", &s->leader, sizeof s->leader);
-    snapshot_fixed(snap, "sched.follower", &s->follower, sizeof s->follower);
 }
 
 unsigned sched_add_block(struct sched *s, const char *name, unsigned domain, sched_wake_fn *wake,
@@ -124,25 +121,6 @@ static void insert(struct sched *s, struct sched_wheel *w, uint32_t n)
     }
 }
 
-/* Does the next event of domain a come before that of b? Equal times go by domain. */
-static bool before(const struct sched *s, unsigned a, unsigned b)
-{
-    int order = clock_compare(s->clocks, a, s->wheel[a].least, b, s->wheel[b].least);
-
-    return order < 0 || (order == 0 && a < b);
-}
-
-/* The next event of domain d has become an earlier one. */
-static void note_earlier(struct sched *s, unsigned d)
-{
-    if (!s->leads || d == s->leader || d == s->follower) {
-        return;
-    }
-    if (s->follower == SCHED_NO_DOMAIN || before(s, d, s->follower)) {
-        s->follower = d;
-    }
-}
-
 void sched_wake(struct sched *s, unsigned block, uint64_t cycle)
 {
     struct sched_wheel *w;
@@ -164,7 +142,7 @@ void sched_wake(struct sched *s, unsigned block, uint64_t cycle)
     insert(s, w, n);
     if (cycle < w->least) {
         w->least = cycle;
-        note_earlier(s, s->block[block].domain);
+        s->leads = s->leads && s->block[block].domain == s->leader;
     }
 }
 
@@ -263,51 +241,82 @@ bool sched_next(const struct sched *s, unsigned *domain, uint64_t *cycle)
     return found;
 }
 
-static bool find_leader(struct sched *s)
+/* The last cycle of domain d whose events come before an event of domain o; equal times go by domain. */
+static uint64_t last_before(const struct sched *s, unsigned d, unsigned o, uint64_t cycle)
 {
-    s->leader = SCHED_NO_DOMAIN;
-    s->follower = SCHED_NO_DOMAIN;
-    for (unsigned d = 0; d < s->clocks->count; d++) {
-        if (s->wheel[d].least == CLOCK_NEVER) {
+    if (d < o) {
+        return clock_scale(&s->clocks->ratio[o][d], cycle);
+    }
+    return clock_edge_from(s->clocks, o, cycle, d) - 1; /* o was found not to be earlier */
+}
+
+/* Find the domain of the next event and how far it leads. False: none, or it is after the end. */
+static bool find_leader(struct sched *s, unsigned until_domain, uint64_t until_cycle)
+{
+    uint64_t cycle = 0;
+
+    s->leads = false;
+    if (!sched_next(s, &s->leader, &cycle) ||
+        clock_compare(s->clocks, s->leader, cycle, until_domain, until_cycle) > 0) {
+        return false;
+    }
+    s->leads_until = clock_scale(&s->clocks->ratio[until_domain][s->leader], until_cycle);
+    for (unsigned o = 0; o < s->clocks->count; o++) {
+        uint64_t limit;
+
+        if (o == s->leader || s->wheel[o].least == CLOCK_NEVER) {
             continue;
         }
-        if (s->leader == SCHED_NO_DOMAIN || before(s, d, s->leader)) {
-            s->follower = s->leader;
-            s->leader = d;
-        } else if (s->follower == SCHED_NO_DOMAIN || before(s, d, s->follower)) {
-            s->follower = d;
+        limit = last_before(s, s->leader, o, s->wheel[o].least);
+        if (limit < s->leads_until) {
+            s->leads_until = limit;
         }
     }
-    s->leads = s->leader != SCHED_NO_DOMAIN;
-    return s->leads;
+    s->leads = true;
+    return true;
 }
 
-/* Is the leader of the last step still the leader? */
-static bool still_leads(const struct sched *s)
+static void deliver(struct sched *s)
 {
-    return s->leads && s->wheel[s->leader].least != CLOCK_NEVER &&
-           (s->follower == SCHED_NO_DOMAIN || before(s, s->leader, s->follower));
-}
-
-bool sched_step(struct sched *s, unsigned until_domain, uint64_t until_cycle)
-{
+    struct sched_wheel *w = &s->wheel[s->leader];
+    uint64_t cycle = w->least;
     struct sched_node node;
-    uint64_t cycle;
 
-    if (!still_leads(s) && !find_leader(s)) {
-        return false;
-    }
-    cycle = s->wheel[s->leader].least;
-    if (clock_compare(s->clocks, s->leader, cycle, until_domain, until_cycle) > 0) {
-        return false;
-    }
     s->now_domain = s->leader;
     s->now_cycle = cycle;
-    node = take_first(s, &s->wheel[s->leader]);
+    node = take_first(s, w);
     if (s->pending[node.block] == cycle) { /* else: overtaken by an earlier wake */
         s->pending[node.block] = CLOCK_NEVER;
         s->delivered++;
         s->block[node.block].wake(s->block[node.block].self, cycle);
     }
+}
+
+bool sched_step(struct sched *s, unsigned until_domain, uint64_t until_cycle)
+{
+    if (!find_leader(s, until_domain, until_cycle)) {
+        return false;
+    }
+    deliver(s);
+    s->leads = false;
     return true;
+}
+
+void sched_run(struct sched *s, unsigned until_domain, const uint64_t *until_cycle)
+{
+    uint64_t until = *until_cycle;
+
+    s->leads = false;
+    for (;;) {
+        if (*until_cycle != until) {
+            until = *until_cycle;
+            s->leads = false;
+        }
+        if ((!s->leads || s->wheel[s->leader].least > s->leads_until) &&
+            !find_leader(s, until_domain, until)) {
+            break;
+        }
+        deliver(s);
+    }
+    s->leads = false;
 }

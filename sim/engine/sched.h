@@ -14,7 +14,7 @@
 #include "engine/clock.h"
 #include "engine/snapshot.h"
 
-enum { SCHED_LEVELS = 8, SCHED_SLOTS = 256, SCHED_MAX_BLOCKS = 256, SCHED_NO_DOMAIN = 255 };
+enum { SCHED_LEVELS = 8, SCHED_SLOTS = 256, SCHED_MAX_BLOCKS = 256 };
 
 /* Evaluate a block at edge `cycle` of its domain. */
 typedef void sched_wake_fn(void *self, uint64_t cycle);
@@ -65,10 +65,11 @@ struct sched {
     unsigned now_domain; /* the edge being processed, or the last one */
     uint64_t now_cycle;
     uint64_t delivered; /* wakes so far */
-    /* A note that saves comparisons: the domain of the next event, and the one whose next event comes
-     * first among the others (SCHED_NO_DOMAIN: none has any). */
+    /* A note that saves comparisons, made again whenever it may have changed: up to this cycle, events
+     * of the leading domain come before those of every other and are not after the end of the run. */
     bool leads;
-    unsigned leader, follower;
+    unsigned leader;
+    uint64_t leads_until;
 };
 
 void sched_init(struct sched *s, const struct clock_set *clocks);
@@ -89,5 +90,8 @@ bool sched_next(const struct sched *s, unsigned *domain, uint64_t *cycle);
 /* Process the next event if it is not after edge `until_cycle` of `until_domain`; false if there
  * was none. */
 bool sched_step(struct sched *s, unsigned until_domain, uint64_t until_cycle);
+
+/* Process all events up to edge *until_cycle of `until_domain`, which a block may lower meanwhile. */
+void sched_run(struct sched *s, unsigned until_domain, const uint64_t *until_cycle);
 
 #endif

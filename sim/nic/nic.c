@@ -580,7 +580,7 @@ uint64_t espnic_advance(struct espnic *card, uint64_t until)
     assert(!card->advancing);
     card->advancing = true;
     card->stop = until;
-    while (sched_step(&card->sched, card->port_domain, card->stop)) {}
+    sched_run(&card->sched, card->port_domain, &card->stop);
     card->advancing = false;
     if (card->stop > card->now) {
         card->now = card->stop;
