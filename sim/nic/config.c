@@ -79,6 +79,11 @@ static const struct param sa[] = {
       "Where contexts are: on the chip, or behind a cache in host memory or card memory." },
     { "esn", PARAM_ENUM, F(nic_sa_config, esn), NIC_ESN_INFERRED, 0, 1, esns, NULL,
       "Who advances the upper half: the host by UPDATE_SA, or the card (RFC 4303 appendix A)." },
+    { "delete_watermark", PARAM_U32, F(nic_sa_config, delete_watermark), 0, 0, 100, NULL, NULL,
+      "Percent of the capacity in use from which received packets ask the host to delete their SA "
+      "(SaDeleteReq, once an SA); 0: never." },
+    { "delete_on_soft", PARAM_BOOL, F(nic_sa_config, delete_on_soft), 0, 0, 1, NULL, NULL,
+      "The packet that reaches a soft lifetime limit of its inbound SA asks the host to delete it." },
     { "context", PARAM_BYTES, F(nic_sa_config, context), 256, 16, 4096, NULL, NULL,
       "Bytes of one SA context in storage." },
     { "rmw", PARAM_U32, F(nic_sa_config, rmw), 4, 1, 4096, NULL, NULL,

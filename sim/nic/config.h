@@ -43,14 +43,16 @@ struct nic_stage_config {
 };
 
 struct nic_sa_config {
-    uint32_t storage;        /* enum nic_storage */
-    uint32_t esn;            /* enum nic_esn */
-    uint64_t context;        /* bytes */
-    uint32_t rmw;            /* cycles between two updates of one SA */
-    uint64_t memory_latency; /* ps: card memory */
-    uint64_t memory_rate;    /* bit/s: card memory */
-    uint32_t wait_depth;     /* beats of packets that wait for their context */
-    uint64_t host_base;      /* address of the backing store in host memory */
+    uint32_t storage;          /* enum nic_storage */
+    uint32_t esn;              /* enum nic_esn */
+    uint32_t delete_watermark; /* percent of the capacity, 0: no SaDeleteReq */
+    bool delete_on_soft;       /* SaDeleteReq at a soft lifetime limit */
+    uint64_t context;          /* bytes */
+    uint32_t rmw;              /* cycles between two updates of one SA */
+    uint64_t memory_latency;   /* ps: card memory */
+    uint64_t memory_rate;      /* bit/s: card memory */
+    uint32_t wait_depth;       /* beats of packets that wait for their context */
+    uint64_t host_base;        /* address of the backing store in host memory */
 };
 
 enum nic_class { /* what the crypto timing tells apart */

@@ -35,7 +35,8 @@ struct nic_stats {
     uint64_t doorbells, mmio_reads;
     uint64_t interrupts;
     uint64_t commands, command_nodes;
-    uint64_t delete_requests; /* SaDeleteReq set on a received packet */
+    uint64_t delete_requests;          /* SaDeleteReq set on a received packet */
+    uint64_t soft_limits, hard_limits; /* lifetime limits reached */
     uint64_t ecn_marked, ecn_suspicious;
     uint64_t sa_live, sa_peak;
 };

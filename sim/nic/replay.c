@@ -167,10 +167,26 @@ static uint64_t lifetime_bytes(const struct nic_packet *p)
     return p->bounds.end - p->bounds.ipsec > over ? p->bounds.end - p->bounds.ipsec - over : 0;
 }
 
+/* SaDeleteReq: the card may only ask, and asks once (ipsecov2.md section 6, O-15). */
+static void maybe_ask(struct espnic *card, struct nic_packet *p, unsigned events)
+{
+    struct sa_context *context = sa_context(&card->table, p->sa);
+    const struct sa_table_stats *s = &card->table.stats;
+    uint32_t percent = card->config.sa.delete_watermark;
+    bool full = percent && s->live * 100 >= s->capacity * percent;
+    bool soft = card->config.sa.delete_on_soft && (events & SA_EVENT_SOFT);
+
+    if ((full || soft) && !(context->flags & SA_CONTEXT_ASKED)) {
+        context->flags |= SA_CONTEXT_ASKED;
+        p->delete_req = 1;
+    }
+}
+
 static void accept(struct nic_lane *lane, struct nic_packet *p, uint64_t now)
 {
     struct espnic *card = lane->card;
     struct sa_entry *entry = nic_entry(card, p);
+    unsigned events;
 
     if (packet_offload(card)) {
         if (writes_context(card, p)) {
@@ -180,8 +196,11 @@ static void accept(struct nic_lane *lane, struct nic_packet *p, uint64_t now)
     } else if (card->config.sa.esn == NIC_ESN_INFERRED && p->sequence > entry->sequence) {
         entry->sequence = p->sequence;
     }
-    sa_count(&card->table, sa_context(&card->table, p->sa), entry, lifetime_bytes(p),
-             nic_now_ns(card, now));
+    events = sa_count(&card->table, sa_context(&card->table, p->sa), entry, lifetime_bytes(p),
+                      nic_now_ns(card, now));
+    card->stats.soft_limits += (events & SA_EVENT_SOFT) != 0;
+    card->stats.hard_limits += (events & SA_EVENT_HARD) != 0;
+    maybe_ask(card, p, events);
 }
 
 static void update_begin(void *self, uint64_t now, unsigned slot, const struct lane_job *j)

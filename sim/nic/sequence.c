@@ -131,6 +131,15 @@ static uint64_t counted_bytes(const struct esp_transform *t, const struct esp_le
     return t->mode == ESP_MODE_TUNNEL ? l3_length : l3_length - l3_header;
 }
 
+static void count_use(struct espnic *card, const struct nic_packet *p, uint64_t bytes, uint64_t now)
+{
+    unsigned events = sa_count(&card->table, sa_context(&card->table, p->sa), nic_entry(card, p),
+                               bytes, nic_now_ns(card, now));
+
+    card->stats.soft_limits += (events & SA_EVENT_SOFT) != 0;
+    card->stats.hard_limits += (events & SA_EVENT_HARD) != 0;
+}
+
 static void make_encap(struct espnic *card, const struct nic_packet *p, struct esp_encap *e)
 {
     uint64_t random[2] = { rng_next(&card->iv_random), rng_next(&card->iv_random) };
@@ -173,8 +182,7 @@ static void frame_packet(struct espnic *card, struct nic_packet *p, uint64_t now
     p->kind = t->op == ESP_OP_AH ? ESP_PACKET_AH : ESP_PACKET_ESP;
     p->beats = nic_beats(card, p->length);
     if (!p->drop) {
-        sa_count(&card->table, sa_context(&card->table, p->sa), nic_entry(card, p),
-                 counted_bytes(t, &lengths, l3_length, p->l3_header), nic_now_ns(card, now));
+        count_use(card, p, counted_bytes(t, &lengths, l3_length, p->l3_header), now);
     }
 }
 
@@ -241,8 +249,7 @@ static void find_frame(struct espnic *card, struct nic_packet *p, uint64_t now)
         make_encap(card, p, &encap);
         memcpy(nic_bytes(card, p) + p->bounds.ipsec + ESP_HEADER, encap.iv, t->iv);
     }
-    sa_count(&card->table, sa_context(&card->table, p->sa), nic_entry(card, p),
-             p->bounds.end - p->bounds.ipsec, nic_now_ns(card, now));
+    count_use(card, p, p->bounds.end - p->bounds.ipsec, now);
 }
 
 static void encapsulate_job(void *self, uint64_t now, unsigned slot, struct lane_job *j)

@@ -74,6 +74,8 @@ static const struct stat_field contexts[] = {
     CARD("hits", context_hits, "look-ups", "contexts found in the context cache"),
     CARD("misses", context_misses, "look-ups",
          "contexts fetched, or waited for with another packet"),
+    CARD("soft_limits", soft_limits, "", "soft lifetime limits reached, each SA's once"),
+    CARD("hard_limits", hard_limits, "", "hard lifetime limits reached, each SA's once"),
     CARD("delete_requests", delete_requests, "packets", "received packets with SaDeleteReq"),
 };
 
