@@ -366,6 +366,16 @@ void esp_crypt_forget(struct esp_crypt *crypt, struct esp_key_ref key)
     list_insert(crypt, slot, false);
 }
 
+void esp_crypt_forget_all(struct esp_crypt *crypt)
+{
+    esp_crypt_flush(crypt);
+    for (uint32_t slot = 0; slot < crypt->used; slot++) {
+        if (crypt->contexts[slot].used) {
+            esp_crypt_forget(crypt, crypt->contexts[slot].key);
+        }
+    }
+}
+
 /* ---- jobs ---------------------------------------------------------------------------------- */
 
 static void make_nonce(const struct esp_context *context, const uint8_t *iv, uint8_t nonce[16])

@@ -119,6 +119,9 @@ uint32_t esp_crypt_pending(const struct esp_crypt *crypt);
 /* Drop the expanded keys and wipe them. Jobs in flight with them are completed first. */
 void esp_crypt_forget(struct esp_crypt *crypt, struct esp_key_ref key);
 
+/* Drop all of them, after completing every job: names of keys mean other keys from here on. */
+void esp_crypt_forget_all(struct esp_crypt *crypt);
+
 /* For tests and reports on wall-clock speed only, never part of a simulated result. */
 struct esp_crypt_counters {
     uint64_t hits, misses; /* of the cache of expanded keys */

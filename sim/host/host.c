@@ -363,7 +363,7 @@ static bool before_save(void *self)
     if (host->crypt != NULL) {
         esp_crypt_flush(host->crypt);
     }
-    return true;
+    return host_memory_save(host);
 }
 
 static void state_of_array(struct snapshot *snap, const char *name, struct host_array *array)
@@ -391,7 +391,7 @@ static bool restored(void *self)
     if (host->crypt != NULL) {
         esp_crypt_forget_all(host->crypt); /* the keys of SAs that are no more */
     }
-    return true;
+    return host_memory_load(host);
 }
 
 void host_register_state(struct host *host, struct snapshot *snap)
@@ -406,17 +406,9 @@ void host_register_state(struct host *host, struct snapshot *snap)
     snapshot_fixed(snap, "host.slot_of", host->tx_slot_of,
                    (size_t)HOST_MAX_QUEUES * host->config.tx.ring * sizeof(uint32_t));
     snapshot_fixed(snap, "host.buffers", host->buffer, host->buffers * sizeof *host->buffer);
-    if (host->tx_stride != 0) {
-        snapshot_fixed(snap, "host.tx_bytes", host->tx_bytes,
-                       (size_t)host->slots * host->tx_stride);
-    }
-    snapshot_fixed(snap, "host.rx_bytes", host->rx_bytes, (size_t)host->buffers * host->rx_stride);
     snapshot_fixed(snap, "host.reasm", host->reasm,
                    (host->config.software.reassemblies + 1u) * sizeof *host->reasm);
-    if (host->options.functional) {
-        snapshot_fixed(snap, "host.reasm_bytes", host->reasm_bytes,
-                       (host->config.software.reassemblies + (size_t)1) * REASM_BYTES);
-    }
+    snapshot_array(snap, "host.contents", &host->image, 1, &host->image_bytes);
     snapshot_fixed(snap, "host.indices", &host->named, 3 * sizeof host->named);
     state_of_array(snap, "host.sas", &host->sas);
     state_of_array(snap, "host.frames", &host->frames);

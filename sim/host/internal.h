@@ -491,6 +491,9 @@ struct host {
 
     struct host_reasm *reasm; /* reassemblies of them, from 1 */
     uint8_t *reasm_bytes;
+
+    unsigned char *image; /* of a snapshot: contents of buffers */
+    size_t image_bytes;
 };
 
 static inline struct host_sa *host_sa(const struct host *host, uint32_t id)
@@ -514,6 +517,9 @@ enum { REGION_RINGS = 1, REGION_COMMANDS = 2, REGION_TX = 3, REGION_RX = 4, REGI
 
 bool host_memory_init(struct host *host, char *error, size_t error_size);
 void host_memory_destroy(struct host *host);
+/* Contents of packet buffers into the image and back; what they belong to must be in place. */
+bool host_memory_save(struct host *host);
+bool host_memory_load(struct host *host);
 /* Offsets inside the ring region. */
 uint32_t host_ring_cmd(const struct host *host);
 uint32_t host_ring_cmd_done(const struct host *host);

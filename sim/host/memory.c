@@ -120,8 +120,75 @@ void host_memory_destroy(struct host *host)
     free(host->tx_slot_of);
     free(host->reasm);
     free(host->reasm_bytes);
+    free(host->image);
     host_store_destroy(&host->commands);
     host_store_destroy(&host->blocks);
+}
+
+/* ---- snapshots ------------------------------------------------------------------------------------ */
+
+/* Buffers are large and most of them hold nothing: only what somebody may still read is saved. */
+struct passage {
+    unsigned char *at; /* NULL: only count */
+    size_t bytes;      /* so far */
+    size_t most;
+    bool save;
+};
+
+static void pass(struct passage *p, uint8_t *bytes, size_t count)
+{
+    if (p->at != NULL && p->bytes + count <= p->most) {
+        if (p->save) {
+            memcpy(p->at + p->bytes, bytes, count);
+        } else {
+            memcpy(bytes, p->at + p->bytes, count);
+        }
+    }
+    p->bytes += count;
+}
+
+/* Frames not yet with the card, frames that it has written, reassemblies: slots and buffers say how much. */
+static void pass_contents(struct host *host, struct passage *p)
+{
+    for (uint32_t i = 0; host->tx_stride != 0 && i < host->s->slots_used; i++) {
+        const struct host_slot *s = &host->slot[i];
+
+        if (s->state != SLOT_FREE && s->captured <= host->tx_stride &&
+            s->start <= host->tx_stride - s->captured) {
+            pass(p, host_slot_bytes(host, i) + s->start, s->captured);
+        }
+    }
+    for (uint32_t i = 0; i < host->buffers; i++) {
+        if (host->buffer[i].captured <= host->rx_stride) {
+            pass(p, host_buffer_bytes(host, i), host->buffer[i].captured);
+        }
+    }
+    for (uint32_t i = 1; host->options.functional && i <= host->config.software.reassemblies; i++) {
+        if (host->reasm[i].used) {
+            pass(p, host->reasm_bytes + (size_t)i * REASM_BYTES, REASM_BYTES);
+        }
+    }
+}
+
+bool host_memory_save(struct host *host)
+{
+    struct passage p = { .save = true };
+
+    pass_contents(host, &p);
+    free(host->image);
+    host->image = malloc(p.bytes + 1);
+    host->image_bytes = host->image != NULL ? p.bytes : 0;
+    p = (struct passage){ .at = host->image, .most = host->image_bytes, .save = true };
+    pass_contents(host, &p);
+    return host->image != NULL;
+}
+
+bool host_memory_load(struct host *host)
+{
+    struct passage p = { .at = host->image, .most = host->image_bytes };
+
+    pass_contents(host, &p);
+    return p.bytes == host->image_bytes;
 }
 
 /* ---- what the card does to memory ---------------------------------------------------------------- */
