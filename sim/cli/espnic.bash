@@ -1,4 +1,12 @@
 # bash completion for espnic(1).
+
+# Options of a command, as its --help lists them.
+_espnic_options()
+{
+    espnic "$@" --help 2>/dev/null | grep -oE '^  (-., )?--[a-z-]+' | grep -oE -- '--[a-z-]+'
+    echo --help
+}
+
 _espnic()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]-}
@@ -6,24 +14,33 @@ _espnic()
     COMPREPLY=()
 
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='run preset trace report help'
+        words='run preset trace report help --help --version'
     else
         case $prev in
         --preset | show)
-            words=$(espnic preset list 2>/dev/null | awk '{ print $1 }') ;;
-        --oids | --tx | --rx | --tx-out | --rx-out | --report)
-            mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+            # Two lines of headings; lines that begin with a space go on with a description.
+            words=$(espnic preset list 2>/dev/null | awk 'NR > 2 && /^[^ ]/ { print $1 }') ;;
+        --ideal)
+            words=$(espnic run --help 2>/dev/null |
+                awk '/^BLOCK is one of/ { on = 1; next } /^$/ { on = 0 } on' | tr -d ',') ;;
+        --load) words='recorded max' ;;
+        --pace) words='recorded' ;;
+        --find) words='loss=0' ;;
+        --set | --tx-filter | --rx-filter | --filter | --loop | --interval | --tx-sa | --stop-time | \
+            --packets | --warmup | --experiments)
             return ;;
-        --set | --ideal | --tx-filter | --rx-filter)
-            return ;;
+        --oids | --tx | --rx | --tx-out | --rx-out | --report | -o | --csv | --series | --timeline) ;;
         *)
             case $command in
             run)
-                words='--preset --set --oids --tx --rx --tx-filter --rx-filter --tx-out --rx-out
-                    --report --ideal --timing-only --strict' ;;
-            preset) [ "$COMP_CWORD" -ne 2 ] || words='list show' ;;
-            trace) [ "$COMP_CWORD" -ne 2 ] || words='info check' ;;
-            report) words='--describe' ;;
+                [[ $cur != -* ]] || words=$(_espnic_options run) ;;
+            preset)
+                [ "$COMP_CWORD" -ne 2 ] || words='list show'
+                [[ $cur != -* ]] || words=$(_espnic_options preset) ;;
+            trace)
+                [ "$COMP_CWORD" -ne 2 ] || words='info check'
+                [[ $cur != -* ]] || words=$(_espnic_options trace "${COMP_WORDS[2]}") ;;
+            report) words=$(_espnic_options report) ;;
             help) words='run preset trace report' ;;
             esac ;;
         esac

@@ -34,17 +34,20 @@ static void print_help(void)
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         printf("  %-10s %s\n", commands[i].name, commands[i].summary);
     }
-    puts("  help       this text, or that of a command: espnic help preset\n"
-         "\n"
-         "Values carry units (100Gbps, 64KiB, 250MHz, 1us). Parameters have paths such as\n"
-         "workload.pace; a scenario (YAML) nests them, --set workload.pace=40Gbps sets one.\n"
-         "\n"
-         "examples:\n"
-         "  espnic preset list                       which cards there are\n"
-         "  espnic preset show generic-100g          one card, with the source of every value\n"
-         "  espnic report --describe                 the definition of every number\n"
-         "\n"
-         "exit status: 0 done, 1 the run ended with an error of the model, 2 bad input or usage");
+    puts(
+        "  help       this text, or that of a command: espnic help preset\n"
+        "  --version  the version\n"
+        "\n"
+        "Values carry units (100Gbps, 64KiB, 250MHz, 1us). Parameters have paths such as\n"
+        "card.crypto.engines; a scenario (YAML) nests them, --set card.crypto.engines=2 sets one.\n"
+        "\n"
+        "examples:\n"
+        "  espnic run traces/samples/vpn-gateway.yaml   a first simulation\n"
+        "  espnic preset list                           which cards there are\n"
+        "  espnic preset show generic-100g              one card, with the source of every value\n"
+        "  espnic report --describe                     the definition of every number\n"
+        "\n"
+        "exit status: 0 done, 1 the run ended with an error of the model, 2 bad input or usage");
 }
 
 static const struct command *find_command(const char *name)

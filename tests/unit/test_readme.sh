@@ -4,6 +4,7 @@ set -u
 espnic=$(realpath "${ESPNIC:-build/espnic}")
 export ESPNIC_PRESETS=${ESPNIC_PRESETS:-$PWD/sim/presets}
 readme=$PWD/README.md
+manual=$PWD/sim/cli/espnic.1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
@@ -37,7 +38,7 @@ packets() {
 }
 round_trip() {
     packets traces/samples/vpn-gateway-tx.pcap ip >sent && packets clear.pcap >got && [ -s sent ] &&
-        diff sent got
+        cmp sent got
 }
 
 ln -s "$PWD/traces" "$work/traces"
@@ -54,6 +55,18 @@ while IFS= read -r line; do
     verdict "$line" bash -c "${line//\/tmp\//}"
 done < <(grep -E '^build/espnic ' "$readme")
 verdict "the scenario" build/espnic run own.yaml
+# Every option that --help lists is in the manual page, and none is there that is not.
+man_page() {
+    local options
+    options=$(for c in run preset "trace info" "trace check" report; do
+        # shellcheck disable=SC2086
+        "$espnic" $c --help | grep -oE '^  (-., )?--[a-z-]+' | grep -oE -- '--[a-z-]+'
+    done | sort -u) || return 1
+    # Names of commands and of groff's escapes are not options.
+    diff <(echo "$options") <(sed 's/\\-/-/g; s/\\f.//g' "$manual" | grep -oE -- '--[a-z][a-z-]*' |
+        grep -vxE -- '--(version|help|option)' | sort -u)
+}
+verdict "the manual page has all options" man_page
 if command -v tshark >/dev/null; then
     verdict "what was encrypted comes back" round_trip
 else
