@@ -61,7 +61,17 @@ void account_settle(struct account *a, uint64_t cycle)
             a->settled = until;
             continue;
         }
-        count_run(a, r, cycle < end ? cycle : end);
+        if (a->settled == r->first && end <= cycle) { /* all of it, the common case */
+            uint64_t gaps = (uint64_t)(r->beats - 1) * (r->step - r->busy);
+
+            a->total[ACCOUNT_BUSY] += end - r->first - gaps;
+            if (gaps) {
+                count(a, r->between, gaps);
+            }
+            a->settled = end;
+        } else {
+            count_run(a, r, cycle < end ? cycle : end);
+        }
         if (a->settled < end) {
             return;
         }

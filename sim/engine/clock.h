@@ -77,9 +77,16 @@ static inline int clock_compare(const struct clock_set *set, unsigned a, uint64_
                                 uint64_t cb)
 {
     const struct clock_ratio *r = &set->ratio[a][b];
-    clock_u128 left = (clock_u128)ca * r->mul;
-    clock_u128 right = (clock_u128)cb * r->div;
+    uint64_t a64;
+    uint64_t b64;
+    clock_u128 left;
+    clock_u128 right;
 
+    if (!__builtin_mul_overflow(ca, r->mul, &a64) && !__builtin_mul_overflow(cb, r->div, &b64)) {
+        return a64 < b64 ? -1 : a64 > b64;
+    }
+    left = (clock_u128)ca * r->mul;
+    right = (clock_u128)cb * r->div;
     return left < right ? -1 : left > right;
 }
 

@@ -48,6 +48,22 @@ void sched_register_state(struct sched *s, struct snapshot *snap)
     snapshot_fixed(snap, "sched.delivered", &s->delivered, sizeof s->delivered);
 }
 
+static void use_domain(struct sched *s, unsigned domain)
+{
+    unsigned at = 0;
+
+    while (at < s->used_domains && s->used_domain[at] < domain) {
+        at++;
+    }
+    if (at < s->used_domains && s->used_domain[at] == domain) {
+        return;
+    }
+    for (unsigned i = s->used_domains++; i > at; i--) {
+        s->used_domain[i] = s->used_domain[i - 1];
+    }
+    s->used_domain[at] = domain;
+}
+
 unsigned sched_add_block(struct sched *s, const char *name, unsigned domain, sched_wake_fn *wake,
                          void *self)
 {
@@ -58,6 +74,7 @@ unsigned sched_add_block(struct sched *s, const char *name, unsigned domain, sch
     s->block[s->blocks] =
         (struct sched_block){ .wake = wake, .self = self, .name = name, .domain = domain };
     s->pending[s->blocks] = CLOCK_NEVER;
+    use_domain(s, domain);
     return s->blocks++;
 }
 
@@ -228,7 +245,8 @@ bool sched_next(const struct sched *s, unsigned *domain, uint64_t *cycle)
 {
     bool found = false;
 
-    for (unsigned d = 0; d < s->clocks->count; d++) {
+    for (unsigned i = 0; i < s->used_domains; i++) {
+        unsigned d = s->used_domain[i];
         uint64_t least = s->wheel[d].least;
 
         if (least != CLOCK_NEVER &&
@@ -261,7 +279,8 @@ static bool find_leader(struct sched *s, unsigned until_domain, uint64_t until_c
         return false;
     }
     s->leads_until = clock_scale(&s->clocks->ratio[until_domain][s->leader], until_cycle);
-    for (unsigned o = 0; o < s->clocks->count; o++) {
+    for (unsigned i = 0; i < s->used_domains; i++) {
+        unsigned o = s->used_domain[i];
         uint64_t limit;
 
         if (o == s->leader || s->wheel[o].least == CLOCK_NEVER) {

@@ -62,6 +62,8 @@ struct sched {
     struct sched_block block[SCHED_MAX_BLOCKS];
     uint64_t pending[SCHED_MAX_BLOCKS]; /* earliest wake, CLOCK_NEVER if none */
     unsigned blocks;
+    unsigned used_domain[CLOCK_MAX_DOMAINS]; /* those that have a block, ascending */
+    unsigned used_domains;
     unsigned now_domain; /* the edge being processed, or the last one */
     uint64_t now_cycle;
     uint64_t delivered; /* wakes so far */

@@ -58,8 +58,7 @@ unsigned stage_output(struct stage *st, struct channel *ch)
 
 /* The outcome of looking for work for one lane. */
 struct choice {
-    bool found;
-    struct lane_job job;
+    struct lane_job job;          /* if found */
     struct account_reason reason; /* if not found */
     uint64_t again;               /* when to look again, as far as known */
 };
@@ -94,36 +93,36 @@ static bool consider(struct stage *st, unsigned lane, unsigned input, uint64_t n
     const struct channel *in = st->in[input];
     const struct channel_burst *head = channel_head(in);
     uint64_t at = lane_startable(in, st->config.start, st->config.header_beats);
-    struct lane_job job = { .in = (uint8_t)input };
+    struct lane_job *job = &c->job;
     uint64_t slot;
 
     if (at > now) {
         earlier(&c->again, at);
         return false;
     }
-    job.item = head->item;
+    *job = (struct lane_job){ .item = head->item, .in = (uint8_t)input };
     if (st->config.ops.steer) {
-        uint32_t to = st->config.ops.steer(st->config.self, job.item);
+        uint32_t to = st->config.ops.steer(st->config.self, job->item);
 
         if (to != STAGE_ANY_LANE && to != lane) {
             return false;
         }
     }
-    if (st->config.ops.accepts && !st->config.ops.accepts(st->config.self, lane, job.item)) {
+    if (st->config.ops.accepts && !st->config.ops.accepts(st->config.self, lane, job->item)) {
         return false;
     }
-    if (!is_ready(st, &job, now, c)) {
+    if (!is_ready(st, job, now, c)) {
         return false;
     }
-    st->config.ops.job(st->config.self, now, lane, &job);
-    if (lane_pushes_first(&job)) {
-        slot = channel_next_slot(st->out[job.out], now);
+    st->config.ops.job(st->config.self, now, lane, job);
+    if (lane_pushes_first(job)) {
+        slot = channel_next_slot(st->out[job->out], now);
         if (slot > now) {
             earlier(&c->again, slot);
             if (c->reason.state != ACCOUNT_BLOCKED) {
                 c->reason.state = ACCOUNT_BLOCKED;
                 c->reason.cause = (uint8_t)account_chain_end(
-                    st->sched, st->out[job.out]->config.reader, st->config.domain, now);
+                    st->sched, st->out[job->out]->config.reader, st->config.domain, now);
             }
             return false;
         }
@@ -136,25 +135,24 @@ static bool consider(struct stage *st, unsigned lane, unsigned input, uint64_t n
         }
         return false;
     }
-    c->found = true;
-    c->job = job;
     return true;
 }
 
-static struct choice choose(struct stage *st, unsigned lane, uint64_t now)
+static bool choose(struct stage *st, unsigned lane, uint64_t now, struct choice *c)
 {
-    struct choice c = { .reason = { .state = ACCOUNT_STARVED }, .again = CLOCK_NEVER };
     unsigned first = st->config.arbitration == STAGE_ROUND_ROBIN ? st->s.next_input : 0;
 
     unsigned input = first;
 
+    c->reason = (struct account_reason){ .state = ACCOUNT_STARVED };
+    c->again = CLOCK_NEVER;
     for (unsigned i = 0; i < st->inputs; i++) {
-        if (consider(st, lane, input, now, &c)) {
-            break;
+        if (consider(st, lane, input, now, c)) {
+            return true;
         }
         input = input + 1 < st->inputs ? input + 1 : 0;
     }
-    return c;
+    return false;
 }
 
 static void complete(struct stage *st, unsigned lane)
@@ -229,8 +227,7 @@ static struct turn serve(struct stage *st, unsigned lane, uint64_t now)
         complete(st, lane);
     }
     while (!l->s.active && l->s.next_start <= now) {
-        c = choose(st, lane, now);
-        if (!c.found) {
+        if (!choose(st, lane, now, &c)) {
             account_idle(&l->account, now, c.reason);
             t.again = c.again;
             t.held = c.reason.state != ACCOUNT_STARVED;
@@ -262,7 +259,7 @@ static void stage_wake(void *self, uint64_t now)
         held = held || t.held;
     }
     /* A lane may have taken the last beat of an item: those before it have not seen the next one. */
-    for (unsigned i = 0; st->config.lanes > 1 && i < st->inputs; i++) {
+    for (unsigned i = 0; i < (st->config.lanes > 1 ? st->inputs : 0); i++) {
         uint64_t at = lane_startable(st->in[i], st->config.start, st->config.header_beats);
 
         if (at >= now) {
