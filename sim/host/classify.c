@@ -132,13 +132,21 @@ static struct host_rule *rule_at(const struct host_classifier *c, uint32_t id)
     return (id & RULE_IPV6) != 0 ? host_at(&c->rules6, id & ~RULE_IPV6) : host_at(&c->rules4, id);
 }
 
-static uint64_t rule_key(const struct host_classifier *c, const struct host_rule *rule)
+static uint8_t *rule_address(const struct host_classifier *c, uint32_t id)
 {
-    const struct host_tuple *tuple = &c->tuple[rule->tuple];
-    const uint8_t *dst = rule->address + (tuple->family == 6 ? 16 : 4);
+    return (id & RULE_IPV6) != 0
+               ? ((struct host_rule6 *)host_at(&c->rules6, id & ~RULE_IPV6))->address
+               : ((struct host_rule4 *)host_at(&c->rules4, id))->address;
+}
 
-    return key_of(tuple, rule->tuple, rule->address, dst, rule->proto, rule->sport_lo,
-                  rule->dport_lo);
+static uint64_t rule_key(const struct host_classifier *c, uint32_t id)
+{
+    const struct host_rule *rule = rule_at(c, id);
+    const struct host_tuple *tuple = &c->tuple[rule->tuple];
+    const uint8_t *src = rule_address(c, id);
+    const uint8_t *dst = src + (tuple->family == 6 ? 16 : 4);
+
+    return key_of(tuple, rule->tuple, src, dst, rule->proto, rule->sport_lo, rule->dport_lo);
 }
 
 static uint32_t *bucket_of(const struct host_classifier *c, uint64_t key)
@@ -149,7 +157,7 @@ static uint32_t *bucket_of(const struct host_classifier *c, uint64_t key)
 static void link_rule(struct host_classifier *c, uint32_t id)
 {
     struct host_rule *rule = rule_at(c, id);
-    uint32_t *head = bucket_of(c, rule_key(c, rule));
+    uint32_t *head = bucket_of(c, rule_key(c, id));
 
     rule->next = *head;
     *head = id;
@@ -168,7 +176,7 @@ static void link_all(struct host_classifier *c, const struct host_array *rules, 
 bool host_classifier_init(struct host_classifier *c)
 {
     memset(c, 0, sizeof *c);
-    host_array_init(&c->rules4, sizeof(struct host_rule));
+    host_array_init(&c->rules4, sizeof(struct host_rule4));
     host_array_init(&c->rules6, sizeof(struct host_rule6));
     c->tuple = calloc(HOST_MAX_TUPLES, sizeof *c->tuple);
     c->state = calloc(1, sizeof *c->state);
@@ -269,8 +277,8 @@ uint32_t host_classifier_add(struct host_classifier *c, const struct esp_selecto
     rule->sport_hi = sel->has_sport ? sel->sport_hi : 65535;
     rule->dport_lo = sel->has_dport ? sel->dport_lo : 0;
     rule->dport_hi = sel->has_dport ? sel->dport_hi : 65535;
-    memcpy(rule->address, sel->src.address.bytes, wide ? 16 : 4);
-    memcpy(rule->address + (wide ? 16 : 4), sel->dst.address.bytes, wide ? 16 : 4);
+    memcpy(rule_address(c, id), sel->src.address.bytes, wide ? 16 : 4);
+    memcpy(rule_address(c, id) + (wide ? 16 : 4), sel->dst.address.bytes, wide ? 16 : 4);
     c->tuple[index].rules++;
     if (++c->state->rules > c->buckets.count) {
         host_buckets_resize(&c->buckets, c->buckets.count == 0 ? 64 : c->buckets.count * 2);
@@ -285,7 +293,7 @@ uint32_t host_classifier_add(struct host_classifier *c, const struct esp_selecto
 void host_classifier_remove(struct host_classifier *c, uint32_t id)
 {
     struct host_rule *rule = rule_at(c, id);
-    uint32_t *link = bucket_of(c, rule_key(c, rule));
+    uint32_t *link = bucket_of(c, rule_key(c, id));
 
     while (*link != id) {
         link = &rule_at(c, *link)->next;
@@ -299,11 +307,11 @@ void host_classifier_remove(struct host_classifier *c, uint32_t id)
 /* ---- look-up ------------------------------------------------------------------------------------ */
 
 static bool rule_matches(const struct host_tuple *tuple, const struct host_rule *rule,
-                         const struct host_flow *flow)
+                         const uint8_t *src, const struct host_flow *flow)
 {
-    const uint8_t *dst = rule->address + (tuple->family == 6 ? 16 : 4);
+    const uint8_t *dst = src + (tuple->family == 6 ? 16 : 4);
 
-    return (tuple->family == 0 || (prefix_matches(flow->src, rule->address, tuple->src_bits) &&
+    return (tuple->family == 0 || (prefix_matches(flow->src, src, tuple->src_bits) &&
                                    prefix_matches(flow->dst, dst, tuple->dst_bits))) &&
            ((tuple->exact & TUPLE_PROTO) == 0 || rule->proto == flow->proto) &&
            port_matches(true, rule->sport_lo, rule->sport_hi, flow->ports, flow->sport) &&
@@ -335,7 +343,7 @@ static void search(const struct host_classifier *c, uint32_t index, const struct
     while (id != 0) {
         const struct host_rule *rule = rule_at(c, id);
 
-        if (rule->tuple == index && rule_matches(tuple, rule, flow) &&
+        if (rule->tuple == index && rule_matches(tuple, rule, rule_address(c, id), flow) &&
             (want == HOST_WANT_ANY ||
              ((rule->flags & RULE_TUNNEL) != 0) == (want == HOST_WANT_TUNNEL))) {
             uint32_t rank = rule_rank(tuple, rule);

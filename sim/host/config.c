@@ -80,7 +80,7 @@ static const struct param rx_params[] = {
     { "open", PARAM_TIME, F(host_rx_config, open), 30 * NS, 0, SECOND, NULL, NULL,
       "Crypto offload: CPU time of replay window, trailer and headers of a packet." },
     { "budget", PARAM_U32, F(host_rx_config, budget), 64, 1, 65536, NULL, NULL,
-      "Packets received before the core looks at what is to be sent." },
+      "Packets that a core receives, or sends, before it turns to the other direction." },
     { "refill", PARAM_U32, F(host_rx_config, refill), 32, 1, 65536, NULL, NULL,
       "Buffers given back with one doorbell." },
     { "signal", PARAM_ENUM, F(host_rx_config, signal), HOST_SIGNAL_INTERRUPT, 0, 1, signals, NULL,

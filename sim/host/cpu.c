@@ -2,7 +2,7 @@
  *
  * What a piece of work decides (which SA, which number) is decided when it begins; what others can see
  * of it (descriptor, doorbell, delivered packet) happens when its time is over. OIDs come first, then
- * receive and transmit take turns, `host.rx.budget` received packets to one round of sending. */
+ * receive and transmit take turns of `host.rx.budget` packets. */
 #include <string.h>
 
 #include "host/internal.h"
@@ -108,7 +108,6 @@ static bool begin_rx(struct host *host, uint32_t index, uint64_t now)
         if (host_rx_visible(host, q)) {
             uint64_t cost = host_receive(host, core, q, now);
 
-            core->budget++;
             begin(core, WORK_RX, q, now + cost);
             return true;
         }
@@ -205,15 +204,17 @@ static bool begin_next(struct host *host, uint32_t index, uint64_t now)
     if (begin_doorbell(host, index, now) || begin_reclaim(host, index, now)) {
         return true;
     }
-    if (core->turn == 0) {
-        if (core->budget < host->config.rx.budget && begin_rx(host, index, now)) {
+    for (unsigned turns = 0; turns < 2; turns++) {
+        if (core->budget < host->config.rx.budget &&
+            (core->turn == 0 ? begin_rx(host, index, now) : begin_tx(host, index, now))) {
+            core->budget++;
             return true;
         }
+        core->turn ^= 1;
         core->budget = 0;
-        core->turn = 1;
     }
-    core->turn = 0;
-    return begin_tx(host, index, now) || begin_rx(host, index, now) ||
+    /* what was left for lack of budget, or waits for nothing to come */
+    return begin_rx(host, index, now) || begin_tx(host, index, now) ||
            begin_doorbell(host, index, now);
 }
 

@@ -214,7 +214,7 @@ void host_msix(void *self, uint64_t time, unsigned vector)
         uint32_t q = vector - VECTOR_TX;
 
         sooner(host, &host->txq[q].poll_at, at, q % host->config.general.cores);
-    } else if (vector >= VECTOR_RX && vector - VECTOR_RX < host->s->rx_queues) {
+    } else if (vector - VECTOR_RX < host->s->rx_queues) {
         uint32_t q = vector - VECTOR_RX;
 
         host->stats->rx.interrupts++;

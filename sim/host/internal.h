@@ -175,7 +175,7 @@ struct host_tuple {
 
 enum { HOST_MAX_TUPLES = 4096 };
 
-/* A selector. IPv4 rules are the first part alone. */
+/* A selector. Source and destination follow: 4 bytes each, or 16. */
 struct host_rule {
     uint32_t next; /* of the same bucket (or free chain) */
     uint32_t sa;
@@ -184,12 +184,16 @@ struct host_rule {
     uint8_t proto;
     uint8_t flags; /* RULE_* */
     uint16_t sport_lo, sport_hi, dport_lo, dport_hi;
-    uint8_t address[8]; /* source and destination, 4 bytes each; IPv6: 16 each, rule6 */
+};
+
+struct host_rule4 {
+    struct host_rule rule;
+    uint8_t address[2 * 4];
 };
 
 struct host_rule6 {
     struct host_rule rule;
-    uint8_t rest[24];
+    uint8_t address[2 * 16];
 };
 
 struct host_classifier {
@@ -209,7 +213,7 @@ void host_classifier_destroy(struct host_classifier *c);
 /* Returns the rule's id: bit 31 says IPv6. 0 if there are too many shapes. Every call has a later stamp. */
 uint32_t host_classifier_add(struct host_classifier *c, const struct esp_selector *sel,
                              uint8_t family, uint32_t sa, bool tunnel);
-void host_classifier_remove(struct host_classifier *c, uint32_t rule);
+void host_classifier_remove(struct host_classifier *c, uint32_t id);
 
 enum { HOST_WANT_ANY, HOST_WANT_TRANSPORT, HOST_WANT_TUNNEL };
 
@@ -645,7 +649,7 @@ void host_oid_flush(struct host *host, bool lost, uint64_t time);
 void host_own_update(struct host *host, uint32_t sa, enum esp_op op, uint32_t spi, uint32_t seq_hi,
                      bool stall, uint64_t time);
 /* A recorded UPDATE that was held back by a stall goes on. */
-void host_update_go(struct host *host, uint32_t request, uint64_t time);
+void host_update_go(struct host *host, uint32_t id, uint64_t time);
 void host_delete_request(struct host *host, uint64_t card, uint64_t time);
 void host_delayed_run(struct host *host, uint64_t time);
 void host_encapsulation(struct host *host, bool on, uint8_t flags, uint64_t time);

@@ -85,7 +85,7 @@ enum host_tx_drop host_seal(struct host *host, uint32_t sa, uint32_t slot)
 {
     struct host_slot *s = &host->slot[slot];
     struct esp_node node;
-    uint32_t ids[ESP_MAX_SAS];
+    uint32_t ids[ESP_MAX_SAS] = { 0 };
     unsigned count;
     bool contents = host->tx_stride != 0 && s->captured == s->length;
     enum host_tx_drop drop = HOST_TX_DROP_NONE;
@@ -100,7 +100,8 @@ enum host_tx_drop host_seal(struct host *host, uint32_t sa, uint32_t slot)
     }
     host->stats->software_packets++;
     host->stats->software_bytes += s->length;
-    if (contents && !lacks_key(host, ids, count) && host_crypt(host) != NULL) {
+    if (contents && count == node.sa_count && !lacks_key(host, ids, count) &&
+        host_crypt(host) != NULL) {
         drop = seal_bytes(host, &node, slot, ids);
     } else {
         for (unsigned i = 0; i < count && drop == HOST_TX_DROP_NONE; i++) {

@@ -50,6 +50,29 @@ static void suit(struct esp_node *node, unsigned suite)
 
 enum { SUITES = 6, BACK = 40 };
 
+/* A frame comes as two fragments. */
+static void in_halves(struct rig *rig, const struct espnic_frame *f, unsigned id)
+{
+    static uint8_t part[2][2000];
+    uint32_t first = (f->length / 2 - 34) & ~7u;
+
+    for (unsigned k = 0; k < 2; k++) {
+        uint32_t bytes = k == 0 ? first : f->length - 34 - first;
+        struct espnic_frame half = {
+            .bytes = part[k], .captured = 34 + bytes, .length = 34 + bytes, .tag = f->tag
+        };
+
+        memcpy(part[k], f->bytes, 34);
+        memcpy(part[k] + 34, f->bytes + 34 + k * first, bytes);
+        esp_put16(part[k] + 16, (uint16_t)(20 + bytes));
+        esp_put16(part[k] + 18, (uint16_t)id);
+        esp_put16(part[k] + 20, (uint16_t)(k == 0 ? 0x2000 : first / 8));
+        esp_put16(part[k] + 24, 0);
+        esp_put16(part[k] + 24, esp_ip_checksum(part[k] + 14, 20));
+        ck_assert(espnic_wire_rx(rig->card, 0, host_now(rig->host), &half));
+    }
+}
+
 static void there_and_back(bool packet_offload, enum where out, enum where in, enum esp_mode mode,
                            unsigned suite, bool fragments)
 {
@@ -104,24 +127,7 @@ static void there_and_back(bool packet_offload, enum where out, enum where in, e
                                                  : ESP_PACKET_ESP);
         tag[rig->wire[i].tag]++;
         if (fragments && f.length > 400) {
-            static uint8_t part[2][2000];
-            uint32_t first = (f.length / 2 - 34) & ~7u;
-
-            for (unsigned k = 0; k < 2; k++) {
-                uint32_t bytes = k == 0 ? first : f.length - 34 - first;
-                struct espnic_frame half = {
-                    .bytes = part[k], .captured = 34 + bytes, .length = 34 + bytes, .tag = f.tag
-                };
-
-                memcpy(part[k], f.bytes, 34);
-                memcpy(part[k] + 34, f.bytes + 34 + k * first, bytes);
-                esp_put16(part[k] + 16, (uint16_t)(20 + bytes));
-                esp_put16(part[k] + 18, (uint16_t)(i + 1));
-                esp_put16(part[k] + 20, (uint16_t)(k == 0 ? 0x2000 : first / 8));
-                esp_put16(part[k] + 24, 0);
-                esp_put16(part[k] + 24, esp_ip_checksum(part[k] + 14, 20));
-                ck_assert(espnic_wire_rx(rig->card, 0, host_now(rig->host), &half));
-            }
+            in_halves(rig, &f, i + 1);
         } else {
             ck_assert(espnic_wire_rx(rig->card, 0, host_now(rig->host), &f));
         }
