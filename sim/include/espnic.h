@@ -23,7 +23,8 @@
 #define ESPNIC_NEVER UINT64_MAX
 
 struct espnic;
-struct nic_config; /* sim/nic/config.h; filled by espnic_config_* or by the scenario reader */
+struct
+    nic_config; /* the description of a card: espnic_config_* below; its fields: sim/nic/config.h */
 
 struct espnic_frame {
     const uint8_t *bytes; /* Ethernet without FCS; NULL: no contents (timing only) */
@@ -59,7 +60,18 @@ struct espnic_options {
     const char *backend;           /* "auto", "ipsec-mb" or "openssl" */
 };
 
-/* NULL with a sentence in `error` if the configuration is not a possible card. */
+/* ---- the card ------------------------------------------------------------------------------ */
+
+/* A description with every parameter at its default; NULL if there is no memory. */
+struct nic_config *espnic_config_create(void);
+void espnic_config_destroy(struct nic_config *config);
+
+/* Set a parameter as --set does: ("card.crypto.width", "32B"). False with a sentence in `error`: no such
+ * parameter, or no such value. `espnic preset show NAME --all` lists them. */
+bool espnic_config_set(struct nic_config *config, const char *path, const char *value, char *error,
+                       size_t error_size);
+
+/* NULL with a sentence in `error` if the configuration, which is copied, is not a possible card. */
 struct espnic *espnic_create(const struct nic_config *config, const struct espnic_options *options,
                              const struct espnic_ports *ports, char *error, size_t error_size);
 void espnic_destroy(struct espnic *card);

@@ -1,7 +1,10 @@
 #include "nic/config.h"
 
+#include "espnic.h"
+
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MHZ  1000000000ull
@@ -229,6 +232,51 @@ const struct param_group *nic_param_groups(size_t *count)
     return groups;
 }
 
+__attribute__((format(printf, 3, 4))) static bool refuse(char *error, size_t error_size,
+                                                         const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(error, error_size, format, args);
+    va_end(args);
+    return false;
+}
+
+struct nic_config *espnic_config_create(void)
+{
+    struct nic_config *config = calloc(1, sizeof *config);
+    size_t n;
+    const struct param_group *all = nic_param_groups(&n);
+
+    if (config) {
+        param_set_defaults(config, all, n);
+    }
+    return config;
+}
+
+void espnic_config_destroy(struct nic_config *config)
+{
+    free(config);
+}
+
+bool espnic_config_set(struct nic_config *config, const char *path, const char *value, char *error,
+                       size_t error_size)
+{
+    size_t n;
+    const struct param_group *all = nic_param_groups(&n);
+    const struct param_group *group;
+    const char *nearest;
+    const struct param *param = param_find(all, n, path, &group, &nearest);
+    char why[256];
+
+    if (!param) {
+        return refuse(error, error_size, "unknown parameter %s; the nearest is %s", path, nearest);
+    }
+    return param_parse(param, (char *)config + group->offset, value, why, sizeof why) ||
+           refuse(error, error_size, "%s: %s", path, why);
+}
+
 bool nic_named_ideal(const struct nic_config *config, const char *block)
 {
     const char *at = config->general.ideal;
@@ -242,17 +290,6 @@ bool nic_named_ideal(const struct nic_config *config, const char *block)
         }
         at += word + (at[word] == ',');
     }
-    return false;
-}
-
-__attribute__((format(printf, 3, 4))) static bool refuse(char *error, size_t error_size,
-                                                         const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(error, error_size, format, args);
-    va_end(args);
     return false;
 }
 

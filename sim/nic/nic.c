@@ -430,12 +430,17 @@ static bool make_clocks(struct espnic *card, char *error, size_t error_size)
 
 static bool make_memory(struct espnic *card, char *error, size_t error_size)
 {
+    const char *library = card->options.backend ? card->options.backend : "auto";
     enum esp_backend backend = ESP_BACKEND_AUTO;
 
-    if (card->options.backend && !strcmp(card->options.backend, "openssl")) {
+    if (!strcmp(library, "openssl")) {
         backend = ESP_BACKEND_OPENSSL;
-    } else if (card->options.backend && !strcmp(card->options.backend, "ipsec-mb")) {
+    } else if (!strcmp(library, "ipsec-mb")) {
         backend = ESP_BACKEND_IPSEC_MB;
+    } else if (strcmp(library, "auto") != 0) {
+        return fail(error, error_size,
+                    "cryptographic library: found \"%s\", expected auto, ipsec-mb or openssl",
+                    library);
     }
     card->crypt = esp_crypt_open(backend, ESP_CRYPT_DEFAULT_CONTEXTS, error, error_size);
     if (!card->crypt || !sa_cache_init(&card->cache, &card->config.cache, error, error_size)) {

@@ -148,21 +148,12 @@ static void preload(struct espnic *card, const char *name)
     recording_close(r);
 }
 
-static void card_defaults(struct nic_config *config)
-{
-    size_t n;
-    const struct param_group *groups = nic_param_groups(&n);
-
-    memset(config, 0, sizeof *config);
-    param_set_defaults(config, groups, n);
-}
-
 static unsigned run_capture(const char *name, uint64_t *end)
 {
     struct bench b = { .memory = calloc(1, MEMORY) };
     struct espnic_ports ports = { &b, dma_read, dma_write, msix, mmio_done, wire_tx, wire_ready };
     struct espnic_options options = { .functional = true, .backend = "auto" };
-    struct nic_config config;
+    struct nic_config *config = espnic_config_create();
     char error[512];
     char path[512];
     struct espnic *card;
@@ -170,8 +161,8 @@ static unsigned run_capture(const char *name, uint64_t *end)
     struct capture_packet packet;
     unsigned frames = 0;
 
-    card_defaults(&config);
-    card = espnic_create(&config, &options, &ports, error, sizeof error);
+    card = espnic_create(config, &options, &ports, error, sizeof error);
+    espnic_config_destroy(config); /* it was copied */
     ck_assert_msg(card != NULL, "%s", error);
     post_buffers(&b, card);
     preload(card, name);
@@ -225,6 +216,34 @@ START_TEST(linux_gcm_tunnel_comes_out_clear)
 }
 END_TEST
 
+START_TEST(configuration_by_name)
+{
+    struct bench b = { 0 };
+    struct espnic_ports ports = { &b, dma_read, dma_write, msix, mmio_done, wire_tx, wire_ready };
+    struct espnic_options options = { .functional = true, .backend = "no-such" };
+    struct nic_config *config = espnic_config_create();
+    char error[512] = "";
+
+    ck_assert_uint_eq(config->crypto.engines, 1);
+    ck_assert(espnic_config_set(config, "card.crypto.engines", "3", error, sizeof error));
+    ck_assert_uint_eq(config->crypto.engines, 3);
+    ck_assert(espnic_config_set(config, "card.mac.rate", "25Gbps", error, sizeof error));
+    ck_assert_uint_eq(config->mac.rate, 25000000000ull);
+    ck_assert(!espnic_config_set(config, "card.crypto.engine", "3", error, sizeof error));
+    ck_assert_str_eq(error, "unknown parameter card.crypto.engine; the nearest is "
+                            "card.crypto.engines");
+    ck_assert(!espnic_config_set(config, "card.crypto.engines", "3B", error, sizeof error));
+    ck_assert_msg(strstr(error, "card.crypto.engines: found \"3B\""), "%s", error);
+    ck_assert_ptr_null(espnic_create(config, &options, &ports, error, sizeof error));
+    ck_assert_msg(strstr(error, "no-such"), "%s", error);
+    ck_assert(espnic_config_set(config, "card.bus", "48B", error, sizeof error));
+    options.backend = "auto";
+    ck_assert_ptr_null(espnic_create(config, &options, &ports, error, sizeof error));
+    ck_assert_msg(strstr(error, "card.bus: found 48"), "%s", error);
+    espnic_config_destroy(config);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("card_api");
@@ -233,6 +252,7 @@ int main(void)
     int failed;
 
     tcase_set_timeout(c, 0);
+    tcase_add_test(c, configuration_by_name);
     tcase_add_test(c, linux_gcm_tunnel_comes_out_clear);
     suite_add_tcase(s, c);
     r = srunner_create(s);
