@@ -158,19 +158,40 @@ static const struct stat_field time_fields[] = {
 };
 
 static const struct stat_field sa_fields[] = {
+    R("capacity", capacity, STAT_U64, "",
+      "of the card's table: bundles or SAs (card.sa.table.unit)"),
     R("live", live, STAT_U64, "bundles", "in the card's table at the end"),
     R("peak_live", peak_live, STAT_U64, "bundles", "most that were in the table at a time"),
     R("preloaded", preloaded, STAT_U64, "bundles", "added before time started"),
     R("adds", adds, STAT_U64, "nodes", "nodes of ADD_SA that the card took"),
-    R("add_failures", add_failures, STAT_U64, "nodes", "nodes of ADD_SA that it did not take"),
+    R("adds_refused", add_failures, STAT_U64, "nodes",
+      "nodes of ADD_SA that it did not take; by reason in add_failures, which also has those of "
+      "preloading"),
     R("updates", updates, STAT_U64, "requests", "UPDATE_SA done by the card"),
     R("deletes", deletes, STAT_U64, "nodes", "nodes of DELETE_SA done by the card"),
     R("delete_requests", delete_requests, STAT_U64, "packets",
       "packets that came with SaDeleteReq"),
+    R("lookups", lookups, STAT_U64, "look-ups", "of received AH and ESP packets"),
+    R("hits", hits, STAT_U64, "look-ups", "that found a live SA"),
+    R("misses", misses, STAT_U64, "look-ups", "that did not"),
     R("in_software", in_software, STAT_U64, "bundles", "live in the host's software at the end"),
     R("churn_per_s", churn_per_s, STAT_REAL, "1/s",
       "adds, updates and deletes that the card did in the measured phase, over its length"),
 };
+
+static const struct stat_field *refused_fields(void)
+{
+    static struct stat_field fields[SA_REASON_COUNT];
+
+    for (unsigned i = 1; i < SA_REASON_COUNT; i++) {
+        fields[i - 1] = (struct stat_field){ .name = sa_reason_name((enum sa_reason)i),
+                                             .type = STAT_U64,
+                                             .offset = i * sizeof(uint64_t),
+                                             .unit = "nodes",
+                                             .help = sa_reason_text((enum sa_reason)i) };
+    }
+    return fields;
+}
 
 static const struct stat_field input_fields[] = {
     R("records", records, STAT_U64, "records", "of the recording"),
@@ -223,6 +244,9 @@ void results_register(const struct run_results *results, const struct host_stats
                   at(results, offsetof(struct run_results, tx_drop)), tx_reasons()->fields,
                   tx_reasons()->count);
     stat_register(r, "sa", "Security associations.", results, sa_fields, STAT_COUNT(sa_fields));
+    stat_register(r, "sa.add_failures", "Nodes that the card refused, by reason.",
+                  at(results, offsetof(struct run_results, refused)), refused_fields(),
+                  SA_REASON_COUNT - 1);
     for (unsigned k = 0; k < 3; k++) {
         stat_register(r, "sa", "Security associations.",
                       at(host, offsetof(struct host_stats, oid[k].latency_ns)), &oid_field[k], 1);

@@ -762,6 +762,13 @@ static void sum_up_sas(struct simulation *s, const struct host_stats *h)
     struct run_results *r = &s->results;
     const struct nic_stats *n = nic_statistics(s->card);
 
+    const struct sa_table_stats *t = nic_table_statistics(s->card);
+
+    r->capacity = t->capacity;
+    r->lookups = t->lookups;
+    r->hits = t->hits;
+    r->misses = t->misses;
+    memcpy(r->refused, t->add_failures, sizeof r->refused);
     r->live = n->sa_live;
     r->peak_live = n->sa_peak;
     r->adds = h->oid[HOST_OID_ADD].nodes_done;

@@ -44,6 +44,8 @@ struct run_results {
     double core_busy; /* share of the measured phase, of the busiest core of the host */
     /* SAs */
     uint64_t capacity, live, peak_live, adds, add_failures, updates, deletes, delete_requests;
+    uint64_t lookups, hits, misses;
+    uint64_t refused[SA_REASON_COUNT]; /* nodes, by reason */
     uint64_t preloaded, in_software;
     double churn_per_s;
     /* inputs */
@@ -52,8 +54,8 @@ struct run_results {
 };
 
 struct simulation_options {
-    bool quiet;       /* no progress, no output files: an experiment */
-    uint64_t packets; /* stop after so many, 0: as configured */
+    bool quiet;            /* no progress, no output files: an experiment */
+    uint64_t packets;      /* stop after so many, 0: as configured */
     uint64_t warm_packets; /* measure from this packet on, even if the warm-up is not over; 0: no */
     struct progress *progress;
 };

@@ -260,9 +260,9 @@ void host_register_stats(struct host *host, struct stat_registry *registry)
     REGISTER("host.rx.crypto_status", "Results of the card (crypto offload).", OF(rx),
              crypto_stats);
     for (unsigned i = 0; i < HOST_OID_KINDS; i++) {
-        snprintf(path, sizeof path, "host.oid.%s", kinds[i]);
+        snprintf(path, sizeof path, "oids.%s", kinds[i]);
         REGISTER(path, "Control requests of this kind.", OF(oid[i]), oid_stats);
-        snprintf(path, sizeof path, "host.oid.%s.status", kinds[i]);
+        snprintf(path, sizeof path, "oids.%s.status", kinds[i]);
         REGISTER(path, "How they ended.", OF(oid[i]), status_stats);
     }
     REGISTER("host.sa", "Nodes, as the host knows them.", OF(sa), sa_stats);

@@ -9,7 +9,7 @@
 #include "espnic.h"
 #include "nic/drops.h"
 #include "sa_table/capabilities.h"
-#include "sa_table/replay.h"
+#include "sa_table/table.h"
 
 /* Counters of one direction. Frames and bytes at the wire side of the card are without FCS. */
 struct nic_direction_stats {
@@ -58,6 +58,9 @@ bool espnic_preload_add(struct espnic *card, const struct esp_node *node, uint64
 
 /* Counters as they stand. */
 const struct nic_stats *nic_statistics(struct espnic *card);
+
+/* Those of the SA table. */
+const struct sa_table_stats *nic_table_statistics(const struct espnic *card);
 
 /* Put every statistic of the card into the registry. `card` NULL: names and meanings only. */
 void nic_register_stats(struct espnic *card, struct stat_registry *registry);

@@ -125,12 +125,23 @@ void nic_register_stats(struct espnic *card, struct stat_registry *r)
     stat_register(r, "pcie", "The PCIe link.",
                   card ? (const void *)pcie_link_stats(card->link) : NULL, pcie_stat_table,
                   pcie_stat_count);
+    for (unsigned d = 0; d < 2; d++) {
+        stat_register(r, d ? "pcie.down" : "pcie.up",
+                      d ? "From the host to the card." : "From the card to the host.",
+                      card ? (const void *)&pcie_link_stats(card->link)->dir[d] : NULL,
+                      pcie_direction_stat_table, pcie_direction_stat_count);
+    }
 }
 
 /* A domain's clock at the present of the card. */
 static uint64_t present(const struct espnic *card, unsigned domain)
 {
     return clock_scale(&card->clocks.ratio[card->port_domain][domain], card->now);
+}
+
+const struct sa_table_stats *nic_table_statistics(const struct espnic *card)
+{
+    return &card->table.stats;
 }
 
 const struct nic_stats *nic_statistics(struct espnic *card)
