@@ -222,7 +222,9 @@ static void done(void *self, unsigned slot, const struct lane_state *s)
     struct nic_lane *lane = self;
 
     (void)slot;
-    nic_done_dropped(lane->card, s->job.item);
+    if (!s->job.beats_out) { /* else it is dropped by a stage behind, which has its first beats */
+        nic_done_dropped(lane->card, s->job.item);
+    }
 }
 
 void nic_lookup_init(struct espnic *card, struct nic_lane *lane)
