@@ -4,7 +4,7 @@
 
 #include "pcie_model/link.h"
 
-/* Per lane (pcie.md 1.1). The encoding of Gen1 and 2 is 8b/10b, later 128b/130b. */
+/* Per lane (PCI Express Base Specification 5.0, 4.2 and 8.2). The encoding of Gen1 and 2 is 8b/10b, later 128b/130b. */
 static const struct {
     uint32_t megatransfers; /* per second */
     uint32_t payload, coded;

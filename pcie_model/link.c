@@ -246,7 +246,7 @@ static uint32_t tags_needed(const struct pcie_link *link, const struct pcie_requ
 }
 
 /* May this read go? If it lacks tags no other read may overtake it, or a large one would starve;
- * writes may, as posted requests must be able to pass non-posted ones (pcie.md 3.6). */
+ * writes may, as posted requests must be able to pass non-posted ones (2.4.1). */
 static bool read_may_go(struct pcie_link *link, unsigned client, uint64_t now,
                         const struct pcie_request *request)
 {
@@ -266,7 +266,7 @@ static bool read_may_go(struct pcie_link *link, unsigned client, uint64_t now,
     return false;
 }
 
-/* A completion does not pass posted writes (pcie.md 3.6): all that was pushed before the
+/* A completion does not pass posted writes (2.4.1): all that was pushed before the
  * register was read goes first. Reads among it go first too: in a client's channel they are
  * before the writes. They get their tags back without any help of this completion, so nothing
  * can lock up. */

@@ -5,7 +5,8 @@
  * reads at MRRS and 4 KB, completions at MPS from an RCB-aligned first cut; one-way latencies;
  * host memory latency; a limit of outstanding read requests (tags). Requests are arbitrated one
  * at a time, round robin over the clients; the completions of MMIO reads are one more client.
- * Sources: pcie.md sections 1, 3.2 to 3.4, 3.6, 7. Simplified: a request goes out as one piece
+ * Sources: PCI Express Base Specification 5.0 (section numbers in this folder are its own), 2.2, 2.3.1.1,
+ * 2.4.1, 3.2, 4.2; latencies: pcie-bench (SIGCOMM 2018). Simplified: a request goes out as one piece
  * (no interleaving of TLPs of several clients); posted writes never lack credit; reads are
  * answered in order. Not modelled here: credits, Ack/Nak and replay, relaxed ordering, IOMMU.
  *
@@ -161,7 +162,7 @@ struct pcie_cost {
     uint32_t wire_bytes;
 };
 
-/* Framing, sequence number and LCRC 8, header 12 or 16 (pcie.md 1.2). */
+/* Framing, sequence number and LCRC 8, header 12 or 16 (2.2.1, 3.2). */
 static inline uint32_t pcie_request_overhead(const struct pcie_config *config)
 {
     return config->address64 ? 24 : 20;

@@ -1,6 +1,6 @@
 /* How requests are cut into TLPs, in closed form. MPS, MRRS and RCB are powers of two that
  * divide 4096, so a cut at their multiples never leaves a TLP across a 4 KB boundary, and only
- * the offset inside a 4 KB page matters (pcie.md 3.1 to 3.3). */
+ * the offset inside a 4 KB page matters (2.2.2, 2.2.7, 2.3.1.1). */
 #include "pcie_model/link.h"
 
 enum { PAGE = 4096 };

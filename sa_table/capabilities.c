@@ -97,7 +97,7 @@ static bool is_authentication(enum esp_alg alg)
     return kind == ESP_KIND_HMAC || kind == ESP_KIND_GMAC;
 }
 
-/* ipsecov2.md section 2.3: AH has authentication only; a combined cipher stands alone; ESP has at
+/* IPSEC_OFFLOAD_V2_SECURITY_ASSOCIATION: AH has authentication only; a combined cipher stands alone; ESP has at
  * least one of the two. GMAC brings an IV of its own, so it goes with NULL only (RFC 4543). */
 static bool algorithms_fit(const struct esp_sa *sa)
 {
@@ -169,7 +169,7 @@ static enum sa_reason entry_form(const struct esp_sa *sa, enum esp_dir dir)
     return sequence_fits(sa, dir) ? SA_OK : SA_INVALID_SEQUENCE;
 }
 
-/* The only bundle of two is ESP and AH, with ESP first on send (ipsecov2.md section 5, step 3). On
+/* The only bundle of two is ESP and AH, with ESP first on send, as IPsecOV2 has it. On
  * receive either order is taken: the packet says which comes first. */
 static bool operations_fit(const struct esp_node *node)
 {

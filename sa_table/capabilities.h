@@ -1,7 +1,7 @@
 /* What a card can do with an SA, and whether a node is within it.
  *
  * Malformed nodes and nodes beyond the card are told apart since the host sees different statuses
- * (ipsecov2.md O-2). */
+ * (O-2 in README.md, where all O-n are explained). */
 #ifndef ESPNIC_SA_TABLE_CAPABILITIES_H
 #define ESPNIC_SA_TABLE_CAPABILITIES_H
 
@@ -86,7 +86,7 @@ struct sa_capabilities {
 /* Everything, every window: the generic-* presets (packet offload). */
 void sa_capabilities_all(struct sa_capabilities *capabilities);
 
-/* The Intel 82599 (hardware.md section 2.5): GCM-128 and GMAC-128, ICV 16, ESP and AH, no ESN,
+/* The Intel 82599 (Linux ixgbe_ipsec.c, DPDK ixgbe_ipsec.c): GCM-128 and GMAC-128, ICV 16, ESP and AH, no ESN,
  * replay is the host's. Both modes, since the host builds all headers (DPDK uses both, Linux
  * transport only). */
 void sa_capabilities_82599(struct sa_capabilities *capabilities);

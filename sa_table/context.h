@@ -11,7 +11,7 @@
 
 enum sa_state {
     SA_FREE = 0,
-    SA_ADDING,  /* holds its place, found by nobody yet (ipsecov2.md O-36) */
+    SA_ADDING,  /* holds its place, found by nobody yet (O-36) */
     SA_LIVE,    /* look-ups hit */
     SA_DELETING /* no new look-up hits; packets that hold a reference finish (O-16) */
 };

@@ -90,7 +90,7 @@ static inline int clock_compare(const struct clock_set *set, unsigned a, uint64_
     return left < right ? -1 : left > right;
 }
 
-/* Duration in cycles of `domain`, rounded up to the next edge (DESIGN 3.1). */
+/* Duration in cycles of `domain`, rounded up to the next edge. */
 uint64_t clock_cycles_from_ps(const struct clock_set *set, unsigned domain, uint64_t ps);
 
 /* Time of an edge in picoseconds, rounded down; for reports only, never fed back into time. */

@@ -6,7 +6,7 @@
  * buffer, then the completion, then an interrupt.
  * DELETE has two phases: from its execution no packet finds the SA; it completes when the last packet that
  * holds it has let go. Other commands go on meanwhile, so completions can overtake each other, as direct
- * OIDs may. Statuses: ipsecov2.md 1.4 and the choices of its section 14 (sa_table/README.md).
+ * OIDs may. Statuses: where the interface is silent, the choices O-n of sa_table/README.md.
  * In a reset DELETE is NOT_ACCEPTED, everything else RESET_IN_PROGRESS; the table survives. */
 #include "nic/card.h"
 #include "nic/ndis.h"

@@ -71,7 +71,7 @@ struct nic_crypto_config {
     uint32_t engines;  /* per lane and direction */
     uint32_t contexts; /* packets that one engine works on */
     uint64_t width;    /* bytes per cycle of a pipelined counter mode */
-    uint32_t overhead; /* c of hardware.md 6.2: cycles a packet that nothing hides */
+    uint32_t overhead; /* cycles a packet that nothing hides */
     uint32_t stages_per_round;
     uint32_t key_setup;                     /* 1: key expansion is paid per packet */
     uint32_t block_cycles[NIC_CLASS_COUNT]; /* serial modes: cycles a block */

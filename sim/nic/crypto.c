@@ -1,6 +1,6 @@
 /* crypto: the pool of engines of a lane and direction.
  *
- * Modelled, by hardware.md section 6: a packet comes in over the bus, a beat a cycle, and keeps its engine
+ * Modelled: a packet comes in over the bus, a beat a cycle, and keeps its engine
  * for `occupancy` cycles:
  *   pipelined modes (GCM, GMAC, CTR, ChaCha20, CBC decryption): ceil(P / width) + overhead + key_setup
  *   serial modes (CBC encryption, HMAC, CCM's MAC, iterative cores): blocks x cycles a block

@@ -1,6 +1,6 @@
 /* The NDIS structures of IPsec Offload Version 2, in bytes: what a command buffer holds.
  *
- * Layout: 64-bit WDK, little-endian, default packing (ipsecov2.md 2.1 to 2.7). Addresses are in
+ * Layout: 64-bit WDK, little-endian, default packing (ntddndis.h). Addresses are in
  * network byte order, an SPI is a host integer (O-6). Chains are flattened into one buffer: nodes start
  * at multiples of 8, `Next` is the offset of the next node from the start of the buffer, 0 in the last.
  *
@@ -18,7 +18,7 @@
 #include "esp/sa.h"
 #include "sa_table/capabilities.h"
 
-/* ---- statuses (ipsecov2.md 1.3) -------------------------------------------------------------- */
+/* ---- statuses (ndis.h) ----------------------------------------------------------------------- */
 
 #define NDIS_STATUS_SUCCESS              0x00000000u
 #define NDIS_STATUS_PENDING              0x00000103u

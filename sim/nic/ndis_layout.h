@@ -7,7 +7,7 @@
 #include "nic/abi.h"
 #include "nic/ndis.h"
 
-/* Offsets within the structures, ipsecov2.md 2.2 to 2.7. */
+/* Offsets within the structures of ntddndis.h. */
 enum {
     NDIS_OBJECT_DEFAULT = 0x80, /* NDIS_OBJECT_HEADER.Type */
     NDIS_NEXT = 8,

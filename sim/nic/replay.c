@@ -167,7 +167,7 @@ static uint64_t lifetime_bytes(const struct nic_packet *p)
     return p->bounds.end - p->bounds.ipsec > over ? p->bounds.end - p->bounds.ipsec - over : 0;
 }
 
-/* SaDeleteReq: the card may only ask, and asks once (ipsecov2.md section 6, O-15). */
+/* SaDeleteReq: the card may only ask, and asks once (O-15). */
 static void maybe_ask(struct espnic *card, struct nic_packet *p, unsigned events)
 {
     struct sa_context *context = sa_context(&card->table, p->sa);

@@ -139,7 +139,7 @@ START_TEST(single_mmio)
 }
 END_TEST
 
-/* An unloaded 64-byte read of the default configuration takes 410 to 470 ns (pcie.md section 7). */
+/* An unloaded 64-byte read of the default configuration takes 410 to 470 ns (pcie-bench, SIGCOMM 2018). */
 START_TEST(defaults)
 {
     const struct param_group group = { .path = "pcie",
@@ -195,7 +195,7 @@ START_TEST(impossible)
 }
 END_TEST
 
-/* Encoded rates per lane and direction: pcie.md 1.1, Gb/s. */
+/* Encoded rates per lane and direction, Gb/s (PCI Express Base Specification 5.0, 4.2). */
 START_TEST(rates)
 {
     static const double gbps[] = { 2.0, 4.0, 7.877, 15.754, 31.508 };
@@ -263,7 +263,7 @@ static double ceiling(uint32_t a, double b)
     return ceil(a / b);
 }
 
-/* The formulas of pcie.md 5.1 without DLLPs ("bound"), and the figures of its table 5.2. */
+/* The formulas of pcie-bench's model without DLLPs ("bound"), and figures of that model. */
 START_TEST(bandwidth)
 {
     static const struct {

@@ -177,8 +177,8 @@ END_TEST
 
 START_TEST(figures)
 {
-    /* pcie.md 1.2: 64-byte write 88, 256-byte write 280, 64-byte completion 84, 256-byte
-     * completion 276, MSI-X 28; 3.2: one TLP more for any offset; 3.3 */
+    /* 64-byte write 88, 256-byte write 280, 64-byte completion 84, 256-byte
+     * completion 276, MSI-X 28; one TLP more for any offset */
     const struct pcie_config *c = &configs[0];
 
     ck_assert_uint_eq(pcie_write_cost(c, page, 64).wire_bytes, 88);

@@ -1,5 +1,5 @@
 /* Replay windows and numbering against a bit set of everything received, the verdicts and final
- * state of a Linux 6.1 receiver (shared captures), and DPDK's tables (hardware.md section 3.3). */
+ * state of a Linux 6.1 receiver (shared captures), and DPDK's tables (test_security_inline_proto.c). */
 #include <check.h>
 #include <glob.h>
 #include <inttypes.h>
@@ -330,7 +330,7 @@ START_TEST(window_of_zero_words_and_their_number)
 }
 END_TEST
 
-/* ---- DPDK's tables (hardware.md section 3.3) ------------------------------------------------- */
+/* ---- DPDK's tables -------------------------------------------------------------------------- */
 
 START_TEST(dpdk_tables)
 {

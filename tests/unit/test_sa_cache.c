@@ -437,7 +437,7 @@ static double hit_ratio(uint32_t ways, uint32_t replacement, uint32_t lines, boo
     return (double)warm / 150000;
 }
 
-/* hardware.md section 10: uniform access hits C/N with any policy; cyclic access hits nothing
+/* Uniform access hits C/N with any policy; cyclic access hits nothing
  * with LRU as soon as N > C, and h = exp(-(N/C)(1-h)) with random replacement. */
 START_TEST(ratios_follow_the_formulas)
 {
