@@ -168,15 +168,36 @@ static bool next_record(struct simulation *s)
     }
 }
 
+/* What the host would have read from this card before it issued the first request (rules 3, 4, 7). A
+ * recording from a host with another card may go beyond it, which only --strict calls wrong. */
+static struct rules_capabilities what_card_reports(const struct nic_config *card)
+{
+    const struct sa_capabilities *can = &card->capabilities;
+    const struct sa_table_config *table = &card->table;
+    struct rules_capabilities r = { .udp_mask = can->udp, .esn = can->esn, .ipv6 = can->ipv6 };
+
+    r.capacity =
+        table->per_direction ? (uint64_t)table->capacity_in + table->capacity_out : table->capacity;
+    for (unsigned a = 1; a < ESP_ALG_COUNT; a++) {
+        const struct esp_alg_info *info = esp_alg_info((enum esp_alg)a);
+
+        r.encryption_mask |= can->encryption & SA_ALGORITHM(a) ? info->ndis_encryption : 0;
+        r.auth_mask |= can->authentication & SA_ALGORITHM(a) ? info->ndis_auth : 0;
+    }
+    return r;
+}
+
 static bool open_recording(struct simulation *s)
 {
     const char *path = s->config->workload.oids;
+    struct rules_capabilities reported;
 
     if (!path[0]) {
         return true;
     }
     s->violations_file = open_memstream(&s->violations, &s->violations_length);
-    s->rules = rules_create(NULL, note_violation, s);
+    reported = what_card_reports(&s->config->card);
+    s->rules = rules_create(s->config->workload.strict ? &reported : NULL, note_violation, s);
     s->recording = recording_open(path, s->error, sizeof s->error);
     return s->recording && s->rules && s->violations_file && next_record(s);
 }

@@ -158,7 +158,7 @@ static int print_check_help(void)
         "the recorded host or card broke. Rules:\n");
     for (unsigned rule = 1; rule < RULES_COUNT; rule++) {
         static const char *const where[] = { "", " [run --strict: depends on the card]",
-                                             " [run --strict: the running card]",
+                                             " [the running card, not checked]",
                                              " [not in the text form]" };
         const struct rules_info *info = rules_info(rule);
 
