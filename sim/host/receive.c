@@ -57,8 +57,10 @@ static enum host_rx_drop unprocessed(struct host *host, struct host_pending_rx *
     return host->config.rx.unknown == HOST_UNKNOWN_DROP ? HOST_RX_DROP_UNKNOWN : HOST_RX_DROP_NONE;
 }
 
-/* One IPsec header after the other, as long as there are SAs for them. */
-static enum host_rx_drop in_software(struct host *host, struct work *w, struct host_pending_rx *rx)
+/* One IPsec header after the other, as long as there are SAs for them. `processed`: the card has taken off
+ * one already, so that what has no SA here is payload: a gateway forwards ESP between others. */
+static enum host_rx_drop in_software(struct host *host, struct work *w, struct host_pending_rx *rx,
+                                     bool processed)
 {
     struct esp_view view;
 
@@ -70,7 +72,7 @@ static enum host_rx_drop in_software(struct host *host, struct work *w, struct h
 
         parse(host, w, &view);
         if (!is_ipsec(&view)) {
-            if (pass == 0) {
+            if (pass == 0 && !processed) {
                 rx->verdict = view.kind == ESP_PACKET_MALFORMED || view.kind == ESP_PACKET_FRAGMENT
                                   ? HOST_UNPROCESSED
                                   : HOST_CLEAR;
@@ -82,7 +84,7 @@ static enum host_rx_drop in_software(struct host *host, struct work *w, struct h
         sa = host_sa_by_spi(host, view.spi, view.kind == ESP_PACKET_AH ? ESP_OP_AH : ESP_OP_ESP,
                             &dst);
         if (sa == 0) {
-            return pass == 0 ? unprocessed(host, rx) : HOST_RX_DROP_NONE;
+            return pass == 0 && !processed ? unprocessed(host, rx) : HOST_RX_DROP_NONE;
         }
         w->cost += host_software_cost(host, w->packet.length);
         drop = host_open(host, sa, &w->packet, &view, &w->contents);
@@ -135,7 +137,7 @@ static enum host_rx_drop fragment(struct host *host, struct work *w, struct host
     w->packet.capacity = REASM_BYTES;
     w->packet.start = host_reasm_start(host, entry);
     w->packet.length = length;
-    return in_software(host, w, rx);
+    return in_software(host, w, rx, false);
 }
 
 static enum host_rx_drop bypassed(struct host *host, const struct abi_rx_completion *c,
@@ -149,7 +151,7 @@ static enum host_rx_drop bypassed(struct host *host, const struct abi_rx_complet
         if (!w->contents && w->captured == 0) {
             return unprocessed(host, rx);
         }
-        return in_software(host, w, rx);
+        return in_software(host, w, rx, false);
     }
 }
 
@@ -326,9 +328,10 @@ static enum host_rx_drop crypto_done(struct host *host, const struct abi_rx_comp
 static enum host_rx_drop handle(struct host *host, const struct abi_rx_completion *c,
                                 struct work *w, struct host_pending_rx *rx, uint64_t now)
 {
+    enum host_rx_drop drop = HOST_RX_DROP_NONE;
     uint32_t sa;
 
-    if (c->reason != NIC_BYPASS_NONE) {
+    if (c->reason != NIC_BYPASS_NONE && (c->offload_word & ABI_RX_CRYPTO_DONE) == 0) {
         host->stats->rx.bypass[c->reason < NIC_BYPASS_COUNT ? c->reason : 0]++;
         return bypassed(host, c, w, rx, now);
     }
@@ -338,14 +341,20 @@ static enum host_rx_drop handle(struct host *host, const struct abi_rx_completio
     }
     if (!host->s->packet_offload) {
         if ((c->offload_word & ABI_RX_CRYPTO_DONE) == 0) {
-            return in_software(host, w, rx);
+            return in_software(host, w, rx, false);
         }
-        return crypto_done(host, c, w, rx, now);
+        drop = crypto_done(host, c, w, rx, now);
+    } else {
+        sa = host_sa_of_card(host, c->handle);
+        rx->handle = sa != 0 ? host_sa(host, sa)->handle : 0;
+        rx->verdict = HOST_OFFLOADED;
     }
-    sa = host_sa_of_card(host, c->handle);
-    rx->handle = sa != 0 ? host_sa(host, sa)->handle : 0;
-    rx->verdict = HOST_OFFLOADED;
-    return HOST_RX_DROP_NONE;
+    /* Inside was IPsec for which the card has no SA. */
+    if (c->reason != NIC_BYPASS_NONE && drop == HOST_RX_DROP_NONE && w->contents &&
+        rx->verdict == HOST_OFFLOADED) {
+        drop = in_software(host, w, rx, true);
+    }
+    return drop;
 }
 
 uint64_t host_receive(struct host *host, struct host_core *core, uint32_t queue, uint64_t time)

@@ -77,12 +77,13 @@ struct abi_rx_completion { /* 64 bytes */
     uint64_t wire_ps;      /* time stamp: last bit on the wire, picoseconds */
     uint64_t tag;          /* of the received frame (espnic_frame.tag): a time stamp's companion */
     uint16_t port;
-    uint16_t reason; /* why the card left the packet alone: enum nic_bypass, 0 = processed */
+    uint16_t reason; /* why the card left the packet alone: enum nic_bypass, 0 = processed; with
+                      * CRYPTO_DONE: why it left alone the IPsec that it found inside */
     uint16_t reserved;
     uint16_t flags; /* ABI_PHASE */
 };
 
-/* Bits of offload_word (ipsecov2.md 2.9) */
+/* Bits of offload_word: NDIS_IPSEC_OFFLOAD_V2_NET_BUFFER_LIST_INFO, receive */
 enum {
     ABI_RX_SA_DELETE_REQ = 1u << 0,
     ABI_RX_CRYPTO_DONE = 1u << 1,
@@ -142,9 +143,9 @@ struct abi_command_completion { /* 32 bytes */
     uint16_t flags; /* ABI_PHASE */
 };
 
-/* The buffer of a command holds the raw NDIS structures in the 64-bit WDK layout (ipsecov2.md 2.4 to
- * 2.7), chains flattened: node after node, each aligned to 8 bytes, `Next` being the offset of the next
- * node from the start of the buffer, 0 in the last. For ADD the card writes OffloadHandle of every node
+/* The buffer of a command holds the raw NDIS structures in the 64-bit WDK layout
+ * (ntddndis.h), chains flattened: node after node, each aligned to 8 bytes, `Next` being the offset of
+ * the next node from the start of the buffer, 0 in the last. For ADD the card writes OffloadHandle of every node
  * back into the buffer (8 bytes by DMA) before the completion.
  * In packet offload, and for annotations that no OID structure carries, every ADD node is followed, at
  * the next multiple of 8, by a struct abi_annotation; the flag in reserved bytes 4..7 of the node
