@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# espnic run as a user meets it: refusals with their place, outputs that agree with each other.
+set -u
+espnic=$(realpath "${ESPNIC:-build/espnic}")
+export ESPNIC_PRESETS=${ESPNIC_PRESETS:-$PWD/sim/presets}
+samples=$PWD/traces/samples
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+cd "$work" || exit 1
+
+verdict() { # NAME COMMAND...
+    local name=$1
+    shift
+    if "$@" >log 2>&1; then
+        echo "ok run: $name"
+    else
+        echo "not ok run: $name"
+        head -n 20 log | cut -c1-200 | sed 's/^/  | /'
+        failed=1
+    fi
+}
+
+# refused PATTERN ARG...: exit status 2, nothing on stdout, a line of stderr matches.
+refused() {
+    local pattern=$1
+    shift
+    "$espnic" run "$@" >out 2>err </dev/null
+    local got=$?
+    cat out err
+    [ "$got" -eq 2 ] && [ ! -s out ] && grep -qE -- "$pattern" err
+}
+
+scenario=$samples/vpn-gateway.yaml
+cp "$samples/vpn-gateway-rx.pcap" in.pcap
+ln -s in.pcap alias.pcap
+
+verdict "no input" refused 'nothing to do: give a scenario' --preset generic-100g
+verdict "a value without its unit" refused '^espnic run: --set: card.crypto.width: found "2", which has no unit' \
+    "$scenario" --set card.crypto.width=2
+verdict "a misspelt parameter" refused 'unknown key card.crypto.widht, did you mean card.crypto.width\?' \
+    "$scenario" --set card.crypto.widht=2B
+verdict "an unknown block" refused 'found "cripto", expected one of: host, wire, .*crypto' \
+    "$scenario" --ideal cripto
+verdict "a recording as capture" refused 'vpn-gateway.jsonl: expected a pcap or pcapng capture' \
+    --rx "$samples/vpn-gateway.jsonl"
+verdict "an output over its input" refused '"alias.pcap" is an input' --rx in.pcap --rx-out alias.pcap
+verdict "the input is untouched" cmp in.pcap "$samples/vpn-gateway-rx.pcap"
+verdict "two outputs in one file" refused '"x" is named for two outputs' "$scenario" --csv x --report x
+verdict "an unknown library" env ESPNIC_CRYPTO=none bash -c "! $espnic run $scenario"
+verdict "strict: within the card" "$espnic" run "$scenario" --strict --experiments 0
+verdict "strict: beyond the card" refused 'vpn-gateway.jsonl:3: rule 3: .*aes-gcm-256 is not among those reported' \
+    "$scenario" --strict --preset ixgbe-82599 --experiments 0
+
+if ! command -v python3 >/dev/null; then
+    echo "SKIP run outputs: no python3"
+    exit $failed
+fi
+
+json() { # EXPRESSION over the reports a.json (r), b.json (m) and the series s.csv (s)
+    python3 - "$1" <<'END'
+import csv, json, sys
+r, m = json.load(open("a.json")), json.load(open("b.json"))
+s = list(csv.DictReader(open("s.csv")))
+t = json.load(open("t.json"))["traceEvents"]
+def grown(column): return sum(int(row[column]) for row in s)
+print(sys.argv[1], eval(sys.argv[1]))
+sys.exit(not eval(sys.argv[1]))
+END
+}
+
+verdict "all outputs" "$espnic" run "$scenario" -o a.json --series s.csv --interval 100us \
+    --timeline t.json --experiments 0
+verdict "faster than the crypto" "$espnic" run "$scenario" --load max --set card.crypto.width=2B \
+    -o b.json --experiments 0
+verdict "the series adds up, RX" json 'grown("rx.packets_out") == r["rx"]["packets_out"] > 4000'
+verdict "the series adds up, TX" json 'grown("tx.packets_out") == r["tx"]["packets_out"] > 5000'
+verdict "the series grows all the time" json 'sum(int(x["tx.packets_out"]) > 0 for x in s) > 15'
+verdict "the timeline has every packet that left" json \
+    'len({e["args"]["packet"] for e in t if e["ph"] == "X" and e["name"] == "tx"}) == r["tx"]["packets_out"]'
+# Control requests that come after the packets do not stretch or fill the measured phase.
+verdict "not faster than the line" json 'max(m["tx"]["wire_gbps"], m["rx"]["wire_gbps"]) <= 100'
+verdict "what is over is lost" json 'm["rx"]["drops"]["rx_overflow"] > 1000'
+exit $failed
