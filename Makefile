@@ -202,7 +202,7 @@ $(BUILD)/tests/bench/bench_%: $(BUILD)/obj/tests/bench/bench_%.o $(call obj,$(BE
 	$(call link_with_helpers)
 
 # What tests see. The program finds its presets beside a build folder of this tree; tell it of others.
-RUN_ENV = ESPNIC=$(ESPNIC) BUILD=$(BUILD) $(if $(findstring /,$(BUILD)),ESPNIC_PRESETS=sim/presets)
+RUN_ENV = ESPNIC=$(ESPNIC) BUILD=$(BUILD) ESPNIC_PRESETS=sim/presets
 
 test-programs: all $(MAKE_SAMPLE) $(TEST_BIN) $(if $(FUZZ_MAIN),,$(REPLAY_BIN))
 
@@ -222,6 +222,8 @@ demo: deps
 	@test -f $(DEMO) || { echo 'make demo: the scenario $(DEMO) is missing' >&2; exit 1; }
 	@echo '$$ $(ESPNIC) run $(DEMO)'
 	$(Q)$(RUN_ENV) $(ESPNIC) run $(DEMO)
+	@printf '%s\n' '' 'Try: $(ESPNIC) run $(DEMO) --set card.crypto.width=2B     a smaller card' \
+		'     $(ESPNIC) run --help      $(ESPNIC) preset list      README.md'
 
 # The files of the sample, written anew; a test says if the ones in the repository differ.
 sample: deps
