@@ -26,20 +26,27 @@ static const struct uniform with_requests = {
     .sas = 256, .packets = 4096, .inner = 256, .requests = 2200, .interval_ns = 5000
 };
 
+/* The card with its traffic, and up to two settings more. */
 static void load(struct espnic_config *config, const char *card, const char *folder,
-                 const char *way)
+                 const char *way, const char *const more[2])
 {
     struct scenario s;
-    char file[128], oids[256], capture[256];
-    struct scenario_setting settings[] = { { "--oids", oids }, { "--rx", capture } };
+    char file[128];
+    char oids[256];
+    char capture[256];
+    struct scenario_setting settings[4] = { { "--oids", oids }, { "--capture", capture } };
+    size_t count = 2;
     size_t n;
     const struct param_group *groups = espnic_param_groups(&n);
 
     snprintf(file, sizeof file, "tests/validation/cards/%s.yaml", card);
     snprintf(oids, sizeof oids, "workload.oids=%s/sas.jsonl", folder);
     snprintf(capture, sizeof capture, "workload.%s=%s/%s.pcap", way, folder, way);
+    for (unsigned i = 0; more && i < 2 && more[i]; i++) {
+        settings[count++] = (struct scenario_setting){ "--set", more[i] };
+    }
     scenario_init(&s, groups, n, config);
-    ck_assert_msg(scenario_resolve(&s, file, settings, 2) && espnic_config_check(&s), "%s",
+    ck_assert_msg(scenario_resolve(&s, file, settings, count) && espnic_config_check(&s), "%s",
                   s.error);
     scenario_free(&s);
 }
@@ -103,7 +110,7 @@ START_TEST(seven_cards)
     double base, gain = 0, other;
     const char *which;
 
-    load(&config, card->name, folder, "rx");
+    load(&config, card->name, folder, "rx", NULL);
     s = run(&config);
     base = rate(s, card->requests);
     ck_assert_msg(
@@ -127,6 +134,113 @@ START_TEST(seven_cards)
 }
 END_TEST
 
+static void search(const char *card, const char *way, const char *const more[2],
+                   struct bottleneck *b)
+{
+    static struct espnic_config config;
+    const char *folder = uniform_make(&traffic);
+    char error[SIMULATION_ERROR];
+    struct simulation *s;
+
+    load(&config, card, folder, way, more);
+    s = run(&config);
+    ck_assert_msg(bottleneck_find(b, &config, s, DEFAULT_EXPERIMENTS, 0, NULL, error, sizeof error),
+                  "%s", error);
+    simulation_destroy(s);
+    uniform_remove(folder);
+}
+
+static bool named(const struct bottleneck *b, const char *x, const char *y)
+{
+    return b->first >= 0 && b->second >= 0 &&
+           ((!strcmp(b->trial[b->first].block, x) && !strcmp(b->trial[b->second].block, y)) ||
+            (!strcmp(b->trial[b->first].block, y) && !strcmp(b->trial[b->second].block, x)));
+}
+
+/* The parser of its card and a second block that is as slow: neither alone gains. */
+START_TEST(equal_limits)
+{
+    static const char *const more[2] = { "card.decapsulate.overhead=60" };
+    struct bottleneck b;
+
+    search("parser", "rx", more, &b);
+    printf("equal limits: %s\n", b.why);
+    fflush(stdout);
+    ck_assert_msg(named(&b, "parser", "decapsulate"), "%s", b.why);
+    ck_assert_double_gt(b.together, 2);
+}
+END_TEST
+
+/* The second is 3 % faster: the first alone gains those 3 %. */
+START_TEST(near_limits)
+{
+    static const char *const more[2] = { "card.decapsulate.overhead=58" };
+    struct bottleneck b;
+
+    search("parser", "rx", more, &b);
+    printf("near limits: %s\n", b.why);
+    fflush(stdout);
+    ck_assert_msg(named(&b, "parser", "decapsulate"), "%s", b.why);
+    ck_assert_str_eq(b.trial[b.first].block, "parser");
+    ck_assert_double_gt(b.trial[b.first].headroom, 1.015);
+    ck_assert_double_lt(b.trial[b.first].headroom, 1.05);
+    ck_assert_double_gt(b.together, 2);
+}
+END_TEST
+
+/* The second is a quarter faster: only one is named, and gains that quarter. */
+START_TEST(far_limits)
+{
+    static const char *const more[2] = { "card.decapsulate.overhead=48" };
+    struct bottleneck b;
+
+    search("parser", "rx", more, &b);
+    ck_assert_str_eq(b.trial[b.first].block, "parser");
+    ck_assert_int_lt(b.second, 0);
+    ck_assert_double_gt(b.trial[b.first].headroom, 1.15);
+    ck_assert_double_lt(b.trial[b.first].headroom, 1.25);
+}
+END_TEST
+
+/* Less is offered than any block could do. */
+START_TEST(offered_load)
+{
+    static const char *const more[2] = { "workload.load=1Gbps", "workload.loop=1" };
+    struct bottleneck b;
+
+    search("parser", "rx", more, &b);
+    ck_assert_msg(b.first < 0 && b.second < 0, "%s", b.why);
+    ck_assert_ptr_nonnull(strstr(b.why, "no block limits"));
+}
+END_TEST
+
+/* The same cards sending: the host gives packets as fast as they are taken. */
+START_TEST(sending)
+{
+    static const struct {
+        const char *card, *setting, *block;
+    } limits[] = {
+        { "wire", NULL, "wire" },
+        { "crypto", NULL, "crypto" },
+        { "sa_memory", NULL, "sa_memory" },
+        { "pcie", NULL, "pcie" },
+        { "parser", "card.encapsulate.overhead=60", "encapsulate" },
+        { "parser", "card.sequence.overhead=60", "sequence" },
+        { "host", "host.tx.packet=400ns", "host" },
+    };
+    const char *const more[2] = { limits[_i].setting };
+    struct bottleneck b;
+
+    search(limits[_i].card, "tx", more, &b);
+    printf("sending, %s: %s\n", limits[_i].block, b.why);
+    fflush(stdout);
+    ck_assert_int_ge(b.first, 0);
+    ck_assert_str_eq(b.trial[b.first].block, limits[_i].block);
+    ck_assert_int_lt(b.second, 0);
+    ck_assert_double_gt(b.trial[b.first].headroom, 1.2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("bottleneck");
@@ -136,6 +250,11 @@ int main(void)
 
     tcase_set_timeout(proof, 120);
     tcase_add_loop_test(proof, seven_cards, 0, sizeof cards / sizeof *cards);
+    tcase_add_test(proof, equal_limits);
+    tcase_add_test(proof, near_limits);
+    tcase_add_test(proof, far_limits);
+    tcase_add_test(proof, offered_load);
+    tcase_add_loop_test(proof, sending, 0, 7);
     suite_add_tcase(suite, proof);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
