@@ -280,7 +280,7 @@ uint32_t host_classifier_add(struct host_classifier *c, const struct esp_selecto
     memcpy(rule_address(c, id), sel->src.address.bytes, wide ? 16 : 4);
     memcpy(rule_address(c, id) + (wide ? 16 : 4), sel->dst.address.bytes, wide ? 16 : 4);
     c->tuple[index].rules++;
-    if (++c->state->rules > c->buckets.count) {
+    if (++c->state->rules > 2 * c->buckets.count) {
         host_buckets_resize(&c->buckets, c->buckets.count == 0 ? 64 : c->buckets.count * 2);
         link_all(c, &c->rules4, 0);
         link_all(c, &c->rules6, RULE_IPV6);

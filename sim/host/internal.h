@@ -126,8 +126,19 @@ struct host_frame {
     uint8_t stall; /* HOST_STALL_* */
 };
 
-/* A node packed into bytes, see shadow.c. */
+/* A node packed into bytes (pack.c). It carries the chain of the SPI index, too. */
 enum { HOST_MAX_PACK = 512 };
+
+size_t host_pack(const struct esp_node *node, uint8_t *bytes); /* returns the bytes written */
+/* All but recorded handle, pair, lifetimes, switch port and VLAN. */
+void host_unpack(const uint8_t *bytes, struct esp_node *node);
+uint32_t host_pack_length(const uint8_t *bytes);
+uint32_t host_pack_spi(const uint8_t *bytes); /* of the header that a packet begins with */
+enum esp_op host_pack_op(const uint8_t *bytes);
+uint32_t host_pack_chain(const uint8_t *bytes);
+void host_pack_set_chain(uint8_t *bytes, uint32_t next);
+bool host_pack_indexed(const uint8_t *bytes);
+void host_pack_set_indexed(uint8_t *bytes, bool indexed);
 
 uint32_t host_sa_new(struct host *host, const struct esp_node *node);
 void host_sa_free(struct host *host, uint32_t id);

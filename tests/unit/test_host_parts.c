@@ -563,6 +563,84 @@ START_TEST(stores)
 }
 END_TEST
 
+/* ---- packed nodes ------------------------------------------------------------------------------ */
+
+static void random_entry(uint64_t *state, struct esp_sa *sa, enum esp_op op)
+{
+    static const enum esp_alg ciphers[] = { ESP_ALG_NULL, ESP_ALG_AES_CBC_256,
+                                            ESP_ALG_AES_CTR_192 };
+    static const enum esp_alg aeads[] = { ESP_ALG_AES_GCM_128, ESP_ALG_CHACHA20_POLY1305 };
+    static const enum esp_alg macs[] = { ESP_ALG_SHA_512, ESP_ALG_MD5, ESP_ALG_AES_GMAC_128 };
+
+    sa->op = op;
+    sa->spi = (uint32_t)support_random(state);
+    sa->esn = support_random(state) % 2 != 0;
+    sa->seq = support_random(state) % 3;
+    sa->seq_hi = sa->esn ? (uint32_t)support_random(state) : 0;
+    sa->seq |= (uint64_t)sa->seq_hi << 32;
+    sa->replay_window = (uint16_t)(support_random(state) % 2 ? 64 : support_random(state) % 4097);
+    if (op == ESP_OP_ESP && support_random(state) % 2) {
+        support_random_key(state, aeads[support_random(state) % 2], 16, &sa->enc);
+        return;
+    }
+    if (op == ESP_OP_ESP) {
+        support_random_key(state, ciphers[support_random(state) % 3], 0, &sa->enc);
+    }
+    support_random_key(state, macs[support_random(state) % 3], 12, &sa->auth);
+}
+
+/* Everything that the host needs comes back; handle and pair are kept elsewhere. */
+START_TEST(packing)
+{
+    uint64_t state = 21;
+    size_t most = 0;
+
+    for (unsigned i = 0; i < 20000; i++) {
+        struct esp_node node;
+        struct esp_node back;
+        uint8_t bytes[HOST_MAX_PACK];
+        uint8_t family = support_random(&state) % 2 ? 4 : 6;
+        size_t length;
+
+        memset(&node, 0, sizeof node);
+        node.dir = support_random(&state) % 2 ? ESP_DIR_IN : ESP_DIR_OUT;
+        node.mode = support_random(&state) % 2 ? ESP_MODE_TUNNEL : ESP_MODE_TRANSPORT;
+        node.encap_sport = 4500;
+        node.encap_dport = 4500;
+        if (support_random(&state) % 3 == 0) {
+            node.udp = ESP_UDP_TUNNEL;
+            node.encap_sport = (uint16_t)support_random(&state);
+            node.encap_dport = (uint16_t)support_random(&state);
+        }
+        node.src = random_prefix(&state, family).address;
+        node.dst = random_prefix(&state, family).address;
+        if (support_random(&state) % 2) {
+            node.sel = random_selector(&state, support_random(&state) % 2 ? 4 : 6);
+        }
+        node.sa_count = (uint8_t)(1 + support_random(&state) % 2);
+        random_entry(&state, &node.sa[0],
+                     node.sa_count == 1 && support_random(&state) % 2 ? ESP_OP_AH : ESP_OP_ESP);
+        if (node.sa_count == 2) {
+            random_entry(&state, &node.sa[1], ESP_OP_AH);
+        }
+        length = host_pack(&node, bytes);
+        ck_assert_uint_eq(length, host_pack_length(bytes));
+        most = length > most ? length : most;
+        host_pack_set_chain(bytes, i);
+        host_pack_set_indexed(bytes, i % 2 != 0);
+        ck_assert_uint_eq(host_pack_chain(bytes), i);
+        ck_assert(host_pack_indexed(bytes) == (i % 2 != 0));
+        ck_assert_uint_eq(host_pack_spi(bytes), node.sa[node.sa_count - 1].spi);
+        ck_assert_int_eq(host_pack_op(bytes), node.sa[node.sa_count - 1].op);
+        memset(&back, 0xff, sizeof back);
+        host_unpack(bytes, &back);
+        ck_assert_mem_eq(&back, &node, sizeof node);
+    }
+    ck_assert_uint_gt(most, 200);
+    ck_assert_uint_le(most, HOST_MAX_PACK);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("host_parts");
@@ -577,6 +655,7 @@ int main(void)
     tcase_add_test(tcase, reassembly_damage);
     tcase_add_test(tcase, reassembly_noise);
     tcase_add_test(tcase, stores);
+    tcase_add_test(tcase, packing);
     tcase_set_timeout(tcase, 60);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_NORMAL);
