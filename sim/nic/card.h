@@ -330,7 +330,7 @@ void nic_suite(struct espnic *card, const struct nic_packet *p, struct esp_suite
 struct esp_key_ref nic_key(struct espnic *card, const struct nic_packet *p);
 
 /* Read-modify-write hazard of an SA's numbers: cycle from which it may be updated again. */
-uint64_t nic_hazard_until(const struct nic_hazards *h, uint32_t sa, uint32_t rmw);
+uint64_t nic_hazard_until(const struct nic_hazards *h, uint32_t sa, uint32_t rmw, uint64_t now);
 void nic_hazard_note(struct nic_hazards *h, uint32_t sa, uint64_t cycle);
 
 /* ---- blocks: one file each ---------------------------------------------------------------------- */
@@ -355,7 +355,8 @@ void nic_interrupts_init(struct espnic *card);
 
 /* Reading the packet's headers (parser.c). */
 void nic_parse(struct espnic *card, struct nic_packet *p, uint32_t l3);
-uint32_t nic_flow_hash(const struct espnic *card, const struct nic_packet *p);
+/* Of the addresses, and of the SPI if asked for (the packet must have one). */
+uint32_t nic_flow_hash(const struct espnic *card, const struct nic_packet *p, bool spi);
 
 /* sa_memory.c: may the context of p->sa be asked for now (an MSHR is free)? Ask for it. Is it there? */
 bool nic_memory_can_ask(struct espnic *card, const struct nic_packet *p);

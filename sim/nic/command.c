@@ -203,6 +203,10 @@ static uint64_t start(struct espnic *card, struct nic_slot *s)
     if (refused_by_reset(card, s)) {
         return c->update;
     }
+    if (!s->buffer && s->command.opcode != ABI_OP_ENCAPSULATION) {
+        s->status = NDIS_STATUS_INVALID_LENGTH; /* no buffer, or one above MAX_BUFFER */
+        return c->update;
+    }
     switch (s->command.opcode) {
     case ABI_OP_ADD_SA:
     case ABI_OP_ADD_SA_EX:

@@ -4,6 +4,7 @@
  * inner packet against the SA's selector. Crypto offload: nothing is stripped (O-23).
  * If another IPsec header follows that can be ours (ESP behind AH, or a transport SA inside the
  * tunnel), the packet goes round again by the parser; at most NIC_MAX_PASSES times.
+ * Then the receive queue is chosen by a hash of the addresses as they are now (RSS; no ports in it).
  * Timing only: lengths from the pad length and the inner header, which the crypto block has peeked. */
 #include "nic/card.h"
 
@@ -244,16 +245,18 @@ static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job
     if (!p->crypt) {
         /* a packet of another protocol than its SA's counts as checked, and failed */
         p->pass = (uint8_t)(p->pass + (p->sa != 0));
-        nic_release_sa(card, p, now);
-        return;
+    } else {
+        p->pass++;
+        p->looked = 0;
+        p->crypt = 0;
+        if (p->drop) {
+            nic_count_drop(card, p, p->drop);
+        }
     }
-    p->pass++;
     nic_release_sa(card, p, now);
-    if (p->drop) {
-        nic_count_drop(card, p, p->drop);
+    if (!p->drop && !p->again && card->config.dma.rx_queues > 1) {
+        p->queue = (uint8_t)(nic_flow_hash(card, p, false) % card->config.dma.rx_queues);
     }
-    p->looked = 0;
-    p->crypt = 0;
 }
 
 static void done(void *self, unsigned slot, const struct lane_state *s)

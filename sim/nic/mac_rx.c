@@ -28,7 +28,7 @@ static unsigned lane_of(struct espnic *card, struct nic_port *port, const struct
     if (card->config.general.steering == NIC_STEER_ARRIVAL) {
         return port->s.next_lane++ % lanes;
     }
-    return nic_flow_hash(card, p) % lanes;
+    return nic_flow_hash(card, p, !p->bypass) % lanes;
 }
 
 /* Write the frame into the buffer, or drop it. False: an ideal wire waits for room. */
@@ -117,7 +117,9 @@ bool espnic_wire_rx(struct espnic *card, unsigned port_number, uint64_t time,
     p = nic_packet(card, packet);
     p->port = (uint8_t)port_number;
     p->tag = frame->tag;
-    p->present = frame->bytes ? frame->captured : 0;
+    p->present = !frame->bytes                     ? 0
+                 : frame->captured < frame->length ? frame->captured
+                                                   : frame->length;
     if (p->present) {
         memcpy(nic_bytes(card, p), frame->bytes, p->present);
     }

@@ -142,16 +142,20 @@ struct esp_key_ref nic_key(struct espnic *card, const struct nic_packet *p)
                                  .generation = sa_context(&card->table, p->sa)->generation };
 }
 
-uint64_t nic_hazard_until(const struct nic_hazards *h, uint32_t sa, uint32_t rmw)
+/* From the newest update back to the first that no longer counts. */
+uint64_t nic_hazard_until(const struct nic_hazards *h, uint32_t sa, uint32_t rmw, uint64_t now)
 {
-    uint64_t until = 0;
+    for (unsigned i = 1; i <= NIC_HAZARDS; i++) {
+        unsigned k = (h->at - i) & (NIC_HAZARDS - 1);
 
-    for (unsigned i = 0; i < NIC_HAZARDS; i++) {
-        if (h->sa[i] == sa && h->cycle[i] + rmw > until) {
-            until = h->cycle[i] + rmw;
+        if (h->cycle[k] + rmw <= now) {
+            return 0;
+        }
+        if (h->sa[k] == sa) {
+            return h->cycle[k] + rmw;
         }
     }
-    return until;
+    return 0;
 }
 
 /* An update within the last `rmw` cycles is never overwritten while it counts: there is at most one

@@ -48,7 +48,7 @@ void nic_parse(struct espnic *card, struct nic_packet *p, uint32_t l3)
 }
 
 /* Spreads flows over lanes: SPI and addresses where there is IPsec, else addresses. */
-uint32_t nic_flow_hash(const struct espnic *card, const struct nic_packet *p)
+uint32_t nic_flow_hash(const struct espnic *card, const struct nic_packet *p, bool spi)
 {
     const uint8_t *b = nic_bytes(card, p);
     uint64_t h = 0;
@@ -59,7 +59,7 @@ uint32_t nic_flow_hash(const struct espnic *card, const struct nic_packet *p)
         for (uint32_t i = 0; i < n; i += 4) {
             h = rng_mix(h ^ esp_get32(b + at + i));
         }
-        if (!p->bypass) {
+        if (spi) {
             h = rng_mix(h ^ esp_get32(b + p->bounds.ipsec + (p->kind == ESP_PACKET_AH ? 4 : 0)));
         }
     }

@@ -98,7 +98,7 @@ static bool update_ready(void *self, uint64_t now, uint32_t item, unsigned *caus
         nic_is_ideal(&lane->card->config, "replay_update")) {
         return true;
     }
-    until = nic_hazard_until(&lane->hazards[NIC_RX], p->sa, lane->card->config.sa.rmw);
+    until = nic_hazard_until(&lane->hazards[NIC_RX], p->sa, lane->card->config.sa.rmw, now);
     if (until <= now) {
         return true;
     }

@@ -36,7 +36,7 @@ static bool ready(void *self, uint64_t now, uint32_t item, unsigned *cause, uint
     if (!p->crypt || !packet_offload(lane->card) || nic_is_ideal(&lane->card->config, "sequence")) {
         return true;
     }
-    until = nic_hazard_until(&lane->hazards[NIC_TX], p->sa, lane->card->config.sa.rmw);
+    until = nic_hazard_until(&lane->hazards[NIC_TX], p->sa, lane->card->config.sa.rmw, now);
     if (until <= now) {
         return true;
     }
