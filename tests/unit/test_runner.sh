@@ -34,6 +34,15 @@ expect broken '2 passed, 3 failed, 0 skipped' 1
 make_test skips 'echo "SKIP a: no data"' 'echo "SKIP a: no data"' 'echo "100%: Checks: 3, Failures: 0, Errors: 0"'
 expect skips '2 passed, 0 failed, 1 skipped' 0
 
+make_test lots 'for i in 1 2 3 4 5 6; do echo "SKIP $i: no data"; done'
+expect lots '0 passed, 0 failed, 6 skipped' 0
+if grep -q 'and 2 more of this test' <<<"$(BUILD=$work/build V=0 bash tests/run.sh "$work/lots")"; then
+    echo 'ok lots are summed up'
+else
+    echo 'not ok lots are summed up'
+    status=1
+fi
+
 make_test shell.sh 'echo "ok one"' 'echo "not ok two"' 'echo "SKIP three: no tool"'
 expect shell '1 passed, 1 failed, 1 skipped' 1
 
