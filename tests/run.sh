@@ -77,9 +77,9 @@ for test in "$@"; do
         sed 's/^/       | /' "$log"
     fi
     # Of a test that skips many cases the first ones say why.
-    while IFS= read -r line; do skips+=("$line"); done < <(grep '^SKIP ' "$log" | awk -v log="$log" '
+    while IFS= read -r line; do skips+=("$line"); done < <(grep '^SKIP ' "$log" | awk -v file="$log" '
         !seen[$0]++ && ++n <= 4
-        END { if (n > 4) printf "     and %d more of this test: %s\n", n - 4, log }')
+        END { if (n > 4) printf "     and %d more of this test: %s\n", n - 4, file }')
 done
 
 if [ ${#skips[@]} -gt 0 ]; then
