@@ -1,5 +1,6 @@
 /* The checker of rules.h. Live handles are kept in a hash table of our own, so that nothing depends
- * on pointers or on the order of a walk. */
+ * on pointers or on the order of a walk: entries side by side, chained from buckets. 32 bytes a handle and
+ * 4 to 8 of buckets. */
 #include "traces/rules.h"
 
 #include <inttypes.h>
@@ -15,15 +16,16 @@ enum { STATUS_SUCCESS = 0 };
 #define STATUS_INVALID_PARAMETER UINT32_C(0xC000000D)
 #define STATUS_REQUEST_ABORTED   UINT32_C(0xC001000C)
 
+enum { ENTRY_DELETING = 1, ENTRY_ESN = 2 /* and the next bit: of the second SA */ };
+
 struct entry {
-    uint64_t handle;     /* 0 = free slot */
-    uint64_t added_ns;   /* when its ADD completed, as far as the recording tells */
-    uint64_t deleted_ns; /* when its DELETE completes; meaningful while deleting */
-    bool deleting;
-    uint8_t sa_count;
-    uint8_t op[ESP_MAX_SAS];
-    bool esn[ESP_MAX_SAS];
+    uint64_t handle; /* 0: free */
+    uint64_t
+        when_ns; /* when its ADD completed, as far as the recording tells; deleting: its DELETE */
     uint32_t spi[ESP_MAX_SAS];
+    uint32_t next; /* of the same bucket, or of the free ones: index, 0 = end */
+    uint8_t sa_count, flags;
+    uint8_t op[ESP_MAX_SAS];
 };
 
 /* A DELETE on its way: a heap ordered by the time of completion. */
@@ -36,8 +38,10 @@ struct rules {
     bool has_capabilities;
     rules_report report;
     void *context;
-    struct entry *entries;
-    size_t capacity, used; /* capacity is a power of two */
+    struct entry *entries; /* from 1 */
+    uint32_t *buckets;
+    size_t bucket_count; /* power of two */
+    uint32_t capacity, used, free, in_use;
     struct deletion *deletions;
     size_t deletion_capacity, deletion_count;
     uint64_t live, peak_live;
@@ -78,84 +82,101 @@ const struct rules_info *rules_info(unsigned rule)
 /* ---- live handles ----------------------------------------------------------------------- */
 
 /* splitmix64's finaliser: consecutive handles must not cluster. */
-static size_t slot_of(const struct rules *rules, uint64_t handle)
+static uint32_t *bucket_of(const struct rules *rules, uint64_t handle)
 {
     handle ^= handle >> 30;
     handle *= UINT64_C(0xbf58476d1ce4e5b9);
     handle ^= handle >> 27;
     handle *= UINT64_C(0x94d049bb133111eb);
     handle ^= handle >> 31;
-    return (size_t)handle & (rules->capacity - 1);
+    return &rules->buckets[(size_t)handle & (rules->bucket_count - 1)];
 }
 
 static struct entry *find(const struct rules *rules, uint64_t handle)
 {
-    if (handle == 0) {
-        return NULL;
+    uint32_t i = handle != 0 ? *bucket_of(rules, handle) : 0;
+
+    while (i != 0 && rules->entries[i].handle != handle) {
+        i = rules->entries[i].next;
     }
-    for (size_t i = slot_of(rules, handle); rules->entries[i].handle != 0;
-         i = (i + 1) & (rules->capacity - 1)) {
-        if (rules->entries[i].handle == handle) {
-            return &rules->entries[i];
+    return i != 0 ? &rules->entries[i] : NULL;
+}
+
+static void chain(struct rules *rules, uint32_t i)
+{
+    uint32_t *bucket = bucket_of(rules, rules->entries[i].handle);
+
+    rules->entries[i].next = *bucket;
+    *bucket = i;
+}
+
+static bool more_buckets(struct rules *rules, size_t count)
+{
+    uint32_t *grown = calloc(count, sizeof *grown);
+
+    if (grown == NULL) {
+        return false;
+    }
+    free(rules->buckets);
+    rules->buckets = grown;
+    rules->bucket_count = count;
+    for (uint32_t i = 1; i <= rules->used; i++) {
+        if (rules->entries[i].handle != 0) {
+            chain(rules, i);
         }
     }
-    return NULL;
+    return true;
 }
 
-static struct entry *place(struct rules *rules, uint64_t handle)
-{
-    size_t i = slot_of(rules, handle);
-
-    while (rules->entries[i].handle != 0) {
-        i = (i + 1) & (rules->capacity - 1);
-    }
-    rules->entries[i].handle = handle;
-    rules->used++;
-    return &rules->entries[i];
-}
-
-/* Keeps at least a quarter of the slots free. */
+/* For one more. Entries grow by an eighth: what is not used yet is hardly resident. */
 static bool make_room(struct rules *rules)
 {
-    struct entry *old = rules->entries;
-    size_t old_capacity = rules->capacity;
     struct entry *grown;
+    uint32_t capacity;
 
-    if (rules->used < old_capacity - old_capacity / 4) {
+    if (rules->in_use >= rules->bucket_count && !more_buckets(rules, rules->bucket_count * 2)) {
+        return false;
+    }
+    if (rules->free != 0 || rules->used < rules->capacity) {
         return true;
     }
-    grown = calloc(old_capacity * 2, sizeof *grown);
+    capacity = rules->capacity + rules->capacity / 8 + FIRST_CAPACITY;
+    grown = realloc(rules->entries, (capacity + (size_t)1) * sizeof *grown);
     if (grown == NULL) {
         return false;
     }
     rules->entries = grown;
-    rules->capacity = old_capacity * 2;
-    rules->used = 0;
-    for (size_t i = 0; i < old_capacity; i++) {
-        if (old[i].handle != 0) {
-            *place(rules, old[i].handle) = old[i];
-        }
-    }
-    free(old);
+    rules->capacity = capacity;
     return true;
 }
 
-/* Close the gap, so that no probe sequence breaks. */
+static struct entry *place(struct rules *rules, uint64_t handle)
+{
+    uint32_t i = rules->free;
+
+    if (i != 0) {
+        rules->free = rules->entries[i].next;
+    } else {
+        i = ++rules->used;
+    }
+    rules->entries[i] = (struct entry){ .handle = handle };
+    rules->in_use++;
+    chain(rules, i);
+    return &rules->entries[i];
+}
+
 static void forget(struct rules *rules, struct entry *entry)
 {
-    size_t mask = rules->capacity - 1;
-    size_t gap = (size_t)(entry - rules->entries);
+    uint32_t i = (uint32_t)(entry - rules->entries);
+    uint32_t *link = bucket_of(rules, entry->handle);
 
-    for (size_t i = (gap + 1) & mask; rules->entries[i].handle != 0; i = (i + 1) & mask) {
-        size_t home = slot_of(rules, rules->entries[i].handle);
-
-        if (((i - home) & mask) >= ((i - gap) & mask)) {
-            rules->entries[gap] = rules->entries[i];
-            gap = i;
-        }
+    while (*link != i) {
+        link = &rules->entries[*link].next;
     }
-    memset(&rules->entries[gap], 0, sizeof rules->entries[gap]);
-    rules->used--;
+    *link = entry->next;
+    *entry = (struct entry){ .next = rules->free };
+    rules->free = i;
+    rules->in_use--;
 }
 
 /* ---- deletions on their way ------------------------------------------------------------- */
@@ -203,6 +224,17 @@ static void pop_deletion(struct rules *rules)
     rules->deletions[i] = last;
 }
 
+static bool is_deleting(const struct entry *entry)
+{
+    return (entry->flags & ENTRY_DELETING) != 0;
+}
+
+/* Before its ADD completed? Said once: of an SA that is being deleted, no longer. */
+static bool is_early(const struct entry *entry, const struct recording_record *record)
+{
+    return !is_deleting(entry) && record->t_ns < entry->when_ns;
+}
+
 /* Handles whose DELETE completed by now are free. */
 static void expire(struct rules *rules, uint64_t now_ns)
 {
@@ -210,7 +242,7 @@ static void expire(struct rules *rules, uint64_t now_ns)
         struct deletion first = rules->deletions[0];
         struct entry *entry = find(rules, first.handle);
 
-        if (entry != NULL && entry->deleting && entry->deleted_ns == first.done_ns) {
+        if (entry != NULL && is_deleting(entry) && entry->when_ns == first.done_ns) {
             forget(rules, entry);
             rules->live--;
         }
@@ -300,9 +332,9 @@ static bool add_node(struct rules *rules, const struct recording_record *record,
     uint64_t done_ns = record->has_done_ns ? record->done_ns : record->t_ns;
     struct entry *entry = find(rules, node->handle);
 
-    if (entry != NULL && (!entry->deleting || entry->deleted_ns > done_ns)) {
+    if (entry != NULL && (!is_deleting(entry) || entry->when_ns > done_ns)) {
         violate(rules, record, 5, "nodes[%zu].handle: %" PRIu64 " is %s", n, node->handle,
-                entry->deleting ? "still being deleted" : "live already");
+                is_deleting(entry) ? "still being deleted" : "live already");
     }
     if (entry == NULL) {
         if (!make_room(rules)) {
@@ -317,12 +349,12 @@ static bool add_node(struct rules *rules, const struct recording_record *record,
                     rules->live, rules->capabilities.capacity);
         }
     }
-    entry->added_ns = done_ns;
-    entry->deleting = false;
+    entry->when_ns = done_ns;
+    entry->flags = 0;
     entry->sa_count = node->sa_count;
     for (size_t i = 0; i < node->sa_count; i++) {
         entry->op[i] = (uint8_t)node->sa[i].op;
-        entry->esn[i] = node->sa[i].esn;
+        entry->flags |= (uint8_t)(node->sa[i].esn ? ENTRY_ESN << i : 0);
         entry->spi[i] = node->sa[i].spi;
     }
     return true;
@@ -353,12 +385,12 @@ static const char *wrong_update(const struct entry *entry, const struct recordin
     if (entry == NULL) {
         return "is not live";
     }
-    if (record->t_ns < entry->added_ns) {
+    if (is_early(entry, record)) {
         return "is used before its ADD completed";
     }
     for (size_t i = 0; i < entry->sa_count; i++) {
         if (entry->op[i] == record->op && entry->spi[i] == record->spi) {
-            return entry->esn[i] ? NULL : "has no ESN in the entry named";
+            return (entry->flags & ENTRY_ESN << i) != 0 ? NULL : "has no ESN in the entry named";
         }
     }
     return "has no entry of this operation and SPI";
@@ -388,20 +420,20 @@ static bool check_delete(struct rules *rules, const struct recording_record *rec
         uint64_t handle = record->handles[i];
         struct entry *entry = find(rules, handle);
 
-        if (entry == NULL || entry->deleting) {
+        if (entry == NULL || is_deleting(entry)) {
             violate(rules, record, 9, "handles[%zu]: %" PRIu64 " is %s", i, handle,
                     entry == NULL ? "not live" : "being deleted already");
             continue;
         }
-        if (record->t_ns < entry->added_ns) {
+        if (is_early(entry, record)) {
             violate(rules, record, 9, "handles[%zu]: %" PRIu64 " is used before its ADD completed",
                     i, handle);
         }
         if (kept) {
             continue; /* the SA stays; the host tries again after the reset */
         }
-        entry->deleting = true;
-        entry->deleted_ns = done_ns;
+        entry->flags |= ENTRY_DELETING;
+        entry->when_ns = done_ns;
         if (!push_deletion(rules, done_ns, handle)) {
             return false;
         }
@@ -428,9 +460,7 @@ struct rules *rules_create(const struct rules_capabilities *capabilities, rules_
     }
     rules->report = report;
     rules->context = context;
-    rules->capacity = FIRST_CAPACITY;
-    rules->entries = calloc(rules->capacity, sizeof rules->entries[0]);
-    if (rules->entries == NULL) {
+    if (!more_buckets(rules, FIRST_CAPACITY)) {
         free(rules);
         return NULL;
     }
@@ -442,6 +472,7 @@ void rules_destroy(struct rules *rules)
     if (rules != NULL) {
         free(rules->deletions);
         free(rules->entries);
+        free(rules->buckets);
         free(rules);
     }
 }
