@@ -58,10 +58,11 @@ void cs_hex_key(enum cs_kind kind, const char *sha256_hex, struct cs_key *key)
     key->kind = kind;
     ck_assert_uint_eq(strlen(sha256_hex), 2 * CS_HASH);
     for (unsigned i = 0; i < CS_HASH; i++) {
-        unsigned byte;
+        char byte[3] = { sha256_hex[2 * i], sha256_hex[2 * i + 1], '\0' };
+        char *end;
 
-        ck_assert_int_eq(sscanf(sha256_hex + 2 * i, "%2x", &byte), 1);
-        key->hash[i] = (uint8_t)byte;
+        key->hash[i] = (uint8_t)strtoul(byte, &end, 16);
+        ck_assert(*end == '\0');
     }
 }
 
@@ -362,29 +363,51 @@ static void most(int64_t *value, int64_t other)
     *value = other > *value ? other : *value;
 }
 
+/* The number behind `word` in the line, decimal or 0x. */
+static bool number_behind(const char *line, const char *word, int64_t *value)
+{
+    const char *at = strstr(line, word);
+    char *end = NULL;
+
+    if (at == NULL) {
+        return false;
+    }
+    at += strlen(word);
+    *value = strtoll(at, &end, 0);
+    return end != at;
+}
+
+static bool names_address(const char *line, const char *word, const char *address)
+{
+    const char *at = strstr(line, word);
+    size_t n = strlen(address);
+
+    return at != NULL && strncmp(at + strlen(word), address, n) == 0 &&
+           strchr(" \n", at[strlen(word) + n]) != NULL;
+}
+
 static void read_state_line(const char *line, const char *dst, struct state *states, size_t *count,
                             struct state **current, bool *wanted)
 {
-    char to[64];
-    uint32_t spi;
-    int64_t a;
-    int64_t b;
-    int64_t c;
+    int64_t value;
+    int64_t replay;
+    int64_t failed;
 
-    if (sscanf(line, "src %*s dst %63s", to) == 1) {
-        *wanted = dst == NULL || strcmp(dst, to) == 0;
+    if (strncmp(line, "src ", 4) == 0) {
+        *wanted = dst == NULL || names_address(line, " dst ", dst);
         *current = NULL;
-    } else if (sscanf(line, " proto esp spi %" SCNx32, &spi) == 1 && *wanted && spi != 0) {
-        *current = find_state(states, count, spi);
+    } else if (number_behind(line, "proto esp spi ", &value)) {
+        *current = *wanted && value != 0 ? find_state(states, count, (uint32_t)value) : NULL;
     } else if (*current == NULL) {
         return;
-    } else if (sscanf(line, " %" SCNd64 "(bytes), %" SCNd64 "(packets)", &a, &b) == 2) {
-        most(&(*current)->packets, b);
-    } else if (sscanf(line, " replay-window %" SCNd64 " replay %" SCNd64 " failed %" SCNd64, &a, &b,
-                      &c) == 3) {
-        most(&(*current)->too_old, a);
-        most(&(*current)->replay, b);
-        most(&(*current)->failed, c);
+    } else if (number_behind(line, "(bytes), ", &value)) { /* not "(bytes), hard" */
+        most(&(*current)->packets, value);
+    } else if (number_behind(line, "replay-window ", &value) &&
+               number_behind(line, " replay ", &replay) &&
+               number_behind(line, " failed ", &failed)) {
+        most(&(*current)->too_old, value);
+        most(&(*current)->replay, replay);
+        most(&(*current)->failed, failed);
     }
 }
 
@@ -417,12 +440,16 @@ void cs_read_state(const char *path, const char *dst, struct cs_counters *counte
 static int64_t stat_of(const char *path, const char *name)
 {
     FILE *file = open_text(path);
-    char key[64];
+    char line[128];
     int64_t value;
     int64_t found = -1;
 
-    while (fscanf(file, "%63s %" SCNd64, key, &value) == 2) {
-        found = strcmp(key, name) == 0 ? value : found;
+    while (fgets(line, sizeof line, file) != NULL) {
+        size_t n = strcspn(line, " \t");
+
+        if (n == strlen(name) && strncmp(line, name, n) == 0 && number_behind(line, name, &value)) {
+            found = value;
+        }
     }
     close_text(file, path);
     ck_assert_msg(found >= 0, "%s: no %s", path, name);

@@ -59,6 +59,7 @@ struct row {
     uint64_t as_is, missing, bad_icv, expired, in_software;
     uint64_t beyond; /* packets that the kernel counted after the end of the capture */
     bool expires_on_card;
+    bool late;         /* packets come before the SA is in the table */
     uint64_t software; /* SAs refused by the card of which none is left at the end */
 };
 
@@ -242,12 +243,12 @@ static void limit_as_kernel(const struct row *row, json_t **records)
 #define REPLAY(name_)     KEYED(name_, ARRIVALS, .state = CAP(name_ ".state.txt"))
 #define NO_KEYS(name_, file_, esp_)                                                                \
     {                                                                                              \
-        .name = name_, .capture = CAP(file_), .source = AS_IT_IS, .as_is = (esp_)                  \
+        .name = (name_), .capture = CAP(file_), .source = AS_IT_IS, .as_is = (esp_)                \
     }
 #define END(name_, end_, filter_, ...)                                                             \
     {                                                                                              \
-        .name = name_, .capture = "linux/" name_ "/" name_ ".wire.pcap", .end = end_,              \
-        .filter = filter_,                                                                         \
+        .name = name_, .capture = "linux/" name_ "/" name_ ".wire.pcap", .end = (end_),            \
+        .filter = (filter_),                                                                       \
         .stat_before = "linux/" name_ "/" name_ "." end_ ".xfrm_stat-before.txt",                  \
         .stat_after = "linux/" name_ "/" name_ "." end_ ".xfrm_stat-after.txt", __VA_ARGS__        \
     }
@@ -346,6 +347,10 @@ static const struct row rows[] = {
           .set = { "card.capabilities.tunnel=false" }, .in_software = 1),
     TUNNEL("F1-churn300", ".gz", "left", INTO_LEFT, OUT_OF_LEFT,
            .set = { "card.algorithms.encryption=aes-gcm-128" }, .software = 852),
+    /* A card so slow that packets come before their SA (the quickest peer sends 52 ms after the ADD): they
+     * are handed up as they are, none is lost */
+    TUNNEL("G1-ikev2-rekey5s-6children", "", "left", INTO_LEFT, OUT_OF_LEFT,
+           .set = { "card.command.add=100ms" }, .late = true),
     /* ESN managed by the host: with UPDATE_SA in time, and without */
     TRANSPORT("S-transport4-gcm128-esn", "left", INTO_LEFT, "10.9.0.1", HOST_ESN),
     TRANSPORT("S-transport4-gcm128-esn", "right", INTO_RIGHT, "10.9.0.2", HOST_ESN),
@@ -813,7 +818,7 @@ static void check_counters(const struct run *run, const struct cs_counters *ours
     }
     if (row->expires_on_card) {
         ck_assert_int_eq(ours->no_state + ours->expired, k->no_state + k->expired);
-    } else if (k->known && k->no_state >= 0) {
+    } else if (k->known && k->no_state >= 0 && !row->late) {
         ck_assert_int_eq(ours->no_state, k->no_state);
         ck_assert_int_eq(ours->expired, k->expired);
     } else {
@@ -827,7 +832,12 @@ static void check_packets(const struct run *run, const struct cs_counters *ours)
 
     ck_assert_uint_eq(number(run, "rx.packets_in"), run->wire.count);
     ck_assert_uint_eq(number(run, "rx.packets_out"), run->got.count);
-    ck_assert_uint_eq(run->missing, row->missing);
+    if (row->late) {
+        ck_assert_uint_gt(run->missing, 0);
+        ck_assert_int_eq((int64_t)run->missing, ours->no_state);
+    } else {
+        ck_assert_uint_eq(run->missing, row->missing);
+    }
     ck_assert_uint_eq(run->clear_missing, 0);
     ck_assert_uint_eq(run->strange, 0);
     ck_assert_uint_eq(run->inversions, 0);
@@ -967,23 +977,37 @@ static void run_row(const struct row *row, enum mode mode)
     free(run);
 }
 
+/* The rows in the modes that they are for. */
+static struct {
+    const struct row *row;
+    enum mode mode;
+} jobs[ROWS * MODES];
+static int job_count;
+
+static void list_jobs(void)
+{
+    for (int i = 0; i < ROWS * MODES; i++) {
+        if (rows[i / MODES].only == 0 || rows[i / MODES].only == i % MODES + 1) {
+            jobs[job_count].row = &rows[i / MODES];
+            jobs[job_count++].mode = (enum mode)(i % MODES);
+        }
+    }
+}
+
 START_TEST(table)
 {
-    const struct row *row = &rows[_i / MODES];
-    enum mode mode = (enum mode)(_i % MODES);
+    const struct row *row = jobs[_i].row;
     const char *missing = absent(row);
 
-    if (row->only != 0 && row->only != (int)mode + 1) {
-        return;
-    }
     if (missing != NULL) {
         char path[CS_PATH];
 
-        printf("SKIP captures %s %s %s: no data at %s\n", row->name,
-               row->end != NULL ? row->end : "-", mode_names[mode], path_below(missing, path));
+        printf("SKIP captures line %d, %s %s %s: no data at %s\n", _i + 1, row->name,
+               row->end != NULL ? row->end : "-", mode_names[jobs[_i].mode],
+               path_below(missing, path));
         return;
     }
-    run_row(row, mode);
+    run_row(row, jobs[_i].mode);
 }
 END_TEST
 
@@ -992,12 +1016,19 @@ int main(void)
     Suite *suite = suite_create("captures");
     TCase *tcase = tcase_create("table");
     SRunner *runner = srunner_create(suite);
+    char path[CS_PATH];
     int failed;
 
-    print_heading();
-    tcase_set_timeout(tcase, 120);
-    tcase_add_loop_test(tcase, table, 0, ROWS * MODES);
     suite_add_tcase(suite, tcase);
+    if (!there("sa2oids.py")) {
+        printf("SKIP captures, the whole table: no data at %s\n", path_below("", path));
+        srunner_free(runner);
+        return EXIT_SUCCESS;
+    }
+    print_heading();
+    list_jobs();
+    tcase_set_timeout(tcase, 120);
+    tcase_add_loop_test(tcase, table, 0, job_count);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
