@@ -651,6 +651,32 @@ bool host_check_selector(struct host *host, uint32_t sa, const struct esp_packet
 
 /* ---- oid.c -------------------------------------------------------------------------------------- */
 
+struct host_ending {
+    uint32_t status;
+    uint32_t done;
+    bool on_card;
+    enum sa_reason reason;
+};
+
+/* True if `time` is past; else everything before it has happened. */
+bool host_late(struct host *host, uint64_t time);
+uint32_t host_request_new(struct host *host, unsigned kind, uint32_t count, uint64_t time);
+struct host_item *host_items(const struct host *host, const struct host_request *r);
+/* It can go to the card. */
+void host_request_queue(struct host *host, uint32_t id, uint64_t time);
+/* O-27: a reset refused it or cut it short; true if it will be made once more. */
+bool host_request_retry(struct host *host, uint32_t id, uint32_t status, uint64_t time);
+void host_request_end(struct host *host, uint32_t id, const struct host_ending *e, uint64_t time);
+
+/* ---- nodes.c ------------------------------------------------------------------------------------ */
+
+void host_finish_add(struct host *host, uint32_t id, const struct abi_command_completion *c,
+                     uint64_t time);
+void host_finish_update(struct host *host, uint32_t id, const struct abi_command_completion *c,
+                        uint64_t time);
+void host_finish_delete(struct host *host, uint32_t id, const struct abi_command_completion *c,
+                        uint64_t time);
+
 /* CPU work of core 0. */
 uint32_t host_oid_ready(const struct host *host); /* a request that can be posted, 0 = none */
 void host_oid_post(struct host *host, uint64_t time);

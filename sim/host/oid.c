@@ -1,14 +1,12 @@
-/* Control requests: what the transport asks of the card, when, and what it makes of the answers.
+/* Control requests: where they wait, the command ring, how they end.
  *
- * Direct OIDs are concurrent: as many as the command ring holds are under way. A request for a node whose
- * ADD is not complete waits for it; one for a node in software ends here; one for a handle that names no
- * node goes to the card with a handle that it never issued. A recorded handle is bound to its node when
- * the request comes, so that the number may be used again at once. */
+ * Direct OIDs are concurrent: as many as the command ring holds are under way. What the requests say about
+ * nodes is in nodes.c. */
 #include <string.h>
 
 #include "host/internal.h"
 
-static struct host_item *items_of(const struct host *host, const struct host_request *r)
+struct host_item *host_items(const struct host *host, const struct host_request *r)
 {
     return (struct host_item *)(void *)host_block(&host->blocks, r->items);
 }
@@ -76,7 +74,7 @@ static void append(struct host *host, struct host_list *list, uint32_t id)
     list->count++;
 }
 
-static uint32_t new_request(struct host *host, unsigned kind, uint32_t count, uint64_t time)
+uint32_t host_request_new(struct host *host, unsigned kind, uint32_t count, uint64_t time)
 {
     uint32_t items =
         count != 0 ? host_store_take(&host->blocks, count * sizeof(struct host_item)) : 0;
@@ -115,7 +113,7 @@ static void free_request(struct host *host, uint32_t id)
     host->s->pending_requests--;
 }
 
-static void enqueue(struct host *host, uint32_t id, uint64_t time)
+void host_request_queue(struct host *host, uint32_t id, uint64_t time)
 {
     struct host_request *r = host_request(host, id);
 
@@ -126,13 +124,6 @@ static void enqueue(struct host *host, uint32_t id, uint64_t time)
 }
 
 /* ---- the end of a request --------------------------------------------------------------------------- */
-
-struct ending {
-    uint32_t status;
-    uint32_t done;
-    bool on_card;
-    enum sa_reason reason;
-};
 
 static void measure(struct host *host, const struct host_request *r, bool on_card, uint64_t time)
 {
@@ -147,7 +138,7 @@ static void measure(struct host *host, const struct host_request *r, bool on_car
     }
 }
 
-static void end_request(struct host *host, uint32_t id, const struct ending *e, uint64_t time)
+void host_request_end(struct host *host, uint32_t id, const struct host_ending *e, uint64_t time)
 {
     struct host_request *r = host_request(host, id);
     struct host_oid_stats *stats = &host->stats->oid[stat_kind(r)];
@@ -185,154 +176,7 @@ static void end_request(struct host *host, uint32_t id, const struct ending *e, 
     }
 }
 
-/* ---- ADD -------------------------------------------------------------------------------------------- */
-
-static bool is_wildcard(const struct esp_address *a)
-{
-    static const uint8_t zero[16];
-
-    return memcmp(a->bytes, zero, sizeof zero) == 0;
-}
-
-/* What an outbound SA takes: its selector; in transport mode without one, what goes between its
- * endpoints; in tunnel mode without one, what the policy says. */
-static void make_rule(struct host *host, uint32_t id, const struct esp_node *node)
-{
-    struct esp_selector sel = node->sel;
-    bool tunnel = node->mode == ESP_MODE_TUNNEL;
-    uint8_t family = sel.has_src   ? sel.src.address.family
-                     : sel.has_dst ? sel.dst.address.family
-                                   : node->src.family;
-
-    if (!sel.present) {
-        if (tunnel && host->config.tx.tunnel_policy == HOST_TUNNEL_NONE) {
-            return;
-        }
-        memset(&sel, 0, sizeof sel);
-        sel.present = true;
-        if (!tunnel) {
-            uint8_t bits = node->src.family == 6 ? 128 : 32;
-
-            sel.has_src = true; /* a prefix of length 0 ties a wildcard to its family */
-            sel.has_dst = true;
-            sel.src = (struct esp_prefix){ node->src, is_wildcard(&node->src) ? 0 : bits };
-            sel.dst = (struct esp_prefix){ node->dst, is_wildcard(&node->dst) ? 0 : bits };
-        }
-    }
-    host_sa(host, id)->u.out.rule =
-        host_classifier_add(&host->classifier, &sel, family, id, tunnel);
-    if (host_sa(host, id)->u.out.rule == 0) {
-        host->stats->sa.rules_refused++;
-    }
-}
-
-static void remove_rule(struct host *host, uint32_t id)
-{
-    struct host_sa *sa = host_sa(host, id);
-
-    if ((sa->flags & SA_HOST_IN) == 0 && sa->state != SA_HOST_ADDING && sa->u.out.rule != 0) {
-        host_classifier_remove(&host->classifier, sa->u.out.rule);
-        sa->u.out.rule = 0;
-    }
-}
-
-/* UDP ports on which ESP may come. */
-static void learn_port(struct host *host, const struct esp_node *node)
-{
-    struct esp_ports *ports = &host->s->ports;
-
-    if (node->dir != ESP_DIR_IN || node->udp == ESP_UDP_NONE) {
-        return;
-    }
-    if (!host->s->ports_set) {
-        host->s->ports_set = true;
-        *ports = (struct esp_ports){ .count = 1, .port = { 4500 } };
-    }
-    for (unsigned i = 0; i < ports->count; i++) {
-        if (ports->port[i] == node->encap_dport) {
-            return;
-        }
-    }
-    if (ports->count < ESP_MAX_PORTS) {
-        ports->port[ports->count++] = node->encap_dport;
-    }
-}
-
-/* The ADD of a node has an end: it is on the card, or lives in software. */
-static void settle(struct host *host, uint32_t id, uint64_t handle, uint64_t pair)
-{
-    struct host_sa *sa = host_sa(host, id);
-    struct esp_node node;
-
-    host_sa_node(host, id, &node);
-    sa->u.pair = 0;
-    if ((sa->flags & SA_HOST_IN) != 0) {
-        sa->u.pair = pair;
-    }
-    sa->state = handle != 0 ? SA_HOST_CARD : SA_HOST_SOFTWARE;
-    host_sa_card(host, id, handle);
-    if (node.dir == ESP_DIR_OUT && (sa->flags & SA_HOST_DOOMED) == 0) {
-        make_rule(host, id, &node);
-    }
-    learn_port(host, &node);
-    explicit_bzero(&node, sizeof node);
-    host_sa_settle(host, id, handle != 0);
-    if (handle != 0) {
-        host->stats->sa.on_card++;
-    } else {
-        host->stats->sa.in_software++;
-    }
-}
-
-static void evaluate(struct host *host, uint32_t id, uint64_t time);
-
-/* Requests that waited for this ADD. */
-static void wake_waiters(struct host *host, uint32_t request, uint64_t time)
-{
-    while (request != 0) {
-        uint32_t next = host_request(host, request)->next;
-
-        evaluate(host, request, time);
-        request = next;
-    }
-}
-
-static void finish_add(struct host *host, uint32_t id, const struct abi_command_completion *c,
-                       uint64_t time)
-{
-    struct host_request *r = host_request(host, id);
-    struct ending e = { .status = c->status,
-                        .on_card = (r->flags & REQUEST_CANCELLED) == 0,
-                        .reason = (enum sa_reason)(c->reason < SA_REASON_COUNT ? c->reason : 0) };
-    enum ndis_kind kind = (enum ndis_kind)r->kind;
-    uint32_t count = r->count;
-    uint64_t at = 0;
-
-    for (uint32_t i = 0; i < count; i++) {
-        const struct host_item *item;
-        uint64_t handle = 0;
-        uint32_t waiters;
-
-        r = host_request(host, id);
-        item = &items_of(host, r)[i];
-        if (c->status == NDIS_STATUS_SUCCESS) {
-            const uint8_t *node = host_block(&host->commands, r->buffer) + at;
-
-            memcpy(&handle, node + ndis_handle_offset(kind), sizeof handle);
-            memcpy(&at, node + 8, sizeof at); /* Next; the EX form has one node */
-        }
-        waiters = host_sa(host, item->sa)->u.waiters;
-        settle(host, item->sa, handle, item->value);
-        e.done += handle != 0 ? 1 : 0;
-        wake_waiters(host, waiters, time);
-    }
-    if (e.done != count && e.reason != SA_OK) {
-        host->stats->sa.refused[e.reason]++;
-    }
-    end_request(host, id, &e, time);
-}
-
-static bool late(struct host *host, uint64_t time)
+bool host_late(struct host *host, uint64_t time)
 {
     if (time < host_now(host)) {
         return true;
@@ -343,314 +187,8 @@ static bool late(struct host *host, uint64_t time)
     return false;
 }
 
-/* With crypto offload the raw structures are enough for most SAs; O-24 wants the mode of the others. */
-static bool wants_annotation(const struct host *host, const struct esp_node *nodes, uint32_t count)
-{
-    bool wanted = host->s->packet_offload;
-
-    for (uint32_t i = 0; i < count && !wanted; i++) {
-        wanted = !ndis_plain(&nodes[i]) || nodes[i].sel.present ||
-                 (nodes[i].mode == ESP_MODE_TUNNEL) != (nodes[i].udp > ESP_UDP_TRANSPORT) ||
-                 (nodes[i].udp != ESP_UDP_NONE &&
-                  (nodes[i].encap_sport != 4500 || nodes[i].encap_dport != 4500));
-    }
-    return wanted;
-}
-
-bool host_oid_add(struct host *host, uint64_t time, const struct esp_node *nodes, uint32_t count,
-                  bool ex, uint64_t record, uint64_t req)
-{
-    bool annotate;
-    uint32_t id;
-    uint32_t bytes;
-    struct host_request *r;
-
-    if (late(host, time) || count == 0 || (ex && count != 1)) {
-        return false;
-    }
-    annotate = wants_annotation(host, nodes, count);
-    bytes = ndis_add_size(nodes, count, ex, annotate);
-    id = new_request(host, ex ? NDIS_ADD_SA_EX : NDIS_ADD_SA, count, time);
-    host_request(host, id)->buffer = host_store_take(&host->commands, bytes);
-    r = host_request(host, id);
-    r->buffer_bytes = bytes;
-    r->record = record;
-    r->req = req;
-    ndis_encode_add(nodes, count, ex, annotate, host_block(&host->commands, r->buffer), bytes);
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t sa = host_sa_new(host, &nodes[i]);
-
-        items_of(host, r)[i] = (struct host_item){ .value = nodes[i].pair, .sa = sa };
-    }
-    enqueue(host, id, time);
-    return true;
-}
-
-bool host_preload_add(struct host *host, const struct esp_node *node, enum sa_reason *reason)
-{
-    uint64_t handle = 0;
-    uint32_t sa = host_sa_new(host, node);
-
-    *reason = SA_OK;
-    if (!espnic_preload_add(host->card, node, &handle, reason)) {
-        handle = 0;
-        host->stats->sa.refused[*reason]++;
-    }
-    settle(host, sa, handle, node->pair);
-    return handle != 0;
-}
-
-/* ---- UPDATE and DELETE ------------------------------------------------------------------------------ */
-
-static uint64_t unknown_handle(struct host *host)
-{
-    host->stats->sa.unknown_handles++;
-    return UINT64_MAX - host->s->never_issued++;
-}
-
-bool host_oid_update(struct host *host, uint64_t time, uint64_t handle, enum esp_op op,
-                     uint32_t spi, uint32_t seq_hi, uint64_t record, uint64_t req)
-{
-    uint32_t id;
-    uint32_t sa;
-    struct host_request *r;
-
-    if (late(host, time)) {
-        return false;
-    }
-    id = new_request(host, NDIS_UPDATE_SA, 1, time);
-    sa = host_sa_find(host, handle);
-    r = host_request(host, id);
-    r->op = op;
-    r->spi = spi;
-    r->seq_hi = seq_hi;
-    r->record = record;
-    r->req = req;
-    items_of(host, r)[0] =
-        (struct host_item){ .value = sa == 0 ? unknown_handle(host) : 0, .sa = sa };
-    evaluate(host, id, time);
-    return true;
-}
-
-/* The node is given up by its recorded DELETE: nothing more is sent with it. */
-static void doom(struct host *host, uint32_t id, uint64_t time)
-{
-    host_sa_unname(host, id);
-    remove_rule(host, id);
-    host_sa(host, id)->flags |= SA_HOST_DOOMED;
-    if ((host_sa(host, id)->flags & SA_HOST_IN) == 0) {
-        host_stall_release(host, id, time);
-    }
-}
-
-static void delete_some(struct host *host, uint64_t time, const uint64_t *handles, uint32_t count,
-                        uint64_t record, uint64_t req)
-{
-    uint32_t id = new_request(host, NDIS_DELETE_SA, count, time);
-
-    host_request(host, id)->record = record;
-    host_request(host, id)->req = req;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t sa = host_sa_find(host, handles[i]);
-
-        if (sa != 0) {
-            doom(host, sa, time);
-        }
-        items_of(host, host_request(host, id))[i] =
-            (struct host_item){ .value = sa == 0 ? unknown_handle(host) : 0, .sa = sa };
-    }
-    evaluate(host, id, time);
-}
-
-bool host_oid_delete(struct host *host, uint64_t time, const uint64_t *handles, uint32_t count,
-                     uint64_t record, uint64_t req)
-{
-    if (late(host, time) || count == 0) {
-        return false;
-    }
-    /* A card takes chains up to a bound, and DELETE has no status that says so. */
-    for (uint32_t at = 0; at < count; at += NDIS_MAX_CHAIN) {
-        delete_some(host, time, handles + at,
-                    count - at < NDIS_MAX_CHAIN ? count - at : (uint32_t)NDIS_MAX_CHAIN, record,
-                    req);
-    }
-    return true;
-}
-
-/* Nodes that have no place on the card any more: the host forgets them. Returns what is left to send. */
-static uint32_t sort_out_delete(struct host *host, uint32_t id)
-{
-    struct host_request *r = host_request(host, id);
-    uint32_t left = 0;
-
-    for (uint32_t i = 0; i < r->count; i++) {
-        struct host_item *item = &items_of(host, r)[i];
-
-        if (item->sa == 0) {
-            left += item->value != 0 ? 1 : 0;
-            continue;
-        }
-        if (host_sa(host, item->sa)->state == SA_HOST_SOFTWARE) {
-            host->stats->sa.in_software--;
-            host_sa_free(host, item->sa);
-            *item = (struct host_item){ 0 };
-            continue;
-        }
-        item->value = host_sa(host, item->sa)->card;
-        if (host_sa(host, item->sa)->state == SA_HOST_CARD) {
-            host_sa(host, item->sa)->state = SA_HOST_DELETING;
-        }
-        left++;
-    }
-    return left;
-}
-
-static void build_delete(struct host *host, uint32_t id, uint32_t left)
-{
-    struct host_request *r = host_request(host, id);
-    uint32_t handles = host_store_take(&host->blocks, left * sizeof(uint64_t));
-    uint64_t *list = (uint64_t *)(void *)host_block(&host->blocks, handles);
-    const struct host_item *items = items_of(host, r);
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i < r->count; i++) {
-        if (items[i].value != 0) {
-            list[n++] = items[i].value;
-        }
-    }
-    r->buffer_bytes = left * NDIS_DELETE_SIZE;
-    r->buffer = host_store_take(&host->commands, r->buffer_bytes);
-    ndis_encode_delete(list, left, host_block(&host->commands, r->buffer), r->buffer_bytes);
-    host_store_release(&host->blocks, handles, left * sizeof(uint64_t));
-}
-
-static struct host_frame *frame_of_entry(const struct host *host, uint32_t sa, uint32_t op,
-                                         uint32_t spi, uint32_t *id)
-{
-    *id = (host_sa(host, sa)->flags & SA_HOST_FRAME) != 0 ? host_sa(host, sa)->detail : 0;
-    for (; *id != 0; *id = host_frame(host, *id)->second) {
-        struct host_frame *frame = host_frame(host, *id);
-
-        if (frame->transform.op == op && frame->transform.spi == spi) {
-            return frame;
-        }
-    }
-    return NULL;
-}
-
-static void build_update(struct host *host, uint32_t id, uint64_t handle)
-{
-    struct host_request *r = host_request(host, id);
-    struct ndis_update update = { handle, r->op, r->spi, r->seq_hi };
-
-    r->buffer_bytes = NDIS_UPDATE_SIZE;
-    r->buffer = host_store_take(&host->commands, NDIS_UPDATE_SIZE);
-    ndis_encode_update(&update, host_block(&host->commands, r->buffer), NDIS_UPDATE_SIZE);
-}
-
-static void evaluate_update(struct host *host, uint32_t id, uint64_t time)
-{
-    struct host_request *r = host_request(host, id);
-    struct host_item *item = items_of(host, r);
-    uint32_t frame_id;
-
-    if (item->sa != 0 && host_sa(host, item->sa)->state == SA_HOST_SOFTWARE) {
-        struct ending e = { .status = NDIS_STATUS_SUCCESS };
-
-        end_request(host, id, &e, time); /* the host infers by itself */
-        return;
-    }
-    if (item->sa != 0) {
-        struct host_frame *frame;
-
-        item->value = host_sa(host, item->sa)->card;
-        frame = frame_of_entry(host, item->sa, r->op, r->spi, &frame_id);
-        /* Crypto offload, outbound: not before what is in flight has left (section 7). */
-        if (frame != NULL && (host_sa(host, item->sa)->flags & SA_HOST_IN) == 0 &&
-            (r->flags & REQUEST_STALL) == 0 && frame->stall == HOST_STALL_NO &&
-            (frame->flags & HOST_FRAME_ESN) != 0 && !host->s->esn_inferred) {
-            host_stall_adopt(host, item->sa, frame_id, id, time);
-            return;
-        }
-    }
-    build_update(host, id, item->value);
-    enqueue(host, id, time);
-}
-
-/* A request may go on: its nodes are known, or it waits for the first whose ADD is not complete. */
-static void evaluate(struct host *host, uint32_t id, uint64_t time)
-{
-    struct host_request *r = host_request(host, id);
-    uint32_t left;
-
-    for (uint32_t i = 0; i < r->count; i++) {
-        uint32_t sa = items_of(host, r)[i].sa;
-
-        if (sa != 0 && host_sa(host, sa)->state == SA_HOST_ADDING) {
-            uint32_t *link = &host_sa(host, sa)->u.waiters;
-
-            if (r->state != REQUEST_WAITING) {
-                host->stats->oid[stat_kind(r)].waited++;
-            }
-            while (*link != 0) {
-                link = &host_request(host, *link)->next;
-            }
-            *link = id;
-            r->next = 0;
-            r->state = REQUEST_WAITING;
-            return;
-        }
-    }
-    if (r->kind == NDIS_UPDATE_SA) {
-        evaluate_update(host, id, time);
-        return;
-    }
-    left = sort_out_delete(host, id);
-    if (left == 0) {
-        struct ending e = { .status = NDIS_STATUS_SUCCESS };
-
-        end_request(host, id, &e, time);
-        return;
-    }
-    build_delete(host, id, left);
-    enqueue(host, id, time);
-}
-
-void host_update_go(struct host *host, uint32_t id, uint64_t time)
-{
-    struct host_request *r = host_request(host, id);
-
-    r->flags |= REQUEST_STALL;
-    build_update(host, id, items_of(host, r)->value);
-    enqueue(host, id, time);
-}
-
-void host_own_update(struct host *host, uint32_t sa, enum esp_op op, uint32_t spi, uint32_t seq_hi,
-                     bool stall, uint64_t time)
-{
-    uint32_t id = new_request(host, NDIS_UPDATE_SA, 1, time);
-    struct host_request *r = host_request(host, id);
-
-    r->op = op;
-    r->spi = spi;
-    r->seq_hi = seq_hi;
-    r->flags = (uint8_t)(REQUEST_OWN | (stall ? REQUEST_STALL : 0));
-    items_of(host, r)[0] = (struct host_item){ .value = host_sa(host, sa)->card, .sa = sa };
-    build_update(host, id, host_sa(host, sa)->card);
-    enqueue(host, id, time);
-}
-
-void host_encapsulation(struct host *host, bool on, uint8_t flags, uint64_t time)
-{
-    uint32_t id = new_request(host, HOST_REQUEST_ENCAPSULATION, 0, time);
-
-    host_request(host, id)->argument = on ? 1 : 2;
-    host_request(host, id)->flags = flags;
-    enqueue(host, id, time);
-}
-
 /* O-27: what a reset refused or cut short is done once more after it. */
-static bool retry(struct host *host, uint32_t id, uint32_t status, uint64_t time)
+bool host_request_retry(struct host *host, uint32_t id, uint32_t status, uint64_t time)
 {
     struct host_request *r = host_request(host, id);
 
@@ -665,169 +203,18 @@ static bool retry(struct host *host, uint32_t id, uint32_t status, uint64_t time
         r->state = REQUEST_HELD;
         append(host, &host->s->held, id);
     } else {
-        enqueue(host, id, time);
+        host_request_queue(host, id, time);
     }
     return true;
 }
 
-static void finish_update(struct host *host, uint32_t id, const struct abi_command_completion *c,
-                          uint64_t time)
+void host_encapsulation(struct host *host, bool on, uint8_t flags, uint64_t time)
 {
-    struct host_request *r = host_request(host, id);
-    struct host_item item = items_of(host, r)[0];
-    bool good = c->status == NDIS_STATUS_SUCCESS;
-    bool stall = (r->flags & REQUEST_STALL) != 0;
-    struct ending e = { .status = c->status,
-                        .done = good ? 1 : 0,
-                        .on_card = (r->flags & REQUEST_CANCELLED) == 0 };
-    uint32_t frame_id;
+    uint32_t id = host_request_new(host, HOST_REQUEST_ENCAPSULATION, 0, time);
 
-    if (stall && retry(host, id, c->status, time)) {
-        return;
-    }
-
-    /* The node may have gone meanwhile: its place then holds another handle, or none. */
-    if (item.sa != 0 && host_sa(host, item.sa)->card == item.value) {
-        struct host_frame *frame = frame_of_entry(host, item.sa, r->op, r->spi, &frame_id);
-
-        if (frame != NULL && good && !stall) {
-            frame->card_hi = r->seq_hi;
-        }
-        if (stall) {
-            host_stall_end(host, item.sa, time, good);
-        }
-    }
-    end_request(host, id, &e, time);
-}
-
-/* ---- the end of a DELETE ---------------------------------------------------------------------------- */
-
-/* The host's own DELETE, asked for by the card: the SA goes on in software. */
-static void left_card(struct host *host, uint32_t id)
-{
-    host_sa(host, id)->flags &= (uint8_t)~SA_HOST_LEAVING;
-    host_sa_card(host, id, 0);
-}
-
-/* The SA is still on the card: a later record may name it again. What it took is not known any more, so
- * nothing is sent with it. */
-static void revive(struct host *host, uint32_t id)
-{
-    struct host_sa *sa = host_sa(host, id);
-
-    sa->state = SA_HOST_CARD;
-    sa->flags &= (uint8_t)~SA_HOST_DOOMED;
-    host_sa_name(host, id);
-}
-
-static void finish_delete(struct host *host, uint32_t id, const struct abi_command_completion *c,
-                          uint64_t time)
-{
-    struct host_request *r = host_request(host, id);
-    struct ending e = { .status = c->status,
-                        .done = c->nodes,
-                        .on_card = (r->flags & REQUEST_CANCELLED) == 0 };
-
-    if (retry(host, id, c->status, time)) {
-        return;
-    }
-    for (uint32_t i = 0; i < r->count; i++) {
-        struct host_item item = items_of(host, r)[i];
-
-        if (item.sa == 0 || host_sa(host, item.sa)->card != item.value) {
-            continue;
-        }
-        if ((r->flags & REQUEST_LEAVE) != 0) {
-            left_card(host, item.sa);
-        } else if (c->status != NDIS_STATUS_SUCCESS) {
-            revive(host, item.sa);
-        } else {
-            host->stats->sa.on_card--;
-            host_sa_free(host, item.sa);
-        }
-    }
-    end_request(host, id, &e, time);
-}
-
-/* ---- SaDeleteReq ------------------------------------------------------------------------------------ */
-
-static void delay(struct host *host, uint64_t handle, bool partner, uint64_t time)
-{
-    struct host_state *s = host->s;
-
-    if (s->delayed_tail - s->delayed_head == HOST_DELAYED) {
-        s->delayed_lost++;
-        return;
-    }
-    s->delayed[s->delayed_tail++ % HOST_DELAYED] =
-        (struct host_delayed){ time + host->config.general.delete_delay, handle, partner };
-    host_wake(host, BLOCK_TIMER, time + host->config.general.delete_delay);
-}
-
-void host_delete_request(struct host *host, uint64_t card, uint64_t time)
-{
-    uint32_t id = host_sa_of_card(host, card);
-
-    if (id == 0 || host_sa(host, id)->state != SA_HOST_CARD ||
-        (host_sa(host, id)->flags & SA_HOST_ASKED) != 0) {
-        return;
-    }
-    host_sa(host, id)->flags |= SA_HOST_ASKED;
-    delay(host, card, false, time);
-}
-
-/* Delete it from the card; it lives on in software, with its numbers where the card had them. */
-static void leave_card(struct host *host, uint32_t sa, uint64_t time)
-{
-    uint32_t id = new_request(host, NDIS_DELETE_SA, 1, time);
-    struct host_request *r = host_request(host, id);
-    uint32_t last = host_sa(host, sa)->u.out.seq_lo;
-
-    r->flags = REQUEST_OWN | REQUEST_LEAVE;
-    items_of(host, r)[0] = (struct host_item){ .value = host_sa(host, sa)->card, .sa = sa };
-    build_delete(host, id, 1);
-    host_sa(host, sa)->state = SA_HOST_SOFTWARE;
-    host_sa(host, sa)->flags |= SA_HOST_LEAVING;
-    host->stats->sa.on_card--;
-    host->stats->sa.in_software++;
-    host_sa_make_frame(host, sa);
-    if ((host_sa(host, sa)->flags & SA_HOST_IN) == 0 && host->s->packet_offload && last != 0 &&
-        host_sa_frame(host, sa) != NULL) {
-        struct host_frame *frame = host_sa_frame(host, sa);
-
-        frame->number = ((frame->number >> 32) << 32 | last) + 1;
-    }
-    enqueue(host, id, time);
-}
-
-void host_delayed_run(struct host *host, uint64_t time)
-{
-    struct host_state *s = host->s;
-
-    while (s->delayed_head != s->delayed_tail &&
-           s->delayed[s->delayed_head % HOST_DELAYED].time <= time) {
-        struct host_delayed d = s->delayed[s->delayed_head++ % HOST_DELAYED];
-        uint32_t sa = d.partner ? host_sa_find(host, d.handle) : host_sa_of_card(host, d.handle);
-
-        if (sa == 0 || host_sa(host, sa)->state != SA_HOST_CARD) {
-            host->stats->sa.pair_missing += d.partner ? 1 : 0;
-            continue;
-        }
-        if (d.partner) {
-            host->stats->sa.pair_deletes++;
-        } else {
-            host->stats->sa.delete_requests_obeyed++;
-            if (host_sa(host, sa)->u.pair != 0) {
-                delay(host, host_sa(host, sa)->u.pair, true, time);
-            } else {
-                host->stats->sa.pair_missing++;
-            }
-        }
-        leave_card(host, sa, time);
-    }
-    if (s->delayed_head != s->delayed_tail) {
-        host_wake(host, BLOCK_TIMER, s->delayed[s->delayed_head % HOST_DELAYED].time);
-    }
+    host_request(host, id)->argument = on ? 1 : 2;
+    host_request(host, id)->flags = flags;
+    host_request_queue(host, id, time);
 }
 
 /* ---- the command ring ------------------------------------------------------------------------------- */
@@ -875,16 +262,16 @@ static void finish(struct host *host, uint32_t id, const struct abi_command_comp
 
     switch (r->kind) {
     case NDIS_ADD_SA:
-    case NDIS_ADD_SA_EX: finish_add(host, id, c, time); break;
-    case NDIS_UPDATE_SA: finish_update(host, id, c, time); break;
-    case NDIS_DELETE_SA: finish_delete(host, id, c, time); break;
+    case NDIS_ADD_SA_EX: host_finish_add(host, id, c, time); break;
+    case NDIS_UPDATE_SA: host_finish_update(host, id, c, time); break;
+    case NDIS_DELETE_SA: host_finish_delete(host, id, c, time); break;
     default: {
-        struct ending e = { .status = c->status, .on_card = true };
+        struct host_ending e = { .status = c->status, .on_card = true };
 
         if (c->status == NDIS_STATUS_SUCCESS) {
             host->s->encapsulated = r->argument == 1;
         }
-        end_request(host, id, &e, time);
+        host_request_end(host, id, &e, time);
         break;
     }
     }
@@ -926,7 +313,7 @@ void host_oid_flush(struct host *host, bool lost, uint64_t time)
     for (uint32_t id = held.head; id != 0;) {
         uint32_t next = host_request(host, id)->next;
 
-        enqueue(host, id, time);
+        host_request_queue(host, id, time);
         id = next;
     }
 }
@@ -962,7 +349,7 @@ static void cancel(struct host *host, uint64_t req, uint64_t time)
 
 bool host_event(struct host *host, uint64_t time, enum host_event event, uint64_t argument)
 {
-    if (late(host, time)) {
+    if (host_late(host, time)) {
         return false;
     }
     host->stats->sa.events[event]++;
@@ -975,16 +362,4 @@ bool host_event(struct host *host, uint64_t time, enum host_event event, uint64_
     default: break;
     }
     return true;
-}
-
-enum host_place host_where(const struct host *host, uint64_t handle)
-{
-    uint32_t id = host_sa_find(host, handle);
-
-    switch (id == 0 ? SA_HOST_FREE : host_sa(host, id)->state) {
-    case SA_HOST_ADDING: return HOST_PLACE_ADDING;
-    case SA_HOST_CARD: return HOST_PLACE_CARD;
-    case SA_HOST_SOFTWARE: return HOST_PLACE_SOFTWARE;
-    default: return HOST_PLACE_NONE;
-    }
 }
