@@ -161,6 +161,11 @@ static void at_least(uint32_t *value, uint32_t least)
     *value = *value < least ? least : *value;
 }
 
+static void at_most(uint32_t *value, uint32_t most)
+{
+    *value = *value > most ? most : *value;
+}
+
 /* An ideal host sees completions at once, without messages that would load the link, and has room in its
  * rings. It gives buffers back and rings doorbells in the same batches: those cost the link. */
 void host_idealise(struct host_config *c)
@@ -175,7 +180,8 @@ void host_idealise(struct host_config *c)
     at_least(&c->tx.ring, RING);
     at_least(&c->rx.ring, RING);
     at_least(&c->oid.ring, RING);
-    c->rx.refill = c->rx.refill < RING / 4 ? c->rx.refill : RING / 4;
+    at_most(&c->rx.refill, RING / 4);
+    at_most(&c->tx.doorbell_batch, RING / 4);
 }
 
 bool host_config_check(const struct host_config *config, char *error, size_t error_size)

@@ -146,6 +146,10 @@ static bool begin_doorbell(struct host *host, uint32_t index, uint64_t now)
     uint32_t waiting = q->tail - q->rung;
     bool more = core->backlog.head != 0 && ring_room(host, q);
 
+    if (host->config.general.ideal) {
+        /* it gets descriptors back one by one: no doorbell for each while the card has work */
+        more = more || q->rung - q->done >= host->config.tx.ring / 2;
+    }
     if (waiting == 0 || host->s->resetting) {
         return false;
     }

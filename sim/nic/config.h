@@ -24,7 +24,7 @@ struct nic_general {
     uint64_t bus;      /* bytes of a beat */
     uint32_t sync;     /* synchroniser edges of every clock crossing */
     uint64_t seed;
-    char ideal[128]; /* names of blocks that are free: "crypto,pcie" */
+    char ideal[256]; /* names of blocks that are free: "crypto,pcie" */
 };
 
 struct nic_mac_config {

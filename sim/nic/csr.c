@@ -95,6 +95,9 @@ static void apply(struct espnic *card, const struct nic_mmio *m, uint64_t now)
         break;
     case REG_EFFECT_RX_TAIL:
         card->dma.rx[w.index].posted = value;
+        if (card->dma.rx_spread <= w.index) {
+            card->dma.rx_spread = w.index + 1;
+        }
         sched_wake(&card->sched, card->dma.rx_block, now + 1);
         break;
     case REG_EFFECT_NONE: return;

@@ -4,7 +4,8 @@
  * inner packet against the SA's selector. Crypto offload: nothing is stripped (O-23).
  * If another IPsec header follows that can be ours (ESP behind AH, or a transport SA inside the
  * tunnel), the packet goes round again by the parser; at most NIC_MAX_PASSES times.
- * Then the receive queue is chosen by a hash of the addresses as they are now (RSS; no ports in it).
+ * Then the receive queue is chosen by a hash of the addresses as they are now (RSS; no ports in it), among
+ * those that the driver uses.
  * Timing only: lengths from the pad length and the inner header, which the crypto block has peeked. */
 #include "nic/card.h"
 
@@ -254,8 +255,8 @@ static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job
         }
     }
     nic_release_sa(card, p, now);
-    if (!p->drop && !p->again && card->config.dma.rx_queues > 1) {
-        p->queue = (uint8_t)(nic_flow_hash(card, p, false) % card->config.dma.rx_queues);
+    if (!p->drop && !p->again && card->dma.rx_spread > 1) {
+        p->queue = (uint8_t)(nic_flow_hash(card, p, false) % card->dma.rx_spread);
     }
 }
 

@@ -3,7 +3,8 @@
 #include "nic/config.h"
 
 enum {
-    IDEAL_BEATS = 16384, /* behind an ideal block: far more than any latency on the chip */
+    IDEAL_BEATS = 512,    /* behind an ideal block: more than any latency on the chip can fill */
+    IDEAL_REORDER = 2048, /* behind each engine: packets that wait for one in another engine */
     IDEAL_PREFETCH = 4096,
     IDEAL_TX_PREFETCH = 1024,
     IDEAL_COMMANDS = 256,
@@ -57,7 +58,7 @@ void nic_idealise(struct nic_config *c)
         c->crypto.clock = 0; /* the core's */
     }
     if (nic_is_ideal(c, "crypto") || nic_is_ideal(c, "reorder")) {
-        at_least(&c->crypto.depth, IDEAL_BEATS);
+        at_least(&c->crypto.depth, IDEAL_REORDER);
     }
     if (nic_is_ideal(c, "rx_dma")) {
         at_least(&c->dma.rx_prefetch, IDEAL_PREFETCH);

@@ -48,7 +48,7 @@ static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job
 
 struct ring_place {
     uint32_t size, fetch, prefetch;
-    bool eager; /* ask for fewer than `fetch` although others are on the card */
+    bool eager; /* if fewer than `fetch` are posted, ask for them although others are on the card */
 };
 
 /* Descriptors to ask for now: contiguous in the ring, room for them on the card. */
@@ -57,6 +57,7 @@ static uint32_t wanted(const struct nic_ring *r, const struct ring_place *place)
     uint32_t n = r->posted - r->requested;
     uint32_t held = r->requested - r->taken;
     uint32_t to_end;
+    uint32_t there;
 
     if (!n || !place->size) {
         return 0;
@@ -64,8 +65,9 @@ static uint32_t wanted(const struct nic_ring *r, const struct ring_place *place)
     to_end = place->size - (r->requested & (place->size - 1));
     n = n < to_end ? n : to_end;
     n = n < place->fetch ? n : place->fetch;
+    there = n;
     n = n < place->prefetch - held ? n : place->prefetch - held;
-    return n == place->fetch || place->eager || !held ? n : 0;
+    return n == place->fetch || (place->eager && n == there) || !held ? n : 0;
 }
 
 /* Ask for descriptors of one queue; true if a request went out. */
