@@ -171,7 +171,7 @@ static int take_flag(struct run_request *r, struct options *o, int option)
     case OPT_FIND: r->find = o->value; break;
     default:
         r->experiments = (unsigned)strtoul(o->value, &end, 10);
-        if (*end || !*o->value) {
+        if (*end || o->value[0] < '0' || o->value[0] > '9') {
             return options_complain(o, "--experiments: found \"%s\", expected a number", o->value);
         }
         break;

@@ -554,7 +554,8 @@ static uint64_t rx_time(struct simulation *s, uint64_t bound)
         return ESPNIC_NEVER;
     }
     if (stamp > host_now(s->host)) {
-        return stamp;
+        at = espnic_wire_free(s->card, 0);
+        return at != ESPNIC_NEVER && at > stamp ? at : stamp;
     }
     at = wire_slot(s, bound);
     return at > stamp ? at : stamp;

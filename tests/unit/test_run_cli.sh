@@ -48,6 +48,8 @@ verdict "an output over its input" refused '"alias.pcap" is an input' --rx in.pc
 verdict "the input is untouched" cmp in.pcap "$samples/vpn-gateway-rx.pcap"
 verdict "two outputs in one file" refused '"x" is named for two outputs' "$scenario" --csv x --report x
 verdict "an unknown library" env ESPNIC_CRYPTO=none bash -c "! $espnic run $scenario"
+verdict "stamps faster than the line" "$espnic" run "$scenario" --pace 1000Gbps --experiments 0
+verdict "a count that is none" refused '^espnic run: --experiments: found "-1"' "$scenario" --experiments -1
 verdict "strict: within the card" "$espnic" run "$scenario" --strict --experiments 0
 verdict "strict: beyond the card" refused 'vpn-gateway.jsonl:3: rule 3: .*aes-gcm-256 is not among those reported' \
     "$scenario" --strict --preset ixgbe-82599 --experiments 0
