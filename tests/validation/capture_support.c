@@ -235,6 +235,20 @@ void cs_free(struct cs_frames *frames)
     *frames = (struct cs_frames){ 0 };
 }
 
+bool cs_header_checksum_good(const struct cs_frame *frame)
+{
+    const uint8_t *ip = frame->bytes + frame->l3;
+    uint32_t sum = 0;
+
+    if (!frame->ip || ip[0] >> 4 != 4) {
+        return true;
+    }
+    for (uint32_t i = 0; i < (ip[0] & 15u) * 4; i += 2) {
+        sum += be16(ip + i);
+    }
+    return (sum >> 16) + (sum & 0xffff) == 0xffff; /* at most 30 words: one carry is enough */
+}
+
 /* ---- reassembly --------------------------------------------------------------------------------------- */
 
 enum { DATAGRAM = 65536 };

@@ -55,6 +55,9 @@ struct cs_frames {
 void cs_load(const char *path, const char *filter, struct cs_frames *frames);
 void cs_free(struct cs_frames *frames);
 
+/* True for IPv6, which has none. */
+bool cs_header_checksum_good(const struct cs_frame *frame);
+
 /* The key of a transport-mode packet whose upper layer has this SHA-256. */
 void cs_upper_key(const char *src, const char *dst, unsigned proto, const char *sha256_hex,
                   struct cs_key *key);
