@@ -72,11 +72,12 @@ struct nic_packet {
     uint64_t tag, wire_ps, address;
 };
 
+/* Work that was given to the cryptographic library. */
 struct nic_job {
     struct esp_job job;
 };
 
-/* Waiting for a context is the same on RX and TX. */
+/* Engines and reorder of a lane in one direction (crypto.c). */
 struct nic_crypt {
     struct espnic *card;
     uint8_t dir, lane;
