@@ -151,7 +151,7 @@ static bool selected(struct espnic *card, const struct nic_packet *p)
 static bool next_header(struct espnic *card, struct nic_packet *p, const struct esp_transform *t)
 {
     uint32_t l3 = p->l3;
-    bool last = p->entry + 1u >= sa_context(&card->table, p->sa)->count;
+    bool last = t->op == ESP_OP_ESP || sa_context(&card->table, p->sa)->count == 1;
 
     if (card->config.general.offload == NIC_OFFLOAD_CRYPTO) {
         if (p->status || !p->info) {

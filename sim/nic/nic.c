@@ -97,13 +97,14 @@ struct sa_entry *nic_entry(struct espnic *card, const struct nic_packet *p)
     return sa_entry(&card->table, sa_context(&card->table, p->sa), p->entry);
 }
 
-/* The tunnel header belongs to the entry next to the clear packet: first on send, last on receive. */
+/* The tunnel header belongs to the entry next to the clear packet: of AH and ESP it is ESP, in whatever
+ * order the request lists them. */
 void nic_make_transform(struct espnic *card, struct nic_packet *p)
 {
     struct esp_transform *t = &p->transform;
     const struct sa_context *c = sa_context(&card->table, p->sa);
     const struct sa_entry *e = nic_entry(card, p);
-    bool next_to_clear = p->dir == NIC_TX ? p->entry == 0 : p->entry + 1u == c->count;
+    bool next_to_clear = c->count == 1 || e->op == ESP_OP_ESP;
 
     t->op = e->op;
     t->mode = next_to_clear ? (uint8_t)sa_mode(c) : ESP_MODE_TRANSPORT;

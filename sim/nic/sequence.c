@@ -207,33 +207,38 @@ static uint64_t host_number(const struct espnic *card, const struct nic_packet *
 
 /* Crypto offload: the headers are there. With two handles the first is the transport SA's, whose
  * headers are named by slot 12; the tunnel's are found by parsing from the outer IP header (O-22). */
+static enum nic_drop find_headers(struct espnic *card, struct nic_packet *p)
+{
+    bool ah = nic_transform(p)->op == ESP_OP_AH;
+    uint32_t lsb = ah ? ABI_HEADER_AH_OFFSET_LSB : ABI_HEADER_ESP_OFFSET_LSB;
+    struct esp_view view = { .l3 = 14, .l3_length = p->length - 14 }; /* without contents */
+
+    p->kind = ah ? ESP_PACKET_AH : ESP_PACKET_ESP;
+    if (p->present) {
+        esp_parse(nic_bytes(card, p), p->present, p->length, NULL, &view);
+    }
+    if (p->portion == 1 && p->present) {
+        if (!esp_bounds_of_view(&view, false, &p->bounds)) {
+            return NIC_DROP_NOT_IP;
+        }
+    } else {
+        uint32_t offset = p->portion == 1 ? ESP_IPV4_HEADER : (p->header_word >> lsb & 0xff) * 4;
+
+        p->bounds.l3 = view.l3;
+        p->bounds.ipsec = view.l3 + offset;
+        p->bounds.end = view.l3 + view.l3_length;
+    }
+    return p->bounds.ipsec + 16 > p->bounds.end || p->bounds.end > p->length ? NIC_DROP_BAD_LENGTH
+                                                                             : NIC_DROP_NONE;
+}
+
 static void find_frame(struct espnic *card, struct nic_packet *p, uint64_t now)
 {
     const struct esp_transform *t = nic_transform(p);
-    struct esp_view view;
-    uint32_t word = p->header_word;
-    uint32_t lsb = ABI_HEADER_ESP_OFFSET_LSB;
     uint32_t seq_at;
     uint32_t seq_lo;
 
-    esp_parse(nic_bytes(card, p), p->present, p->length, NULL, &view);
-    p->kind = t->op == ESP_OP_AH ? ESP_PACKET_AH : ESP_PACKET_ESP;
-    if (t->op == ESP_OP_AH) {
-        lsb = ABI_HEADER_AH_OFFSET_LSB;
-    }
-    p->drop = NIC_DROP_NONE;
-    if (p->portion == 1) {
-        if (!esp_bounds_of_view(&view, false, &p->bounds)) {
-            p->drop = NIC_DROP_NOT_IP;
-        }
-    } else {
-        p->bounds.l3 = view.l3;
-        p->bounds.ipsec = view.l3 + (word >> lsb & 0xff) * 4;
-        p->bounds.end = view.l3 + view.l3_length;
-    }
-    if (p->bounds.ipsec + 16 > p->bounds.end || p->bounds.end > p->length) {
-        p->drop = NIC_DROP_BAD_LENGTH;
-    }
+    p->drop = (uint8_t)find_headers(card, p);
     if (p->drop) {
         return;
     }
