@@ -104,6 +104,7 @@ static uint32_t frame_bytes(enum inputs_mix mix, unsigned i)
 /* A UDP packet from the far network to the near one, or back. */
 static void clear_frame(struct esp_packet *p, uint32_t bytes, uint64_t pair, bool out)
 {
+    static const uint8_t ethernet[ETHERNET] = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0 };
     uint8_t *frame = p->buffer + ESP_HEADROOM;
     uint8_t *ip = frame + ETHERNET;
     struct esp_address near = address(10, 1);
@@ -113,8 +114,7 @@ static void clear_frame(struct esp_packet *p, uint32_t bytes, uint64_t pair, boo
     p->start = ESP_HEADROOM;
     p->length = bytes;
     p->l3 = ETHERNET;
-    memcpy(frame, CAPTURE_DST_MAC CAPTURE_SRC_MAC, 12);
-    esp_put16(frame + 12, ESP_ETHERTYPE_IPV4);
+    memcpy(frame, ethernet, sizeof ethernet);
     ip[0] = 0x45;
     esp_put16(ip + 2, (uint16_t)(bytes - ETHERNET));
     ip[8] = 64;
