@@ -431,6 +431,9 @@ enum host_tx_drop host_frame_lengths(const struct host_frame *frame, struct host
     }
     s->length = s->l3 + lengths.l3_length;
     s->captured = 0;
+    if (lengths.front <= s->start) { /* where it begins decides how its reads are split */
+        s->start -= lengths.front;
+    }
     lengths_word(frame, version, header, &lengths, s);
     return HOST_TX_DROP_NONE;
 }
