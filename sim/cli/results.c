@@ -199,6 +199,9 @@ static const struct stat_field input_fields[] = {
     R("rule_violations", violations, STAT_U64, "",
       "breaches of the rules of the interface in the recording (espnic trace check)"),
     R("truncated", truncated, STAT_U64, "packets", "captured shorter than they were"),
+    R("rx_delayed", rx_delayed, STAT_U64, "packets",
+      "from the wire, stamped before it was free: they come when the frame before them and its gap "
+      "have ended"),
     R("before_origin", before_origin, STAT_U64, "packets",
       "stamped before t = 0 of the recording: they arrive at 0"),
     R("reassembled", created, STAT_U64, "packets", "made by the host out of fragments"),

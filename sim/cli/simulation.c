@@ -464,6 +464,8 @@ static bool give_rx(struct simulation *s, uint64_t time)
         time = espnic_now(s->card);
     }
     note_packet(s, time);
+    /* stamps are whole nanoseconds, cycles of the wire are not */
+    s->results.rx_delayed += !s->rx.closed && time >= s->base + s->rx.time + 1000;
     s->results.truncated += p->captured < p->length;
     s->results.rx.packets_in++;
     s->results.rx.bytes_in += p->length;
@@ -670,16 +672,19 @@ static bool close_outputs(struct simulation *s)
     struct capture_writer *rx = s->rx_out;
     bool series = s->series_on;
     bool timeline = s->timeline_on;
+    bool good;
 
     s->tx_out = NULL;
     s->rx_out = NULL;
     s->series_on = false;
     s->timeline_on = false;
-    return (!tx || capture_writer_close(tx, s->error, sizeof s->error)) &
-           (!timeline || timeline_close(&s->timeline, s->error, sizeof s->error)) &
-           (!rx || capture_writer_close(rx, s->error, sizeof s->error)) &
-           (!series ||
-            series_close(&s->series, s->results.end - s->base, s->error, sizeof s->error));
+    /* all of them, also when one has failed */
+    good = !tx || capture_writer_close(tx, s->error, sizeof s->error);
+    good = (!timeline || timeline_close(&s->timeline, s->error, sizeof s->error)) && good;
+    good = (!rx || capture_writer_close(rx, s->error, sizeof s->error)) && good;
+    return (!series ||
+            series_close(&s->series, s->results.end - s->base, s->error, sizeof s->error)) &&
+           good;
 }
 
 static void sum_up(struct simulation *s);

@@ -51,6 +51,7 @@ struct run_results {
     /* inputs */
     uint64_t records, violations, bad_records;
     uint64_t truncated, before_origin;
+    uint64_t rx_delayed; /* stamped when the wire was not free yet */
 };
 
 struct simulation_options {

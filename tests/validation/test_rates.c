@@ -215,7 +215,9 @@ static double link_bytes(unsigned lanes)
 
 static double writes(uint32_t bytes, uint32_t mps)
 {
-    return ceil((double)bytes / mps) * 24 + (bytes + 3) / 4 * 4;
+    uint32_t padded = (bytes + 3) / 4 * 4;
+
+    return ceil((double)bytes / mps) * 24 + padded;
 }
 
 START_TEST(pcie_rx)
@@ -253,7 +255,8 @@ START_TEST(pcie_tx)
                              .ideal = "card.ideal=wire,crypto," TX_IDEAL };
     uint32_t frame = 14 + inner;
     /* frame, its share of 8 descriptors of 64 bytes in two completions, of the doorbell's 28 bytes */
-    double down = frame / 256 * 276.0 + 64 + 2 * 20.0 / 8 + 28.0 / 16;
+    uint32_t completions = frame / 256;
+    double down = completions * 276.0 + 64 + 2 * 20.0 / 8 + 28.0 / 16;
     char what[80];
 
     set(&m, "card.pcie.generation=3");

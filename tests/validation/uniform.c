@@ -186,9 +186,9 @@ uint32_t uniform_sealed(const struct uniform *u)
 
 const char *uniform_make(const struct uniform *u)
 {
-    static char folder[] = "/tmp/espnic-uniform-XXXXXX";
+    static char folder[64];
 
-    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
+    snprintf(folder, sizeof folder, "/tmp/espnic-uniform-XXXXXX");
     if (!mkdtemp(folder)) {
         snprintf(error, sizeof error, "cannot be made");
         die(folder);
