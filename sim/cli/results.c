@@ -1,5 +1,6 @@
 #include "cli/results.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct reason {
@@ -107,6 +108,31 @@ const char *results_rx_drop_name(unsigned i)
 const char *results_tx_drop_name(unsigned i)
 {
     return i < tx_reasons()->count ? tx_reasons()->list[i].name : NULL;
+}
+
+/* Breaches by rule: those that can be seen in a recording alone. */
+struct rule_names {
+    unsigned count;
+    char name[RULES_COUNT][8];
+    struct stat_field fields[RULES_COUNT];
+};
+
+static struct rule_names *rule_names(void)
+{
+    static struct rule_names r;
+
+    for (unsigned rule = 1; rule < RULES_COUNT && !r.name[rule][0]; rule++) {
+        const struct rules_info *info = rules_info(rule);
+
+        snprintf(r.name[rule], sizeof r.name[rule], "rule_%u", rule);
+        if (info->where == RULES_CHECKED) { /* the others are the card's, which answers by status */
+            r.fields[r.count++] = (struct stat_field){ .name = r.name[rule],
+                                                       .type = STAT_U64,
+                                                       .offset = rule * sizeof(uint64_t),
+                                                       .help = info->summary };
+        }
+    }
+    return &r;
 }
 
 /* ---- tables ---------------------------------------------------------------------------------------- */
@@ -232,6 +258,9 @@ void results_register(const struct run_results *results, const struct host_stats
     stat_register(r, "time", "Phases of the run, in simulated time.", results, time_fields,
                   STAT_COUNT(time_fields));
     stat_register(r, "inputs", "What was read.", results, input_fields, STAT_COUNT(input_fields));
+    stat_register(r, "inputs.rules", "Breaches of the rules of the interface, by rule.",
+                  at(results, offsetof(struct run_results, rule)), rule_names()->fields,
+                  rule_names()->count);
     stat_register(r, "rx", "From the wire to the host's stack.",
                   at(results, offsetof(struct run_results, rx)), rx_fields, STAT_COUNT(rx_fields));
     stat_register(r, "rx", "From the wire to the host's stack.",

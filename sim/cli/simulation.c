@@ -141,6 +141,7 @@ static void note_violation(void *context, const struct rules_violation *v)
     struct simulation *s = context;
 
     s->results.violations++;
+    s->results.rule[v->rule]++;
     if (s->violations_file) {
         fprintf(s->violations_file, "%s:%llu: rule %u: %s\n", s->config->workload.oids,
                 (unsigned long long)v->line, v->rule, v->sentence);

@@ -11,6 +11,7 @@
 #include "nic/nic.h"
 #include "report/series.h"
 #include "traces/capture.h"
+#include "traces/rules.h"
 
 enum { SIMULATION_ERROR = 2048 };
 
@@ -50,6 +51,7 @@ struct run_results {
     double churn_per_s;
     /* inputs */
     uint64_t records, violations, bad_records;
+    uint64_t rule[RULES_COUNT]; /* violations by the number of the rule */
     uint64_t truncated, before_origin;
     uint64_t rx_delayed; /* stamped when the wire was not free yet */
 };
