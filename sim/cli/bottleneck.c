@@ -365,7 +365,12 @@ bool bottleneck_find(struct bottleneck *b, const struct espnic_config *config,
     b->packets_per_s = f.base.packets;
     b->requests_per_s = f.base.requests;
     if (f.base.packets <= 0 && !f.base.behind) {
-        snprintf(b->why, sizeof b->why, "nothing was done in the measured phase");
+        snprintf(b->why, sizeof b->why,
+                 r->work.requests
+                     ? "no block limits: there are no packets, and the card kept up with "
+                       "the requests"
+                     : "nothing was done in the measured phase");
+        b->count = 0;
         return true;
     }
     if (!try_alone(b, &f)) {

@@ -168,7 +168,7 @@ static void print_bottleneck(FILE *out, const struct bottleneck *b, bool as_reco
     }
     if (b->first < 0) {
         fprintf(out, "\nlimit: the offered load. %s.\n", b->why);
-        if (as_recorded) {
+        if (as_recorded && b->packets_per_s > 0) {
             fputs("next: --load max or --find loss=0 shows where the card ends\n", out);
         }
         return;
