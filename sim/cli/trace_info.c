@@ -41,9 +41,17 @@ static int print_help(void)
 
 /* ---- text ------------------------------------------------------------------------------- */
 
-static void value_text(const char *key, const json_t *value, char *out, size_t size)
+/* A time in the text form has the unit that suits it, and its name none: "span 1.820 ms". */
+static bool is_time(const char *key, const json_t *value)
 {
     size_t length = strlen(key);
+
+    return length > 3 && strcmp(key + length - 3, "_ns") == 0 && json_is_integer(value) &&
+           (uint64_t)json_integer_value(value) < UINT64_MAX / 1000;
+}
+
+static void value_text(const char *key, const json_t *value, char *out, size_t size)
+{
     char readable[TEXT_CELL];
 
     switch (json_typeof(value)) {
@@ -51,7 +59,7 @@ static void value_text(const char *key, const json_t *value, char *out, size_t s
     case JSON_INTEGER: {
         uint64_t number = (uint64_t)json_integer_value(value);
 
-        if (length > 3 && strcmp(key + length - 3, "_ns") == 0 && number < UINT64_MAX / 1000) {
+        if (is_time(key, value)) {
             text_time(number * 1000, readable, sizeof readable);
             snprintf(out, size, "%s", readable);
         } else {
@@ -121,7 +129,9 @@ static void print_members(json_t *object, int indent)
             }
         } else {
             value_text(key, value, text, sizeof text);
-            printf("%*s%-*s %s\n", indent, "", 26 - indent, key, text);
+            int name = (int)strlen(key) - (is_time(key, value) ? 3 : 0);
+
+            printf("%*s%-*.*s %s\n", indent, "", 26 - indent, name, key, text);
         }
     }
 }

@@ -70,7 +70,7 @@ Try: espnic trace --help' chek
 expect 'info of a damaged recording' 2 \
     "espnic: bad.jsonl:4:42: found '}', expected valid JSON" info bad.jsonl
 (cd "$work" && "$espnic" trace info good.jsonl empty.pcap >out 2>err)
-for line in 'records +2' 'ADD_SA +1' 'DELETE_SA +1' 'peak_live +1' 'live_at_end +0' 'span_ns +9(.0+)? ns' \
+for line in 'records +2' 'ADD_SA +1' 'DELETE_SA +1' 'peak_live +1' 'live_at_end +0' 'span +9(.0+)? ns' \
     ' +1 +esp +null +- +transport +in +no +no' 'kind +pcap' 'link_type +EN10MB' 'packets +0'; do
     if grep -qE "^ *$line( |\$|\.)" "$work/out"; then
         echo "ok info: $line"
