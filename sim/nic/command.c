@@ -168,7 +168,6 @@ static void start_delete(struct espnic *card, struct nic_slot *s)
 
         if (result == SA_DELETE_UNKNOWN) {
             s->id[i] = 0;
-            card->table.stats.stale_handles++;
             continue;
         }
         s->done++;
