@@ -1,7 +1,9 @@
 #include "nic/pool.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 void nic_pool_init(struct nic_pool *pool, size_t element)
 {
@@ -9,30 +11,41 @@ void nic_pool_init(struct nic_pool *pool, size_t element)
     pool->element = (element + 15) / 16 * 16;
 }
 
-void nic_pool_destroy(struct nic_pool *pool)
+static size_t chunk_bytes(const struct nic_pool *pool)
+{
+    return NIC_POOL_CHUNK * pool->element;
+}
+
+static void drop_chunks(struct nic_pool *pool)
 {
     for (size_t i = 0; i < pool->chunks; i++) {
-        free(pool->chunk[i]);
+        munmap(pool->chunk[i], chunk_bytes(pool));
     }
+    pool->chunks = 0;
+}
+
+void nic_pool_destroy(struct nic_pool *pool)
+{
+    drop_chunks(pool);
     free(pool->chunk);
     free(pool->image);
     memset(pool, 0, sizeof *pool);
 }
 
+/* Fresh pages are zero, and not resident before an element in them is used: a chunk of the longest frames
+ * has 17 MB. */
 static void grow(struct nic_pool *pool)
 {
     unsigned char **more = realloc(pool->chunk, (pool->chunks + 1) * sizeof *more);
+    void *pages =
+        mmap(NULL, chunk_bytes(pool), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    if (more) {
-        pool->chunk = more;
-        pool->chunk[pool->chunks] = aligned_alloc(64, NIC_POOL_CHUNK * pool->element);
-    }
-    if (!more || !pool->chunk[pool->chunks]) {
+    if (!more || pages == MAP_FAILED) {
         fputs("espnic: out of memory\n", stderr);
         abort();
     }
-    memset(pool->chunk[pool->chunks], 0, NIC_POOL_CHUNK * pool->element);
-    pool->chunks++;
+    pool->chunk = more;
+    pool->chunk[pool->chunks++] = pages;
 }
 
 uint32_t nic_pool_take(struct nic_pool *pool)
@@ -67,15 +80,14 @@ static size_t image_bytes(const struct nic_pool *pool)
 static bool save_image(void *self)
 {
     struct nic_pool *pool = self;
-    size_t chunk_bytes = NIC_POOL_CHUNK * pool->element;
+    size_t whole = chunk_bytes(pool);
     size_t bytes = image_bytes(pool);
 
     free(pool->image);
     pool->image = malloc(bytes + 1);
     pool->image_bytes = pool->image ? bytes : 0;
-    for (size_t i = 0, at = 0; pool->image && at < bytes; i++, at += chunk_bytes) {
-        memcpy(pool->image + at, pool->chunk[i],
-               bytes - at < chunk_bytes ? bytes - at : chunk_bytes);
+    for (size_t i = 0, at = 0; pool->image && at < bytes; i++, at += whole) {
+        memcpy(pool->image + at, pool->chunk[i], bytes - at < whole ? bytes - at : whole);
     }
     return pool->image != NULL;
 }
@@ -84,25 +96,16 @@ static bool save_image(void *self)
 static bool load_image(void *self)
 {
     struct nic_pool *pool = self;
-    size_t chunk_bytes = NIC_POOL_CHUNK * pool->element;
+    size_t whole = chunk_bytes(pool);
     size_t bytes = pool->image_bytes;
-    size_t chunks = (bytes + chunk_bytes - 1) / chunk_bytes;
 
     if (bytes != image_bytes(pool)) {
         return false;
     }
-    while (pool->chunks > chunks) {
-        free(pool->chunk[--pool->chunks]);
-    }
-    while (pool->chunks < chunks) {
+    drop_chunks(pool);
+    for (size_t i = 0, at = 0; at < bytes; i++, at += whole) {
         grow(pool);
-    }
-    for (size_t i = 0; i < chunks; i++) {
-        size_t at = i * chunk_bytes;
-        size_t part = bytes - at < chunk_bytes ? bytes - at : chunk_bytes;
-
-        memcpy(pool->chunk[i], pool->image + at, part);
-        memset(pool->chunk[i] + part, 0, chunk_bytes - part);
+        memcpy(pool->chunk[i], pool->image + at, bytes - at < whole ? bytes - at : whole);
     }
     return true;
 }
