@@ -134,6 +134,42 @@ START_TEST(seven_cards)
 }
 END_TEST
 
+/* The shares are of the measured phase alone: they add up to its cycles, and in it the parser of its card
+ * is never idle, though it was at the begin of the run and in the drain. */
+START_TEST(shares_of_the_phase)
+{
+    static struct espnic_config config;
+    const char *folder = uniform_make(&traffic);
+    struct simulation *s;
+    const struct run_block *block;
+    unsigned n;
+    unsigned core_blocks = 0;
+
+    load(&config, "parser", folder, "rx", NULL);
+    s = run(&config);
+    block = simulation_blocks(s, &n);
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t sum = 0;
+
+        for (unsigned k = 0; k < ACCOUNT_STATES; k++) {
+            sum += block[i].cycles[k];
+        }
+        if (!strcmp(block[i].name, "parser") || !strncmp(block[i].name, "crypto", 6)) {
+            double cycles = simulation_results(s)->measured_us * 500; /* MHz */
+
+            core_blocks++;
+            ck_assert_double_le(fabs((double)sum / (double)block[i].slots - cycles), 2);
+        }
+        if (!strcmp(block[i].name, "parser")) {
+            ck_assert_uint_eq(block[i].cycles[ACCOUNT_BUSY], sum);
+        }
+    }
+    ck_assert_uint_eq(core_blocks, 3);
+    simulation_destroy(s);
+    uniform_remove(folder);
+}
+END_TEST
+
 static void search(const char *card, const char *way, const char *const more[2],
                    struct bottleneck *b)
 {
@@ -248,8 +284,11 @@ int main(void)
     SRunner *runner = srunner_create(suite);
     int failed;
 
+    setenv("ESPNIC_PRESETS", "sim/presets", 0); /* from the root of the project, as all tests are */
+
     tcase_set_timeout(proof, 120);
     tcase_add_loop_test(proof, seven_cards, 0, sizeof cards / sizeof *cards);
+    tcase_add_test(proof, shares_of_the_phase);
     tcase_add_test(proof, equal_limits);
     tcase_add_test(proof, near_limits);
     tcase_add_test(proof, far_limits);

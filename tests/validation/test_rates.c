@@ -266,7 +266,7 @@ START_TEST(pcie_tx)
     set(&m, "card.pcie.address64=true");
     set(&m, "card.pcie.tags=4096");
     set(&m, "host.cores=1"); /* one ring, so that doorbells come for 16 packets */
-    set(&m, "workload.loop=4");
+    set(&m, "workload.loop=12");
     set(&m, "stop.warmup=400us");
     snprintf(what, sizeof what, "PCIe TX, Gen3 x2, %u bytes", inner);
     compare(what, measure(&m), link_bytes(2) / down);
@@ -279,6 +279,8 @@ int main(void)
     TCase *formulas = tcase_create("formulas");
     SRunner *runner = srunner_create(suite);
     int failed;
+
+    setenv("ESPNIC_PRESETS", "sim/presets", 0); /* from the root of the project, as all tests are */
 
     tcase_set_timeout(formulas, 60);
     tcase_add_loop_test(formulas, wire, 0, 8);
