@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "cli/config.h"
 #include "cli/scenario.h"
@@ -362,31 +363,23 @@ static void look(const struct run *r, struct caught *c)
     }
 }
 
-struct saved {
-    char *bytes;
-    size_t size;
-};
-
-static struct saved save(struct run *r)
+/* Into a file in memory. */
+static FILE *save(struct run *r)
 {
-    struct saved saved = { 0 };
     char error[ERROR] = "";
-    FILE *file = open_memstream(&saved.bytes, &saved.size);
+    FILE *file = fdopen(memfd_create("snapshot", 0), "w+b");
 
     ck_assert_ptr_nonnull(file);
     ck_assert_msg(snapshot_save(&r->snapshot, file, error, sizeof error), "%s", error);
-    ck_assert_int_eq(fclose(file), 0);
-    return saved;
+    return file;
 }
 
-static void restore(struct run *r, const struct saved *saved)
+static void restore(struct run *r, FILE *file)
 {
     char error[ERROR] = "";
-    FILE *file = fmemopen(saved->bytes, saved->size, "rb");
 
-    ck_assert_ptr_nonnull(file);
+    rewind(file);
     ck_assert_msg(snapshot_restore(&r->snapshot, file, error, sizeof error), "%s", error);
-    ck_assert_int_eq(fclose(file), 0);
 }
 
 static size_t region_bytes(const struct snapshot_region *region)
@@ -420,22 +413,18 @@ static void assert_same_state(const struct run *a, const struct run *b, const ch
 static struct run *cut(struct run *r, struct rng *rng, struct caught *caught)
 {
     struct run *other = begin(r->config, NULL);
-    struct saved saved;
-    struct saved again;
+    FILE *saved;
 
     look(r, caught);
     saved = save(r);
     if (rng_below(rng, 2)) {
         for (uint64_t n = rng_below(rng, 2000); n > 0 && step(other); n--) {}
     }
-    restore(other, &saved);
-    again = save(other);
+    restore(other, saved);
+    fclose(saved);
+    fclose(save(other)); /* makes the images of what is not in regions */
     assert_same_state(r, other, "after the restore");
-    ck_assert_uint_eq(saved.size, again.size);
-    ck_assert(memcmp(saved.bytes, again.bytes, saved.size) == 0);
     other->log = r->log;
-    free(saved.bytes);
-    free(again.bytes);
     destroy(r);
     return other;
 }
@@ -457,10 +446,12 @@ static void go_on(struct run *r, struct rng *rng, uint64_t inputs, enum kind wan
 static void assert_same_log(const struct log *a, const struct log *b)
 {
     size_t least = a->used < b->used ? a->used : b->used;
+    size_t i = 0;
 
-    for (size_t i = 0; i < least; i++) {
-        ck_assert_msg(a->bytes[i] == b->bytes[i], "outputs differ at byte %zu of %zu", i, a->used);
+    while (i < least && a->bytes[i] == b->bytes[i]) {
+        i++;
     }
+    ck_assert_msg(i == least, "outputs differ at byte %zu of %zu", i, a->used);
     ck_assert_uint_eq(a->used, b->used);
 }
 
@@ -509,8 +500,8 @@ static struct caught whole_against_cut(const char *const settings[], uint64_t se
     }
     finish(parts);
     assert_same_log(&whole_log, &cut_log);
-    free(save(whole).bytes); /* makes the images of what is not in regions */
-    free(save(parts).bytes);
+    fclose(save(whole));
+    fclose(save(parts));
     assert_same_state(whole, parts, "at the end");
     destroy(whole);
     destroy(parts);
