@@ -51,7 +51,7 @@ vpn=$samples/vpn-gateway.yaml
 cards=(
     "packet offload|"
     "crypto offload, ESN by the host|--set card.offload=crypto --set card.sa.esn=host"
-    "cache over host memory, random replacement|--set card.sa.storage=host-cache --set card.sa.cache.replacement=random --set card.sa.cache.entries=64"
+    "cache over host memory, random replacement|--set card.sa.storage=host-cache --set card.sa.cache.replacement=random --set card.sa.cache.sets=8 --set card.sa.cache.ways=8"
     "as fast as the card takes it, four lanes|--load max --set card.lanes=4"
     "slow crypto, experiments|--load max --set card.crypto.width=2B --packets 2000 --experiments 3"
 )
