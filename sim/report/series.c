@@ -26,7 +26,8 @@ static bool chosen(char *const *patterns, size_t count, const char *path, bool *
     return any;
 }
 
-static void add_column(struct series *s, const struct stat_group *group, const struct stat_field *stat)
+static void add_column(struct series *s, const struct stat_group *group,
+                       const struct stat_field *stat)
 {
     struct series_column *more = realloc(s->columns, (s->count + 1) * sizeof *more);
     if (more == NULL) {
