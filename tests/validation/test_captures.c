@@ -1,23 +1,26 @@
-/* The capture table: what `espnic run` hands to the host, beside what the recorded receiver handed to its
- * own, packet by packet; and what it counts, beside what the Linux kernel counted. One line a capture, end
- * and offload mode, printed whether it holds or not (CK_RUN_CASE=table; make test V=1 shows it).
+/* The capture table: what `espnic run` hands to the host, beside what the recorded receiver handed
+ * to its own, packet by packet; and what it counts, beside what the Linux kernel counted. One line a
+ * capture, end and offload mode (make test T=captures V=1 shows it).
  *
- * Equal means: for tunnel SAs the inner packet, for transport SAs addresses, protocol and all bytes behind
- * the IP header; where the clear side was recorded behind a router, TTL and IPv4 checksum aside. Clear
- * frames must come up unchanged in every byte. IPv4 header checksums of what was decrypted must be right. Order must hold within each SA; where the recording does
- * not name the SA (clear sides of gateways), over all packets. Back to back that is asked of one receive
- * ring: with several, the host's cores take flows of one SA past each other, as RSS does.
+ * Equal means: for tunnel SAs the inner packet, for transport SAs addresses, protocol and all bytes
+ * behind the IP header; where the clear side was recorded behind a router, TTL and IPv4 checksum
+ * aside. Clear frames must come up unchanged in every byte. IPv4 header checksums of what was
+ * decrypted must be right. Order must hold within each SA; where the recording does not name the SA
+ * (clear sides of gateways), over all packets. Back to back that is asked of one receive ring: with
+ * several, the host's cores take flows of one SA past each other, as RSS does.
  *
  * Rules that make our figures differ from the kernel's, each tested here:
- *   crypto offload: the card checks the ICV before the host looks at the window, so a damaged packet that
- *     is also a repeated one counts as ICV failure (the kernel: as replay);
- *   crypto offload, ESN: the number of a good packet is known, not inferred, so one from below the window
- *     counts as too old (the kernel, which infers, counts it as ICV failure; so does packet offload);
- *   packet offload, packets back to back: a number is looked at before the packets in flight have moved the
- *     window and again after the ICV, so a refused packet may count under another of the three reasons
- *     (replayed, too old, ICV failed); what is accepted, and the sum, are the kernel's;
- *   lifetimes on the card: the kernel drops its SA with the hard limit and counts what follows as unknown
- *     SPI; a card keeps the SA until its DELETE (only the host removes SAs) and counts it as expired. */
+ *   crypto offload: the card checks the ICV before the host looks at the window, so a damaged packet
+ *     that is also a repeated one counts as ICV failure (the kernel: as replay);
+ *   crypto offload, ESN: the number of a good packet is known, not inferred, so one from below the
+ *     window counts as too old (the kernel, which infers, counts it as ICV failure; so does packet
+ *     offload);
+ *   packet offload, packets back to back: a number is looked at before the packets in flight have
+ *     moved the window and again after the ICV, so a refused packet may count under another of the
+ *     three reasons (replayed, too old, ICV failed); what is accepted, and the sum, are the kernel's;
+ *   lifetimes on the card: the kernel drops its SA with the hard limit and counts what follows as
+ *     unknown SPI; a card keeps the SA until its DELETE (only the host removes SAs) and counts it as
+ *     expired. */
 #include <check.h>
 #include <inttypes.h>
 #include <stdio.h>
