@@ -55,6 +55,7 @@ struct run {
     struct recording_record record;
     struct position at;
     struct log *log; /* NULL: not wanted */
+    uint8_t twist;   /* of the keys of the first SAs */
     struct snapshot snapshot;
 };
 
@@ -185,6 +186,7 @@ static void preload(struct run *r)
         for (size_t i = 0; i < r->record.node_count; i++) {
             enum sa_reason reason;
 
+            r->record.nodes[i].sa[0].enc.bytes[0] ^= r->twist;
             ck_assert(host_preload_add(r->host, &r->record.nodes[i], &reason));
         }
         next_record(r);
@@ -223,10 +225,11 @@ static struct run *create(const struct espnic_config *config, struct log *log)
     return r;
 }
 
-static struct run *begin(const struct espnic_config *config, struct log *log)
+static struct run *begin(const struct espnic_config *config, struct log *log, uint8_t twist)
 {
     struct run *r = create(config, log);
 
+    r->twist = twist;
     open_inputs(r);
     preload(r);
     return r;
@@ -409,10 +412,11 @@ static void assert_same_state(const struct run *a, const struct run *b, const ch
     }
 }
 
-/* Save, go on in other objects: fresh ones, or some that have been elsewhere in the inputs. */
+/* Save, go on in other objects: fresh ones, or some that have been elsewhere in the inputs, with other
+ * keys. */
 static struct run *cut(struct run *r, struct rng *rng, struct caught *caught)
 {
-    struct run *other = begin(r->config, NULL);
+    struct run *other = begin(r->config, NULL, 0x5a);
     FILE *saved;
 
     look(r, caught);
@@ -487,13 +491,13 @@ static struct caught whole_against_cut(const char *const settings[], uint64_t se
     scenario.preset_folders = "sim/presets";
     ck_assert_msg(scenario_resolve(&scenario, SAMPLE ".yaml", given, count), "%s", scenario.error);
 
-    whole = begin(&config, &whole_log);
+    whole = begin(&config, &whole_log, 0);
     finish(whole);
     for (unsigned i = 0; i < CUTS; i++) {
         places[i] = rng_below(&rng, whole->at.fed);
     }
     qsort(places, CUTS, sizeof places[0], ascending);
-    parts = begin(&config, &cut_log);
+    parts = begin(&config, &cut_log, 0);
     for (unsigned i = 0; i < CUTS; i++) {
         go_on(parts, &rng, places[i], (enum kind)(i % KINDS));
         parts = cut(parts, &rng, &caught);
