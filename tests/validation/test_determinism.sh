@@ -16,6 +16,7 @@ data=$(realpath -m "${ESPNIC_DATA:-../shared/data}")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 status=0
+interval=10us # of the series
 
 ok() { echo "ok determinism: $1"; }
 not_ok() {
@@ -31,7 +32,7 @@ run() {
     rm -rf "$to"
     mkdir "$to"
     (cd "$to" && "$espnic" run "$@" -o report.json --tx-out tx.pcap --rx-out rx.pcap --series series.csv \
-        --interval 10us --timeline timeline.json --csv report.csv >stdout.txt 2>stderr.txt </dev/null)
+        --interval $interval --timeline timeline.json --csv report.csv >stdout.txt 2>stderr.txt </dev/null)
 }
 
 # same NAME A B: every file equal, and they say something.
@@ -159,6 +160,7 @@ if [ ! -r "$data/sa2oids.py" ]; then
     echo "SKIP determinism: timing only, captures: no data at $data"
     exit $status
 fi
+interval=10ms # captures are seconds long
 # Not these: a bad ICV in them (replay-*), ESP inside ESP, SAs without any integrity.
 for sas in "$data"/captures/linux61-??-*.sa.json "$data"/captures/strongswan-*.sa.json; do
     base=${sas%.sa.json}

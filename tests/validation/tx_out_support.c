@@ -26,6 +26,14 @@ const char *txo_folder(void)
     return folder;
 }
 
+const char *txo_path(const char *name)
+{
+    static char path[TXO_PATH];
+
+    snprintf(path, sizeof path, "%s/%s", txo_folder(), name);
+    return path;
+}
+
 void txo_remove(void)
 {
     char command[100];

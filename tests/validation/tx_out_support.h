@@ -28,6 +28,8 @@ struct txo_nodes {
 /* A folder of this process below /tmp, made at the first call. */
 const char *txo_folder(void);
 void txo_remove(void);
+/* A file in it; the same buffer at every call. */
+const char *txo_path(const char *name);
 
 /* $ESPNIC_DATA/NAME; false after "SKIP ..." if it is not there. */
 bool txo_data(const char *name, char path[TXO_PATH]);
