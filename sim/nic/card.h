@@ -175,7 +175,8 @@ struct nic_dma {
     uint64_t tx_bytes; /* of packets being read */
     uint32_t tx_reads;
     uint32_t tx_turn;
-    uint32_t rx_spread; /* queues that packets are spread over: 0 to the last one that had buffers */
+    uint32_t
+        rx_spread; /* queues that packets are spread over: 0 to the last one that had buffers */
     uint32_t tx_done[16]; /* completions asked for, per queue */
     uint32_t *failed;     /* ring: packets that ended without a frame */
     uint32_t failed_head, failed_tail;

@@ -155,8 +155,8 @@ static void describe(const struct trip *t, char *what, size_t size)
              t->node.sa[0].op == ESP_OP_AH ? "AH" : "ESP",
              esp_alg_info(t->node.sa[0].enc.alg)->name, esp_alg_info(t->node.sa[0].auth.alg)->name,
              t->node.mode == ESP_MODE_TUNNEL ? "tunnel" : "transport", (int)t->node.udp,
-             t->node.sa_count, t->node.sa[0].enc.icv + t->node.sa[0].auth.icv, t->node.sa[0].esn,
-             t->clear_length - t->packet.l3);
+             t->node.sa_count, (unsigned)t->node.sa[0].enc.icv + t->node.sa[0].auth.icv,
+             t->node.sa[0].esn, t->clear_length - t->packet.l3);
 }
 
 /* Seal with both, compare; open what was sealed with the other, compare with the clear frame. */
