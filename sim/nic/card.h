@@ -278,6 +278,11 @@ struct espnic {
     bool advancing;
 };
 
+enum { NIC_LANE_STAGES = 16 };
+
+/* All stages of a lane, in the order of the report. */
+void nic_lane_stages(struct nic_lane *lane, struct stage *stages[NIC_LANE_STAGES]);
+
 /* ---- shared helpers (nic.c) ------------------------------------------------------------------- */
 
 static inline struct nic_packet *nic_packet(const struct espnic *card, uint32_t index)

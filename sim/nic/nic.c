@@ -501,14 +501,24 @@ struct espnic *espnic_create(const struct nic_config *config, const struct espni
     return card;
 }
 
+void nic_lane_stages(struct nic_lane *lane, struct stage *stages[NIC_LANE_STAGES])
+{
+    struct stage *all[NIC_LANE_STAGES] = { &lane->parser,    &lane->lookup,      &lane->wait,
+                                           &lane->replay,    &lane->rx.crypto,   &lane->rx.reorder,
+                                           &lane->update,    &lane->decapsulate, &lane->rx_dma,
+                                           &lane->tx_dma,    &lane->fetch,       &lane->tx_wait,
+                                           &lane->sequence,  &lane->encapsulate, &lane->tx.crypto,
+                                           &lane->tx.reorder };
+
+    memcpy(stages, all, sizeof all);
+}
+
 static void free_lane(struct nic_lane *l)
 {
-    struct stage *stages[] = { &l->parser,    &l->lookup,      &l->wait,      &l->replay,
-                               &l->update,    &l->decapsulate, &l->rx_dma,    &l->tx_dma,
-                               &l->fetch,     &l->tx_wait,     &l->sequence,  &l->encapsulate,
-                               &l->rx.crypto, &l->rx.reorder,  &l->tx.crypto, &l->tx.reorder };
+    struct stage *stages[NIC_LANE_STAGES];
 
-    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+    nic_lane_stages(l, stages);
+    for (unsigned i = 0; i < NIC_LANE_STAGES; i++) {
         stage_free(stages[i]);
     }
     free(l->rx.ticket);

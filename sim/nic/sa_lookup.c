@@ -13,6 +13,13 @@ static bool cached(const struct espnic *card)
     return card->config.sa.storage != NIC_STORAGE_ON_CHIP;
 }
 
+/* A context that has to be fetched needs an MSHR. */
+static bool may_ask(struct espnic *card, const struct nic_packet *p, unsigned *cause)
+{
+    *cause = card->memory.block;
+    return !p->sa || !cached(card) || nic_memory_can_ask(card, p);
+}
+
 /* ---- RX ---------------------------------------------------------------------------------------- */
 
 static void take_sa(struct espnic *card, struct nic_packet *p, uint32_t id)
@@ -65,11 +72,7 @@ static bool rx_ready(void *self, uint64_t now, uint32_t item, unsigned *cause, u
     if (!p->looked) {
         look_up(card, p);
     }
-    if (p->sa && cached(card) && !nic_memory_can_ask(card, p)) {
-        *cause = card->memory.block;
-        return false;
-    }
-    return true;
+    return may_ask(card, p, cause);
 }
 
 /* What kept the packet from this SA: expiry, or an encapsulation that is not the SA's. */
@@ -164,11 +167,7 @@ static bool tx_ready(void *self, uint64_t now, uint32_t item, unsigned *cause, u
     if (!p->looked) {
         fetch(card, p);
     }
-    if (p->sa && cached(card) && !nic_memory_can_ask(card, p)) {
-        *cause = card->memory.block;
-        return false;
-    }
-    return true;
+    return may_ask(card, p, cause);
 }
 
 static void tx_job(void *self, uint64_t now, unsigned slot, struct lane_job *j)

@@ -37,14 +37,12 @@ static void table_region(void *user, const struct sa_region *region)
 
 static void lane_state(struct espnic *card, struct nic_lane *l, struct snapshot *snap)
 {
-    struct stage *stages[] = { &l->parser,    &l->lookup,      &l->wait,      &l->replay,
-                               &l->update,    &l->decapsulate, &l->rx_dma,    &l->tx_dma,
-                               &l->fetch,     &l->tx_wait,     &l->sequence,  &l->encapsulate,
-                               &l->rx.crypto, &l->rx.reorder,  &l->tx.crypto, &l->tx.reorder };
+    struct stage *stages[NIC_LANE_STAGES];
     struct nic_crypt *crypts[] = { &l->rx, &l->tx };
 
     (void)card;
-    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+    nic_lane_stages(l, stages);
+    for (unsigned i = 0; i < NIC_LANE_STAGES; i++) {
         stage_register_state(stages[i], snap);
     }
     for (size_t i = 0; i < 2; i++) {

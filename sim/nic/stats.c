@@ -252,12 +252,10 @@ unsigned nic_block_accounts(struct espnic *card, struct nic_block_stats out[NIC_
 
     for (unsigned i = 0; i < lanes; i++) {
         struct nic_lane *l = &card->lane[i];
-        struct stage *stages[] = { &l->parser,    &l->lookup,      &l->wait,      &l->replay,
-                                   &l->rx.crypto, &l->rx.reorder,  &l->update,    &l->decapsulate,
-                                   &l->rx_dma,    &l->tx_dma,      &l->fetch,     &l->tx_wait,
-                                   &l->sequence,  &l->encapsulate, &l->tx.crypto, &l->tx.reorder };
+        struct stage *stages[NIC_LANE_STAGES];
 
-        for (size_t k = 0; k < sizeof stages / sizeof *stages; k++) {
+        nic_lane_stages(l, stages);
+        for (unsigned k = 0; k < NIC_LANE_STAGES; k++) {
             add_stage(card, stages[k], i, lanes > 1, &out[n++]);
         }
     }
@@ -350,12 +348,10 @@ void nic_trace(struct espnic *card, nic_passage_fn *fn, void *self)
     card->passage_self = self;
     for (unsigned i = 0; i < card->config.general.lanes; i++) {
         struct nic_lane *l = &card->lane[i];
-        struct stage *stages[] = { &l->parser,    &l->lookup,      &l->wait,      &l->replay,
-                                   &l->update,    &l->decapsulate, &l->rx_dma,    &l->tx_dma,
-                                   &l->fetch,     &l->tx_wait,     &l->sequence,  &l->encapsulate,
-                                   &l->rx.crypto, &l->rx.reorder,  &l->tx.crypto, &l->tx.reorder };
+        struct stage *stages[NIC_LANE_STAGES];
 
-        for (size_t k = 0; k < sizeof stages / sizeof *stages; k++) {
+        nic_lane_stages(l, stages);
+        for (unsigned k = 0; k < NIC_LANE_STAGES; k++) {
             stages[k]->trace = fn ? passed : NULL;
             stages[k]->trace_self = card;
         }
