@@ -45,8 +45,7 @@ struct nic_packet {
     uint8_t info;      /* pad_length and next_header are known */
     uint8_t pad_length, next_header;
     uint8_t delete_req;
-    uint8_t framed; /* TX: encapsulation of this pass has been made */
-    uint8_t numbered;
+    uint8_t framed;     /* TX: encapsulation of this pass has been made */
     uint8_t size_class; /* of the buffer */
     uint8_t portion;    /* TX: 0 transport or only handle, 1 tunnel handle */
     uint32_t buffer;
@@ -87,7 +86,7 @@ struct nic_crypt {
     uint32_t *ticket; /* [2][NIC_ORDER_KEYS]: next number to give, next number to let go */
 };
 
-enum { NIC_ORDER_KEYS = 4096, NIC_HAZARDS = 64 };
+enum { NIC_ORDER_KEYS = 4096, NIC_HAZARDS = 4096 };
 
 /* The last updates of SA numbers in a lane: the read-modify-write hazard. */
 struct nic_hazards {
@@ -245,7 +244,6 @@ struct espnic {
     struct clock_set clocks;
     unsigned core, crypto_domain, pcie_domain, port_domain;
     struct sched sched;
-    struct snapshot *snapshot; /* while regions are being registered */
     struct nic_lane lane[NIC_MAX_LANES];
     struct nic_port port[NIC_MAX_PORTS];
     struct channel *channel[256]; /* all of them, for state and for the search for deadlocks */

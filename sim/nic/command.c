@@ -138,7 +138,8 @@ static void start_add(struct espnic *card, struct nic_slot *s, enum ndis_kind ki
     }
 }
 
-static void start_update(struct espnic *card, struct nic_slot *s)
+/* UPDATE changes the table when its work is over, as ADD and DELETE do. */
+static void finish_update(struct espnic *card, struct nic_slot *s)
 {
     struct ndis_update u;
     enum sa_update result;
@@ -149,7 +150,6 @@ static void start_update(struct espnic *card, struct nic_slot *s)
     }
     result = sa_table_update(&card->table, u.handle, (enum esp_op)u.op, u.spi, u.seq_hi,
                              card->config.sa.esn == NIC_ESN_HOST);
-    s->node_count = 1;
     s->done = result == SA_UPDATE_OK;
     s->status = s->done ? NDIS_STATUS_SUCCESS : NDIS_STATUS_INVALID_PARAMETER;
 }
@@ -171,7 +171,6 @@ static void start_delete(struct espnic *card, struct nic_slot *s)
             continue;
         }
         s->done++;
-        s->waiting += result == SA_DELETE_WAIT;
     }
 }
 
@@ -216,7 +215,7 @@ static uint64_t start(struct espnic *card, struct nic_slot *s)
         start_add(card, s, s->command.opcode == ABI_OP_ADD_SA ? NDIS_ADD_SA : NDIS_ADD_SA_EX);
         card->stats.command_nodes += s->node_count;
         return c->add * (s->node_count ? s->node_count : 1);
-    case ABI_OP_UPDATE_SA: start_update(card, s); return c->update;
+    case ABI_OP_UPDATE_SA: return c->update;
     case ABI_OP_DELETE_SA:
         start_delete(card, s);
         card->stats.command_nodes += s->node_count;
@@ -248,6 +247,10 @@ static void forget_sa(struct espnic *card, uint32_t id)
 static void finish(struct espnic *card, struct nic_slot *s, uint64_t now)
 {
     bool add = s->command.opcode == ABI_OP_ADD_SA || s->command.opcode == ABI_OP_ADD_SA_EX;
+
+    if (s->command.opcode == ABI_OP_UPDATE_SA && s->status == NDIS_STATUS_SUCCESS) {
+        finish_update(card, s);
+    }
 
     for (uint32_t i = 0; i < s->node_count && s->status == NDIS_STATUS_SUCCESS; i++) {
         if (add && s->id[i]) {

@@ -362,7 +362,6 @@ static void next_portion(struct espnic *card, struct nic_packet *p, uint64_t now
     p->pass++;
     p->looked = 0;
     p->framed = 0;
-    p->numbered = 0;
     if (p->entry + 1u < sa_context(&card->table, p->sa)->count) {
         p->entry++;
         return;

@@ -159,8 +159,7 @@ uint64_t nic_hazard_until(const struct nic_hazards *h, uint32_t sa, uint32_t rmw
     return 0;
 }
 
-/* An update within the last `rmw` cycles is never overwritten while it counts: there is at most one
- * update a cycle, and a longer hazard than the list just forgets its oldest. */
+/* At most one update a cycle, and `card.sa.rmw` is at most NIC_HAZARDS: what counts is never lost. */
 void nic_hazard_note(struct nic_hazards *h, uint32_t sa, uint64_t cycle)
 {
     h->sa[h->at] = sa;

@@ -28,9 +28,8 @@ struct nic_direction_stats {
 
 struct nic_stats {
     struct nic_direction_stats rx, tx;
-    uint64_t replay[4];    /* enum replay_verdict of the check before the crypto */
-    uint64_t replay_late;  /* passed the check, failed at the update after the crypto */
-    uint64_t hazard_waits; /* packets that waited for an update of their own SA */
+    uint64_t replay[4];   /* enum replay_verdict of the check before the crypto */
+    uint64_t replay_late; /* passed the check, failed at the update after the crypto */
     uint64_t context_hits, context_misses; /* of the context cache */
     uint64_t doorbells, mmio_reads;
     uint64_t interrupts;

@@ -19,7 +19,13 @@ unsigned nic_client(struct espnic *card, const char *name, unsigned writer, unsi
 
 bool nic_request_room(struct espnic *card, unsigned client, uint64_t now, uint32_t count)
 {
-    return channel_room_at(card->request[client], now, count) <= now;
+    struct channel *ch = card->request[client];
+    uint64_t at = channel_room_at(ch, now, count);
+
+    if (at > now && at != CLOCK_NEVER) { /* the channel itself wakes only for what is not known */
+        sched_wake(&card->sched, ch->config.writer, at);
+    }
+    return at <= now;
 }
 
 /* Does the client's port take any number of requests a cycle? It belongs to the block and to the link. */

@@ -108,6 +108,19 @@ static void write_back(struct espnic *card, uint64_t now)
     }
 }
 
+/* An MSHR, room for a request, or a context may have become free: who waits looks again. */
+static void wake_waiting(struct espnic *card, uint64_t now)
+{
+    for (unsigned l = 0; l < card->config.general.lanes; l++) {
+        const struct nic_lane *lane = &card->lane[l];
+        const struct stage *stages[] = { &lane->wait, &lane->tx_wait, &lane->lookup, &lane->fetch };
+
+        for (unsigned i = 0; i < sizeof stages / sizeof *stages; i++) {
+            sched_wake(&card->sched, stages[i]->block, now + 1);
+        }
+    }
+}
+
 /* The line is there: whoever waits for it or for an MSHR looks again. */
 static void fill(struct espnic *card, uint32_t mshr, uint64_t now)
 {
@@ -126,14 +139,7 @@ static void fill(struct espnic *card, uint32_t mshr, uint64_t now)
             (card->memory.s.card_free > now ? card->memory.s.card_free : now) +
             clock_cycles_from_ps(&card->clocks, card->core, ps);
     }
-    for (unsigned l = 0; l < card->config.general.lanes; l++) {
-        struct nic_lane *lane = &card->lane[l];
-
-        sched_wake(&card->sched, lane->wait.block, now + 1);
-        sched_wake(&card->sched, lane->tx_wait.block, now + 1);
-        sched_wake(&card->sched, lane->lookup.block, now + 1);
-        sched_wake(&card->sched, lane->fetch.block, now + 1);
-    }
+    wake_waiting(card, now);
 }
 
 static void wake(void *self, uint64_t now)
@@ -143,6 +149,7 @@ static void wake(void *self, uint64_t now)
     struct channel *answers = card->answer[m->client];
 
     write_back(card, now);
+    wake_waiting(card, now);
     while (m->s.fill_head != m->s.fill_tail && m->fill_cycle[m->s.fill_head % m->ring] <= now) {
         fill(card, m->fill_mshr[m->s.fill_head++ % m->ring], now);
     }

@@ -126,10 +126,8 @@ static void sequence_begin(void *self, uint64_t now, unsigned slot, const struct
 
 /* ---- encapsulate --------------------------------------------------------------------------------- */
 
-static uint64_t counted_bytes(const struct esp_transform *t, const struct esp_lengths *lengths,
-                              uint32_t l3_length, uint32_t l3_header)
+static uint64_t counted_bytes(const struct esp_transform *t, uint32_t l3_length, uint32_t l3_header)
 {
-    (void)lengths;
     return t->mode == ESP_MODE_TUNNEL ? l3_length : l3_length - l3_header;
 }
 
@@ -184,7 +182,7 @@ static void frame_packet(struct espnic *card, struct nic_packet *p, uint64_t now
     p->kind = t->op == ESP_OP_AH ? ESP_PACKET_AH : ESP_PACKET_ESP;
     p->beats = nic_beats(card, p->length);
     if (!p->drop) {
-        count_use(card, p, counted_bytes(t, &lengths, l3_length, p->l3_header), now);
+        count_use(card, p, counted_bytes(t, l3_length, p->l3_header), now);
     }
 }
 
