@@ -37,6 +37,16 @@ static bool make_ratio(const struct clock_domain *from, const struct clock_domai
     return true;
 }
 
+/* 2^42 * den / num, rounded down to 2^-64. */
+static struct clock_length length_of(const struct clock_domain *d)
+{
+    clock_u128 dividend = (clock_u128)d->den << 42;
+    clock_u128 rest = dividend % d->num;
+
+    return (struct clock_length){ .whole = (uint64_t)(dividend / d->num),
+                                  .parts = (uint64_t)((rest << 64) / d->num) };
+}
+
 int clock_add(struct clock_set *set, uint64_t num, uint64_t den)
 {
     unsigned n = set->count;
@@ -47,6 +57,7 @@ int clock_add(struct clock_set *set, uint64_t num, uint64_t den)
     }
     g = (uint64_t)gcd(num, den);
     set->domain[n] = (struct clock_domain){ .num = num / g, .den = den / g };
+    set->length[n] = length_of(&set->domain[n]);
     for (unsigned i = 0; i <= n; i++) {
         if (!make_ratio(&set->domain[n], &set->domain[i], &set->ratio[n][i]) ||
             !make_ratio(&set->domain[i], &set->domain[n], &set->ratio[i][n])) {

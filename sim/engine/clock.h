@@ -24,9 +24,15 @@ struct clock_domain {
     uint64_t num, den; /* Hz, lowest terms */
 };
 
+/* A cycle in units of 2^-42 s: whole ones, and 2^-64 of one. */
+struct clock_length {
+    uint64_t whole, parts;
+};
+
 struct clock_set {
     unsigned count;
     struct clock_domain domain[CLOCK_MAX_DOMAINS];
+    struct clock_length length[CLOCK_MAX_DOMAINS];
     struct clock_ratio ratio[CLOCK_MAX_DOMAINS][CLOCK_MAX_DOMAINS]; /* [from][to] */
 };
 
@@ -88,6 +94,24 @@ static inline int clock_compare(const struct clock_set *set, unsigned a, uint64_
     left = (clock_u128)ca * r->mul;
     right = (clock_u128)cb * r->div;
     return left < right ? -1 : left > right;
+}
+
+#define CLOCK_LAST_KEY (UINT64_MAX - 4)
+
+/* A number that grows with time in the same way in every domain: the edge's time in units of 2^-42 s,
+ * from which it is less than 2 away, at most CLOCK_LAST_KEY (48 days). So two edges whose keys differ
+ * by 2 or more are in the order of their keys; for others ask clock_compare(). */
+static inline uint64_t clock_key(const struct clock_set *set, unsigned domain, uint64_t cycle)
+{
+    const struct clock_length *length = &set->length[domain];
+    uint64_t key;
+
+    if (__builtin_mul_overflow(cycle, length->whole, &key) ||
+        __builtin_add_overflow(key, (uint64_t)((clock_u128)cycle * length->parts >> 64), &key) ||
+        key > CLOCK_LAST_KEY) {
+        return CLOCK_LAST_KEY;
+    }
+    return key;
 }
 
 /* Duration in cycles of `domain`, rounded up to the next edge. */
