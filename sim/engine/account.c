@@ -3,14 +3,19 @@
 #include <assert.h>
 #include <string.h>
 
-static void count(struct account *a, struct account_reason reason, uint64_t cycles)
+void account_blame(struct account *a, struct account_reason reason, uint64_t cycles)
 {
-    a->total[reason.state] += cycles;
     if (reason.state == ACCOUNT_BLOCKED && a->by_cause[0]) {
         a->by_cause[0][reason.cause] += cycles;
     } else if (reason.state == ACCOUNT_WAITING && a->by_cause[1]) {
         a->by_cause[1][reason.cause] += cycles;
     }
+}
+
+static void count(struct account *a, struct account_reason reason, uint64_t cycles)
+{
+    a->total[reason.state] += cycles;
+    account_blame(a, reason, cycles);
 }
 
 static uint64_t run_end(const struct account_run *r)

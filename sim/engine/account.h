@@ -50,6 +50,9 @@ struct account {
 /* Count every cycle before `cycle`. */
 void account_settle(struct account *a, uint64_t cycle);
 
+/* The cause of `cycles` that count as blocked or waiting. */
+void account_blame(struct account *a, struct account_reason reason, uint64_t cycles);
+
 /* Enter committed work; run->first is not before the end of the last run. */
 void account_add(struct account *a, const struct account_run *run);
 
@@ -58,6 +61,34 @@ void account_idle(struct account *a, uint64_t cycle, struct account_reason reaso
 
 /* The reason that holds from the end of the committed work (or from `cycle`, if there is none). */
 void account_after(struct account *a, uint64_t cycle, struct account_reason reason);
+
+/* Count what was committed, all of which is over by now; what idled since is left for later. The same as
+ * account_settle() up to the end of the last run. */
+static inline void account_close(struct account *a)
+{
+    const struct account_run *r = &a->run[0];
+    uint64_t last = (uint64_t)(r->beats - 1) * r->step;
+
+    if (a->runs == 0) {
+        return;
+    }
+    if (a->runs > 1 || a->settled > r->first || r->busy < r->step) {
+        r = &a->run[a->runs - 1];
+        last = (uint64_t)(r->beats - 1) * r->step;
+        account_settle(a, r->first + last + r->busy + r->tail);
+        return;
+    }
+    a->total[a->idle.state] += r->first - a->settled;
+    if (a->idle.state == ACCOUNT_BLOCKED || a->idle.state == ACCOUNT_WAITING) {
+        account_blame(a, a->idle, r->first - a->settled);
+    }
+    a->total[ACCOUNT_BUSY] += last + r->busy + r->tail;
+    a->settled = r->first + last + r->busy + r->tail;
+    a->before = (struct account_reason){ .state = ACCOUNT_BUSY };
+    a->idle = r->after;
+    a->idle_since = a->settled;
+    a->runs = 0;
+}
 
 /* Room for another run? */
 static inline bool account_full(const struct account *a)

@@ -46,6 +46,8 @@ void channel_init(struct channel *ch, struct sched *sched, const struct channel_
     ch->burst = must_alloc(calloc(ch->bursts, sizeof *ch->burst));
     ch->pop = must_alloc(calloc(ch->pops, sizeof *ch->pop));
     ch->s.credits = config->depth;
+    ch->gate = &ch->own_gate;
+    ch->gate_bit = 1;
 }
 
 void channel_free(struct channel *ch)
@@ -55,9 +57,16 @@ void channel_free(struct channel *ch)
     memset(ch, 0, sizeof *ch);
 }
 
+void channel_set_gate(struct channel *ch, struct channel_gate *gate, unsigned index)
+{
+    ch->gate = gate;
+    ch->gate_bit = 1ull << index;
+}
+
 void channel_register_state(struct channel *ch, struct snapshot *snap)
 {
     snapshot_fixed(snap, "channel.state", &ch->s, sizeof ch->s);
+    snapshot_fixed(snap, "channel.gate", &ch->own_gate, sizeof ch->own_gate);
     snapshot_array(snap, "channel.burst", &ch->burst, sizeof *ch->burst, &ch->bursts);
     snapshot_array(snap, "channel.pop", &ch->pop, sizeof *ch->pop, &ch->pops);
 }
@@ -78,12 +87,8 @@ uint64_t channel_item_visible(const struct channel *ch, uint32_t need)
     return CLOCK_NEVER;
 }
 
-/* Hand the freed slots back: joined to the last run when they continue it. */
-static void return_slots(struct channel *ch, const struct channel_run *run)
+void channel_return_slots(struct channel *ch, const struct channel_run *run)
 {
-    if (ch->config.unlimited) {
-        return;
-    }
     if (ch->s.pop_tail - ch->s.pop_head == ch->pops) {
         ch->pop = double_ring(ch->pop, &ch->pops, sizeof *ch->pop, ch->s.pop_head);
     }
@@ -92,26 +97,6 @@ static void return_slots(struct channel *ch, const struct channel_run *run)
         ch->s.writer_waits = 0;
         sched_wake(ch->sched, ch->config.writer, channel_slot_visible(ch, run->first));
     }
-}
-
-void channel_pop(struct channel *ch, const struct channel_run *run)
-{
-    struct channel_burst *b = &ch->burst[ch->s.burst_head & (ch->bursts - 1)];
-
-    assert(ch->s.burst_head != ch->s.burst_tail);
-    assert(ch->s.taken + run->beats <= b->at.beats);
-    if (ch->probe) {
-        ch->probe(ch->probe_self, ch, false, run);
-    }
-    ch->s.taken += run->beats;
-    if (ch->s.taken == b->at.beats) {
-        ch->s.taken = 0;
-        ch->s.burst_head++;
-    }
-    ch->s.popped += run->beats;
-    ch->s.read_free =
-        run->first + (uint64_t)(run->beats - 1) * run->step + (run->step || run->beats == 1);
-    return_slots(ch, run);
 }
 
 uint64_t channel_pop_item(struct channel *ch, uint64_t cycle, uint32_t step)
@@ -190,11 +175,11 @@ uint64_t channel_room_at(struct channel *ch, uint64_t now, uint32_t need)
     return CLOCK_NEVER;
 }
 
-uint64_t channel_next_slot(struct channel *ch, uint64_t now)
+uint64_t channel_next_return(struct channel *ch, uint64_t now)
 {
     const struct channel_run *p;
 
-    if (ch->s.credits > 0 || channel_room(ch, now) > 0) {
+    if (channel_room(ch, now) > 0) {
         return 0;
     }
     if (ch->s.pop_head == ch->s.pop_tail) {
@@ -274,30 +259,7 @@ uint32_t channel_visible_run(const struct channel *ch, uint64_t first, uint32_t 
     return prefix(ch, channel_visible, &b->at, ch->s.taken, &want);
 }
 
-static void wake_reader(struct channel *ch, uint64_t cycle)
+void channel_more_bursts(struct channel *ch)
 {
-    sched_wake(ch->sched, ch->config.reader, cycle > ch->s.wake_floor ? cycle : ch->s.wake_floor);
-}
-
-void channel_push(struct channel *ch, const struct channel_run *run, uint32_t item, uint32_t flags)
-{
-    struct channel_burst *b;
-
-    assert(run->beats > 0);
-    if (ch->s.burst_tail - ch->s.burst_head == ch->bursts) {
-        ch->burst = double_ring(ch->burst, &ch->bursts, sizeof *ch->burst, ch->s.burst_head);
-    }
-    b = &ch->burst[ch->s.burst_tail & (ch->bursts - 1)];
-    *b = (struct channel_burst){ .at = *run, .item = item, .flags = flags };
-    ch->s.burst_tail++;
-    ch->s.pushed += run->beats;
-    if (ch->probe) {
-        ch->probe(ch->probe_self, ch, true, run);
-    }
-    ch->s.items += (flags & CHANNEL_LAST) != 0;
-    if (ch->config.wake == CHANNEL_WAKE_FIRST) {
-        wake_reader(ch, channel_visible(ch, run->first));
-    } else if (flags & CHANNEL_LAST) {
-        wake_reader(ch, channel_visible(ch, run->first + (uint64_t)(run->beats - 1) * run->step));
-    }
+    ch->burst = double_ring(ch->burst, &ch->bursts, sizeof *ch->burst, ch->s.burst_head);
 }

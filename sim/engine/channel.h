@@ -11,6 +11,8 @@
 #ifndef ESPNIC_ENGINE_CHANNEL_H
 #define ESPNIC_ENGINE_CHANNEL_H
 
+#include <assert.h>
+
 #include "engine/sched.h"
 
 enum { CHANNEL_FIRST = 1, CHANNEL_LAST = 2 }; /* burst holds the item's first, last beat */
@@ -40,6 +42,12 @@ struct channel_config {
     bool unlimited;          /* a queue outside the modelled card (test source, host memory) */
 };
 
+/* What the reader's block has in front of it, one for all inputs of a stage. */
+struct channel_gate {
+    uint64_t filled; /* bit i: its input i holds a burst */
+    uint64_t floor;  /* pushes need not wake it before this cycle */
+};
+
 struct channel_state {
     uint32_t burst_head, burst_tail; /* free-running; index modulo ring size */
     uint32_t taken;                  /* beats of the head burst already popped */
@@ -47,7 +55,6 @@ struct channel_state {
     uint32_t returned;       /* slots of the head pop-run already taken as credit */
     uint32_t credits;        /* slots that the writer may use now */
     uint32_t writer_waits;   /* wake the writer when a slot comes back */
-    uint64_t wake_floor;     /* pushes need not wake the reader before this cycle */
     uint64_t read_free;      /* first cycle in which the read port is free */
     uint64_t pushed, popped; /* beats, committed */
     uint64_t items;          /* last beats pushed */
@@ -61,6 +68,9 @@ struct channel {
     struct channel_burst *burst;
     struct channel_run *pop; /* cycles of the pops, reader's domain */
     struct channel_state s;
+    struct channel_gate own_gate; /* of a reader that is no stage */
+    struct channel_gate *gate;
+    uint64_t gate_bit;
     /* Test hook: every committed run, as it is committed. */
     void (*probe)(void *self, const struct channel *ch, bool push, const struct channel_run *run);
     void *probe_self;
@@ -68,6 +78,8 @@ struct channel {
 
 void channel_init(struct channel *ch, struct sched *sched, const struct channel_config *config);
 void channel_free(struct channel *ch);
+/* From now on the channel is input `index` (below 64) of a reader with several. */
+void channel_set_gate(struct channel *ch, struct channel_gate *gate, unsigned index);
 void channel_register_state(struct channel *ch, struct snapshot *snap);
 
 /* Reader's cycle in which a beat pushed in writer's cycle `c` can be popped. */
@@ -109,8 +121,33 @@ static inline uint64_t channel_next_visible(const struct channel *ch)
  * item must be untouched. CLOCK_NEVER if they have not been pushed yet. */
 uint64_t channel_item_visible(const struct channel *ch, uint32_t need);
 
+/* For channel_pop: hand the freed slots back, and wake a writer that waits for one. */
+void channel_return_slots(struct channel *ch, const struct channel_run *run);
+
 /* Pop `run->beats` beats, all of the head burst. */
-void channel_pop(struct channel *ch, const struct channel_run *run);
+static inline void channel_pop(struct channel *ch, const struct channel_run *run)
+{
+    const struct channel_burst *b = &ch->burst[ch->s.burst_head & (ch->bursts - 1)];
+
+    assert(ch->s.burst_head != ch->s.burst_tail);
+    assert(ch->s.taken + run->beats <= b->at.beats);
+    if (ch->probe) {
+        ch->probe(ch->probe_self, ch, false, run);
+    }
+    ch->s.taken += run->beats;
+    if (ch->s.taken == b->at.beats) {
+        ch->s.taken = 0;
+        if (++ch->s.burst_head == ch->s.burst_tail) {
+            ch->gate->filled &= ~ch->gate_bit;
+        }
+    }
+    ch->s.popped += run->beats;
+    ch->s.read_free =
+        run->first + (uint64_t)(run->beats - 1) * run->step + (run->step || run->beats == 1);
+    if (!ch->config.unlimited) {
+        channel_return_slots(ch, run);
+    }
+}
 
 /* Pop the whole head item, all of whose beats are visible, in cycle `cycle` and the ones after it,
  * `step` apart. Returns the cycle of the last pop. */
@@ -133,9 +170,15 @@ static inline void channel_reserve(struct channel *ch, uint32_t beats)
     }
 }
 
+/* For channel_next_slot: there is no credit left. */
+uint64_t channel_next_return(struct channel *ch, uint64_t now);
+
 /* First cycle in which one more slot can be used, 0 if there is one now; CLOCK_NEVER if the reader's
  * next pop is not known. */
-uint64_t channel_next_slot(struct channel *ch, uint64_t now);
+static inline uint64_t channel_next_slot(struct channel *ch, uint64_t now)
+{
+    return ch->s.credits > 0 ? 0 : channel_next_return(ch, now);
+}
 
 /* Take slots for beats at cycles first, first + step, ... as long as each slot is back by then, at
  * most `most`; at least one if first is not before channel_next_slot(). Slots whose return is
@@ -146,8 +189,36 @@ uint32_t channel_reserve_run(struct channel *ch, uint64_t first, uint32_t step, 
 uint32_t channel_visible_run(const struct channel *ch, uint64_t first, uint32_t step,
                              uint32_t most);
 
+/* For channel_push: the ring of bursts is full. */
+void channel_more_bursts(struct channel *ch);
+
 /* Push a run whose slots have been reserved. */
-void channel_push(struct channel *ch, const struct channel_run *run, uint32_t item, uint32_t flags);
+static inline void channel_push(struct channel *ch, const struct channel_run *run, uint32_t item,
+                                uint32_t flags)
+{
+    uint64_t seen = run->first;
+
+    assert(run->beats > 0);
+    if (ch->s.burst_tail - ch->s.burst_head == ch->bursts) {
+        channel_more_bursts(ch);
+    }
+    ch->burst[ch->s.burst_tail++ & (ch->bursts - 1)] =
+        (struct channel_burst){ .at = *run, .item = item, .flags = flags };
+    ch->gate->filled |= ch->gate_bit;
+    ch->s.pushed += run->beats;
+    ch->s.items += (flags & CHANNEL_LAST) != 0;
+    if (ch->probe) {
+        ch->probe(ch->probe_self, ch, true, run);
+    }
+    if (ch->config.wake == CHANNEL_WAKE_LAST) {
+        if (!(flags & CHANNEL_LAST)) {
+            return;
+        }
+        seen += (uint64_t)(run->beats - 1) * run->step;
+    }
+    seen = channel_visible(ch, seen);
+    sched_wake(ch->sched, ch->config.reader, seen > ch->gate->floor ? seen : ch->gate->floor);
+}
 
 /* Beats pushed and not popped, by what is committed. */
 static inline uint64_t channel_beats(const struct channel *ch)

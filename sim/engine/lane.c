@@ -22,20 +22,6 @@ void lane_register_state(struct lane *lane, struct snapshot *snap)
     snapshot_fixed(snap, "lane.account", &lane->account, offsetof(struct account, by_cause));
 }
 
-uint64_t lane_startable(const struct channel *ch, enum lane_start start, uint32_t header_beats)
-{
-    const struct channel_burst *b = channel_head(ch);
-    uint64_t at;
-
-    if (!b || ch->s.taken || !(b->flags & CHANNEL_FIRST)) {
-        return CLOCK_NEVER; /* nothing, or the rest of an item that a lane is inside of */
-    }
-    at = start == LANE_START_FIRST
-             ? channel_next_visible(ch)
-             : channel_item_visible(ch, start == LANE_START_LAST ? UINT32_MAX : header_beats);
-    return at < ch->s.read_free ? ch->s.read_free : at;
-}
-
 /* What the next slots need, all of the same kind: how many, input beats, output beats. */
 struct segment {
     uint32_t beats;
@@ -211,7 +197,6 @@ static void finish(struct lane *lane)
     s->active = false;
     s->next_start = s->next_slot + s->job.tail;
     s->last_exit = s->job.beats_out ? s->last_cycle + s->delay : s->last_cycle;
-    s->items++;
 }
 
 bool lane_continue(struct lane *lane, uint64_t now)
@@ -268,16 +253,27 @@ bool lane_continue(struct lane *lane, uint64_t now)
     return true;
 }
 
+/* Can all of the head burst be popped at now, now + interval, ...? */
+static inline bool all_visible(const struct channel *in, uint64_t now, uint32_t interval)
+{
+    const struct channel_burst *b = channel_head(in);
+    uint64_t last = b->at.first + (uint64_t)(b->at.beats - 1) * b->at.step;
+
+    if (in->wdom != in->rdom) {
+        return channel_visible(in, last) <= now;
+    }
+    return last < now || (b->at.step <= interval && b->at.first < now);
+}
+
 /* The common case: all of the item is there in one burst, there is room for all of it, and nothing sets
  * another pace. Then one run covers all slots. The same result as lane_continue, in fewer steps. */
-static bool pass_whole(struct lane *lane, uint64_t now)
+static inline bool pass_whole(struct lane *lane, uint64_t now)
 {
     struct lane_state *s = &lane->s;
     const struct lane_job *j = &s->job;
     struct channel *in = lane->in[j->in];
     struct channel *out = j->out == LANE_NO_CHANNEL ? NULL : lane->out[j->out];
     uint32_t slots = j->beats_in > j->beats_out ? j->beats_in : j->beats_out;
-    const struct channel_burst *b = channel_head(in);
     struct channel_run run = { .first = now, .beats = j->beats_in, .step = j->interval };
     struct account_run busy = { .first = now,
                                 .beats = slots,
@@ -287,10 +283,9 @@ static bool pass_whole(struct lane *lane, uint64_t now)
                                 .between = { .state = ACCOUNT_STARVED },
                                 .after = { .state = ACCOUNT_STARVED } };
 
-    if (j->interval == 0 || b->at.beats != j->beats_in || in->wdom != in->rdom ||
-        b->at.step > j->interval || b->at.first >= now ||
-        (out && !out->config.unlimited && out->s.credits < j->beats_out) ||
-        account_full(&lane->account)) {
+    if (j->interval == 0 || channel_head(in)->at.beats != j->beats_in ||
+        !all_visible(in, now, j->interval) ||
+        (out && out->s.credits < j->beats_out && channel_room(out, now) < j->beats_out)) {
         return false;
     }
     s->first_cycle = now;
@@ -314,18 +309,16 @@ static bool pass_whole(struct lane *lane, uint64_t now)
     return true;
 }
 
-void lane_begin(struct lane *lane, uint64_t now, const struct lane_job *job)
+void lane_begin(struct lane *lane, uint64_t now)
 {
     struct lane_state *s = &lane->s;
 
     assert(!s->active);
-    s->job = *job;
     s->active = true;
     s->slot = 0;
     s->next_slot = now;
-    if (account_full(&lane->account)) {
-        account_settle(&lane->account, now);
-    }
+    s->items++;
+    account_close(&lane->account);
     if (pass_whole(lane, now)) {
         finish(lane);
     } else {

@@ -34,7 +34,7 @@ struct lane_job {
 };
 
 struct lane_state {
-    struct lane_job job;
+    struct lane_job job; /* of the item in the lane; in an idle lane, of one that was looked at */
     bool active;
     uint32_t slot; /* next slot of the item */
     uint32_t delay;
@@ -44,7 +44,8 @@ struct lane_state {
     uint64_t first_cycle; /* a(0) of the present or last item */
     uint64_t last_cycle;  /* a(m-1) of the last item */
     uint64_t last_exit;   /* cycle of its last push (or of its last slot, without output) */
-    uint64_t items, beats;
+    uint64_t items; /* begun */
+    uint64_t beats;
 };
 
 struct lane {
@@ -62,11 +63,25 @@ void lane_register_state(struct lane *lane, struct snapshot *snap);
 
 /* Cycle from which the head item of `ch` may start under this rule, as far as input is concerned:
  * max of visibility and the channel's read port. CLOCK_NEVER if not yet known. */
-uint64_t lane_startable(const struct channel *ch, enum lane_start start, uint32_t header_beats);
+static inline uint64_t lane_startable(const struct channel *ch, enum lane_start start,
+                                      uint32_t header_beats)
+{
+    const struct channel_burst *b = channel_head(ch);
+    uint64_t at;
 
-/* Start an item in cycle `now`. The caller has seen that the lane is idle, the item is startable,
- * and (with output) a slot is free for slot 0 if that one pushes. Then issue what can be issued. */
-void lane_begin(struct lane *lane, uint64_t now, const struct lane_job *job);
+    if (!b || ch->s.taken || !(b->flags & CHANNEL_FIRST)) {
+        return CLOCK_NEVER; /* nothing, or the rest of an item that a lane is inside of */
+    }
+    at = start == LANE_START_FIRST
+             ? channel_next_visible(ch)
+             : channel_item_visible(ch, start == LANE_START_LAST ? UINT32_MAX : header_beats);
+    return at < ch->s.read_free ? ch->s.read_free : at;
+}
+
+/* Start the item of lane->s.job in cycle `now`. The caller has seen that the lane is idle, the item is
+ * startable, and (with output) a slot is free for slot 0 if that one pushes. Then issue what can be
+ * issued. */
+void lane_begin(struct lane *lane, uint64_t now);
 
 /* Issue further slots of the present item, as far as inputs and credits are known. True when the
  * item is complete. Call on every wake while active. */

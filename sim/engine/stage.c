@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void stage_wake(void *self, uint64_t now);
+static void wake_single(void *self, uint64_t now);
+static void wake_many(void *self, uint64_t now);
 
 void stage_init(struct stage *st, struct sched *sched, const struct stage_config *config)
 {
@@ -13,7 +14,8 @@ void stage_init(struct stage *st, struct sched *sched, const struct stage_config
     memset(st, 0, sizeof *st);
     st->sched = sched;
     st->config = *config;
-    st->block = sched_add_block(sched, config->name, config->domain, stage_wake, st);
+    st->block = sched_add_block(sched, config->name, config->domain,
+                                config->lanes == 1 ? wake_single : wake_many, st);
     st->lane = calloc(config->lanes, sizeof *st->lane);
     if (!st->lane) {
         fputs("espnic: out of memory\n", stderr);
@@ -46,6 +48,7 @@ unsigned stage_input(struct stage *st, struct channel *ch)
 {
     assert(st->inputs < STAGE_MAX_PORTS);
     st->in[st->inputs] = ch;
+    channel_set_gate(ch, &st->s.gate, st->inputs);
     return st->inputs++;
 }
 
@@ -56,106 +59,122 @@ unsigned stage_output(struct stage *st, struct channel *ch)
     return st->outputs++;
 }
 
-/* The outcome of looking for work for one lane. */
-struct choice {
-    struct lane_job job;          /* if found */
-    struct account_reason reason; /* if not found */
-    uint64_t again;               /* when to look again, as far as known */
+/* What came of looking for work for a lane, if there is none. */
+struct outlook {
+    struct account_reason reason;
+    uint64_t again; /* when to look again, as far as known */
 };
 
-static void earlier(uint64_t *at, uint64_t candidate)
+static inline void earlier(uint64_t *at, uint64_t candidate)
 {
     if (candidate < *at) {
         *at = candidate;
     }
 }
 
-static bool is_ready(struct stage *st, const struct lane_job *job, uint64_t now, struct choice *c)
+static inline uint64_t startable(const struct stage *st, unsigned input)
+{
+    return lane_startable(st->in[input], st->config.start, st->config.header_beats);
+}
+
+static bool is_ready(struct stage *st, uint32_t item, uint64_t now, struct outlook *o)
 {
     unsigned cause = st->block;
     uint64_t again = CLOCK_NEVER;
 
-    if (!st->config.ops.ready ||
-        st->config.ops.ready(st->config.self, now, job->item, &cause, &again)) {
+    if (st->config.ops.ready(st->config.self, now, item, &cause, &again)) {
         return true;
     }
-    earlier(&c->again, again);
-    if (c->reason.state == ACCOUNT_STARVED) {
-        c->reason = (struct account_reason){ .state = ACCOUNT_WAITING, .cause = (uint8_t)cause };
+    earlier(&o->again, again);
+    if (o->reason.state == ACCOUNT_STARVED) {
+        o->reason = (struct account_reason){ .state = ACCOUNT_WAITING, .cause = (uint8_t)cause };
     }
     return false;
 }
 
-/* Can this lane start the head item of this input now? If not, note why and when to look again. */
-static bool consider(struct stage *st, unsigned lane, unsigned input, uint64_t now,
-                     struct choice *c)
+static void note_blocked(struct stage *st, const struct channel *out, uint64_t slot, uint64_t now,
+                         struct outlook *o)
 {
-    const struct channel *in = st->in[input];
-    const struct channel_burst *head = channel_head(in);
-    uint64_t at = lane_startable(in, st->config.start, st->config.header_beats);
-    struct lane_job *job = &c->job;
+    earlier(&o->again, slot);
+    if (o->reason.state != ACCOUNT_BLOCKED) {
+        o->reason.state = ACCOUNT_BLOCKED;
+        o->reason.cause =
+            (uint8_t)account_chain_end(st->sched, out->config.reader, st->config.domain, now);
+    }
+}
+
+static void note_port(struct stage *st, struct outlook *o)
+{
+    earlier(&o->again, st->s.port_free);
+    if (o->reason.state == ACCOUNT_STARVED) {
+        o->reason =
+            (struct account_reason){ .state = ACCOUNT_WAITING, .cause = (uint8_t)st->block };
+    }
+}
+
+/* Can this lane start the head item of this input now? Its job is then in the lane. If not, note why and
+ * when to look again. */
+static inline bool consider(struct stage *st, unsigned lane, unsigned input, uint64_t now,
+                            struct outlook *o)
+{
+    const struct stage_ops *ops = &st->config.ops;
+    struct lane_job *job = &st->lane[lane].s.job;
+    uint64_t at = startable(st, input);
     uint64_t slot;
 
     if (at > now) {
-        earlier(&c->again, at);
+        earlier(&o->again, at);
         return false;
     }
-    *job = (struct lane_job){ .item = head->item, .in = (uint8_t)input };
-    if (st->config.ops.steer) {
-        uint32_t to = st->config.ops.steer(st->config.self, job->item);
+    *job = (struct lane_job){ .item = channel_head(st->in[input])->item, .in = (uint8_t)input };
+    if (ops->steer) {
+        uint32_t to = ops->steer(st->config.self, job->item);
 
         if (to != STAGE_ANY_LANE && to != lane) {
             return false;
         }
     }
-    if (st->config.ops.accepts && !st->config.ops.accepts(st->config.self, lane, job->item)) {
+    if (ops->accepts && !ops->accepts(st->config.self, lane, job->item)) {
         return false;
     }
-    if (!is_ready(st, job, now, c)) {
+    if (ops->ready && !is_ready(st, job->item, now, o)) {
         return false;
     }
-    st->config.ops.job(st->config.self, now, lane, job);
+    ops->job(st->config.self, now, lane, job);
     if (lane_pushes_first(job)) {
         slot = channel_next_slot(st->out[job->out], now);
         if (slot > now) {
-            earlier(&c->again, slot);
-            if (c->reason.state != ACCOUNT_BLOCKED) {
-                c->reason.state = ACCOUNT_BLOCKED;
-                c->reason.cause = (uint8_t)account_chain_end(
-                    st->sched, st->out[job->out]->config.reader, st->config.domain, now);
-            }
+            note_blocked(st, st->out[job->out], slot, now, o);
             return false;
         }
     }
     if (st->s.port_free > now) {
-        earlier(&c->again, st->s.port_free);
-        if (c->reason.state == ACCOUNT_STARVED) {
-            c->reason =
-                (struct account_reason){ .state = ACCOUNT_WAITING, .cause = (uint8_t)st->block };
-        }
+        note_port(st, o);
         return false;
     }
     return true;
 }
 
-static bool choose(struct stage *st, unsigned lane, uint64_t now, struct choice *c)
+/* In the order of the arbitration: the inputs from `first` on, then those before it. */
+static inline bool choose(struct stage *st, unsigned lane, uint64_t now, struct outlook *o)
 {
     unsigned first = st->config.arbitration == STAGE_ROUND_ROBIN ? st->s.next_input : 0;
+    uint64_t part[2] = { st->s.gate.filled & -(1ull << first),
+                         st->s.gate.filled & ((1ull << first) - 1) };
 
-    unsigned input = first;
-
-    c->reason = (struct account_reason){ .state = ACCOUNT_STARVED };
-    c->again = CLOCK_NEVER;
-    for (unsigned i = 0; i < st->inputs; i++) {
-        if (consider(st, lane, input, now, c)) {
-            return true;
+    o->reason = (struct account_reason){ .state = ACCOUNT_STARVED };
+    o->again = CLOCK_NEVER;
+    for (unsigned i = 0; i < 2; i++) {
+        for (uint64_t bits = part[i]; bits; bits &= bits - 1) {
+            if (consider(st, lane, (unsigned)__builtin_ctzll(bits), now, o)) {
+                return true;
+            }
         }
-        input = input + 1 < st->inputs ? input + 1 : 0;
     }
     return false;
 }
 
-static void complete(struct stage *st, unsigned lane)
+static inline void complete(struct stage *st, unsigned lane)
 {
     if (st->trace) {
         st->trace(st->trace_self, st, &st->lane[lane].s);
@@ -165,9 +184,10 @@ static void complete(struct stage *st, unsigned lane)
     }
 }
 
-static void begin(struct stage *st, unsigned lane, uint64_t now, const struct lane_job *job)
+static inline void begin(struct stage *st, unsigned lane, uint64_t now)
 {
     struct lane *l = &st->lane[lane];
+    const struct lane_job *job = &l->s.job;
 
     st->s.next_input = job->in + 1u < st->inputs ? job->in + 1u : 0;
     if (st->config.port_interval) {
@@ -176,7 +196,7 @@ static void begin(struct stage *st, unsigned lane, uint64_t now, const struct la
     if (st->config.ops.begin) {
         st->config.ops.begin(st->config.self, now, lane, job);
     }
-    lane_begin(l, now, job);
+    lane_begin(l, now);
     if (!l->s.active) {
         complete(st, lane);
     }
@@ -184,26 +204,14 @@ static void begin(struct stage *st, unsigned lane, uint64_t now, const struct la
 
 /* First cycle in which an idle lane can find something, as far as inputs tell: a push wakes the block
  * when there is more. */
-static uint64_t next_chance(const struct stage *st, uint64_t next_start)
+static inline uint64_t next_chance(const struct stage *st, uint64_t next_start)
 {
     uint64_t at = CLOCK_NEVER;
 
-    for (unsigned i = 0; i < st->inputs; i++) {
-        if (channel_head(st->in[i])) {
-            earlier(&at, lane_startable(st->in[i], st->config.start, st->config.header_beats));
-        }
+    for (uint64_t bits = st->s.gate.filled; bits; bits &= bits - 1) {
+        earlier(&at, startable(st, (unsigned)__builtin_ctzll(bits)));
     }
     return at == CLOCK_NEVER || at > next_start ? at : next_start;
-}
-
-/* With one lane, a push need not wake the block before the lane is free. */
-static void set_floor(struct stage *st, uint64_t next_start)
-{
-    if (st->config.lanes == 1) {
-        for (unsigned i = 0; i < st->inputs; i++) {
-            st->in[i]->s.wake_floor = next_start;
-        }
-    }
 }
 
 /* What came of a lane's turn. */
@@ -214,11 +222,11 @@ struct turn {
 };
 
 /* One lane's turn in cycle `now`. */
-static struct turn serve(struct stage *st, unsigned lane, uint64_t now)
+static inline struct turn serve(struct stage *st, unsigned lane, uint64_t now)
 {
     struct lane *l = &st->lane[lane];
     struct turn t = { .again = CLOCK_NEVER };
-    struct choice c;
+    struct outlook o;
 
     if (l->s.active) {
         if (!lane_continue(l, now)) {
@@ -227,23 +235,36 @@ static struct turn serve(struct stage *st, unsigned lane, uint64_t now)
         complete(st, lane);
     }
     while (!l->s.active && l->s.next_start <= now) {
-        if (!choose(st, lane, now, &c)) {
-            account_idle(&l->account, now, c.reason);
-            t.again = c.again;
-            t.held = c.reason.state != ACCOUNT_STARVED;
+        if (!choose(st, lane, now, &o)) {
+            account_idle(&l->account, now, o.reason);
+            t.again = o.again;
+            t.held = o.reason.state != ACCOUNT_STARVED;
             return t;
         }
-        begin(st, lane, now, &c.job);
+        begin(st, lane, now);
         t.began = true;
     }
     if (!l->s.active) {
         t.again = next_chance(st, l->s.next_start);
-        set_floor(st, l->s.next_start);
     }
     return t;
 }
 
-static void stage_wake(void *self, uint64_t now)
+/* With one lane, a push need not wake the block before the lane is free. */
+static void wake_single(void *self, uint64_t now)
+{
+    struct stage *st = self;
+    struct turn t = serve(st, 0, now);
+
+    if (!st->lane->s.active) {
+        st->s.gate.floor = st->lane->s.next_start;
+    }
+    if (t.again != CLOCK_NEVER) {
+        sched_wake(st->sched, st->block, t.again > now ? t.again : now + 1);
+    }
+}
+
+static void wake_many(void *self, uint64_t now)
 {
     struct stage *st = self;
     uint64_t again = CLOCK_NEVER;
@@ -259,8 +280,8 @@ static void stage_wake(void *self, uint64_t now)
         held = held || t.held;
     }
     /* A lane may have taken the last beat of an item: those before it have not seen the next one. */
-    for (unsigned i = 0; i < (st->config.lanes > 1 ? st->inputs : 0); i++) {
-        uint64_t at = lane_startable(st->in[i], st->config.start, st->config.header_beats);
+    for (uint64_t bits = st->s.gate.filled; bits; bits &= bits - 1) {
+        uint64_t at = startable(st, (unsigned)__builtin_ctzll(bits));
 
         if (at >= now) {
             earlier(&again, at);

@@ -55,7 +55,8 @@ struct stage_config {
 };
 
 struct stage_state {
-    uint32_t next_input; /* round robin: looked at first */
+    struct channel_gate gate; /* of all inputs */
+    uint32_t next_input;      /* round robin: looked at first */
     uint64_t port_free;
 };
 
