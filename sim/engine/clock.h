@@ -97,6 +97,7 @@ static inline int clock_compare(const struct clock_set *set, unsigned a, uint64_
 }
 
 #define CLOCK_LAST_KEY (UINT64_MAX - 4)
+#define CLOCK_NO_KEY (UINT64_MAX - 2) /* after every key */
 
 /* A number that grows with time in the same way in every domain: the edge's time in units of 2^-42 s,
  * from which it is less than 2 away, at most CLOCK_LAST_KEY (48 days). So two edges whose keys differ

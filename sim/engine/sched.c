@@ -22,7 +22,7 @@ void sched_init(struct sched *s, const struct clock_set *clocks)
     s->wheel = must_alloc(calloc(s->wheels, sizeof *s->wheel));
     for (size_t i = 0; i < CLOCK_MAX_DOMAINS; i++) {
         s->least[i] = CLOCK_NEVER;
-        s->key[i] = CLOCK_NEVER;
+        s->key[i] = CLOCK_NO_KEY;
     }
 }
 
@@ -212,7 +212,14 @@ static inline unsigned take_first(struct sched *s, struct sched_wheel *w, uint64
 static inline void set_least(struct sched *s, unsigned domain, uint64_t cycle)
 {
     s->least[domain] = cycle;
-    s->key[domain] = cycle == CLOCK_NEVER ? CLOCK_NEVER : clock_key(s->clocks, domain, cycle);
+    s->key[domain] = cycle == CLOCK_NEVER ? CLOCK_NO_KEY : clock_key(s->clocks, domain, cycle);
+}
+
+static void from_the_past(const struct sched *s, unsigned block, uint64_t cycle, uint64_t present)
+{
+    fprintf(stderr, "espnic: internal error: %s woken at cycle %llu, before the present %llu\n",
+            s->block[block].name, (unsigned long long)cycle, (unsigned long long)present);
+    abort();
 }
 
 void sched_wake_earlier(struct sched *s, unsigned block, uint64_t cycle)
@@ -221,9 +228,7 @@ void sched_wake_earlier(struct sched *s, unsigned block, uint64_t cycle)
     struct sched_wheel *w = &s->wheel[domain];
 
     if (cycle < w->base) {
-        fprintf(stderr, "espnic: internal error: %s woken at cycle %llu, before the present %llu\n",
-                s->block[block].name, (unsigned long long)cycle, (unsigned long long)w->base);
-        abort();
+        from_the_past(s, block, cycle, w->base);
     }
     if (s->pending[block] != CLOCK_NEVER) {
         withdraw(s, w, block, s->pending[block]);
@@ -232,6 +237,9 @@ void sched_wake_earlier(struct sched *s, unsigned block, uint64_t cycle)
     insert(w, block, cycle);
     if (cycle < s->least[domain]) {
         set_least(s, domain, cycle);
+        if (domain != s->leader && s->key[domain] < s->limit) {
+            s->limit = s->key[domain];
+        }
     }
 }
 
@@ -268,11 +276,12 @@ static inline void deliver(struct sched *s, unsigned domain, uint64_t cycle)
     s->block[block].wake(s->block[block].self, cycle);
 }
 
-/* The domain whose earliest event comes first. Keys tell, unless two are too close. */
-static inline bool find_leader(const struct sched *s, unsigned *domain)
+/* Let the domain lead whose earliest event comes first: keys tell, unless two are too close. False: there
+ * is none. */
+static bool find_leader(struct sched *s)
 {
-    uint64_t first = CLOCK_NEVER;
-    uint64_t second = CLOCK_NEVER;
+    uint64_t first = CLOCK_NO_KEY;
+    uint64_t second = CLOCK_NO_KEY;
     uint64_t cycle;
 
     for (unsigned i = 0; i < s->used_domains; i++) {
@@ -282,52 +291,56 @@ static inline bool find_leader(const struct sched *s, unsigned *domain)
         if (key < first) {
             second = first;
             first = key;
-            *domain = d;
+            s->leader = d;
         } else if (key < second) {
             second = key;
         }
     }
+    s->limit = second;
     if (second - first < 2) {
-        return sched_next(s, domain, &cycle);
+        return sched_next(s, &s->leader, &cycle);
     }
-    return first != CLOCK_NEVER;
+    return first != CLOCK_NO_KEY;
 }
 
-/* Is the domain's earliest event after that edge? */
-static inline bool is_after(const struct sched *s, unsigned domain, unsigned until_domain,
-                            uint64_t until_cycle, uint64_t until_key)
+/* Is the leader's earliest event after that edge? */
+static inline bool is_after(const struct sched *s, unsigned until_domain, uint64_t until_cycle,
+                            uint64_t until_key)
 {
-    uint64_t key = s->key[domain];
+    uint64_t key = s->key[s->leader];
 
     if (key - until_key + 1 > 2) { /* not within 1 of each other */
         return key > until_key;
     }
-    return clock_compare(s->clocks, domain, s->least[domain], until_domain, until_cycle) > 0;
+    return clock_compare(s->clocks, s->leader, s->least[s->leader], until_domain, until_cycle) > 0;
 }
 
 bool sched_step(struct sched *s, unsigned until_domain, uint64_t until_cycle)
 {
-    unsigned domain = 0;
-
-    if (!find_leader(s, &domain) || is_after(s, domain, until_domain, until_cycle,
-                                             clock_key(s->clocks, until_domain, until_cycle))) {
+    if (!find_leader(s) ||
+        is_after(s, until_domain, until_cycle, clock_key(s->clocks, until_domain, until_cycle))) {
         return false;
     }
-    deliver(s, domain, s->least[domain]);
+    deliver(s, s->leader, s->least[s->leader]);
     return true;
 }
 
 void sched_run(struct sched *s, unsigned until_domain, const uint64_t *until_cycle)
 {
     uint64_t until = *until_cycle;
-    uint64_t key = clock_key(s->clocks, until_domain, until);
-    unsigned domain = 0;
+    uint64_t until_key = clock_key(s->clocks, until_domain, until);
 
-    while (find_leader(s, &domain) && !is_after(s, domain, until_domain, until, key)) {
-        deliver(s, domain, s->least[domain]);
+    for (;;) {
+        if (!find_leader(s) || is_after(s, until_domain, until, until_key)) {
+            return;
+        }
+        s->limit = until_key < s->limit ? until_key : s->limit;
+        do {
+            deliver(s, s->leader, s->least[s->leader]);
+        } while (s->key[s->leader] + 2 <= s->limit && *until_cycle == until);
         if (*until_cycle != until) {
             until = *until_cycle;
-            key = clock_key(s->clocks, until_domain, until);
+            until_key = clock_key(s->clocks, until_domain, until);
         }
     }
 }

@@ -51,12 +51,16 @@ struct sched {
     size_t wheels;
     unsigned words;                     /* of a slot that the blocks need */
     uint64_t least[CLOCK_MAX_DOMAINS];  /* earliest pending of the domain, CLOCK_NEVER if none */
-    uint64_t key[CLOCK_MAX_DOMAINS];    /* clock_key() of it; CLOCK_NEVER if none */
+    uint64_t key[CLOCK_MAX_DOMAINS];    /* clock_key() of it; CLOCK_NO_KEY if none */
     uint64_t pending[SCHED_MAX_BLOCKS]; /* of the block, CLOCK_NEVER if none */
     struct sched_block block[SCHED_MAX_BLOCKS];
     unsigned blocks;
     unsigned used_domain[CLOCK_MAX_DOMAINS]; /* those that have a block, ascending */
     unsigned used_domains;
+    /* Notes that save comparisons while a run goes on: the domain whose turn it is, and a key before
+     * which its events come before those of all others and before the end of the run. */
+    unsigned leader;
+    uint64_t limit;
     unsigned now_domain; /* the edge being processed, or the last one */
     uint64_t now_cycle;
     uint64_t delivered; /* wakes so far */

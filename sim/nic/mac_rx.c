@@ -31,12 +31,19 @@ static unsigned lane_of(struct espnic *card, struct nic_port *port, const struct
     return nic_flow_hash(card, p, !p->bypass) % lanes;
 }
 
+static void write_buffer(struct espnic *card, struct channel *ch, uint32_t index, uint64_t cycle)
+{
+    struct channel_run run = { .first = cycle, .beats = nic_packet(card, index)->beats };
+
+    channel_reserve(ch, run.beats);
+    channel_push(ch, &run, index, CHANNEL_FIRST | CHANNEL_LAST);
+}
+
 /* Write the frame into the buffer, or drop it. False: an ideal wire waits for room. */
 static bool commit(struct espnic *card, struct nic_port *port, uint32_t index, uint64_t now)
 {
     struct nic_packet *p = nic_packet(card, index);
     struct channel *ch = port->rx_channel[p->lane];
-    struct channel_run run = { .first = now, .beats = p->beats };
 
     if (channel_room(ch, now) < p->beats) {
         if (ideal(card)) {
@@ -51,8 +58,23 @@ static bool commit(struct espnic *card, struct nic_port *port, uint32_t index, u
         nic_packet_free(card, index);
         return true;
     }
-    channel_reserve(ch, p->beats);
-    channel_push(ch, &run, index, CHANNEL_FIRST | CHANNEL_LAST);
+    write_buffer(card, ch, index, now);
+    return true;
+}
+
+/* A frame for which there is room now will find it: nobody else writes into the buffer. So it can be written
+ * ahead of its time, unless one before it has still to be decided on. */
+static bool commit_ahead(struct espnic *card, struct nic_port *port, uint32_t index, uint64_t now,
+                         uint64_t cycle)
+{
+    const struct nic_packet *p = nic_packet(card, index);
+    struct channel *ch = port->rx_channel[p->lane];
+
+    if (ideal(card) || port->s.arrival_head != port->s.arrival_tail ||
+        channel_room(ch, now) < p->beats) {
+        return false;
+    }
+    write_buffer(card, ch, index, cycle);
     return true;
 }
 
@@ -80,26 +102,25 @@ static void wake(void *self, uint64_t now)
     }
 }
 
-static void stamp(struct espnic *card, struct nic_port *port, struct nic_packet *p, uint64_t start,
-                  struct nic_arrival *a)
+/* The wire is taken from `start` on; the wire cycle in which the frame is complete. */
+static uint64_t stamp(struct espnic *card, struct nic_port *port, struct nic_packet *p,
+                      uint64_t start)
 {
     uint64_t length = p->length < SHORTEST ? SHORTEST : p->length; /* padded by the sender */
     uint64_t last = ideal(card) ? start : start + PREAMBLE + length + FCS;
 
-    a->commit = ideal(card) ? start
-                            : last + clock_cycles_from_ps(&card->clocks, port->domain,
-                                                          card->config.mac.latency);
     p->wire_ps = clock_ps(&card->clocks, port->domain, last);
     port->s.wire_free = ideal(card) ? start : last + GAP;
+    return ideal(card) ? start : last + port->latency;
 }
 
 bool espnic_wire_rx(struct espnic *card, unsigned port_number, uint64_t time,
                     const struct espnic_frame *frame)
 {
     struct nic_port *port;
-    struct nic_arrival *a;
     struct nic_packet *p;
-    uint64_t start;
+    uint64_t now;
+    uint64_t complete;
     uint32_t packet;
 
     if (port_number >= card->config.general.ports || time < card->now) {
@@ -109,10 +130,7 @@ bool espnic_wire_rx(struct espnic *card, unsigned port_number, uint64_t time,
     if (port->s.arrival_tail - port->s.arrival_head == NIC_RING || frame->length > 65535 + 64) {
         return false;
     }
-    start = clock_edge_from(&card->clocks, card->port_domain, time, port->domain);
-    if (start < port->s.wire_free) {
-        start = port->s.wire_free;
-    }
+    now = clock_edge_from(&card->clocks, card->port_domain, time, port->domain);
     packet = nic_packet_new(card, NIC_RX, frame->length);
     p = nic_packet(card, packet);
     p->port = (uint8_t)port_number;
@@ -128,10 +146,12 @@ bool espnic_wire_rx(struct espnic *card, unsigned port_number, uint64_t time,
     card->stats.rx.packets_in++;
     card->stats.rx.bytes_in += p->length;
     card->stats.rx.truncated += p->present < p->length;
-    a = &port->arrival[port->s.arrival_tail++ & (NIC_RING - 1)];
-    a->packet = packet;
-    stamp(card, port, p, start, a);
-    sched_wake(&card->sched, port->rx_block, a->commit);
+    complete = stamp(card, port, p, now < port->s.wire_free ? port->s.wire_free : now);
+    if (!commit_ahead(card, port, packet, now, complete)) {
+        port->arrival[port->s.arrival_tail++ & (NIC_RING - 1)] =
+            (struct nic_arrival){ .commit = complete, .packet = packet };
+        sched_wake(&card->sched, port->rx_block, complete);
+    }
     return true;
 }
 
@@ -150,4 +170,5 @@ uint64_t espnic_wire_free(struct espnic *card, unsigned port_number)
 void nic_mac_rx_init(struct espnic *card, struct nic_port *port)
 {
     port->rx_block = sched_add_block(&card->sched, "mac_rx", port->domain, wake, port);
+    port->latency = clock_cycles_from_ps(&card->clocks, port->domain, card->config.mac.latency);
 }
