@@ -47,6 +47,13 @@ static struct clock_length length_of(const struct clock_domain *d)
                                   .parts = (uint64_t)((rest << 64) / d->num) };
 }
 
+static uint64_t whole_ps(const struct clock_domain *d)
+{
+    clock_u128 ps = (clock_u128)d->den * ps_per_s;
+
+    return ps % d->num == 0 && ps / d->num <= UINT64_MAX ? (uint64_t)(ps / d->num) : 0;
+}
+
 int clock_add(struct clock_set *set, uint64_t num, uint64_t den)
 {
     unsigned n = set->count;
@@ -58,6 +65,7 @@ int clock_add(struct clock_set *set, uint64_t num, uint64_t den)
     g = (uint64_t)gcd(num, den);
     set->domain[n] = (struct clock_domain){ .num = num / g, .den = den / g };
     set->length[n] = length_of(&set->domain[n]);
+    set->ps[n] = whole_ps(&set->domain[n]);
     for (unsigned i = 0; i <= n; i++) {
         if (!make_ratio(&set->domain[n], &set->domain[i], &set->ratio[n][i]) ||
             !make_ratio(&set->domain[i], &set->domain[n], &set->ratio[i][n])) {
@@ -77,7 +85,7 @@ uint64_t clock_cycles_from_ps(const struct clock_set *set, unsigned domain, uint
     return (uint64_t)((product + unit - 1) / unit);
 }
 
-uint64_t clock_ps(const struct clock_set *set, unsigned domain, uint64_t cycle)
+uint64_t clock_ps_divided(const struct clock_set *set, unsigned domain, uint64_t cycle)
 {
     const struct clock_domain *d = &set->domain[domain];
     clock_u128 seconds = (clock_u128)cycle * d->den;

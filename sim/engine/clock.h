@@ -33,6 +33,7 @@ struct clock_set {
     unsigned count;
     struct clock_domain domain[CLOCK_MAX_DOMAINS];
     struct clock_length length[CLOCK_MAX_DOMAINS];
+    uint64_t ps[CLOCK_MAX_DOMAINS]; /* of a cycle, if that is a whole number; else 0 */
     struct clock_ratio ratio[CLOCK_MAX_DOMAINS][CLOCK_MAX_DOMAINS]; /* [from][to] */
 };
 
@@ -97,7 +98,7 @@ static inline int clock_compare(const struct clock_set *set, unsigned a, uint64_
 }
 
 #define CLOCK_LAST_KEY (UINT64_MAX - 4)
-#define CLOCK_NO_KEY (UINT64_MAX - 2) /* after every key */
+#define CLOCK_NO_KEY   (UINT64_MAX - 2) /* after every key */
 
 /* A number that grows with time in the same way in every domain: the edge's time in units of 2^-42 s,
  * from which it is less than 2 away, at most CLOCK_LAST_KEY (48 days). So two edges whose keys differ
@@ -118,7 +119,18 @@ static inline uint64_t clock_key(const struct clock_set *set, unsigned domain, u
 /* Duration in cycles of `domain`, rounded up to the next edge. */
 uint64_t clock_cycles_from_ps(const struct clock_set *set, unsigned domain, uint64_t ps);
 
+/* For clock_ps: any frequency, any cycle. */
+uint64_t clock_ps_divided(const struct clock_set *set, unsigned domain, uint64_t cycle);
+
 /* Time of an edge in picoseconds, rounded down; for reports only, never fed back into time. */
-uint64_t clock_ps(const struct clock_set *set, unsigned domain, uint64_t cycle);
+static inline uint64_t clock_ps(const struct clock_set *set, unsigned domain, uint64_t cycle)
+{
+    uint64_t ps;
+
+    if (set->ps[domain] && !__builtin_mul_overflow(cycle, set->ps[domain], &ps)) {
+        return ps;
+    }
+    return clock_ps_divided(set, domain, cycle);
+}
 
 #endif

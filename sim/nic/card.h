@@ -51,6 +51,7 @@ struct nic_packet {
     uint32_t buffer;
     uint32_t start, length, l3; /* frame in the buffer, IP header in the frame */
     uint32_t l3_header;         /* of the present packet, extension headers included */
+    uint32_t l3_length;         /* TX: of the present packet, as sequence has read it */
     uint32_t present;           /* bytes of the frame that are there, <= length */
     uint32_t beats;
     uint32_t sa;   /* context of this pass, 0 = none */

@@ -44,8 +44,8 @@ static bool ready(void *self, uint64_t now, uint32_t item, unsigned *cause, uint
     return false;
 }
 
-/* Where the packet's IP header lies and how long what stays in front is; false: not IP. */
-static bool read_headers(struct espnic *card, struct nic_packet *p, uint32_t *l3_length)
+/* Where the packet's IP header lies, how long it is, and how long the packet; false: not IP. */
+static bool read_headers(struct espnic *card, struct nic_packet *p)
 {
     struct esp_view view;
 
@@ -53,7 +53,7 @@ static bool read_headers(struct espnic *card, struct nic_packet *p, uint32_t *l3
         p->l3 = 14;
         p->version = 4;
         p->l3_header = ESP_IPV4_HEADER;
-        *l3_length = p->length - 14;
+        p->l3_length = p->length - 14;
         return true;
     }
     esp_parse(nic_bytes(card, p), p->present, p->length, NULL, &view);
@@ -61,7 +61,7 @@ static bool read_headers(struct espnic *card, struct nic_packet *p, uint32_t *l3
     p->version = view.version;
     p->l3 = view.l3;
     p->l3_header = view.l3_header;
-    *l3_length = view.l3_length;
+    p->l3_length = view.l3_length;
     return view.version == 4 || view.version == 6;
 }
 
@@ -69,9 +69,8 @@ static enum nic_drop may_send(struct espnic *card, struct nic_packet *p)
 {
     const struct esp_transform *t = nic_transform(p);
     struct esp_lengths lengths;
-    uint32_t l3_length;
 
-    if (!read_headers(card, p, &l3_length)) {
+    if (!read_headers(card, p)) {
         return NIC_DROP_NOT_IP;
     }
     if (!packet_offload(card)) {
@@ -80,7 +79,7 @@ static enum nic_drop may_send(struct espnic *card, struct nic_packet *p)
     if (t->mode == ESP_MODE_TRANSPORT && p->kind == ESP_PACKET_FRAGMENT) {
         return NIC_DROP_NOT_IP;
     }
-    esp_lengths_of(t, p->version, l3_length, p->l3_header, p->tfc, &lengths);
+    esp_lengths_of(t, p->version, p->l3_length, p->l3_header, p->tfc, &lengths);
     if (lengths.l3_length > card->config.mac.mtu) {
         return NIC_DROP_MTU;
     }
@@ -156,13 +155,9 @@ static void frame_packet(struct espnic *card, struct nic_packet *p, uint64_t now
     const struct esp_transform *t = nic_transform(p);
     struct esp_encap encap;
     struct esp_packet packet;
-    struct esp_lengths lengths;
-    uint32_t l3_length = 0;
     enum esp_status status = ESP_OK;
 
-    read_headers(card, p, &l3_length);
     make_encap(card, p, &encap);
-    esp_lengths_of(t, p->version, l3_length, p->l3_header, encap.tfc, &lengths);
     if (p->present >= p->length) {
         nic_esp_packet(card, p, &packet);
         status = esp_encapsulate(t, &packet, &encap, &p->bounds);
@@ -171,6 +166,9 @@ static void frame_packet(struct espnic *card, struct nic_packet *p, uint64_t now
             p->present = p->length;
         }
     } else {
+        struct esp_lengths lengths;
+
+        esp_lengths_of(t, p->version, p->l3_length, p->l3_header, encap.tfc, &lengths);
         p->bounds.l3 = p->l3;
         p->length = p->l3 + lengths.l3_length;
         p->bounds.end = p->length;
@@ -182,7 +180,7 @@ static void frame_packet(struct espnic *card, struct nic_packet *p, uint64_t now
     p->kind = t->op == ESP_OP_AH ? ESP_PACKET_AH : ESP_PACKET_ESP;
     p->beats = nic_beats(card, p->length);
     if (!p->drop) {
-        count_use(card, p, counted_bytes(t, l3_length, p->l3_header), now);
+        count_use(card, p, counted_bytes(t, p->l3_length, p->l3_header), now);
     }
 }
 
