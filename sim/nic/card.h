@@ -401,7 +401,8 @@ enum nic_purpose {
 enum { NIC_PURPOSE_BITS = 8 };
 
 /* A client of the link (pcie.c): its requests are pushed by one block, its answers go to another. */
-unsigned nic_client(struct espnic *card, const char *name, unsigned writer, unsigned reader);
+unsigned nic_client(struct espnic *card, const char *name, unsigned writer, unsigned reader,
+                    enum pcie_answers answers);
 /* Room for `count` requests in cycle `now`? If not, the writer is woken when there is. */
 bool nic_request_room(struct espnic *card, unsigned client, uint64_t now, uint32_t count);
 /* Push one, in cycle `at` or after the one before it. */

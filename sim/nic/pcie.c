@@ -6,22 +6,28 @@
 
 #include <string.h>
 
-unsigned nic_client(struct espnic *card, const char *name, unsigned writer, unsigned reader)
+unsigned nic_client(struct espnic *card, const char *name, unsigned writer, unsigned reader,
+                    enum pcie_answers answers)
 {
     unsigned link = pcie_link_block(card->link);
     unsigned c = card->clients++;
 
     card->request[c] = nic_channel(card, name, writer, link, card->config.pcie.queue);
     card->answer[c] = nic_channel(card, name, link, reader, 0);
-    pcie_link_attach(card->link, card->request[c], card->answer[c]);
+    pcie_link_attach(card->link, card->request[c], card->answer[c], answers);
     return c;
 }
 
 bool nic_request_room(struct espnic *card, unsigned client, uint64_t now, uint32_t count)
 {
     struct channel *ch = card->request[client];
-    uint64_t at = channel_room_at(ch, now, count);
+    uint64_t at;
 
+    if (ch->s.credits >=
+        count) { /* nearly always; slots that have come back since would add to them */
+        return true;
+    }
+    at = channel_room_at(ch, now, count);
     if (at > now && at != CLOCK_NEVER) { /* the channel itself wakes only for what is not known */
         sched_wake(&card->sched, ch->config.writer, at);
     }
@@ -47,16 +53,14 @@ static bool free_port(const struct espnic *card, unsigned client)
 
 void nic_request(struct espnic *card, unsigned client, uint64_t at, const struct pcie_request *r)
 {
-    struct channel *ch = card->request[client];
-    uint32_t index = pcie_request_new(card->link);
-    struct channel_run run = { .beats = 1, .step = 1 };
+    struct pcie_request request = *r;
 
-    *pcie_request_at(card->link, index) = *r;
-    pcie_request_at(card->link, index)->client = (uint8_t)client;
-    run.first = at > card->last_request[client] ? at : card->last_request[client];
-    card->last_request[client] = run.first + (free_port(card, client) ? 0 : 1);
-    channel_reserve(ch, 1);
-    channel_push(ch, &run, index, CHANNEL_FIRST | CHANNEL_LAST);
+    if (at < card->last_request[client]) {
+        at = card->last_request[client];
+    }
+    card->last_request[client] = at + (free_port(card, client) ? 0 : 1);
+    request.client = (uint8_t)client;
+    pcie_request_push(card->link, at, &request);
 }
 
 /* ---- contents -------------------------------------------------------------------------------- */
