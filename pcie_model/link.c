@@ -300,19 +300,16 @@ static bool may_go(struct pcie_link *link, uint32_t c, uint64_t now, uint64_t *a
  * *again is lowered to the cycle when something becomes visible. */
 static uint32_t choose(struct pcie_link *link, uint64_t now, uint64_t *again)
 {
-    uint32_t places = link->clients + 1;
-    uint32_t first = link->s.last_client + 1;
-    uint32_t turn = link->s.offers >> first | link->s.offers << (places - first);
+    uint32_t offers = link->s.offers;
 
-    turn &= (1u << places) - 1;
-    while (turn) {
-        uint32_t c = first + (uint32_t)__builtin_ctz(turn);
+    while (offers) {
+        uint32_t behind_last = offers & ~0u << (link->s.last_client + 1);
+        uint32_t c = (uint32_t)__builtin_ctz(behind_last ? behind_last : offers);
 
-        c = c < places ? c : c - places;
         if (may_go(link, c, now, again)) {
             return c;
         }
-        turn &= turn - 1;
+        offers &= ~(1u << c);
     }
     return NONE;
 }

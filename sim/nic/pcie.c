@@ -69,7 +69,6 @@ static void rx_completion(struct espnic *card, const struct nic_packet *p,
                           struct abi_rx_completion *c)
 {
     const struct nic_ring *ring = &card->dma.rx[p->queue];
-    uint32_t size = (uint32_t)reg_get(&card->registers, REG_RX_SIZE, p->queue);
 
     memset(c, 0, sizeof *c);
     c->cookie = p->cookie;
@@ -89,7 +88,7 @@ static void rx_completion(struct espnic *card, const struct nic_packet *p,
     c->tag = p->tag;
     c->port = p->port;
     c->reason = p->bypass;
-    if (!(ring->completed & size)) {
+    if (!(ring->completed & ring->size)) {
         c->flags |= ABI_PHASE;
     }
 }
@@ -117,7 +116,7 @@ static void memory_rx(struct espnic *card, uint64_t time, const struct pcie_requ
 static void memory_tx(struct espnic *card, uint64_t time, const struct pcie_request *r)
 {
     struct nic_packet *p = nic_packet(card, r->ref);
-    uint32_t size = (uint32_t)reg_get(&card->registers, REG_TX_SIZE, p->queue);
+    struct nic_ring *ring = &card->dma.tx[p->queue];
     struct abi_tx_completion c = { .tag = p->tag, .sequence = p->first_sequence };
     const uint8_t *bytes;
 
@@ -131,11 +130,11 @@ static void memory_tx(struct espnic *card, uint64_t time, const struct pcie_requ
     }
     c.status = p->drop ? (uint32_t)ABI_TX_FAILED : (uint32_t)ABI_TX_OK;
     c.reason = p->drop;
-    if (!(card->dma.tx[p->queue].completed & size)) {
+    if (!(ring->completed & ring->size)) {
         c.flags |= ABI_PHASE;
     }
-    card->dma.tx[p->queue].completed++;
-    reg_set(&card->registers, REG_TX_HEAD, p->queue, card->dma.tx[p->queue].completed);
+    ring->completed++;
+    reg_set(&card->registers, REG_TX_HEAD, p->queue, ring->completed);
     card->ports.dma_write(card->ports.self, time, r->address, (const uint8_t *)&c, sizeof c);
     nic_packet_free(card, r->ref);
 }
