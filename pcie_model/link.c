@@ -160,13 +160,22 @@ uint32_t pcie_request_live(const struct pcie_link *link)
 static void look_at_head(struct pcie_link *link, unsigned client)
 {
     const struct channel *ch = link->client[client].request;
+    const struct channel_burst *head = channel_head(ch);
 
-    if (channel_head(ch)) {
+    if (head) {
         link->s.offers |= 1u << client;
-        link->s.client[client].visible = later(channel_next_visible(ch), ch->s.read_free);
+        link->s.client[client].visible =
+            later(channel_visible(ch, head->at.first), ch->s.read_free);
     } else {
         link->s.offers &= ~(1u << client);
     }
+}
+
+/* Does the client ask for no answer of a kind that it has not announced? */
+static bool as_announced(const struct client *client, const struct pcie_request *request)
+{
+    return request->op == PCIE_READ ? (client->answers & PCIE_ANSWERS_READS) != 0
+                                    : !request->answer || client->answers & PCIE_ANSWERS_WRITES;
 }
 
 uint32_t pcie_request_push(struct pcie_link *link, uint64_t cycle,
@@ -176,9 +185,7 @@ uint32_t pcie_request_push(struct pcie_link *link, uint64_t cycle,
     const struct client *client = &link->client[request->client];
     uint32_t item = requests_take(&link->requests, request);
 
-    assert(
-        !(request->op == PCIE_READ || request->answer) ||
-        (client->answers & (request->op == PCIE_READ ? PCIE_ANSWERS_READS : PCIE_ANSWERS_WRITES)));
+    assert(as_announced(client, request));
     link->requests.slot[item].up =
         request->op == PCIE_READ
             ? pcie_read_cost(&link->config, request->address, request->length)

@@ -83,7 +83,8 @@ struct pcie_ops {
     void (*mmio_done)(void *self, uint64_t cycle, uint64_t tag, uint64_t value, bool ok);
 };
 
-/* Counters per direction: 0 = up (device to host), 1 = down. TLPs are counted when they start. */
+/* Counters per direction: 0 = up (device to host), 1 = down. TLPs are counted when they start; those
+ * on the way down as of pcie_link_settle(). */
 struct pcie_direction_stats {
     uint64_t tlps_write, tlps_read, tlps_completion, tlps_mmio; /* MSI-X counts as write */
     uint64_t wire_write, wire_read, wire_completion,
@@ -163,8 +164,8 @@ struct pcie_stats *pcie_link_stats(struct pcie_link *link);
  * block's slots. */
 const struct account *pcie_link_account(const struct pcie_link *link, unsigned direction);
 
-/* Count every cycle before `cycle` (not after the present) in the accounts, busy_cycles,
- * utilisation and tag_stall_cycles. */
+/* Count every cycle before `cycle` (not after the present, all of whose events have passed) in the
+ * accounts, busy_cycles, utilisation and tag_stall_cycles, and every TLP started by then. */
 void pcie_link_settle(struct pcie_link *link, uint64_t cycle);
 
 /* Nothing is being sent, in flight, or waiting inside the link; an answer that has been pushed already

@@ -126,6 +126,7 @@ struct nic_port {
     struct espnic *card;
     unsigned index, domain;
     unsigned rx_block, tx_block; /* mac_rx; departures of mac_tx */
+    uint64_t latency;            /* of the PHY, wire cycles */
     struct stage mac_tx;
     struct nic_arrival *arrival;     /* ring */
     struct nic_departure *departure; /* ring */

@@ -86,9 +86,7 @@ static void stamp(struct espnic *card, struct nic_port *port, struct nic_packet 
     uint64_t length = p->length < SHORTEST ? SHORTEST : p->length; /* padded by the sender */
     uint64_t last = ideal(card) ? start : start + PREAMBLE + length + FCS;
 
-    a->commit = ideal(card) ? start
-                            : last + clock_cycles_from_ps(&card->clocks, port->domain,
-                                                          card->config.mac.latency);
+    a->commit = ideal(card) ? start : last + port->latency;
     p->wire_ps = clock_ps(&card->clocks, port->domain, last);
     port->s.wire_free = ideal(card) ? start : last + GAP;
 }

@@ -45,8 +45,7 @@ static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job
     d->packet = j->item;
     d->cycle = now;
     if (!ideal(port)) {
-        d->cycle += PREAMBLE + wire_length(p) + FCS +
-                    clock_cycles_from_ps(&card->clocks, port->domain, card->config.mac.latency);
+        d->cycle += PREAMBLE + wire_length(p) + FCS + port->latency;
     }
     sched_wake(&card->sched, port->tx_block, d->cycle > now ? d->cycle : now + 1);
 }
@@ -87,6 +86,7 @@ void nic_mac_tx_init(struct espnic *card, struct nic_port *port)
 {
     const struct stage_ops ops = { .job = job, .begin = begin };
 
+    port->latency = clock_cycles_from_ps(&card->clocks, port->domain, card->config.mac.latency);
     nic_stage(card, &port->mac_tx, "mac_tx", port->domain, 1, LANE_START_LAST, &ops, port);
     port->tx_block =
         sched_add_block(&card->sched, "mac_tx_departures", port->domain, departures, port);
