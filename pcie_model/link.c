@@ -5,29 +5,37 @@
  *
  * Every latency is a constant of the configuration, so what is in flight stays in order and a
  * FIFO with the cycle of arrival in each element replaces a sorted queue; the cost of a request
- * is O(1). */
+ * is O(1). Each FIFO knows the cycle of its first element, so a wake sees what is due without
+ * looking into them. */
 #include "pcie_model/link.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "pcie_model/requests.h"
 #include "pcie_model/ring.h"
 
 enum { UP, DOWN };
 
-enum { NONE = UINT32_MAX, FIRST_REQUESTS = 256 };
+enum { NONE = UINT32_MAX };
 
-enum flight_kind { FLIGHT_DMA, FLIGHT_MMIO_WRITE, FLIGHT_MMIO_READ, FLIGHT_MMIO_DONE };
+enum flight_kind { FLIGHT_DMA, FLIGHT_MMIO_WRITE, FLIGHT_MMIO_READ, FLIGHT_MMIO_DONE, FLIGHT_TAGS };
 
 /* Something that happens at `cycle`. */
 struct flight {
     uint64_t cycle;
     uint64_t value, tag; /* MMIO */
     uint32_t kind;       /* enum flight_kind */
-    uint32_t item;       /* DMA: the request */
+    uint32_t item;       /* DMA: the request; tags: how many */
     uint32_t offset;     /* MMIO */
     uint16_t bytes, ok;  /* MMIO */
+};
+
+/* In order of their cycles. */
+struct flights {
+    struct ring ring;
+    uint64_t next; /* cycle of the first, CLOCK_NEVER if there is none */
 };
 
 /* The completion of a register read that waits for the up serialiser. */
@@ -38,32 +46,26 @@ struct reply {
     uint32_t behind[PCIE_MAX_CLIENTS]; /* requests that each client must have got rid of before */
 };
 
-enum { HELD_BY_CLIENT = 1, HELD_BY_LINK = 2 };
-
-/* What the link knows of a request. */
-struct slot {
-    uint32_t next_free;
-    uint32_t tags; /* that it holds */
-    uint32_t held; /* HELD_BY_* */
-};
-
 struct client_state {
-    uint64_t known;         /* 1 + requests taken before the one that `visible` is about */
-    uint64_t visible;       /* when the head of the channel may be taken */
+    uint64_t visible;       /* if it offers a request: when that may be taken */
     uint64_t response_free; /* first cycle in which the response channel can take a beat */
 };
 
 struct link_state {
-    uint64_t free[2];   /* serialisers: first cycle in which the next TLP may start */
-    uint64_t tag_since; /* read_client waits since */
-    uint32_t tags_free;
-    uint32_t read_client;   /* the only client that may read: it waits for tags; else NONE */
-    uint32_t last_client;   /* granted last; clients: a register read's completion */
-    uint32_t free_request;  /* list, NONE: empty */
-    uint32_t used_requests; /* that have ever been in use */
-    uint32_t live;
+    uint64_t free[2];     /* serialisers: first cycle in which the next TLP may start */
+    uint64_t tag_since;   /* read_client waits since */
+    uint32_t tags_free;   /* without those in `tags` */
+    uint32_t read_client; /* the only client that may read: it waits for tags; else NONE */
+    uint32_t last_client; /* granted last; clients: a register read's completion */
+    uint32_t
+        offers; /* bit c: client c has a request in its channel; bit `clients`: a reply is there */
     struct client_state client[PCIE_MAX_CLIENTS];
     struct pcie_stats stats;
+};
+
+struct client {
+    struct channel *request, *response;
+    enum pcie_answers answers;
 };
 
 struct pcie_link {
@@ -73,182 +75,185 @@ struct pcie_link {
     struct pcie_ops ops;
     void *self;
     uint64_t up_cycles, down_cycles, read_cycles;
+    uint64_t least_down; /* from the start of anything on its way down to its arrival, at least */
     unsigned clients;
-    struct channel *request_channel[PCIE_MAX_CLIENTS], *response_channel[PCIE_MAX_CLIENTS];
+    struct client client[PCIE_MAX_CLIENTS];
     struct link_state s;
     struct account account[2];
     uint64_t by_cause[2][SCHED_MAX_BLOCKS];
-    struct pcie_request *request;
-    size_t requests;
-    struct slot *slot;
-    size_t slots;
-    struct ring answers; /* writes that leave and want an answer */
-    struct ring up;      /* to host memory and CPU */
-    struct ring memory;  /* reads at the memory */
-    struct ring cpu;     /* MMIO that the CPU has issued */
-    struct ring down;    /* to the card */
-    struct ring replies; /* struct reply */
+    struct requests requests;
+    struct flights up;     /* to host memory and CPU */
+    struct flights memory; /* reads at the memory: their data is ready */
+    struct flights cpu;    /* MMIO that the CPU has issued */
+    struct flights down;   /* to the card, where they make the link do something */
+    struct flights tags;   /* that come back: looked at when there are too few */
+    struct flights left;   /* writes that leave and could not be answered when they started */
+    struct ring replies;   /* struct reply */
 };
 
-/* ---- the pool ------------------------------------------------------------------------------ */
-
-static void *grown(void *array, size_t old_count, size_t new_count, size_t bytes)
+static uint64_t earlier(uint64_t a, uint64_t b)
 {
-    char *bigger = realloc(array, new_count * bytes);
-
-    if (!bigger) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
-    memset(bigger + old_count * bytes, 0, (new_count - old_count) * bytes);
-    return bigger;
+    return a < b ? a : b;
 }
 
-static void grow_pool(struct pcie_link *link, size_t count)
+static uint64_t later(uint64_t a, uint64_t b)
 {
-    link->request = grown(link->request, link->requests, count, sizeof *link->request);
-    link->requests = count;
-    link->slot = grown(link->slot, link->slots, count, sizeof *link->slot);
-    link->slots = count;
+    return a > b ? a : b;
 }
 
-uint32_t pcie_request_new(struct pcie_link *link)
-{
-    uint32_t index = link->s.free_request;
+/* ---- what is in flight ----------------------------------------------------------------------- */
 
-    if (index != NONE) {
-        link->s.free_request = link->slot[index].next_free;
-    } else {
-        if (link->s.used_requests == link->requests) {
-            grow_pool(link, link->requests * 2);
-        }
-        index = link->s.used_requests++;
-    }
-    memset(&link->request[index], 0, sizeof link->request[index]);
-    link->slot[index] = (struct slot){ .held = HELD_BY_CLIENT };
-    link->s.live++;
-    return index;
+/* Add one: the last to come. */
+static void fly(struct flights *flights, struct flight f)
+{
+    *(struct flight *)ring_push(&flights->ring) = f;
+    flights->next = earlier(flights->next, f.cycle);
 }
+
+static void fly_dma(struct flights *flights, uint64_t cycle, uint32_t item)
+{
+    fly(flights, (struct flight){ .cycle = cycle, .kind = FLIGHT_DMA, .item = item });
+}
+
+/* Take the first one; there must be one. */
+static struct flight land(struct flights *flights)
+{
+    struct flight first = *(const struct flight *)ring_head(&flights->ring);
+    const struct flight *second;
+
+    ring_pop(&flights->ring);
+    second = ring_head(&flights->ring);
+    flights->next = second ? second->cycle : CLOCK_NEVER;
+    return first;
+}
+
+static void flights_init(struct flights *flights)
+{
+    ring_init(&flights->ring, sizeof(struct flight));
+    flights->next = CLOCK_NEVER;
+}
+
+static void flights_register_state(struct flights *flights, struct snapshot *snap, const char *name)
+{
+    ring_register_state(&flights->ring, snap, name);
+    snapshot_fixed(snap, name, &flights->next, sizeof flights->next);
+}
+
+/* ---- requests and answers -------------------------------------------------------------------- */
 
 struct pcie_request *pcie_request_at(struct pcie_link *link, uint32_t index)
 {
-    return &link->request[index];
-}
-
-/* The client may release a write while it is still on its way to memory. */
-static void let_go(struct pcie_link *link, uint32_t index, uint32_t holder)
-{
-    struct slot *slot = &link->slot[index];
-
-    assert(slot->held & holder);
-    slot->held &= ~holder;
-    if (!slot->held) {
-        slot->next_free = link->s.free_request;
-        link->s.free_request = index;
-        link->s.live--;
-    }
+    return &link->requests.request[index];
 }
 
 void pcie_request_release(struct pcie_link *link, uint32_t index)
 {
-    let_go(link, index, HELD_BY_CLIENT);
+    requests_let_go(&link->requests, index, HELD_BY_CLIENT);
 }
 
 uint32_t pcie_request_live(const struct pcie_link *link)
 {
-    return link->s.live;
+    return link->requests.s.live;
+}
+
+/* The client's channel has a new head, or none any more. */
+static void look_at_head(struct pcie_link *link, unsigned client)
+{
+    const struct channel *ch = link->client[client].request;
+    const struct channel_burst *head = channel_head(ch);
+
+    if (head) {
+        link->s.offers |= 1u << client;
+        link->s.client[client].visible =
+            later(channel_visible(ch, head->at.first), ch->s.read_free);
+    } else {
+        link->s.offers &= ~(1u << client);
+    }
+}
+
+/* Does the client ask for no answer of a kind that it has not announced? */
+static bool as_announced(const struct client *client, const struct pcie_request *request)
+{
+    return request->op == PCIE_READ ? (client->answers & PCIE_ANSWERS_READS) != 0
+                                    : !request->answer || client->answers & PCIE_ANSWERS_WRITES;
+}
+
+uint32_t pcie_request_push(struct pcie_link *link, uint64_t cycle,
+                           const struct pcie_request *request)
+{
+    const struct channel_run run = { .first = cycle, .beats = 1, .step = 1 };
+    const struct client *client = &link->client[request->client];
+    uint32_t item = requests_take(&link->requests, request);
+
+    assert(as_announced(client, request));
+    link->requests.slot[item].up =
+        request->op == PCIE_READ
+            ? pcie_read_cost(&link->config, request->address, request->length)
+            : pcie_write_cost(&link->config, request->address, request->length);
+    client->request->gate->floor = link->s.free[UP]; /* it cannot start before */
+    channel_reserve(client->request, 1);
+    channel_push(client->request, &run, item, CHANNEL_FIRST | CHANNEL_LAST);
+    if (!(link->s.offers & 1u << request->client)) {
+        look_at_head(link, request->client);
+    }
+    return item;
+}
+
+/* Push the client's answer: in this cycle, which may lie ahead, or after the one before it. */
+static void answer(struct pcie_link *link, uint64_t cycle, uint32_t item)
+{
+    unsigned client = link->requests.request[item].client;
+    struct client_state *state = &link->s.client[client];
+    const struct channel_run run = { .first = later(cycle, state->response_free),
+                                     .beats = 1,
+                                     .step = 1 };
+
+    assert(link->client[client].response);
+    state->response_free = run.first + 1;
+    channel_push(link->client[client].response, &run, item, CHANNEL_FIRST | CHANNEL_LAST);
 }
 
 /* ---- serialisers --------------------------------------------------------------------------- */
 
-/* Put `wire` bytes of TLPs on the wire from cycle `now`; returns the cycle when the last has
+/* Put `wire` bytes of TLPs on the wire from cycle `start`; returns the cycle when the last has
  * left. */
-static uint64_t transmit(struct pcie_link *link, unsigned direction, uint64_t now, uint32_t wire)
+static uint64_t transmit(struct pcie_link *link, unsigned direction, uint64_t start, uint32_t wire)
 {
-    struct pcie_direction_stats *stats = &link->s.stats.dir[direction];
     struct account *account = &link->account[direction];
-    struct account_run run = {
-        .first = now, .beats = 1, .step = wire, .busy = wire, .after = { .state = ACCOUNT_STARVED }
-    };
+    const struct account_run run = { .first = start,
+                                     .beats = 1,
+                                     .step = wire,
+                                     .busy = wire,
+                                     .after = { .state = ACCOUNT_STARVED } };
 
-    stats->wire_bytes += wire;
+    link->s.stats.dir[direction].wire_bytes += wire;
     if (link->config.ideal) {
-        return now;
+        return start;
     }
-    account_settle(account, now);
+    account_settle(account, start);
     account_add(account, &run);
-    link->s.free[direction] = now + wire;
-    return now + wire;
-}
-
-/* An arrival of the `kind` at `cycle`. */
-static struct flight *fly(struct ring *ring, uint64_t cycle, enum flight_kind kind)
-{
-    struct flight *f = ring_push(ring);
-
-    *f = (struct flight){ .cycle = cycle, .kind = kind };
-    return f;
-}
-
-/* The oldest element if its time has come. */
-static bool take(struct ring *ring, uint64_t now, struct flight *f)
-{
-    const struct flight *head = ring_head(ring);
-
-    if (!head || head->cycle > now) {
-        return false;
-    }
-    *f = *head;
-    ring_pop(ring);
-    return true;
-}
-
-static void answer(struct pcie_link *link, uint64_t now, uint32_t item)
-{
-    unsigned client = link->request[item].client;
-    struct client_state *state = &link->s.client[client];
-    struct channel_run run = { .first = now, .beats = 1, .step = 1 };
-
-    assert(link->response_channel[client]);
-    if (state->response_free > now) {
-        run.first = state->response_free;
-    }
-    state->response_free = run.first + 1;
-    channel_push(link->response_channel[client], &run, item, CHANNEL_FIRST | CHANNEL_LAST);
+    link->s.free[direction] = start + wire;
+    return start + wire;
 }
 
 /* ---- up: arbitration ----------------------------------------------------------------------- */
 
-/* When the client's next request can be taken; CLOCK_NEVER if it has none. */
-static uint64_t head_visible(struct pcie_link *link, unsigned client)
+static uint32_t tags_needed(const struct pcie_link *link, uint32_t item)
 {
-    const struct channel *ch = link->request_channel[client];
-    struct client_state *state = &link->s.client[client];
-
-    if (!channel_head(ch)) {
-        return CLOCK_NEVER;
-    }
-    if (state->known != ch->s.popped + 1) {
-        state->known = ch->s.popped + 1;
-        state->visible = channel_next_visible(ch);
-        if (state->visible < ch->s.read_free) {
-            state->visible = ch->s.read_free;
-        }
-    }
-    return state->visible;
+    return (uint32_t)earlier(link->requests.slot[item].up.tlps, link->config.tags);
 }
 
-static uint32_t tags_needed(const struct pcie_link *link, const struct pcie_request *request)
+static bool enough_tags(struct pcie_link *link, uint64_t now, uint32_t needed)
 {
-    uint32_t tlps = pcie_read_cost(&link->config, request->address, request->length).tlps;
-
-    return tlps < link->config.tags ? tlps : link->config.tags;
+    while (link->s.tags_free < needed && link->tags.next <= now) {
+        link->s.tags_free += land(&link->tags).item;
+    }
+    return link->s.tags_free >= needed;
 }
 
 /* May this read go? If it lacks tags no other read may overtake it, or a large one would starve;
  * writes may, as posted requests must be able to pass non-posted ones (2.4.1). */
-static bool read_may_go(struct pcie_link *link, unsigned client, uint64_t now,
-                        const struct pcie_request *request)
+static bool read_may_go(struct pcie_link *link, uint32_t client, uint64_t now, uint32_t item)
 {
     if (link->config.ideal) {
         return true;
@@ -256,7 +261,7 @@ static bool read_may_go(struct pcie_link *link, unsigned client, uint64_t now,
     if (link->s.read_client != NONE && link->s.read_client != client) {
         return false;
     }
-    if (tags_needed(link, request) <= link->s.tags_free) {
+    if (enough_tags(link, now, tags_needed(link, item))) {
         return true;
     }
     if (link->s.read_client == NONE) {
@@ -274,51 +279,53 @@ static bool reply_may_go(const struct pcie_link *link)
 {
     const struct reply *reply = ring_head(&link->replies);
 
-    if (!reply) {
-        return false;
-    }
     for (unsigned c = 0; c < link->clients; c++) {
-        if ((int32_t)((uint32_t)link->request_channel[c]->s.popped - reply->behind[c]) < 0) {
+        if ((int32_t)((uint32_t)link->client[c].request->s.popped - reply->behind[c]) < 0) {
             return false;
         }
     }
     return true;
 }
 
+/* May what client c offers go now? If it only is not visible yet, *again is lowered to when it is. */
+static bool may_go(struct pcie_link *link, uint32_t c, uint64_t now, uint64_t *again)
+{
+    uint32_t item;
+
+    if (c == link->clients) {
+        return reply_may_go(link);
+    }
+    if (link->s.client[c].visible > now) {
+        *again = earlier(*again, link->s.client[c].visible);
+        return false;
+    }
+    item = channel_head(link->client[c].request)->item;
+    return link->requests.request[item].op != PCIE_READ || read_may_go(link, c, now, item);
+}
+
 /* The next in turn that can go now: a client, or link->clients for a reply; NONE, and then
  * *again is lowered to the cycle when something becomes visible. */
 static uint32_t choose(struct pcie_link *link, uint64_t now, uint64_t *again)
 {
-    uint32_t c = link->s.last_client;
+    uint32_t offers = link->s.offers;
 
-    for (unsigned i = 0; i <= link->clients; i++) {
-        uint64_t visible;
-        const struct pcie_request *request;
+    while (offers) {
+        uint32_t behind_last = offers & ~0u << (link->s.last_client + 1);
+        uint32_t c = (uint32_t)__builtin_ctz(behind_last ? behind_last : offers);
 
-        c = c == link->clients ? 0 : c + 1;
-        if (c == link->clients) {
-            if (reply_may_go(link)) {
-                return c;
-            }
-            continue;
-        }
-        visible = head_visible(link, c);
-        if (visible > now) {
-            *again = visible < *again ? visible : *again;
-            continue;
-        }
-        request = &link->request[channel_head(link->request_channel[c])->item];
-        if (request->op != PCIE_READ || read_may_go(link, c, now, request)) {
+        if (may_go(link, c, now, again)) {
             return c;
         }
+        offers &= ~(1u << c);
     }
     return NONE;
 }
 
+/* ---- up: sending --------------------------------------------------------------------------- */
+
 static uint64_t send_read(struct pcie_link *link, uint64_t now, uint32_t item)
 {
-    const struct pcie_request *request = &link->request[item];
-    struct pcie_cost cost = pcie_read_cost(&link->config, request->address, request->length);
+    struct request_slot *slot = &link->requests.slot[item];
     struct pcie_direction_stats *stats = &link->s.stats.dir[UP];
 
     if (!link->config.ideal) {
@@ -326,19 +333,21 @@ static uint64_t send_read(struct pcie_link *link, uint64_t now, uint32_t item)
             link->s.stats.tag_stall_cycles += now - link->s.tag_since;
             link->s.read_client = NONE;
         }
-        link->slot[item].tags = tags_needed(link, request);
-        link->s.tags_free -= link->slot[item].tags;
+        slot->tags = tags_needed(link, item);
+        link->s.tags_free -= slot->tags;
     }
     link->s.stats.reads++;
-    stats->tlps_read += cost.tlps;
-    stats->wire_read += cost.wire_bytes;
-    return transmit(link, UP, now, cost.wire_bytes);
+    stats->tlps_read += slot->up.tlps;
+    stats->wire_read += slot->up.wire_bytes;
+    return transmit(link, UP, now, slot->up.wire_bytes);
 }
 
+/* It is known already when the last byte leaves, so the answer is pushed ahead; unless one of a read
+ * could still come before it. */
 static uint64_t send_write(struct pcie_link *link, uint64_t now, uint32_t item)
 {
-    const struct pcie_request *request = &link->request[item];
-    struct pcie_cost cost = pcie_write_cost(&link->config, request->address, request->length);
+    const struct pcie_request *request = &link->requests.request[item];
+    struct pcie_cost cost = link->requests.slot[item].up;
     struct pcie_direction_stats *stats = &link->s.stats.dir[UP];
     uint64_t left = transmit(link, UP, now, cost.wire_bytes);
 
@@ -350,10 +359,12 @@ static uint64_t send_write(struct pcie_link *link, uint64_t now, uint32_t item)
     stats->tlps_write += cost.tlps;
     stats->wire_write += cost.wire_bytes;
     stats->payload_bytes += request->length;
-    if (request->answer) {
-        fly(&link->answers, left, FLIGHT_DMA)->item = item;
+    if (!request->answer) {
+        requests_let_go(&link->requests, item, HELD_BY_CLIENT);
+    } else if (link->client[request->client].answers == PCIE_ANSWERS_BOTH) {
+        fly_dma(&link->left, left, item);
     } else {
-        let_go(link, item, HELD_BY_CLIENT);
+        answer(link, left, item);
     }
     return left;
 }
@@ -361,16 +372,18 @@ static uint64_t send_write(struct pcie_link *link, uint64_t now, uint32_t item)
 static void send_request(struct pcie_link *link, uint64_t now, unsigned client)
 {
     const struct channel_run run = { .first = now, .beats = 1, .step = 1 };
-    uint32_t item = channel_head(link->request_channel[client])->item;
-    uint64_t arrives;
+    struct channel *ch = link->client[client].request;
+    uint32_t item = channel_head(ch)->item;
+    struct pcie_request *request = &link->requests.request[item];
+    uint64_t left;
 
-    channel_pop(link->request_channel[client], &run);
-    assert(link->slot[item].held == HELD_BY_CLIENT && link->request[item].client == client);
-    link->slot[item].held |= HELD_BY_LINK;
-    arrives = link->up_cycles + (link->request[item].op == PCIE_READ ? send_read(link, now, item)
-                                                                     : send_write(link, now, item));
-    link->request[item].visible = arrives;
-    fly(&link->up, arrives, FLIGHT_DMA)->item = item;
+    assert(link->requests.slot[item].held == HELD_BY_CLIENT && request->client == client);
+    channel_pop(ch, &run);
+    look_at_head(link, client);
+    link->requests.slot[item].held |= HELD_BY_LINK;
+    left = request->op == PCIE_READ ? send_read(link, now, item) : send_write(link, now, item);
+    request->visible = left + link->up_cycles;
+    fly_dma(&link->up, request->visible, item);
 }
 
 /* An unsupported request is answered by a completion without data. */
@@ -379,7 +392,9 @@ static void send_reply(struct pcie_link *link, uint64_t now)
     const struct reply *reply = ring_head(&link->replies);
     struct pcie_direction_stats *stats = &link->s.stats.dir[UP];
     uint32_t wire = PCIE_COMPLETION_OVERHEAD;
-    struct flight *f;
+    struct flight f = {
+        .kind = FLIGHT_MMIO_DONE, .value = reply->value, .tag = reply->tag, .ok = reply->ok
+    };
 
     if (reply->ok) {
         wire += pcie_padded(reply->offset, reply->bytes);
@@ -387,89 +402,129 @@ static void send_reply(struct pcie_link *link, uint64_t now)
     }
     stats->tlps_completion++;
     stats->wire_completion += wire;
-    f = fly(&link->up, transmit(link, UP, now, wire) + link->up_cycles, FLIGHT_MMIO_DONE);
-    f->value = reply->value;
-    f->tag = reply->tag;
-    f->ok = reply->ok;
+    f.cycle = transmit(link, UP, now, wire) + link->up_cycles;
+    fly(&link->up, f);
     ring_pop(&link->replies);
+    if (!ring_used(&link->replies)) {
+        link->s.offers &= ~(1u << link->clients);
+    }
 }
 
+/* Start what is next in turn. If nothing can go, *again is lowered to when something becomes visible. */
 static bool start_up(struct pcie_link *link, uint64_t now, uint64_t *again)
 {
     uint32_t c;
 
-    if (link->s.free[UP] > now) {
+    if (!link->s.offers || link->s.free[UP] > now) {
         return false;
     }
     c = choose(link, now, again);
-    if (c == NONE) {
-        return false;
+    if (c != NONE) {
+        link->s.last_client = c;
+        if (c == link->clients) {
+            send_reply(link, now);
+        } else {
+            send_request(link, now, c);
+        }
+    } else if (link->s.read_client != NONE) {
+        account_idle(
+            &link->account[UP], now,
+            (struct account_reason){ .state = ACCOUNT_WAITING, .cause = (uint8_t)link->block });
     }
-    link->s.last_client = c;
-    if (c == link->clients) {
-        send_reply(link, now);
-    } else {
-        send_request(link, now, c);
+    return c != NONE;
+}
+
+/* When the up serialiser has to be looked at again; `visible`: of what may go when it is. */
+static uint64_t next_up(const struct pcie_link *link, uint64_t now, uint64_t visible)
+{
+    if (!link->s.offers) {
+        return CLOCK_NEVER;
     }
-    return true;
+    if (link->s.free[UP] > now) {
+        return link->s.free[UP];
+    }
+    return link->s.read_client == NONE ? visible : earlier(visible, link->tags.next);
 }
 
 /* ---- down ---------------------------------------------------------------------------------- */
 
-static uint32_t start_completions(struct pcie_link *link, uint32_t item)
+/* Completions and MMIO leave the root complex in the order in which they became ready (at the
+ * same time: completions first), so a completion never passes an earlier register write. */
+static struct flights *first_down(struct pcie_link *link)
 {
-    const struct pcie_request *request = &link->request[item];
+    return link->memory.next <= link->cpu.next ? &link->memory : &link->cpu;
+}
+
+/* When the next of them starts, as far as is known: certain from the cycle on in which it is ready. */
+static uint64_t down_starts(struct pcie_link *link)
+{
+    return later(first_down(link)->next, link->s.free[DOWN]);
+}
+
+/* When it has to be started at the latest: before anyone can see anything of it. */
+static uint64_t down_must_start(struct pcie_link *link)
+{
+    uint64_t start = down_starts(link);
+
+    return start == CLOCK_NEVER ? CLOCK_NEVER : start + link->least_down;
+}
+
+static void start_completions(struct pcie_link *link, uint64_t start, uint32_t item)
+{
+    const struct pcie_request *request = &link->requests.request[item];
+    struct request_slot *slot = &link->requests.slot[item];
     struct pcie_cost cost = pcie_completion_cost(&link->config, request->address, request->length);
     struct pcie_direction_stats *stats = &link->s.stats.dir[DOWN];
+    uint64_t arrives = transmit(link, DOWN, start, cost.wire_bytes) + link->down_cycles;
 
     stats->tlps_completion += cost.tlps;
     stats->wire_completion += cost.wire_bytes;
     stats->payload_bytes += request->length;
-    return cost.wire_bytes;
+    if (slot->tags) {
+        fly(&link->tags,
+            (struct flight){ .cycle = arrives, .kind = FLIGHT_TAGS, .item = slot->tags });
+    }
+    if (link->client[request->client].answers == PCIE_ANSWERS_BOTH) {
+        fly_dma(&link->down, arrives, item);
+    } else {
+        answer(link, arrives, item);
+        requests_let_go(&link->requests, item, HELD_BY_LINK);
+    }
 }
 
-static uint32_t start_mmio(struct pcie_link *link, const struct flight *f)
+static void start_mmio(struct pcie_link *link, uint64_t start, struct flight mmio)
 {
     struct pcie_direction_stats *stats = &link->s.stats.dir[DOWN];
     uint32_t wire = pcie_request_overhead(&link->config);
 
-    if (f->kind == FLIGHT_MMIO_WRITE) {
-        wire += pcie_padded(f->offset, f->bytes);
-        stats->payload_bytes += f->bytes;
+    if (mmio.kind == FLIGHT_MMIO_WRITE) {
+        wire += pcie_padded(mmio.offset, mmio.bytes);
+        stats->payload_bytes += mmio.bytes;
         link->s.stats.mmio_writes++;
     } else {
         link->s.stats.mmio_reads++;
     }
     stats->tlps_mmio++;
     stats->wire_mmio += wire;
-    return wire;
+    mmio.cycle = transmit(link, DOWN, start, wire) + link->down_cycles;
+    fly(&link->down, mmio);
 }
 
-/* Completions and MMIO leave the root complex in the order in which they became ready (at the
- * same time: completions first), so a completion never passes an earlier register write. */
+/* Start what was to start by `now`. */
 static bool start_down(struct pcie_link *link, uint64_t now)
 {
-    const struct flight *data = ring_head(&link->memory);
-    const struct flight *mmio = ring_head(&link->cpu);
+    uint64_t start = down_starts(link);
     struct flight f;
-    uint32_t wire;
 
-    if (link->s.free[DOWN] > now) {
+    if (start > now) {
         return false;
     }
-    if (data && (!mmio || data->cycle <= mmio->cycle)) {
-        if (!take(&link->memory, now, &f)) {
-            return false;
-        }
-        wire = start_completions(link, f.item);
+    f = land(first_down(link));
+    if (f.kind == FLIGHT_DMA) {
+        start_completions(link, start, f.item);
     } else {
-        if (!take(&link->cpu, now, &f)) {
-            return false;
-        }
-        wire = start_mmio(link, &f);
+        start_mmio(link, start, f);
     }
-    f.cycle = transmit(link, DOWN, now, wire) + link->down_cycles;
-    *(struct flight *)ring_push(&link->down) = f;
     return true;
 }
 
@@ -480,18 +535,19 @@ static bool arrive_up(struct pcie_link *link, uint64_t now)
     struct pcie_request request;
     struct flight f;
 
-    if (!take(&link->up, now, &f)) {
+    if (link->up.next > now) {
         return false;
     }
+    f = land(&link->up);
     if (f.kind == FLIGHT_MMIO_DONE) {
         link->ops.mmio_done(link->self, now, f.tag, f.value, f.ok);
         return true;
     }
-    request = link->request[f.item];
+    request = link->requests.request[f.item];
     if (request.op == PCIE_READ) {
-        fly(&link->memory, now + link->read_cycles, FLIGHT_DMA)->item = f.item;
+        fly_dma(&link->memory, now + link->read_cycles, f.item);
     } else {
-        let_go(link, f.item, HELD_BY_LINK);
+        requests_let_go(&link->requests, f.item, HELD_BY_LINK);
     }
     link->ops.memory(link->self, now, &request);
     return true;
@@ -525,90 +581,45 @@ static void read_register(struct pcie_link *link, uint64_t now, const struct fli
         reply.value = UINT64_MAX;
     }
     for (unsigned c = 0; c < link->clients; c++) {
-        reply.behind[c] = pushed_before(link->request_channel[c], now);
+        reply.behind[c] = pushed_before(link->client[c].request, now);
     }
     *(struct reply *)ring_push(&link->replies) = reply;
+    link->s.offers |= 1u << link->clients;
 }
 
 static bool arrive_down(struct pcie_link *link, uint64_t now)
 {
     struct flight f;
 
-    if (!take(&link->down, now, &f)) {
+    if (link->down.next > now) {
         return false;
     }
+    f = land(&link->down);
     if (f.kind == FLIGHT_MMIO_WRITE) {
         link->ops.mmio_write(link->self, now, f.offset, f.bytes, f.value);
     } else if (f.kind == FLIGHT_MMIO_READ) {
         read_register(link, now, &f);
     } else {
-        link->s.tags_free += link->slot[f.item].tags;
-        link->slot[f.item].tags = 0;
         answer(link, now, f.item);
-        let_go(link, f.item, HELD_BY_LINK);
+        requests_let_go(&link->requests, f.item, HELD_BY_LINK);
     }
     return true;
 }
 
 static bool leave(struct pcie_link *link, uint64_t now)
 {
-    struct flight f;
-
-    if (!take(&link->answers, now, &f)) {
+    if (link->left.next > now) {
         return false;
     }
-    answer(link, now, f.item);
+    answer(link, now, land(&link->left).item);
     return true;
 }
 
 /* ---- the block ----------------------------------------------------------------------------- */
 
-static uint64_t head_cycle(const struct ring *ring)
-{
-    const struct flight *f = ring_head(ring);
-
-    return f ? f->cycle : CLOCK_NEVER;
-}
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static bool anyone_waits(const struct pcie_link *link)
-{
-    if (ring_used(&link->replies)) {
-        return true;
-    }
-    for (unsigned c = 0; c < link->clients; c++) {
-        if (channel_head(link->request_channel[c])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* When the link must look again, as far as it knows; `visible`: the next request, if the up
- * serialiser is free. A read that waits for tags gets them by an arrival. */
-static uint64_t next_event(const struct pcie_link *link, uint64_t now, uint64_t visible)
-{
-    uint64_t next = least(head_cycle(&link->up), head_cycle(&link->down));
-    uint64_t down = least(head_cycle(&link->memory), head_cycle(&link->cpu));
-
-    next = least(next, head_cycle(&link->answers));
-    if (down != CLOCK_NEVER) {
-        next = least(next, down > link->s.free[DOWN] ? down : link->s.free[DOWN]);
-    }
-    if (link->s.free[UP] <= now) {
-        return least(next, visible);
-    }
-    return anyone_waits(link) ? least(next, link->s.free[UP]) : next;
-}
-
 static void link_wake(void *self, uint64_t now)
 {
     struct pcie_link *link = self;
-    struct account_reason idle = { .state = ACCOUNT_STARVED };
     uint64_t visible;
     uint64_t next;
     bool progress;
@@ -621,12 +632,10 @@ static void link_wake(void *self, uint64_t now)
         progress |= arrive_down(link, now);
         progress |= start_up(link, now, &visible);
     } while (progress);
-    account_idle(&link->account[DOWN], now, idle);
-    if (link->s.free[UP] <= now && link->s.read_client != NONE) {
-        idle = (struct account_reason){ .state = ACCOUNT_WAITING, .cause = (uint8_t)link->block };
-    }
-    account_idle(&link->account[UP], now, idle);
-    next = next_event(link, now, visible);
+    next = earlier(link->left.next, link->up.next);
+    next = earlier(next, link->down.next);
+    next = earlier(next, down_must_start(link));
+    next = earlier(next, next_up(link, now, visible));
     if (next != CLOCK_NEVER) {
         sched_wake(link->sched, link->block, next);
     }
@@ -635,16 +644,18 @@ static void link_wake(void *self, uint64_t now)
 /* Kept in order of cycles; nearly always it is the latest. */
 static void issue(struct pcie_link *link, const struct flight *f)
 {
+    struct ring *ring = &link->cpu.ring;
     uint32_t at;
 
-    ring_push(&link->cpu);
-    at = ring_used(&link->cpu) - 1;
-    while (at > 0 && ((struct flight *)ring_at(&link->cpu, at - 1))->cycle > f->cycle) {
-        *(struct flight *)ring_at(&link->cpu, at) = *(struct flight *)ring_at(&link->cpu, at - 1);
+    ring_push(ring);
+    at = ring_used(ring) - 1;
+    while (at > 0 && ((struct flight *)ring_at(ring, at - 1))->cycle > f->cycle) {
+        *(struct flight *)ring_at(ring, at) = *(struct flight *)ring_at(ring, at - 1);
         at--;
     }
-    *(struct flight *)ring_at(&link->cpu, at) = *f;
-    sched_wake(link->sched, link->block, f->cycle);
+    *(struct flight *)ring_at(ring, at) = *f;
+    link->cpu.next = earlier(link->cpu.next, f->cycle);
+    sched_wake(link->sched, link->block, down_must_start(link));
 }
 
 void pcie_mmio_write(struct pcie_link *link, uint64_t cycle, uint32_t offset, uint32_t bytes,
@@ -673,13 +684,46 @@ void pcie_mmio_read(struct pcie_link *link, uint64_t cycle, uint32_t offset, uin
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
+enum { QUEUES = 6 };
+
+struct named_flights {
+    const char *name;
+    struct flights *flights;
+};
+
+static void all_flights(struct pcie_link *link, struct named_flights all[QUEUES])
+{
+    const struct named_flights list[QUEUES] = {
+        { "pcie.up", &link->up },     { "pcie.memory", &link->memory },
+        { "pcie.cpu", &link->cpu },   { "pcie.down", &link->down },
+        { "pcie.tags", &link->tags }, { "pcie.left", &link->left },
+    };
+
+    memcpy(all, list, sizeof list);
+}
+
+static void init_accounts(struct pcie_link *link)
+{
+    for (unsigned d = UP; d <= DOWN; d++) {
+        link->account[d].idle.state = ACCOUNT_STARVED;
+        link->account[d].before.state = ACCOUNT_STARVED;
+        link->account[d].by_cause[0] = link->by_cause[0];
+        link->account[d].by_cause[1] = link->by_cause[1];
+    }
+    account_publish(link->sched, link->block, &link->account[UP], sizeof link->account[UP], 2);
+}
+
 struct pcie_link *pcie_link_create(struct sched *sched, unsigned domain,
                                    const struct pcie_config *config, const struct pcie_ops *ops,
                                    void *self)
 {
-    struct pcie_link *link = grown(NULL, 0, 1, sizeof *link);
-    struct ring *ring[] = { &link->answers, &link->up, &link->memory, &link->cpu, &link->down };
+    struct pcie_link *link = calloc(1, sizeof *link);
+    struct named_flights all[QUEUES];
 
+    if (!link) {
+        fputs("espnic: out of memory\n", stderr);
+        abort();
+    }
     link->sched = sched;
     link->domain = domain;
     link->config = *config;
@@ -690,56 +734,51 @@ struct pcie_link *pcie_link_create(struct sched *sched, unsigned domain,
         link->up_cycles = clock_cycles_from_ps(sched->clocks, domain, config->up_ps);
         link->down_cycles = clock_cycles_from_ps(sched->clocks, domain, config->down_ps);
         link->read_cycles = clock_cycles_from_ps(sched->clocks, domain, config->read_ps);
+        link->least_down = link->down_cycles + PCIE_COMPLETION_OVERHEAD; /* no TLP is shorter */
     }
     link->s.tags_free = config->tags;
     link->s.read_client = NONE;
-    link->s.free_request = NONE;
-    grow_pool(link, FIRST_REQUESTS);
-    for (size_t i = 0; i < sizeof ring / sizeof ring[0]; i++) {
-        ring_init(ring[i], sizeof(struct flight));
+    requests_init(&link->requests);
+    all_flights(link, all);
+    for (unsigned i = 0; i < QUEUES; i++) {
+        flights_init(all[i].flights);
     }
     ring_init(&link->replies, sizeof(struct reply));
-    for (unsigned d = UP; d <= DOWN; d++) {
-        link->account[d].idle.state = ACCOUNT_STARVED;
-        link->account[d].before.state = ACCOUNT_STARVED;
-        link->account[d].by_cause[0] = link->by_cause[0];
-        link->account[d].by_cause[1] = link->by_cause[1];
-    }
-    account_publish(sched, link->block, &link->account[UP], sizeof link->account[UP], 2);
+    init_accounts(link);
     return link;
 }
 
 void pcie_link_destroy(struct pcie_link *link)
 {
+    struct named_flights all[QUEUES];
+
     if (!link) {
         return;
     }
-    ring_free(&link->answers);
-    ring_free(&link->up);
-    ring_free(&link->memory);
-    ring_free(&link->cpu);
-    ring_free(&link->down);
+    all_flights(link, all);
+    for (unsigned i = 0; i < QUEUES; i++) {
+        ring_free(&all[i].flights->ring);
+    }
     ring_free(&link->replies);
-    free(link->request);
-    free(link->slot);
+    requests_free(&link->requests);
     free(link);
 }
 
 void pcie_link_register_state(struct pcie_link *link, struct snapshot *snap)
 {
+    struct named_flights all[QUEUES];
+
     snapshot_fixed(snap, "pcie.state", &link->s, sizeof link->s);
     /* by_cause of an account points to counters of the link: not part of its region */
     snapshot_fixed(snap, "pcie.account.up", &link->account[UP], offsetof(struct account, by_cause));
     snapshot_fixed(snap, "pcie.account.down", &link->account[DOWN],
                    offsetof(struct account, by_cause));
     snapshot_fixed(snap, "pcie.by_cause", link->by_cause, sizeof link->by_cause);
-    snapshot_array(snap, "pcie.request", &link->request, sizeof *link->request, &link->requests);
-    snapshot_array(snap, "pcie.slot", &link->slot, sizeof *link->slot, &link->slots);
-    ring_register_state(&link->answers, snap, "pcie.answers");
-    ring_register_state(&link->up, snap, "pcie.up");
-    ring_register_state(&link->memory, snap, "pcie.memory");
-    ring_register_state(&link->cpu, snap, "pcie.cpu");
-    ring_register_state(&link->down, snap, "pcie.down");
+    requests_register_state(&link->requests, snap);
+    all_flights(link, all);
+    for (unsigned i = 0; i < QUEUES; i++) {
+        flights_register_state(all[i].flights, snap, all[i].name);
+    }
     ring_register_state(&link->replies, snap, "pcie.replies");
 }
 
@@ -748,13 +787,13 @@ unsigned pcie_link_block(const struct pcie_link *link)
     return link->block;
 }
 
-unsigned pcie_link_attach(struct pcie_link *link, struct channel *request, struct channel *response)
+unsigned pcie_link_attach(struct pcie_link *link, struct channel *request, struct channel *response,
+                          enum pcie_answers answers)
 {
     assert(link->clients < PCIE_MAX_CLIENTS);
     assert(request->config.reader == link->block);
     assert(!response || (response->config.writer == link->block && response->config.unlimited));
-    link->request_channel[link->clients] = request;
-    link->response_channel[link->clients] = response;
+    link->client[link->clients] = (struct client){ request, response, answers };
     link->s.last_client = link->clients + 1; /* the first turn is client 0's */
     return link->clients++;
 }
@@ -771,6 +810,7 @@ const struct account *pcie_link_account(const struct pcie_link *link, unsigned d
 
 void pcie_link_settle(struct pcie_link *link, uint64_t cycle)
 {
+    while (start_down(link, cycle)) {}
     for (unsigned d = UP; d <= DOWN; d++) {
         struct pcie_direction_stats *stats = &link->s.stats.dir[d];
 
@@ -786,6 +826,7 @@ void pcie_link_settle(struct pcie_link *link, uint64_t cycle)
 
 bool pcie_link_idle(const struct pcie_link *link)
 {
-    return !ring_used(&link->answers) && !ring_used(&link->up) && !ring_used(&link->memory) &&
-           !ring_used(&link->cpu) && !ring_used(&link->down) && !anyone_waits(link);
+    return !link->s.offers && link->left.next == CLOCK_NEVER && link->up.next == CLOCK_NEVER &&
+           link->memory.next == CLOCK_NEVER && link->cpu.next == CLOCK_NEVER &&
+           link->down.next == CLOCK_NEVER;
 }

@@ -19,7 +19,16 @@
  * wire bytes) and has left in t+W. It arrives U later (U = up_ps, rounded up to cycles): a write
  * is in host memory in t+W+U. A read samples memory on arrival; its data is ready R (read_ps)
  * later, takes C wire bytes of completions on the way down and has arrived D (down_ps) after the
- * last: t+W+U+R+C+D, when the answer is pushed and the tags are free again. */
+ * last: t+W+U+R+C+D, the cycle of the answer, in which the tags are free again.
+ *
+ * What the link is woken for. A request that may start and an arrival (whose callback must come in
+ * its cycle) are worth a wake. The rest is settled with these:
+ *  - The answer of a write is pushed when the write starts: nothing can change any more when its
+ *    last byte leaves.
+ *  - What goes down is started late, with the first wake after its cycle. What is ready at r goes
+ *    before all that is ready later, so from r on its start is fixed, by what the link knows
+ *    already; and no one sees anything of it before it arrives, D and its bytes later. Then the
+ *    answer of a read and the return of its tags follow. */
 #ifndef ESPNIC_PCIE_MODEL_LINK_H
 #define ESPNIC_PCIE_MODEL_LINK_H
 
@@ -74,7 +83,8 @@ struct pcie_ops {
     void (*mmio_done)(void *self, uint64_t cycle, uint64_t tag, uint64_t value, bool ok);
 };
 
-/* Counters per direction: 0 = up (device to host), 1 = down. TLPs are counted when they start. */
+/* Counters per direction: 0 = up (device to host), 1 = down. TLPs are counted when they start; those
+ * on the way down as of pcie_link_settle(). */
 struct pcie_direction_stats {
     uint64_t tlps_write, tlps_read, tlps_completion, tlps_mmio; /* MSI-X counts as write */
     uint64_t wire_write, wire_read, wire_completion,
@@ -115,16 +125,23 @@ void pcie_link_register_state(struct pcie_link *link, struct snapshot *snap);
 /* Scheduler's block number: writer of response channels, reader of request channels. */
 unsigned pcie_link_block(const struct pcie_link *link);
 
+/* What a client may be answered. The answers of one kind come in the order of the requests, so they
+ * can be pushed as soon as their cycle is known; of a client with both, a read can overtake or be
+ * overtaken, and an answer has to wait for its cycle. */
+enum pcie_answers { PCIE_ANSWERS_READS = 1, PCIE_ANSWERS_WRITES = 2, PCIE_ANSWERS_BOTH = 3 };
+
 /* Request channel: depth config->queue, one beat an item. Response channel: `unlimited`; the
  * client bounds what it has outstanding; NULL if it never wants an answer. At most one answer a
  * cycle: others follow. Returns the client's index; all are attached before the first request. */
-unsigned pcie_link_attach(struct pcie_link *link, struct channel *request,
-                          struct channel *response);
+unsigned pcie_link_attach(struct pcie_link *link, struct channel *request, struct channel *response,
+                          enum pcie_answers answers);
 
-/* Request pool. An index stays valid until the client releases it (after the response; requests
- * without `answer` are released by the link). A pointer is good until the next
- * pcie_request_new(). */
-uint32_t pcie_request_new(struct pcie_link *link);
+/* Push a copy of the request into the channel of request->client, which must have room, at `cycle`
+ * of the client's domain: the only way to do that. Returns the item, an index that stays valid until
+ * the client releases it (after the response; requests without `answer` are released by the link).
+ * A pointer is good until the next request. */
+uint32_t pcie_request_push(struct pcie_link *link, uint64_t cycle,
+                           const struct pcie_request *request);
 struct pcie_request *pcie_request_at(struct pcie_link *link, uint32_t index);
 void pcie_request_release(struct pcie_link *link, uint32_t index);
 
@@ -147,11 +164,12 @@ struct pcie_stats *pcie_link_stats(struct pcie_link *link);
  * block's slots. */
 const struct account *pcie_link_account(const struct pcie_link *link, unsigned direction);
 
-/* Count every cycle before `cycle` (not after the present) in the accounts, busy_cycles,
- * utilisation and tag_stall_cycles. */
+/* Count every cycle before `cycle` (not after the present, all of whose events have passed) in the
+ * accounts, busy_cycles, utilisation and tag_stall_cycles, and every TLP started by then. */
 void pcie_link_settle(struct pcie_link *link, uint64_t cycle);
 
-/* Nothing is being sent, in flight, or waiting inside the link. */
+/* Nothing is being sent, in flight, or waiting inside the link; an answer that has been pushed already
+ * does not count. */
 bool pcie_link_idle(const struct pcie_link *link);
 
 /* ---- the arithmetic of TLPs, for tests and tools

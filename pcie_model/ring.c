@@ -37,7 +37,7 @@ void ring_register_state(struct ring *r, struct snapshot *snap, const char *name
     snapshot_fixed(snap, name, &r->p, sizeof r->p);
 }
 
-static void grow(struct ring *r)
+void ring_grow(struct ring *r)
 {
     uint32_t used = ring_used(r);
     char *bigger = allocate(r->size * 2, r->bytes);
@@ -49,13 +49,4 @@ static void grow(struct ring *r)
     r->element = bigger;
     r->size *= 2;
     r->p = (struct ring_place){ .head = 0, .tail = used };
-}
-
-void *ring_push(struct ring *r)
-{
-    if (ring_used(r) == r->size) {
-        grow(r);
-    }
-    r->p.tail++;
-    return ring_at(r, ring_used(r) - 1);
 }

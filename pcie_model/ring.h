@@ -45,7 +45,16 @@ static inline void ring_pop(struct ring *r)
     r->p.head++;
 }
 
+void ring_grow(struct ring *r);
+
 /* A new last element, not cleared. Allocates only when the ring has never been so full. */
-void *ring_push(struct ring *r);
+static inline void *ring_push(struct ring *r)
+{
+    if (ring_used(r) == r->size) {
+        ring_grow(r);
+    }
+    r->p.tail++;
+    return ring_at(r, ring_used(r) - 1);
+}
 
 #endif

@@ -1,14 +1,22 @@
-/* How requests are cut into TLPs, in closed form. MPS, MRRS and RCB are powers of two that
- * divide 4096, so a cut at their multiples never leaves a TLP across a 4 KB boundary, and only
- * the offset inside a 4 KB page matters (2.2.2, 2.2.7, 2.3.1.1). */
+/* How requests are cut into TLPs, in closed form. MPS, MRRS, RCB and the host's limit of a completion
+ * are powers of two that divide 4096, so a cut at their multiples never leaves a TLP across a 4 KB
+ * boundary, only the offset inside a 4 KB page matters (2.2.2, 2.2.7, 2.3.1.1), and shifts do what
+ * divisions would. */
 #include "pcie_model/link.h"
 
 enum { PAGE = 4096 };
 
-/* Pieces of [at, at + length) when cut at the multiples of `unit`. */
-static uint32_t pieces(uint32_t at, uint32_t length, uint32_t unit)
+static unsigned log2_of(uint64_t power_of_two)
 {
-    return (at + length - 1) / unit - at / unit + 1;
+    return (unsigned)__builtin_ctzll(power_of_two);
+}
+
+/* Pieces of [at, at + length) when cut at the multiples of `unit`. */
+static uint32_t pieces(uint32_t at, uint32_t length, uint64_t unit)
+{
+    unsigned shift = log2_of(unit);
+
+    return ((at + length - 1) >> shift) - (at >> shift) + 1;
 }
 
 struct pcie_cost pcie_write_cost(const struct pcie_config *config, uint64_t address,
@@ -17,7 +25,7 @@ struct pcie_cost pcie_write_cost(const struct pcie_config *config, uint64_t addr
     struct pcie_cost cost = { 0 };
 
     if (length) {
-        cost.tlps = pieces((uint32_t)(address % PAGE), length, (uint32_t)config->mps);
+        cost.tlps = pieces((uint32_t)(address % PAGE), length, config->mps);
         /* the cuts are DW aligned: only the two ends are padded */
         cost.wire_bytes = cost.tlps * pcie_request_overhead(config) + pcie_padded(address, length);
     }
@@ -29,7 +37,7 @@ struct pcie_cost pcie_read_cost(const struct pcie_config *config, uint64_t addre
     struct pcie_cost cost = { 0 };
 
     if (length) {
-        cost.tlps = pieces((uint32_t)(address % PAGE), length, (uint32_t)config->mrrs);
+        cost.tlps = pieces((uint32_t)(address % PAGE), length, config->mrrs);
         cost.wire_bytes = cost.tlps * pcie_request_overhead(config);
     }
     return cost;
@@ -44,8 +52,8 @@ static uint32_t completions(uint32_t at, uint32_t length, uint32_t most, uint32_
     if (pcie_padded(at, length) <= most) {
         return 1;
     }
-    first_end = (at / 4 * 4 + most) / rcb * rcb;
-    return 1 + (at + length - first_end + most - 1) / most;
+    first_end = ((at & ~3u) + most) & ~(rcb - 1);
+    return 1 + ((at + length - first_end + most - 1) >> log2_of(most));
 }
 
 struct pcie_cost pcie_completion_cost(const struct pcie_config *config, uint64_t address,
@@ -56,8 +64,8 @@ struct pcie_cost pcie_completion_cost(const struct pcie_config *config, uint64_t
     uint32_t rcb = (uint32_t)config->rcb;
     uint32_t most = (uint32_t)(config->completion ? config->completion : config->mps);
     uint32_t at = (uint32_t)(address % PAGE);
-    uint32_t first = mrrs - at % mrrs; /* bytes up to the first cut of the request */
-    uint32_t whole;
+    uint32_t first = mrrs - (at & (mrrs - 1)); /* bytes up to the first cut of the request */
+    uint32_t rest;
 
     if (!length) {
         return cost;
@@ -68,11 +76,11 @@ struct pcie_cost pcie_completion_cost(const struct pcie_config *config, uint64_t
     if (length <= first) {
         cost.tlps = completions(at, length, most, rcb);
     } else {
-        whole = (length - first) / mrrs;
+        rest = (length - first) & (mrrs - 1);
         cost.tlps = completions(at, first, most, rcb);
-        cost.tlps += whole * completions(0, mrrs, most, rcb);
-        if ((length - first) % mrrs) {
-            cost.tlps += completions(0, (length - first) % mrrs, most, rcb);
+        cost.tlps += ((length - first) >> log2_of(mrrs)) * completions(0, mrrs, most, rcb);
+        if (rest) {
+            cost.tlps += completions(0, rest, most, rcb);
         }
     }
     cost.wire_bytes = cost.tlps * PCIE_COMPLETION_OVERHEAD + pcie_padded(address, length);

@@ -165,12 +165,17 @@ struct nic_ring {       /* of descriptors, one queue */
     uint32_t fetched;   /* descriptors on the card */
     uint32_t taken;     /* handed to packets */
     uint32_t completed; /* completion entries written */
+    uint32_t size; /* of the rings in host memory, as the registers have it; and where they are */
+    uint64_t base, done_base;
 };
 
 struct nic_dma {
     unsigned tx_block, rx_block, done_block; /* descriptor fetch; completions */
     unsigned tx_client, rx_client, done_client;
     struct nic_ring tx[16], rx[16];
+    /* Bit q: queue q has posted descriptors that have not been asked for; it has some on the card. */
+    uint32_t tx_asks, rx_asks, tx_ready;
+    uint32_t tx_held; /* a read of payload waits for room in the buffer or for another read's end */
     struct abi_tx_descriptor *tx_descriptor; /* [queue][prefetch] */
     struct abi_rx_descriptor *rx_descriptor;
     uint64_t tx_bytes; /* of packets being read */
@@ -226,12 +231,19 @@ struct nic_commands {
     uint64_t by_cause[2][SCHED_MAX_BLOCKS];
 };
 
-enum { NIC_VECTORS = 33, NIC_MMIO_RING = 4096 };
+enum { NIC_VECTORS = 33, NIC_VECTOR_CLASSES = 3, NIC_MMIO_RING = 4096 };
 
 struct nic_vector {
     uint32_t events;
     uint64_t deadline; /* cycle, CLOCK_NEVER without events */
     uint64_t allowed;  /* cycle from which the next message may go */
+};
+
+/* INT_ENABLE, INT_HOLDOFF and INT_COALESCE. */
+struct nic_moderation {
+    uint32_t enabled;
+    uint32_t coalesce[NIC_VECTOR_CLASSES];
+    uint64_t holdoff[NIC_VECTOR_CLASSES]; /* core cycles */
 };
 
 struct nic_mmio {
@@ -266,6 +278,8 @@ struct espnic {
     struct nic_mmio *mmio; /* ring between link and registers block */
     uint32_t mmio_head;
     struct nic_vector vector[NIC_VECTORS];
+    uint64_t vectors_due; /* bit v: vector v has events */
+    struct nic_moderation moderation;
     struct esp_crypt *crypt;
     struct rng iv_random;
     struct nic_stats stats;
@@ -377,6 +391,9 @@ enum esp_job_state nic_crypt_result(struct espnic *card, struct nic_packet *p);
 /* tx_dma.c: the descriptor ends without a frame */
 void nic_tx_failed(struct espnic *card, uint32_t item, uint64_t cycle);
 
+/* Descriptors that queue q would ask for now (tx_dma.c). */
+uint32_t nic_descriptors_wanted(const struct espnic *card, bool rx, unsigned q);
+
 /* interrupts.c */
 void nic_interrupt(struct espnic *card, unsigned vector, uint64_t cycle);
 
@@ -403,7 +420,8 @@ enum nic_purpose {
 enum { NIC_PURPOSE_BITS = 8 };
 
 /* A client of the link (pcie.c): its requests are pushed by one block, its answers go to another. */
-unsigned nic_client(struct espnic *card, const char *name, unsigned writer, unsigned reader);
+unsigned nic_client(struct espnic *card, const char *name, unsigned writer, unsigned reader,
+                    enum pcie_answers answers);
 /* Room for `count` requests in cycle `now`? If not, the writer is woken when there is. */
 bool nic_request_room(struct espnic *card, unsigned client, uint64_t now, uint32_t count);
 /* Push one, in cycle `at` or after the one before it. */

@@ -74,6 +74,45 @@ static void control(struct espnic *card, uint64_t now)
     sched_wake(&card->sched, card->commands.block, now + 1);
 }
 
+/* What blocks need for every packet or message is kept where they have it at hand. */
+static void decode(struct espnic *card, enum reg_id reg, unsigned i)
+{
+    struct nic_dma *dma = &card->dma;
+    struct nic_moderation *m = &card->moderation;
+    uint64_t value = reg_get(&card->registers, reg, i);
+
+    switch (reg) {
+    case REG_TX_BASE: dma->tx[i].base = value; break;
+    case REG_TX_DONE_BASE: dma->tx[i].done_base = value; break;
+    case REG_TX_SIZE: dma->tx[i].size = (uint32_t)value; break;
+    case REG_RX_BASE: dma->rx[i].base = value; break;
+    case REG_RX_DONE_BASE: dma->rx[i].done_base = value; break;
+    case REG_RX_SIZE: dma->rx[i].size = (uint32_t)value; break;
+    case REG_INT_ENABLE: m->enabled = (uint32_t)value; break;
+    case REG_INT_HOLDOFF:
+        m->holdoff[i] = clock_cycles_from_ps(&card->clocks, card->core, value * 1000);
+        break;
+    case REG_INT_COALESCE: m->coalesce[i] = (uint32_t)value; break;
+    default: break;
+    }
+}
+
+/* TAIL has been written. */
+static void post(struct espnic *card, bool rx, unsigned q, uint32_t posted, uint64_t now)
+{
+    struct nic_dma *dma = &card->dma;
+    struct nic_ring *ring = rx ? &dma->rx[q] : &dma->tx[q];
+    uint32_t *asks = rx ? &dma->rx_asks : &dma->tx_asks;
+
+    ring->posted = posted;
+    *asks &= ~(1u << q);
+    *asks |= (uint32_t)(ring->posted != ring->requested) << q;
+    if (rx && dma->rx_spread <= q) {
+        dma->rx_spread = q + 1;
+    }
+    sched_wake(&card->sched, rx ? dma->rx_block : dma->tx_block, now + 1);
+}
+
 static void apply(struct espnic *card, const struct nic_mmio *m, uint64_t now)
 {
     struct reg_written w;
@@ -82,6 +121,7 @@ static void apply(struct espnic *card, const struct nic_mmio *m, uint64_t now)
     if (!reg_write(&card->registers, m->offset, m->bytes, m->value, &w)) {
         return; /* the register file has counted it */
     }
+    decode(card, w.reg, w.index);
     value = (uint32_t)reg_get(&card->registers, w.reg, w.index);
     switch (w.effect) {
     case REG_EFFECT_CTRL: control(card, now); break;
@@ -89,17 +129,8 @@ static void apply(struct espnic *card, const struct nic_mmio *m, uint64_t now)
         card->commands.s.posted = value;
         sched_wake(&card->sched, card->commands.block, now + 1);
         break;
-    case REG_EFFECT_TX_TAIL:
-        card->dma.tx[w.index].posted = value;
-        sched_wake(&card->sched, card->dma.tx_block, now + 1);
-        break;
-    case REG_EFFECT_RX_TAIL:
-        card->dma.rx[w.index].posted = value;
-        if (card->dma.rx_spread <= w.index) {
-            card->dma.rx_spread = w.index + 1;
-        }
-        sched_wake(&card->sched, card->dma.rx_block, now + 1);
-        break;
+    case REG_EFFECT_TX_TAIL: post(card, false, w.index, value, now); break;
+    case REG_EFFECT_RX_TAIL: post(card, true, w.index, value, now); break;
     case REG_EFFECT_NONE: return;
     }
     card->stats.doorbells++;
@@ -109,15 +140,16 @@ static void wake(void *self, uint64_t now)
 {
     struct espnic *card = self;
     struct channel *in = card->mmio_channel;
+    uint64_t next;
 
-    while (channel_next_visible(in) <= now) {
+    while ((next = channel_next_visible(in)) <= now) {
         uint32_t at = channel_head(in)->item;
 
         channel_pop_item(in, now, 1);
         apply(card, &card->mmio[at], now);
     }
-    if (channel_head(in)) {
-        sched_wake(&card->sched, card->registers_block, channel_next_visible(in));
+    if (next != CLOCK_NEVER) {
+        sched_wake(&card->sched, card->registers_block, next);
     }
 }
 
@@ -125,5 +157,10 @@ void nic_csr_init(struct espnic *card)
 {
     card->registers_block = sched_add_block(&card->sched, "registers", card->core, wake, card);
     reg_file_init(&card->registers);
+    for (unsigned r = 0; r < REG_COUNT; r++) {
+        for (unsigned i = 0; i < reg_table[r].count; i++) {
+            decode(card, (enum reg_id)r, i);
+        }
+    }
     report_capabilities(card);
 }

@@ -10,24 +10,20 @@ static unsigned class_of(unsigned vector)
     return vector == 0 ? 0 : vector < 17 ? 1 : 2;
 }
 
-static uint64_t holdoff(struct espnic *card, unsigned vector)
+static uint64_t holdoff(const struct espnic *card, unsigned vector)
 {
-    uint64_t ns = reg_get(&card->registers, REG_INT_HOLDOFF, class_of(vector));
-
-    return clock_cycles_from_ps(&card->clocks, card->core, ns * 1000);
+    return card->moderation.holdoff[class_of(vector)];
 }
 
 static bool enabled(const struct espnic *card, unsigned vector)
 {
-    return vector < 32 && (reg_get(&card->registers, REG_INT_ENABLE, 0) >> vector & 1);
+    return vector < 32 && (card->moderation.enabled >> vector & 1);
 }
 
-static uint64_t due(struct espnic *card, unsigned vector)
+static uint64_t due(const struct espnic *card, unsigned vector)
 {
     const struct nic_vector *v = &card->vector[vector];
-    uint64_t at = v->events >= reg_get(&card->registers, REG_INT_COALESCE, class_of(vector))
-                      ? 0
-                      : v->deadline;
+    uint64_t at = v->events >= card->moderation.coalesce[class_of(vector)] ? 0 : v->deadline;
 
     return at > v->allowed ? at : v->allowed;
 }
@@ -41,6 +37,7 @@ void nic_interrupt(struct espnic *card, unsigned vector, uint64_t cycle)
         return;
     }
     if (v->events++ == 0) {
+        card->vectors_due |= 1ull << vector;
         v->deadline = cycle + holdoff(card, vector);
     }
     at = due(card, vector);
@@ -54,6 +51,7 @@ static void send(struct espnic *card, unsigned vector, uint64_t now)
 
     r.ref2 = NIC_FOR_MESSAGE;
     r.address = 0xfee00000;
+    card->vectors_due &= ~(1ull << vector);
     card->vector[vector].events = 0;
     card->vector[vector].deadline = CLOCK_NEVER;
     card->vector[vector].allowed = now + holdoff(card, vector);
@@ -63,19 +61,20 @@ static void send(struct espnic *card, unsigned vector, uint64_t now)
 static void wake(void *self, uint64_t now)
 {
     struct espnic *card = self;
+    uint64_t next = CLOCK_NEVER;
 
-    for (unsigned v = 0; v < NIC_VECTORS; v++) {
-        uint64_t at;
+    for (uint64_t left = card->vectors_due; left; left &= left - 1) {
+        unsigned v = (unsigned)__builtin_ctzll(left);
+        uint64_t at = due(card, v);
 
-        if (!card->vector[v].events) {
-            continue;
-        }
-        at = due(card, v);
         if (at > now) {
-            sched_wake(&card->sched, card->interrupts_block, at);
+            next = at < next ? at : next;
         } else if (nic_request_room(card, card->interrupts_client, now, 1)) {
             send(card, v, now);
         }
+    }
+    if (next != CLOCK_NEVER) {
+        sched_wake(&card->sched, card->interrupts_block, next);
     }
 }
 

@@ -336,20 +336,24 @@ static void wire_pcie(struct espnic *card)
     for (unsigned i = 0; i < card->config.general.lanes; i++) {
         struct nic_lane *l = &card->lane[i];
 
-        l->rx_client = nic_client(card, "rx_dma.pcie", l->rx_dma.block, l->rx_answers_block);
-        l->tx_client = nic_client(card, "tx_dma.pcie", card->dma.tx_block, l->tx_dma.block);
+        l->rx_client = nic_client(card, "rx_dma.pcie", l->rx_dma.block, l->rx_answers_block,
+                                  PCIE_ANSWERS_WRITES);
+        l->tx_client = nic_client(card, "tx_dma.pcie", card->dma.tx_block, l->tx_dma.block,
+                                  PCIE_ANSWERS_READS);
         stage_input(&l->tx_dma, card->answer[l->tx_client]);
     }
-    card->dma.tx_client = nic_client(card, "tx_fetch.pcie", card->dma.tx_block, card->dma.tx_block);
-    card->dma.rx_client = nic_client(card, "rx_fetch.pcie", card->dma.rx_block, card->dma.rx_block);
-    card->dma.done_client =
-        nic_client(card, "tx_done.pcie", card->dma.done_block, card->dma.done_block);
-    card->commands.client =
-        nic_client(card, "command.pcie", card->commands.block, card->commands.block);
-    card->memory.client =
-        nic_client(card, "sa_memory.pcie", card->memory.block, card->memory.block);
-    card->interrupts_client =
-        nic_client(card, "interrupts.pcie", card->interrupts_block, card->interrupts_block);
+    card->dma.tx_client = nic_client(card, "tx_fetch.pcie", card->dma.tx_block, card->dma.tx_block,
+                                     PCIE_ANSWERS_READS);
+    card->dma.rx_client = nic_client(card, "rx_fetch.pcie", card->dma.rx_block, card->dma.rx_block,
+                                     PCIE_ANSWERS_READS);
+    card->dma.done_client = nic_client(card, "tx_done.pcie", card->dma.done_block,
+                                       card->dma.done_block, PCIE_ANSWERS_WRITES);
+    card->commands.client = nic_client(card, "command.pcie", card->commands.block,
+                                       card->commands.block, PCIE_ANSWERS_BOTH);
+    card->memory.client = nic_client(card, "sa_memory.pcie", card->memory.block, card->memory.block,
+                                     PCIE_ANSWERS_READS);
+    card->interrupts_client = nic_client(card, "interrupts.pcie", card->interrupts_block,
+                                         card->interrupts_block, PCIE_ANSWERS_WRITES);
     card->mmio_channel =
         nic_channel(card, "pcie.registers", pcie_link_block(card->link), card->registers_block, 0);
     for (unsigned p = 0; p < card->config.general.ports; p++) {

@@ -6,22 +6,28 @@
 
 #include <string.h>
 
-unsigned nic_client(struct espnic *card, const char *name, unsigned writer, unsigned reader)
+unsigned nic_client(struct espnic *card, const char *name, unsigned writer, unsigned reader,
+                    enum pcie_answers answers)
 {
     unsigned link = pcie_link_block(card->link);
     unsigned c = card->clients++;
 
     card->request[c] = nic_channel(card, name, writer, link, card->config.pcie.queue);
     card->answer[c] = nic_channel(card, name, link, reader, 0);
-    pcie_link_attach(card->link, card->request[c], card->answer[c]);
+    pcie_link_attach(card->link, card->request[c], card->answer[c], answers);
     return c;
 }
 
 bool nic_request_room(struct espnic *card, unsigned client, uint64_t now, uint32_t count)
 {
     struct channel *ch = card->request[client];
-    uint64_t at = channel_room_at(ch, now, count);
+    uint64_t at;
 
+    if (ch->s.credits >=
+        count) { /* nearly always; slots that have come back since would add to them */
+        return true;
+    }
+    at = channel_room_at(ch, now, count);
     if (at > now && at != CLOCK_NEVER) { /* the channel itself wakes only for what is not known */
         sched_wake(&card->sched, ch->config.writer, at);
     }
@@ -47,16 +53,14 @@ static bool free_port(const struct espnic *card, unsigned client)
 
 void nic_request(struct espnic *card, unsigned client, uint64_t at, const struct pcie_request *r)
 {
-    struct channel *ch = card->request[client];
-    uint32_t index = pcie_request_new(card->link);
-    struct channel_run run = { .beats = 1, .step = 1 };
+    struct pcie_request request = *r;
 
-    *pcie_request_at(card->link, index) = *r;
-    pcie_request_at(card->link, index)->client = (uint8_t)client;
-    run.first = at > card->last_request[client] ? at : card->last_request[client];
-    card->last_request[client] = run.first + (free_port(card, client) ? 0 : 1);
-    channel_reserve(ch, 1);
-    channel_push(ch, &run, index, CHANNEL_FIRST | CHANNEL_LAST);
+    if (at < card->last_request[client]) {
+        at = card->last_request[client];
+    }
+    card->last_request[client] = at + (free_port(card, client) ? 0 : 1);
+    request.client = (uint8_t)client;
+    pcie_request_push(card->link, at, &request);
 }
 
 /* ---- contents -------------------------------------------------------------------------------- */
@@ -65,7 +69,6 @@ static void rx_completion(struct espnic *card, const struct nic_packet *p,
                           struct abi_rx_completion *c)
 {
     const struct nic_ring *ring = &card->dma.rx[p->queue];
-    uint32_t size = (uint32_t)reg_get(&card->registers, REG_RX_SIZE, p->queue);
 
     memset(c, 0, sizeof *c);
     c->cookie = p->cookie;
@@ -85,7 +88,7 @@ static void rx_completion(struct espnic *card, const struct nic_packet *p,
     c->tag = p->tag;
     c->port = p->port;
     c->reason = p->bypass;
-    if (!(ring->completed & size)) {
+    if (!(ring->completed & ring->size)) {
         c->flags |= ABI_PHASE;
     }
 }
@@ -113,7 +116,7 @@ static void memory_rx(struct espnic *card, uint64_t time, const struct pcie_requ
 static void memory_tx(struct espnic *card, uint64_t time, const struct pcie_request *r)
 {
     struct nic_packet *p = nic_packet(card, r->ref);
-    uint32_t size = (uint32_t)reg_get(&card->registers, REG_TX_SIZE, p->queue);
+    struct nic_ring *ring = &card->dma.tx[p->queue];
     struct abi_tx_completion c = { .tag = p->tag, .sequence = p->first_sequence };
     const uint8_t *bytes;
 
@@ -127,11 +130,11 @@ static void memory_tx(struct espnic *card, uint64_t time, const struct pcie_requ
     }
     c.status = p->drop ? (uint32_t)ABI_TX_FAILED : (uint32_t)ABI_TX_OK;
     c.reason = p->drop;
-    if (!(card->dma.tx[p->queue].completed & size)) {
+    if (!(ring->completed & ring->size)) {
         c.flags |= ABI_PHASE;
     }
-    card->dma.tx[p->queue].completed++;
-    reg_set(&card->registers, REG_TX_HEAD, p->queue, card->dma.tx[p->queue].completed);
+    ring->completed++;
+    reg_set(&card->registers, REG_TX_HEAD, p->queue, ring->completed);
     card->ports.dma_write(card->ports.self, time, r->address, (const uint8_t *)&c, sizeof c);
     nic_packet_free(card, r->ref);
 }

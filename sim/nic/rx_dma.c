@@ -24,6 +24,15 @@ static struct abi_rx_descriptor *next_descriptor(struct espnic *card, unsigned q
     return &card->dma.rx_descriptor[q * room + card->dma.rx[q].taken % room];
 }
 
+/* Does this packet have to wait until others have left the buffer? */
+static bool buffer_full(const struct nic_lane *lane, const struct nic_packet *p)
+{
+    const struct nic_config *c = &lane->card->config;
+
+    return lane->rx_dma_used && lane->rx_dma_used + p->length > c->dma.rx_buffer &&
+           !nic_is_ideal(c, "rx_dma");
+}
+
 static bool ready(void *self, uint64_t now, uint32_t item, unsigned *cause, uint64_t *again)
 {
     struct nic_lane *lane = self;
@@ -37,11 +46,7 @@ static bool ready(void *self, uint64_t now, uint32_t item, unsigned *cause, uint
     default: break;
     }
     *cause = pcie_link_block(card->link);
-    if (lane->rx_dma_used && lane->rx_dma_used + p->length > card->config.dma.rx_buffer &&
-        !nic_is_ideal(&card->config, "rx_dma")) {
-        return false;
-    }
-    return nic_request_room(card, lane->rx_client, now, 2);
+    return !buffer_full(lane, p) && nic_request_room(card, lane->rx_client, now, 2);
 }
 
 static void job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
@@ -71,7 +76,6 @@ static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job
     struct nic_ring *ring = &card->dma.rx[p->queue];
     struct pcie_request r = { .op = PCIE_WRITE, .ref = j->item };
     uint64_t at = now + (nic_is_ideal(&card->config, "rx_dma") ? 0 : card->config.dma.latency);
-    uint32_t size = (uint32_t)reg_get(&card->registers, REG_RX_SIZE, p->queue);
     const struct abi_rx_descriptor *d;
 
     (void)slot;
@@ -88,14 +92,14 @@ static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job
     r.answer = 1;
     p->dma_bytes = p->length;
     nic_request(card, lane->rx_client, at, &r);
-    r.address = reg_get(&card->registers, REG_RX_DONE_BASE, p->queue) +
-                (uint64_t)(ring->taken & (size - 1)) * sizeof(struct abi_rx_completion);
+    r.address = ring->done_base +
+                (uint64_t)(ring->taken & (ring->size - 1)) * sizeof(struct abi_rx_completion);
     r.length = sizeof(struct abi_rx_completion);
     r.ref2 = NIC_FOR_RX_DONE | (uint32_t)p->queue << NIC_PURPOSE_BITS;
     nic_request(card, lane->rx_client, at, &r);
     ring->taken++;
     card->stats.delete_requests += p->delete_req;
-    if (ring->posted != ring->requested) {
+    if (nic_descriptors_wanted(card, true, p->queue)) {
         sched_wake(&card->sched, card->dma.rx_block, now);
     }
 }
@@ -108,6 +112,14 @@ static void done(void *self, unsigned slot, const struct lane_state *s)
     nic_done_dropped(lane->card, s->job.item);
 }
 
+/* Is there a packet that the buffer has no place for? */
+static bool held(const struct nic_lane *lane)
+{
+    const struct channel_burst *head = channel_head(lane->rx_dma.in[0]);
+
+    return head && buffer_full(lane, nic_packet(lane->card, head->item));
+}
+
 /* Data has left the card: its place in the buffer is free. A completion has left: the interrupt may
  * follow, and cannot overtake it. */
 static void answers_wake(void *self, uint64_t now)
@@ -115,8 +127,12 @@ static void answers_wake(void *self, uint64_t now)
     struct nic_lane *lane = self;
     struct espnic *card = lane->card;
     struct channel *answers = card->answer[lane->rx_client];
+    uint64_t next;
 
-    while (channel_next_visible(answers) <= now) {
+    if (held(lane)) {
+        sched_wake(&card->sched, lane->rx_dma.block, now + 1);
+    }
+    while ((next = channel_next_visible(answers)) <= now) {
         uint32_t index = channel_head(answers)->item;
         const struct pcie_request *r = pcie_request_at(card->link, index);
 
@@ -128,11 +144,8 @@ static void answers_wake(void *self, uint64_t now)
         pcie_request_release(card->link, index);
         channel_pop_item(answers, now, 1);
     }
-    if (channel_head(answers)) {
-        sched_wake(&card->sched, lane->rx_answers_block, channel_next_visible(answers));
-    }
-    if (channel_head(lane->rx_dma.in[0])) {
-        sched_wake(&card->sched, lane->rx_dma.block, now + 1);
+    if (next != CLOCK_NEVER) {
+        sched_wake(&card->sched, lane->rx_answers_block, next);
     }
 }
 

@@ -84,6 +84,10 @@ static void dma_state(struct espnic *card, struct snapshot *snap)
 
     snapshot_fixed(snap, "dma.rings.tx", d->tx, sizeof d->tx);
     snapshot_fixed(snap, "dma.rings.rx", d->rx, sizeof d->rx);
+    snapshot_fixed(snap, "dma.tx_asks", &d->tx_asks, sizeof d->tx_asks);
+    snapshot_fixed(snap, "dma.rx_asks", &d->rx_asks, sizeof d->rx_asks);
+    snapshot_fixed(snap, "dma.tx_ready", &d->tx_ready, sizeof d->tx_ready);
+    snapshot_fixed(snap, "dma.tx_held", &d->tx_held, sizeof d->tx_held);
     snapshot_fixed(snap, "dma.tx_descriptor", d->tx_descriptor,
                    (size_t)c->tx_queues * c->tx_prefetch * sizeof *d->tx_descriptor);
     snapshot_fixed(snap, "dma.rx_descriptor", d->rx_descriptor,
@@ -116,6 +120,8 @@ static void card_state(struct espnic *card, struct snapshot *snap)
     snapshot_fixed(snap, "card.mmio", card->mmio, NIC_MMIO_RING * sizeof *card->mmio);
     snapshot_fixed(snap, "card.mmio_head", &card->mmio_head, sizeof card->mmio_head);
     snapshot_fixed(snap, "card.vector", card->vector, sizeof card->vector);
+    snapshot_fixed(snap, "card.vectors_due", &card->vectors_due, sizeof card->vectors_due);
+    snapshot_fixed(snap, "card.moderation", &card->moderation, sizeof card->moderation);
     snapshot_fixed(snap, "card.iv_random", &card->iv_random, sizeof card->iv_random);
     snapshot_fixed(snap, "card.stats", &card->stats, sizeof card->stats);
     snapshot_fixed(snap, "card.ip_id", &card->ip_id, sizeof card->ip_id);

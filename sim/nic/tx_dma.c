@@ -41,87 +41,118 @@ static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job
     card->stats.tx.bytes_in += p->length;
     card->dma.tx_bytes -= p->length;
     card->dma.tx_reads--;
-    sched_wake(&card->sched, card->dma.tx_block, now);
+    if (card->dma.tx_held) {
+        sched_wake(&card->sched, card->dma.tx_block, now);
+    }
 }
 
 /* ---- descriptors ------------------------------------------------------------------------------------- */
 
-struct ring_place {
-    uint32_t size, fetch, prefetch;
-    bool eager; /* if fewer than `fetch` are posted, ask for them although others are on the card */
-};
-
-/* Descriptors to ask for now: contiguous in the ring, room for them on the card. */
-static uint32_t wanted(const struct nic_ring *r, const struct ring_place *place)
+/* The first queue of a set that is not empty, in turn: from number `first` on, then from 0. */
+static unsigned next_in_turn(uint32_t set, unsigned first)
 {
-    uint32_t n = r->posted - r->requested;
-    uint32_t held = r->requested - r->taken;
-    uint32_t to_end;
-    uint32_t there;
+    uint32_t behind = set & ~0u << first;
 
-    if (!n || !place->size) {
+    return (unsigned)__builtin_ctz(behind ? behind : set);
+}
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What is contiguous in the ring and has room on the card; whole fetches, unless the queue has no
+ * descriptor left. Transmit queues are in a hurry: if fewer are posted, they ask for these. */
+uint32_t nic_descriptors_wanted(const struct espnic *card, bool rx, unsigned q)
+{
+    const struct nic_dma_config *c = &card->config.dma;
+    const struct nic_ring *r = rx ? &card->dma.rx[q] : &card->dma.tx[q];
+    uint32_t fetch = rx ? c->rx_fetch : c->tx_fetch;
+    uint32_t held = r->requested - r->taken;
+    uint32_t there;
+    uint32_t n;
+
+    if (r->posted == r->requested || !r->size) {
         return 0;
     }
-    to_end = place->size - (r->requested & (place->size - 1));
-    n = n < to_end ? n : to_end;
-    n = n < place->fetch ? n : place->fetch;
-    there = n;
-    n = n < place->prefetch - held ? n : place->prefetch - held;
-    return n == place->fetch || (place->eager && n == there) || !held ? n : 0;
+    there = least(r->posted - r->requested, r->size - (r->requested & (r->size - 1)));
+    there = least(there, fetch);
+    n = least(there, (rx ? c->rx_prefetch : c->tx_prefetch) - held);
+    return n == fetch || (!rx && n == there) || !held ? n : 0;
 }
 
 /* Ask for descriptors of one queue; true if a request went out. */
 static bool fetch_descriptors(struct espnic *card, bool rx, unsigned q, uint64_t now)
 {
-    const struct nic_dma_config *c = &card->config.dma;
-    struct nic_ring *ring = rx ? &card->dma.rx[q] : &card->dma.tx[q];
-    unsigned client = rx ? card->dma.rx_client : card->dma.tx_client;
-    struct ring_place place = { .fetch = rx ? c->rx_fetch : c->tx_fetch,
-                                .prefetch = rx ? c->rx_prefetch : c->tx_prefetch,
-                                .eager = !rx };
+    struct nic_dma *dma = &card->dma;
+    struct nic_ring *ring = rx ? &dma->rx[q] : &dma->tx[q];
+    unsigned client = rx ? dma->rx_client : dma->tx_client;
     uint32_t entry = rx ? sizeof(struct abi_rx_descriptor) : sizeof(struct abi_tx_descriptor);
+    uint32_t n = nic_descriptors_wanted(card, rx, q);
     struct pcie_request r = { .op = PCIE_READ };
-    uint32_t n;
 
-    place.size = (uint32_t)reg_get(&card->registers, rx ? REG_RX_SIZE : REG_TX_SIZE, q);
-    n = wanted(ring, &place);
     if (!n || !nic_request_room(card, client, now, 1)) {
         return false;
     }
-    r.address = reg_get(&card->registers, rx ? REG_RX_BASE : REG_TX_BASE, q) +
-                (uint64_t)(ring->requested & (place.size - 1)) * entry;
+    r.address = ring->base + (uint64_t)(ring->requested & (ring->size - 1)) * entry;
     r.length = n * entry;
     r.ref = ring->requested;
     r.ref2 = (rx ? NIC_FOR_RX_DESCRIPTORS : NIC_FOR_TX_DESCRIPTORS) | q << NIC_PURPOSE_BITS;
     nic_request(card, client, now, &r);
     ring->requested += n;
+    if (ring->requested == ring->posted) {
+        *(rx ? &dma->rx_asks : &dma->tx_asks) &= ~(1u << q);
+    }
     return true;
 }
 
-/* Descriptors that have come. */
-/* True if there were any. */
-static bool take_answers(struct espnic *card, unsigned client, bool rx, uint64_t now)
+/* Ask for descriptors of the first queue that can. */
+static bool fetch_next(struct espnic *card, bool rx, uint64_t now)
 {
-    struct channel *answers = card->answer[client];
-    bool came = false;
+    for (uint32_t left = rx ? card->dma.rx_asks : card->dma.tx_asks; left; left &= left - 1) {
+        if (fetch_descriptors(card, rx, (unsigned)__builtin_ctz(left), now)) {
+            return true;
+        }
+    }
+    return false;
+}
 
-    while (channel_next_visible(answers) <= now) {
+/* Is there a queue that would ask? */
+static bool anyone_wants(const struct espnic *card, bool rx)
+{
+    for (uint32_t left = rx ? card->dma.rx_asks : card->dma.tx_asks; left; left &= left - 1) {
+        if (nic_descriptors_wanted(card, rx, (unsigned)__builtin_ctz(left))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Descriptors that have come; true if there were any. */
+static bool take_answers(struct espnic *card, bool rx, uint64_t now)
+{
+    struct nic_dma *dma = &card->dma;
+    struct channel *answers = card->answer[rx ? dma->rx_client : dma->tx_client];
+    bool came = false;
+    uint64_t next;
+
+    while ((next = channel_next_visible(answers)) <= now) {
         uint32_t index = channel_head(answers)->item;
         const struct pcie_request *r = pcie_request_at(card->link, index);
         unsigned q = r->ref2 >> NIC_PURPOSE_BITS;
 
         if (rx) {
-            card->dma.rx[q].fetched += r->length / (uint32_t)sizeof(struct abi_rx_descriptor);
+            dma->rx[q].fetched += r->length / (uint32_t)sizeof(struct abi_rx_descriptor);
         } else {
-            card->dma.tx[q].fetched += r->length / (uint32_t)sizeof(struct abi_tx_descriptor);
+            dma->tx[q].fetched += r->length / (uint32_t)sizeof(struct abi_tx_descriptor);
+            dma->tx_ready |= 1u << q;
         }
         pcie_request_release(card->link, index);
         channel_pop_item(answers, now, 1);
         came = true;
     }
-    if (channel_head(answers)) {
-        sched_wake(&card->sched, rx ? card->dma.rx_block : card->dma.tx_block,
-                   channel_next_visible(answers));
+    if (next != CLOCK_NEVER) {
+        sched_wake(&card->sched, rx ? dma->rx_block : dma->tx_block, next);
     }
     return came;
 }
@@ -129,14 +160,9 @@ static bool take_answers(struct espnic *card, unsigned client, bool rx, uint64_t
 static void rx_wake(void *self, uint64_t now)
 {
     struct espnic *card = self;
-    bool more = false;
+    bool came = take_answers(card, true, now);
 
-    bool came = take_answers(card, card->dma.rx_client, true, now);
-
-    for (unsigned q = 0; q < card->config.dma.rx_queues && !more; q++) {
-        more = fetch_descriptors(card, true, q, now);
-    }
-    if (more) {
+    if (fetch_next(card, true, now) && anyone_wants(card, true)) {
         sched_wake(&card->sched, card->dma.rx_block, now + 1);
     }
     for (unsigned l = 0; came && l < card->config.general.lanes; l++) {
@@ -146,11 +172,18 @@ static void rx_wake(void *self, uint64_t now)
 
 /* ---- payload ------------------------------------------------------------------------------------------ */
 
-static uint32_t packet_of(struct espnic *card, const struct abi_tx_descriptor *d, unsigned q)
+static unsigned lane_of(const struct espnic *card, const struct abi_tx_descriptor *d, unsigned q)
+{
+    unsigned lanes = card->config.general.lanes;
+
+    return d->handle ? (unsigned)(rng_mix(d->handle) % lanes) : q % lanes;
+}
+
+static uint32_t packet_of(struct espnic *card, const struct abi_tx_descriptor *d, unsigned q,
+                          unsigned lane)
 {
     uint32_t index = nic_packet_new(card, NIC_TX, d->length);
     struct nic_packet *p = nic_packet(card, index);
-    unsigned lanes = card->config.general.lanes;
 
     p->port = (uint8_t)(d->port % card->config.general.ports);
     p->queue = (uint8_t)q;
@@ -160,88 +193,110 @@ static uint32_t packet_of(struct espnic *card, const struct abi_tx_descriptor *d
     p->tfc = d->tfc;
     p->tag = d->tag;
     p->address = d->address;
-    p->lane = (uint8_t)(d->handle ? rng_mix(d->handle) % lanes : q % lanes);
+    p->lane = (uint8_t)lane;
     return index;
 }
 
-/* Read the payload of the next descriptor of this queue; false: none, or no room for it. */
-static bool read_payload(struct espnic *card, unsigned q, uint64_t now)
+/* A descriptor of an impossible length ends here. */
+static void refuse(struct espnic *card, const struct abi_tx_descriptor *d, unsigned q, uint64_t now)
+{
+    uint32_t index = nic_packet_new(card, NIC_TX, 14);
+    struct nic_packet *p = nic_packet(card, index);
+
+    p->tag = d->tag;
+    p->queue = (uint8_t)q;
+    p->drop = NIC_DROP_BAD_LENGTH;
+    card->stats.tx.packets_in++;
+    nic_count_drop(card, p, NIC_DROP_BAD_LENGTH);
+    nic_tx_failed(card, index, now);
+}
+
+/* May a packet of this length be read, as far as the buffer and the reads under way go? */
+static bool within_limits(const struct espnic *card, uint32_t length)
 {
     const struct nic_dma_config *c = &card->config.dma;
-    struct nic_ring *ring = &card->dma.tx[q];
+    const struct nic_dma *dma = &card->dma;
+
+    return nic_is_ideal(&card->config, "tx_dma") ||
+           ((!dma->tx_bytes || dma->tx_bytes + length <= c->tx_buffer) &&
+            dma->tx_reads < c->tx_outstanding);
+}
+
+static void took_descriptor(struct nic_dma *dma, unsigned q)
+{
+    struct nic_ring *ring = &dma->tx[q];
+
+    ring->taken++;
+    if (ring->taken == ring->fetched) {
+        dma->tx_ready &= ~(1u << q);
+    }
+}
+
+/* Read the payload of the next descriptor of this queue, which has one; false: no room for it. */
+static bool read_payload(struct espnic *card, unsigned q, uint64_t now)
+{
+    struct nic_dma *dma = &card->dma;
+    uint32_t prefetch = card->config.dma.tx_prefetch;
     const struct abi_tx_descriptor *d =
-        &card->dma.tx_descriptor[q * c->tx_prefetch + ring->taken % c->tx_prefetch];
+        &dma->tx_descriptor[q * prefetch + dma->tx[q].taken % prefetch];
     struct pcie_request r = { .op = PCIE_READ, .ref2 = NIC_FOR_TX_PAYLOAD };
-    const struct nic_packet *p;
     unsigned lane;
 
-    if (ring->taken == ring->fetched) {
-        return false;
-    }
     if (d->length < 14 || d->length > 65535) {
-        uint32_t index = nic_packet_new(card, NIC_TX, 14);
-
-        nic_packet(card, index)->tag = d->tag;
-        nic_packet(card, index)->queue = (uint8_t)q;
-        ring->taken++;
-        card->stats.tx.packets_in++;
-        nic_packet(card, index)->drop = NIC_DROP_BAD_LENGTH;
-        nic_count_drop(card, nic_packet(card, index), NIC_DROP_BAD_LENGTH);
-        nic_tx_failed(card, index, now);
+        took_descriptor(dma, q);
+        refuse(card, d, q, now);
         return true;
     }
-    lane = d->handle ? (unsigned)(rng_mix(d->handle) % card->config.general.lanes)
-                     : q % card->config.general.lanes;
-    if ((!nic_is_ideal(&card->config, "tx_dma") &&
-         ((card->dma.tx_bytes && card->dma.tx_bytes + d->length > c->tx_buffer) ||
-          card->dma.tx_reads >= c->tx_outstanding)) ||
-        !nic_request_room(card, card->lane[lane].tx_client, now, 1)) {
+    if (!within_limits(card, d->length)) {
+        dma->tx_held = 1;
         return false;
     }
-    r.ref = packet_of(card, d, q);
-    p = nic_packet(card, r.ref);
-    r.address = p->address;
-    r.length = p->length;
-    ring->taken++;
-    card->dma.tx_bytes += p->length;
-    card->dma.tx_reads++;
-    nic_request(card, card->lane[p->lane].tx_client, now, &r);
+    lane = lane_of(card, d, q);
+    if (!nic_request_room(card, card->lane[lane].tx_client, now, 1)) {
+        return false;
+    }
+    took_descriptor(dma, q);
+    r.ref = packet_of(card, d, q, lane);
+    r.address = d->address;
+    r.length = d->length;
+    dma->tx_bytes += d->length;
+    dma->tx_reads++;
+    nic_request(card, card->lane[lane].tx_client, now, &r);
     return true;
 }
 
 /* One payload read, queues in turn; false: none can be made now. */
 static bool read_next(struct espnic *card, uint64_t now)
 {
-    unsigned queues = card->config.dma.tx_queues;
+    struct nic_dma *dma = &card->dma;
+    uint32_t left = dma->tx_ready;
 
-    for (unsigned i = 0; i < queues; i++) {
-        unsigned q = (card->dma.tx_turn + i) % queues;
+    while (left) {
+        unsigned q = next_in_turn(left, dma->tx_turn);
 
         if (read_payload(card, q, now)) {
-            card->dma.tx_turn = q + 1;
+            dma->tx_turn = q + 1;
             return true;
         }
+        left &= ~(1u << q);
     }
     return false;
 }
 
+/* One read of payload and one of descriptors a cycle. Wakes itself while there is more to do; an end
+ * of a read, room for requests, descriptors and doorbells do when that makes something possible. */
 static void tx_wake(void *self, uint64_t now)
 {
     struct espnic *card = self;
-    unsigned queues = card->config.dma.tx_queues;
     bool more;
 
-    take_answers(card, card->dma.tx_client, false, now);
+    take_answers(card, false, now);
+    card->dma.tx_held = 0;
     do {
         more = read_next(card, now);
     } while (more && nic_is_ideal(&card->config, "tx_dma"));
-    for (unsigned q = 0; q < queues; q++) {
-        if (fetch_descriptors(card, false, q, now)) {
-            more = true;
-            break;
-        }
-    }
-    if (more) {
+    more |= fetch_next(card, false, now);
+    if (more && (card->dma.tx_ready || anyone_wants(card, false))) {
         sched_wake(&card->sched, card->dma.tx_block, now + 1);
     }
 }
@@ -259,47 +314,61 @@ void nic_tx_failed(struct espnic *card, uint32_t item, uint64_t cycle)
 static void complete(struct espnic *card, uint32_t item, uint64_t now)
 {
     const struct nic_packet *p = nic_packet(card, item);
-    struct pcie_request r = { .op = PCIE_WRITE, .ref = item, .answer = 1 };
-    uint32_t size = (uint32_t)reg_get(&card->registers, REG_TX_SIZE, p->queue);
+    const struct nic_ring *ring = &card->dma.tx[p->queue];
     uint32_t at = card->dma.tx_done[p->queue]++;
+    struct pcie_request r = { .op = PCIE_WRITE, .ref = item, .answer = 1 };
 
-    r.address = reg_get(&card->registers, REG_TX_DONE_BASE, p->queue) +
-                (uint64_t)(at & (size - 1)) * sizeof(struct abi_tx_completion);
+    r.address =
+        ring->done_base + (uint64_t)(at & (ring->size - 1)) * sizeof(struct abi_tx_completion);
     r.length = sizeof(struct abi_tx_completion);
     r.ref2 = NIC_FOR_TX_DONE | (uint32_t)p->queue << NIC_PURPOSE_BITS;
     nic_request(card, card->dma.done_client, now, &r);
 }
 
-/* One completion a cycle: failed descriptors first, then the ports in turn. */
+/* When there is a descriptor to complete. */
+static uint64_t next_done(const struct espnic *card)
+{
+    uint64_t first = CLOCK_NEVER;
+
+    if (card->dma.failed_head != card->dma.failed_tail) {
+        return 0;
+    }
+    for (unsigned i = 0; i < card->config.general.ports; i++) {
+        uint64_t at = channel_next_visible(card->port[i].tx_done);
+
+        first = at < first ? at : first;
+    }
+    return first;
+}
+
+/* One completion a cycle: failed descriptors first, then the ports in order. */
 static bool complete_one(struct espnic *card, uint64_t now)
 {
     struct nic_dma *d = &card->dma;
+    unsigned port = 0;
 
-    if (!nic_request_room(card, d->done_client, now, 1)) {
+    if (next_done(card) > now || !nic_request_room(card, d->done_client, now, 1)) {
         return false;
     }
     if (d->failed_head != d->failed_tail) {
         complete(card, d->failed[d->failed_head++ & (NIC_FAILED_RING - 1)], now);
         return true;
     }
-    for (unsigned i = 0; i < card->config.general.ports; i++) {
-        struct channel *ch = card->port[i].tx_done;
-
-        if (channel_next_visible(ch) <= now) {
-            complete(card, channel_head(ch)->item, now);
-            channel_pop_item(ch, now, 1);
-            return true;
-        }
+    while (channel_next_visible(card->port[port].tx_done) > now) {
+        port++;
     }
-    return false;
+    complete(card, channel_head(card->port[port].tx_done)->item, now);
+    channel_pop_item(card->port[port].tx_done, now, 1);
+    return true;
 }
 
-static void done_wake(void *self, uint64_t now)
+/* Completions that have left: the interrupt may follow, and cannot overtake them. */
+static void take_completed(struct espnic *card, uint64_t now)
 {
-    struct espnic *card = self;
     struct channel *answers = card->answer[card->dma.done_client];
+    uint64_t next;
 
-    while (channel_next_visible(answers) <= now) {
+    while ((next = channel_next_visible(answers)) <= now) {
         uint32_t index = channel_head(answers)->item;
 
         nic_interrupt(card, 17u + (pcie_request_at(card->link, index)->ref2 >> NIC_PURPOSE_BITS),
@@ -307,21 +376,27 @@ static void done_wake(void *self, uint64_t now)
         pcie_request_release(card->link, index);
         channel_pop_item(answers, now, 1);
     }
-    if (channel_head(answers)) {
-        sched_wake(&card->sched, card->dma.done_block, channel_next_visible(answers));
+    if (next != CLOCK_NEVER) {
+        sched_wake(&card->sched, card->dma.done_block, next);
     }
-    while (complete_one(card, now)) {
-        if (!nic_is_ideal(&card->config, "tx_dma")) {
-            sched_wake(&card->sched, card->dma.done_block, now + 1);
-            return;
-        }
-    }
-    for (unsigned i = 0; i < card->config.general.ports; i++) {
-        uint64_t at = channel_next_visible(card->port[i].tx_done);
+}
 
-        if (at != CLOCK_NEVER && at > now) {
-            sched_wake(&card->sched, card->dma.done_block, at);
-        }
+static void done_wake(void *self, uint64_t now)
+{
+    struct espnic *card = self;
+    uint64_t next;
+    bool more;
+
+    take_completed(card, now);
+    do {
+        more = complete_one(card, now);
+    } while (more && nic_is_ideal(&card->config, "tx_dma"));
+    next = next_done(card);
+    if (more && next <= now) {
+        next = now + 1;
+    }
+    if (next > now && next != CLOCK_NEVER) { /* if there is one now, room for its request wakes */
+        sched_wake(&card->sched, card->dma.done_block, next);
     }
 }
 

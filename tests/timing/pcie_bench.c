@@ -60,10 +60,8 @@ static const struct pcie_ops ops = { on_memory, on_mmio_write, on_mmio_read, on_
 static void push_planned(struct pb_client *c, uint64_t now)
 {
     struct pcie_bench *b = c->bench;
-    struct channel_run run = { .first = now, .beats = 1, .step = 1 };
     struct pb_planned *p = &c->plan[c->s.next];
-    struct pcie_request *request;
-    uint32_t item;
+    struct pcie_request request;
     uint64_t again;
 
     if (c->s.next == c->planned) {
@@ -71,17 +69,14 @@ static void push_planned(struct pb_client *c, uint64_t now)
     }
     again = p->cycle > now ? p->cycle : channel_room_at(&c->request, now, 1);
     if (again <= now) {
-        item = pcie_request_new(b->link);
-        request = pcie_request_at(b->link, item);
-        request->address = p->address;
-        request->length = p->length;
-        request->op = p->op;
-        request->answer = p->answer;
-        request->client = (uint8_t)c->index;
-        request->ref = c->s.next;
+        request = (struct pcie_request){ .address = p->address,
+                                         .length = p->length,
+                                         .op = p->op,
+                                         .answer = p->answer,
+                                         .client = (uint8_t)c->index,
+                                         .ref = c->s.next };
         p->pushed = now;
-        channel_reserve(&c->request, 1);
-        channel_push(&c->request, &run, item, CHANNEL_FIRST | CHANNEL_LAST);
+        pcie_request_push(b->link, now, &request);
         c->s.next++;
         again = now + 1;
     }
@@ -140,7 +135,8 @@ static void seen_response(void *self, const struct channel *ch, bool push,
     }
 }
 
-unsigned pb_client(struct pcie_bench *b, uint64_t num, uint64_t den, unsigned depth)
+unsigned pb_client(struct pcie_bench *b, uint64_t num, uint64_t den, unsigned depth,
+                   enum pcie_answers answers)
 {
     struct pb_client *c = &b->client[b->clients];
     unsigned link = pcie_link_block(b->link);
@@ -166,7 +162,7 @@ unsigned pb_client(struct pcie_bench *b, uint64_t num, uint64_t den, unsigned de
     c->request.probe_self = c;
     c->response.probe = seen_response;
     c->response.probe_self = c;
-    c->index = pcie_link_attach(b->link, &c->request, &c->response);
+    c->index = pcie_link_attach(b->link, &c->request, &c->response, answers);
     return b->clients++;
 }
 

@@ -74,7 +74,8 @@ struct pcie_bench {
 
 /* The link's domain is 0; a client's clock is num/den Hz, 0: it lives in the link's domain. */
 void pb_init(struct pcie_bench *b, const struct pcie_config *config);
-unsigned pb_client(struct pcie_bench *b, uint64_t num, uint64_t den, unsigned depth);
+unsigned pb_client(struct pcie_bench *b, uint64_t num, uint64_t den, unsigned depth,
+                   enum pcie_answers answers);
 void pb_free(struct pcie_bench *b);
 
 /* ref of the request is its position in the plan. */

@@ -38,10 +38,10 @@ static struct pcie_config base_config(uint32_t generation, uint32_t lanes)
 /* ---- single requests ----------------------------------------------------------------------- */
 
 /* A client in the link's domain pushes at 10, so the link sees the request in cycle 11. */
-static void single(const struct pcie_config *config)
+static void single(const struct pcie_config *config, enum pcie_answers answers)
 {
     pb_init(&bench, config);
-    pb_client(&bench, 0, 0, 16);
+    pb_client(&bench, 0, 0, 16, answers);
 }
 
 /* Gen3 x8: 7876923076.9 bytes/s, 110 ns = 866.46 -> 867 cycles, 200 ns = 1575.38 -> 1576 cycles.
@@ -66,8 +66,10 @@ START_TEST(single_read)
         uint32_t offset, length;
     } r[] = { { 0, 64 }, { 512, 512 }, { 40, 1000 } };
 
-    for (unsigned i = 0; i < 3; i++) {
-        single(&config);
+    for (unsigned n = 0; n < 6; n++) {
+        unsigned i = n / 2;
+
+        single(&config, n % 2 ? PCIE_ANSWERS_READS : PCIE_ANSWERS_BOTH);
         pb_plan(&bench, 0, 10, PCIE_READ, page + r[i].offset, r[i].length, true);
         pb_start(&bench);
         pb_run(&bench, forever);
@@ -82,13 +84,12 @@ START_TEST(single_read)
 }
 END_TEST
 
-START_TEST(single_write)
+static void check_single_write(const struct hand *h, enum pcie_answers answers)
 {
-    const struct hand *h = &hands[_i];
     const struct pcie_config config = base_config(h->generation, h->lanes);
     const struct pcie_direction_stats *up;
 
-    single(&config);
+    single(&config, answers);
     pb_plan(&bench, 0, 10, PCIE_WRITE, page, 256, true);        /* 280 */
     pb_plan(&bench, 0, 10, PCIE_WRITE, page + 62, 3, false);    /* pushed at 11; 24 + 8 */
     pb_plan(&bench, 0, 10, PCIE_MSIX, 0xfee00000, 4, false);    /* 28 */
@@ -112,6 +113,12 @@ START_TEST(single_write)
     ck_assert_uint_eq(pcie_link_stats(bench.link)->msix, 1);
     pb_free(&bench);
 }
+
+START_TEST(single_write)
+{
+    check_single_write(&hands[_i], PCIE_ANSWERS_WRITES);
+    check_single_write(&hands[_i], PCIE_ANSWERS_BOTH);
+}
 END_TEST
 
 START_TEST(single_mmio)
@@ -120,7 +127,7 @@ START_TEST(single_mmio)
     struct pcie_config config = base_config(h->generation, h->lanes);
 
     config.address64 = h->generation == 3;
-    single(&config);
+    single(&config, PCIE_ANSWERS_BOTH);
     pb_start(&bench);
     pb_mmio(&bench, 1000, false, 0x14, 4);
     pb_mmio(&bench, 50000, true, 0x20, 8);
@@ -150,7 +157,7 @@ START_TEST(defaults)
 
     param_set_defaults(&config, &group, 1);
     ck_assert_uint_eq(config.generation * 100 + config.lanes, 416);
-    single(&config);
+    single(&config, PCIE_ANSWERS_READS);
     pb_plan(&bench, 0, 10, PCIE_READ, page, 64, true);
     pb_start(&bench);
     pb_run(&bench, forever);
@@ -248,10 +255,11 @@ static void flood(const struct pcie_config *config, bool write, bool read, uint3
 
     pb_init(&bench, config);
     for (unsigned c = 0; c < clients; c++) {
-        pb_client(&bench, 0, 0, 16);
+        enum pcie_op op = c == 0 && write ? PCIE_WRITE : PCIE_READ;
+
+        pb_client(&bench, 0, 0, 16, op == PCIE_READ ? PCIE_ANSWERS_READS : PCIE_ANSWERS_WRITES);
         for (uint32_t i = 0; i < 2000; i++) {
-            pb_plan(&bench, c, 0, c == 0 && write ? PCIE_WRITE : PCIE_READ, page + i * 4096ull,
-                    bytes, true);
+            pb_plan(&bench, c, 0, op, page + i * 4096ull, bytes, true);
         }
     }
     pb_start(&bench);
@@ -341,9 +349,9 @@ START_TEST(posted_pass_waiting_reads)
 
     config.tags = 2;
     pb_init(&bench, &config);
-    for (unsigned c = 0; c < 3; c++) {
-        pb_client(&bench, 0, 0, 16);
-    }
+    pb_client(&bench, 0, 0, 16, PCIE_ANSWERS_BOTH);
+    pb_client(&bench, 0, 0, 16, PCIE_ANSWERS_READS);
+    pb_client(&bench, 0, 0, 16, PCIE_ANSWERS_WRITES);
     pb_plan(&bench, 0, 0, PCIE_READ, page, 64, true);
     pb_plan(&bench, 0, 0, PCIE_READ, page, 1024, true); /* needs both tags */
     pb_plan(&bench, 0, 0, PCIE_WRITE, page, 64, true);
@@ -366,7 +374,7 @@ START_TEST(more_than_all_tags)
     struct pcie_config config = base_config(3, 8);
 
     config.tags = 4;
-    single(&config);
+    single(&config, PCIE_ANSWERS_READS);
     pb_plan(&bench, 0, 0, PCIE_READ, page, 512, true);
     pb_plan(&bench, 0, 0, PCIE_READ, page, 9000, true);
     pb_plan(&bench, 0, 0, PCIE_READ, page, 64, true);
@@ -386,7 +394,7 @@ START_TEST(reply_pushes_posted_writes)
     struct pcie_config config = base_config(3, 8);
     uint64_t done;
 
-    single(&config);
+    single(&config, PCIE_ANSWERS_WRITES);
     for (unsigned i = 0; i < 5; i++) {
         pb_plan(&bench, 0, 2880, PCIE_WRITE, page, 4096, false);
     }
@@ -411,7 +419,7 @@ START_TEST(released_in_flight)
     struct pcie_config config = base_config(5, 16);
     unsigned seen = 0;
 
-    single(&config);
+    single(&config, PCIE_ANSWERS_WRITES);
     for (uint32_t i = 0; i < 600; i++) {
         pb_plan(&bench, 0, 0, PCIE_WRITE, page, 4, true);
     }
@@ -438,8 +446,8 @@ START_TEST(ideal)
     config.ideal = true;
     config.tags = 1;
     pb_init(&bench, &config);
-    pb_client(&bench, 0, 0, 16);
-    pb_client(&bench, 0, 0, 16);
+    pb_client(&bench, 0, 0, 16, PCIE_ANSWERS_READS);
+    pb_client(&bench, 0, 0, 16, PCIE_ANSWERS_BOTH);
     for (uint32_t i = 0; i < 100; i++) {
         pb_plan(&bench, 0, 10, PCIE_READ, page, 9000, true);
         pb_plan(&bench, 1, 10, i % 2 ? PCIE_READ : PCIE_WRITE, page, 9000, true);
@@ -471,7 +479,7 @@ START_TEST(ideal_one_a_cycle)
 
     config.ideal = true;
     pb_init(&bench, &config);
-    pb_client(&bench, 40000000000ull, 1, 64);
+    pb_client(&bench, 40000000000ull, 1, 64, PCIE_ANSWERS_WRITES);
     for (uint32_t i = 0; i < 50; i++) {
         pb_plan(&bench, 0, 0, PCIE_WRITE, page, 64, true);
     }
@@ -513,22 +521,26 @@ static struct pcie_config random_config(struct rng *r)
                                  .queue = (uint32_t)PICK(r, 2, 4, 16) };
 }
 
+/* What it asks: an answer to reads, to writes, or to both. */
 static void random_client(struct pcie_bench *b, struct rng *r)
 {
     uint64_t num = PICK(r, 0, 250000000, 322265625, 1000000007, 40000000000);
-    unsigned c = pb_client(b, num, num ? PICK(r, 1, 3) : 1, b->config.queue);
+    enum pcie_answers answers =
+        (enum pcie_answers)PICK(r, PCIE_ANSWERS_READS, PCIE_ANSWERS_WRITES, PCIE_ANSWERS_BOTH);
+    unsigned c = pb_client(b, num, num ? PICK(r, 1, 3) : 1, b->config.queue, answers);
     uint32_t requests = (uint32_t)rng_below(r, 150);
     uint64_t sparse = PICK(r, 1, 20, 300);
     uint64_t at = rng_below(r, 100);
 
     for (uint32_t i = 0; i < requests; i++) {
-        uint64_t kind = rng_below(r, 20);
-        enum pcie_op op = kind < 9 ? PCIE_READ : kind < 19 ? PCIE_WRITE : PCIE_MSIX;
+        bool read = rng_below(r, 20) < 9 && answers & PCIE_ANSWERS_READS;
+        enum pcie_op op = read ? PCIE_READ : rng_below(r, 11) < 10 ? PCIE_WRITE : PCIE_MSIX;
+        bool answer = read || (rng_below(r, 2) && answers & PCIE_ANSWERS_WRITES);
         uint64_t length = PICK(r, 1 + rng_below(r, 80), 64, 1 + rng_below(r, 3000));
 
         at += rng_below(r, 8) ? 0 : rng_below(r, sparse) * 10;
         pb_plan(b, c, at, op, page + rng_below(r, 8192), op == PCIE_MSIX ? 4 : (uint32_t)length,
-                op == PCIE_READ || rng_below(r, 2));
+                answer);
     }
 }
 
