@@ -7,17 +7,6 @@
 
 #include "host/internal.h"
 
-void host_wake(struct host *host, unsigned block, uint64_t time)
-{
-    if (time < host->s->now) {
-        time = host->s->now;
-    }
-    sched_wake(&host->sched, block, time);
-    if (host->in_card) {
-        espnic_stop_at(host->card, time);
-    }
-}
-
 void host_core_kick(struct host *host, uint32_t core, uint64_t time)
 {
     /* A core that is at work looks again when it is done. */
@@ -40,6 +29,10 @@ void host_list_push(struct host *host, struct host_list *list, uint32_t slot)
 
 void host_unblock(struct host *host, uint64_t time)
 {
+    if (host->s->blocked_cores == 0) {
+        return;
+    }
+    host->s->blocked_cores = 0;
     for (uint32_t i = 0; i < host->config.general.cores; i++) {
         struct host_core *core = &host->core[i];
 
@@ -52,11 +45,6 @@ void host_unblock(struct host *host, uint64_t time)
 }
 
 /* ---- what a core can do now ------------------------------------------------------------------------ */
-
-static uint32_t queue_of(const struct host *host, uint32_t core)
-{
-    return core % host->s->tx_queues;
-}
 
 static bool ring_room(const struct host *host, const struct host_txq *q)
 {
@@ -140,31 +128,31 @@ static bool begin_reclaim(struct host *host, uint32_t index, uint64_t now)
 
 static bool begin_doorbell(struct host *host, uint32_t index, uint64_t now)
 {
-    uint32_t queue = queue_of(host, index);
-    struct host_txq *q = &host->txq[queue];
     struct host_core *core = &host->core[index];
+    const struct host_txq *q = &host->txq[core->queue];
     uint32_t waiting = q->tail - q->rung;
-    bool more = core->backlog.head != 0 && ring_room(host, q);
+    bool more;
 
+    if (waiting == 0 || host->s->resetting) {
+        return false;
+    }
+    more = core->backlog.head != 0 && ring_room(host, q);
     if (host->config.general.ideal) {
         /* it gets descriptors back one by one: no doorbell for each while the card has work */
         more = more || q->rung - q->done >= host->config.tx.ring / 2;
-    }
-    if (waiting == 0 || host->s->resetting) {
-        return false;
     }
     if (waiting < host->config.tx.doorbell_batch &&
         (host->config.tx.doorbell_delay == 0 ? more : now < q->ring_by)) {
         return false;
     }
-    begin(core, WORK_DOORBELL, queue, now + host_cost(host, host->config.general.mmio));
+    begin(core, WORK_DOORBELL, core->queue, now + host_cost(host, host->config.general.mmio));
     return true;
 }
 
 static bool begin_tx(struct host *host, uint32_t index, uint64_t now)
 {
     struct host_core *core = &host->core[index];
-    struct host_txq *q = &host->txq[queue_of(host, index)];
+    struct host_txq *q = &host->txq[core->queue];
     uint32_t slot;
     uint64_t cost;
     bool post;
@@ -178,6 +166,7 @@ static bool begin_tx(struct host *host, uint32_t index, uint64_t now)
     if (!ring_room(host, q)) {
         if (!core->blocked) {
             core->blocked = 1;
+            host->s->blocked_cores++;
             core->blocked_since = now;
             host->stats->tx.ring_full++;
         }
@@ -188,16 +177,23 @@ static bool begin_tx(struct host *host, uint32_t index, uint64_t now)
     core->backlog.tail = core->backlog.head == 0 ? 0 : core->backlog.tail;
     core->backlog.count--;
     host->slot[slot].state = SLOT_WORK;
-    host->slot[slot].queue = (uint8_t)queue_of(host, index);
+    host->slot[slot].queue = (uint8_t)core->queue;
     cost = host_send(host, slot, now, &post);
     q->reserved += post ? 1 : 0;
     begin(core, WORK_TX, post ? slot + 1 : 0, now + cost);
     return true;
 }
 
+/* That of the two whose turn it is. */
+static bool begin_turn(struct host *host, uint32_t index, uint64_t now)
+{
+    return host->core[index].turn == 0 ? begin_rx(host, index, now) : begin_tx(host, index, now);
+}
+
 static bool begin_next(struct host *host, uint32_t index, uint64_t now)
 {
     struct host_core *core = &host->core[index];
+    bool spent = core->budget >= host->config.rx.budget;
 
     if (begin_oid(host, index, now)) {
         return true;
@@ -209,17 +205,15 @@ static bool begin_next(struct host *host, uint32_t index, uint64_t now)
         return true;
     }
     for (unsigned turns = 0; turns < 2; turns++) {
-        if (core->budget < host->config.rx.budget &&
-            (core->turn == 0 ? begin_rx(host, index, now) : begin_tx(host, index, now))) {
+        if (core->budget < host->config.rx.budget && begin_turn(host, index, now)) {
             core->budget++;
             return true;
         }
         core->turn ^= 1;
         core->budget = 0;
     }
-    /* what was left for lack of budget, or waits for nothing to come */
-    return begin_rx(host, index, now) || begin_tx(host, index, now) ||
-           begin_doorbell(host, index, now);
+    /* whose budget was spent goes on if the other has nothing */
+    return spent && begin_turn(host, index, now);
 }
 
 /* ---- the end of a piece of work ---------------------------------------------------------------------- */
@@ -235,10 +229,8 @@ static void finish(struct host *host, uint32_t index, uint64_t now)
     case WORK_TX:
         stats->tx_packets++;
         if (core->work_id != 0) {
-            uint32_t queue = queue_of(host, index);
-
-            host->txq[queue].reserved--;
-            host_post(host, queue, core->work_id - 1, now);
+            host->txq[core->queue].reserved--;
+            host_post(host, core->queue, core->work_id - 1, now);
         }
         break;
     case WORK_DOORBELL: host_doorbell(host, core->work_id, now); break;
@@ -260,7 +252,7 @@ static void finish(struct host *host, uint32_t index, uint64_t now)
 /* The earliest time at which a core that has nothing to do must look again. */
 static uint64_t next_look(const struct host *host, uint32_t index)
 {
-    const struct host_txq *q = &host->txq[queue_of(host, index)];
+    const struct host_txq *q = &host->txq[host->core[index].queue];
     uint64_t at = index == 0 ? host->s->cmd_poll_at : CLOCK_NEVER;
 
     for (uint32_t i = index; i < host->s->rx_queues; i += host->config.general.cores) {
@@ -275,11 +267,8 @@ static uint64_t next_look(const struct host *host, uint32_t index)
     return at;
 }
 
-void host_core_wake(void *self, uint64_t time)
+void host_core_wake(struct host *host, uint32_t index, uint64_t time)
 {
-    const struct host_core_ref *ref = self;
-    struct host *host = ref->host;
-    uint32_t index = ref->index;
     struct host_core *core = &host->core[index];
 
     if (core->work != WORK_NONE && time < core->until) {
