@@ -40,6 +40,9 @@ static bool init_state(struct host *host)
         return false;
     }
     init_histograms(host->stats);
+    for (uint32_t i = 0; i < HOST_MAX_CORES; i++) {
+        host->core[i].index = i;
+    }
     for (unsigned i = 0; i < HOST_MAX_BLOCKS; i++) {
         host->s->wake[i] = CLOCK_NEVER;
     }

@@ -353,6 +353,7 @@ struct host_core {
     uint8_t turn;     /* receive and transmit take turns */
     uint32_t work_id; /* slot, queue or request */
     uint32_t budget;
+    uint32_t index;
     uint32_t queue; /* that it sends into */
     struct host_list backlog;
     uint64_t blocked_since;
