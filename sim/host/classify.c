@@ -77,6 +77,14 @@ static uint64_t load64(const uint8_t *p)
     return value;
 }
 
+static uint32_t load32(const uint8_t *p)
+{
+    uint32_t value;
+
+    memcpy(&value, p, sizeof value);
+    return value;
+}
+
 /* The first `bits` bits of a word that was loaded little-endian from network order bytes. */
 static uint64_t mask64(uint64_t word, unsigned bits)
 {
@@ -98,13 +106,20 @@ static uint64_t fold(uint64_t h, uint64_t word)
 static uint64_t fold_prefix(uint64_t h, const uint8_t *address, uint8_t family, unsigned bits)
 {
     if (family != 6) {
-        uint32_t word;
-
-        memcpy(&word, address, sizeof word);
-        return fold(h, mask64(word, bits));
+        return fold(h, mask64(load32(address), bits));
     }
     h = fold(h, mask64(load64(address), bits));
     return bits > 64 ? fold(h, mask64(load64(address + 8), bits - 64)) : h;
+}
+
+/* Do the first `bits` bits agree? */
+static bool same_prefix(const uint8_t *a, const uint8_t *b, uint8_t family, unsigned bits)
+{
+    if (family != 6) {
+        return mask64(load32(a) ^ load32(b), bits) == 0;
+    }
+    return mask64(load64(a) ^ load64(b), bits) == 0 &&
+           (bits <= 64 || mask64(load64(a + 8) ^ load64(b + 8), bits - 64) == 0);
 }
 
 /* What a rule and the packets that it takes have in common. */
@@ -311,8 +326,9 @@ static bool rule_matches(const struct host_tuple *tuple, const struct host_rule 
 {
     const uint8_t *dst = src + (tuple->family == 6 ? 16 : 4);
 
-    return (tuple->family == 0 || (prefix_matches(flow->src, src, tuple->src_bits) &&
-                                   prefix_matches(flow->dst, dst, tuple->dst_bits))) &&
+    return (tuple->family == 0 ||
+            (same_prefix(flow->src, src, tuple->family, tuple->src_bits) &&
+             same_prefix(flow->dst, dst, tuple->family, tuple->dst_bits))) &&
            ((tuple->exact & TUPLE_PROTO) == 0 || rule->proto == flow->proto) &&
            port_matches(true, rule->sport_lo, rule->sport_hi, flow->ports, flow->sport) &&
            port_matches(true, rule->dport_lo, rule->dport_hi, flow->ports, flow->dport);
@@ -389,19 +405,20 @@ static bool has_ports(uint8_t proto)
 void host_flow_of(const uint8_t *frame, uint32_t captured, uint32_t length, struct host_flow *flow,
                   struct esp_view *view)
 {
-    struct esp_address src;
-    struct esp_address dst;
-
     memset(flow, 0, sizeof *flow);
     esp_parse(frame, captured, length, NULL, view);
     if ((view->version != 4 && view->version != 6) || view->kind == ESP_PACKET_MALFORMED) {
         return;
     }
-    esp_view_addresses(frame, view, &src, &dst);
     flow->family = view->version;
     flow->proto = view->proto;
-    memcpy(flow->src, src.bytes, sizeof flow->src);
-    memcpy(flow->dst, dst.bytes, sizeof flow->dst);
+    if (view->version == 4) {
+        memcpy(flow->src, frame + view->l3 + 12, 4);
+        memcpy(flow->dst, frame + view->l3 + 16, 4);
+    } else {
+        memcpy(flow->src, frame + view->l3 + 8, 16);
+        memcpy(flow->dst, frame + view->l3 + 24, 16);
+    }
     if (!view->fragment && has_ports(view->proto) && view->l3 + view->l3_header + 4 <= captured) {
         const uint8_t *l4 = frame + view->l3 + view->l3_header;
 

@@ -139,12 +139,36 @@ uint64_t host_now(const struct host *host)
 
 static uint64_t next_event(const struct host *host)
 {
-    return host->s->wake[host->s->first];
+    return host->s->dues == 0 ? CLOCK_NEVER : host->s->due[host->s->dues - 1].time;
 }
 
 uint64_t host_next_event(const struct host *host)
 {
     return next_event(host);
+}
+
+static void take_due(struct host_state *s, unsigned block)
+{
+    uint32_t at = s->dues - 1;
+
+    while (s->due[at].block != block) {
+        at--;
+    }
+    memmove(&s->due[at], &s->due[at + 1], (s->dues - at - 1) * sizeof s->due[0]);
+    s->dues--;
+}
+
+/* Of equal times the lowest block comes first: a run does not depend on who asked first. */
+static void put_due(struct host_state *s, unsigned block, uint64_t time)
+{
+    uint32_t at = s->dues++;
+
+    while (at > 0 && (s->due[at - 1].time < time ||
+                      (s->due[at - 1].time == time && s->due[at - 1].block < block))) {
+        s->due[at] = s->due[at - 1];
+        at--;
+    }
+    s->due[at] = (struct host_due){ time, block };
 }
 
 void host_wake(struct host *host, unsigned block, uint64_t time)
@@ -155,42 +179,29 @@ void host_wake(struct host *host, unsigned block, uint64_t time)
     if (time >= s->wake[block]) {
         return;
     }
-    s->wake[block] = time;
-    if (time < next_event(host) || (time == next_event(host) && block < s->first)) {
-        s->first = block;
+    if (s->wake[block] != CLOCK_NEVER) {
+        take_due(s, block);
     }
+    s->wake[block] = time;
+    put_due(s, block, time);
     if (host->in_card) {
         espnic_stop_at(host->card, time);
     }
-}
-
-static unsigned first_block(const struct host *host)
-{
-    const uint64_t *wake = host->s->wake;
-    unsigned blocks = BLOCK_CORE + host->config.general.cores;
-    unsigned first = 0;
-
-    for (unsigned i = 1; i < blocks; i++) {
-        first = wake[i] < wake[first] ? i : first;
-    }
-    return first;
 }
 
 void host_run(struct host *host, uint64_t until)
 {
     struct host_state *s = host->s;
 
-    while (next_event(host) <= until && next_event(host) != CLOCK_NEVER) {
-        unsigned block = s->first;
-        uint64_t time = s->wake[block];
+    while (s->dues != 0 && s->due[s->dues - 1].time <= until) {
+        struct host_due due = s->due[--s->dues];
 
-        s->wake[block] = CLOCK_NEVER;
-        s->first = first_block(host);
-        s->now = time;
-        switch (block) {
-        case BLOCK_SOURCE: host_source_wake(host, time); break;
-        case BLOCK_TIMER: host_timer_wake(host, time); break;
-        default: host_core_wake(host, block - BLOCK_CORE, time); break;
+        s->wake[due.block] = CLOCK_NEVER;
+        s->now = due.time;
+        switch (due.block) {
+        case BLOCK_SOURCE: host_source_wake(host, due.time); break;
+        case BLOCK_TIMER: host_timer_wake(host, due.time); break;
+        default: host_core_wake(host, (uint32_t)due.block - BLOCK_CORE, due.time); break;
         }
     }
     s->now = until > s->now ? until : s->now;

@@ -426,11 +426,17 @@ struct host_delayed { /* what SaDeleteReq leads to */
     uint8_t partner;
 };
 
+struct host_due {
+    uint64_t time;
+    uint64_t block;
+};
+
 /* Everything flat that is state and needs no pointer. */
 struct host_state {
     uint64_t now;
-    uint64_t wake[HOST_MAX_BLOCKS]; /* when each has to look; CLOCK_NEVER */
-    uint32_t first;                 /* the earliest of them, of equal ones the lowest */
+    uint64_t wake[HOST_MAX_BLOCKS];        /* when each block has to look; CLOCK_NEVER */
+    struct host_due due[HOST_MAX_BLOCKS];  /* those that have to, the next one last */
+    uint32_t dues;
     uint32_t blocked_cores;
     uint8_t started; /* enum host_start_step */
     bool packet_offload, esn_inferred, link_down, resetting, encapsulated;
