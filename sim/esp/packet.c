@@ -15,7 +15,7 @@ enum {
 struct cursor {
     const uint8_t *frame;
     uint32_t captured;
-    uint32_t end; /* of the L3 packet; never beyond the true frame length */
+    uint32_t end;   /* of the L3 packet; never beyond the true frame length */
     uint32_t limit; /* the lesser of the two: up to here it can be read */
     const struct esp_ports *ports;
     struct esp_view *view;
@@ -37,8 +37,7 @@ static bool within(const struct cursor *c, uint32_t at, uint32_t need)
 static bool readable(const struct cursor *c, uint32_t at, uint32_t need)
 {
     if (!within(c, at, need)) {
-        malformed(c->view,
-                  (uint64_t)at + need > c->end ? ESP_PARSE_BAD_LENGTH : ESP_PARSE_SNAPPED);
+        malformed(c->view, (uint64_t)at + need > c->end ? ESP_PARSE_BAD_LENGTH : ESP_PARSE_SNAPPED);
         return false;
     }
     return true;

@@ -326,9 +326,8 @@ static bool rule_matches(const struct host_tuple *tuple, const struct host_rule 
 {
     const uint8_t *dst = src + (tuple->family == 6 ? 16 : 4);
 
-    return (tuple->family == 0 ||
-            (same_prefix(flow->src, src, tuple->family, tuple->src_bits) &&
-             same_prefix(flow->dst, dst, tuple->family, tuple->dst_bits))) &&
+    return (tuple->family == 0 || (same_prefix(flow->src, src, tuple->family, tuple->src_bits) &&
+                                   same_prefix(flow->dst, dst, tuple->family, tuple->dst_bits))) &&
            ((tuple->exact & TUPLE_PROTO) == 0 || rule->proto == flow->proto) &&
            port_matches(true, rule->sport_lo, rule->sport_hi, flow->ports, flow->sport) &&
            port_matches(true, rule->dport_lo, rule->dport_hi, flow->ports, flow->dport);

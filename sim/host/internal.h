@@ -2,8 +2,8 @@
 #ifndef ESPNIC_HOST_INTERNAL_H
 #define ESPNIC_HOST_INTERNAL_H
 
-#include "engine/rng.h"
 #include "engine/clock.h"
+#include "engine/rng.h"
 #include "host/host.h"
 #include "nic/abi.h"
 #include "nic/nic.h"
@@ -434,8 +434,8 @@ struct host_due {
 /* Everything flat that is state and needs no pointer. */
 struct host_state {
     uint64_t now;
-    uint64_t wake[HOST_MAX_BLOCKS];        /* when each block has to look; CLOCK_NEVER */
-    struct host_due due[HOST_MAX_BLOCKS];  /* those that have to, the next one last */
+    uint64_t wake[HOST_MAX_BLOCKS];       /* when each block has to look; CLOCK_NEVER */
+    struct host_due due[HOST_MAX_BLOCKS]; /* those that have to, the next one last */
     uint32_t dues;
     uint32_t blocked_cores;
     uint8_t started; /* enum host_start_step */

@@ -86,9 +86,7 @@ static void stamp(struct espnic *card, struct nic_port *port, struct nic_packet 
     uint64_t length = p->length < SHORTEST ? SHORTEST : p->length; /* padded by the sender */
     uint64_t last = ideal(card) ? start : start + PREAMBLE + length + FCS;
 
-    a->commit = ideal(card) ? start
-                            : last + clock_cycles_from_ps(&card->clocks, port->domain,
-                                                          card->config.mac.latency);
+    a->commit = ideal(card) ? start : last + port->latency;
     p->wire_ps = clock_ps(&card->clocks, port->domain, last);
     port->s.wire_free = ideal(card) ? start : last + GAP;
 }
@@ -149,5 +147,6 @@ uint64_t espnic_wire_free(struct espnic *card, unsigned port_number)
 
 void nic_mac_rx_init(struct espnic *card, struct nic_port *port)
 {
+    port->latency = clock_cycles_from_ps(&card->clocks, port->domain, card->config.mac.latency);
     port->rx_block = sched_add_block(&card->sched, "mac_rx", port->domain, wake, port);
 }

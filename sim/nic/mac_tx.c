@@ -45,8 +45,7 @@ static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job
     d->packet = j->item;
     d->cycle = now;
     if (!ideal(port)) {
-        d->cycle += PREAMBLE + wire_length(p) + FCS +
-                    clock_cycles_from_ps(&card->clocks, port->domain, card->config.mac.latency);
+        d->cycle += PREAMBLE + wire_length(p) + FCS + port->latency;
     }
     sched_wake(&card->sched, port->tx_block, d->cycle > now ? d->cycle : now + 1);
 }
