@@ -103,34 +103,41 @@ static uint64_t fold(uint64_t h, uint64_t word)
     return h ^ (h >> 32);
 }
 
-static uint64_t fold_prefix(uint64_t h, const uint8_t *address, uint8_t family, unsigned bits)
+/* Source and destination as far as a tuple looks at them: 4 bytes each, or 16. A rule keeps them so. */
+union prefixes {
+    uint64_t word[4];
+    uint8_t bytes[2 * 16];
+};
+
+static size_t prefixes_bytes(const struct host_tuple *tuple)
 {
-    if (family != 6) {
-        return fold(h, mask64(load32(address), bits));
-    }
-    h = fold(h, mask64(load64(address), bits));
-    return bits > 64 ? fold(h, mask64(load64(address + 8), bits - 64)) : h;
+    return tuple->family == 6 ? 2 * 16 : 2 * 4;
 }
 
-/* Do the first `bits` bits agree? */
-static bool same_prefix(const uint8_t *a, const uint8_t *b, uint8_t family, unsigned bits)
+static void cut(const struct host_tuple *tuple, const uint8_t *src, const uint8_t *dst,
+                union prefixes *to)
 {
-    if (family != 6) {
-        return mask64(load32(a) ^ load32(b), bits) == 0;
+    unsigned s = tuple->src_bits;
+    unsigned d = tuple->dst_bits;
+
+    if (tuple->family != 6) {
+        to->word[0] = mask64(load32(src), s) | mask64(load32(dst), d) << 32;
+        return;
     }
-    return mask64(load64(a) ^ load64(b), bits) == 0 &&
-           (bits <= 64 || mask64(load64(a + 8) ^ load64(b + 8), bits - 64) == 0);
+    to->word[0] = mask64(load64(src), s);
+    to->word[1] = s > 64 ? mask64(load64(src + 8), s - 64) : 0;
+    to->word[2] = mask64(load64(dst), d);
+    to->word[3] = d > 64 ? mask64(load64(dst + 8), d - 64) : 0;
 }
 
 /* What a rule and the packets that it takes have in common. */
-static uint64_t key_of(const struct host_tuple *tuple, uint32_t index, const uint8_t *src,
-                       const uint8_t *dst, uint8_t proto, uint16_t sport, uint16_t dport)
+static uint64_t key_of(const struct host_tuple *tuple, uint32_t index, const union prefixes *p,
+                       uint8_t proto, uint16_t sport, uint16_t dport)
 {
-    uint64_t h = index * 0x100000001b3ull + 1;
+    uint64_t h = fold(index + 1, p->word[0]);
 
-    if (tuple->family != 0) {
-        h = fold_prefix(h, src, tuple->family, tuple->src_bits);
-        h = fold_prefix(h, dst, tuple->family, tuple->dst_bits);
+    if (tuple->family == 6) {
+        h = fold(fold(fold(h, p->word[1]), p->word[2]), p->word[3]);
     }
     if ((tuple->exact & (TUPLE_PROTO | TUPLE_SPORT | TUPLE_DPORT)) != 0) {
         h = fold(h, (uint64_t)((tuple->exact & TUPLE_PROTO) != 0 ? proto + 1u : 0) << 32 |
@@ -158,10 +165,10 @@ static uint64_t rule_key(const struct host_classifier *c, uint32_t id)
 {
     const struct host_rule *rule = rule_at(c, id);
     const struct host_tuple *tuple = &c->tuple[rule->tuple];
-    const uint8_t *src = rule_address(c, id);
-    const uint8_t *dst = src + (tuple->family == 6 ? 16 : 4);
+    union prefixes prefixes;
 
-    return key_of(tuple, rule->tuple, src, dst, rule->proto, rule->sport_lo, rule->dport_lo);
+    memcpy(prefixes.bytes, rule_address(c, id), prefixes_bytes(tuple));
+    return key_of(tuple, rule->tuple, &prefixes, rule->proto, rule->sport_lo, rule->dport_lo);
 }
 
 static uint32_t *bucket_of(const struct host_classifier *c, uint64_t key)
@@ -274,6 +281,7 @@ uint32_t host_classifier_add(struct host_classifier *c, const struct esp_selecto
     struct host_tuple shape = shape_of(sel, family);
     uint32_t index = shape_index(c, &shape);
     bool wide = shape.family == 6;
+    union prefixes prefixes;
     struct host_rule *rule;
     uint32_t id;
 
@@ -292,8 +300,8 @@ uint32_t host_classifier_add(struct host_classifier *c, const struct esp_selecto
     rule->sport_hi = sel->has_sport ? sel->sport_hi : 65535;
     rule->dport_lo = sel->has_dport ? sel->dport_lo : 0;
     rule->dport_hi = sel->has_dport ? sel->dport_hi : 65535;
-    memcpy(rule_address(c, id), sel->src.address.bytes, wide ? 16 : 4);
-    memcpy(rule_address(c, id) + (wide ? 16 : 4), sel->dst.address.bytes, wide ? 16 : 4);
+    cut(&shape, sel->src.address.bytes, sel->dst.address.bytes, &prefixes);
+    memcpy(rule_address(c, id), prefixes.bytes, prefixes_bytes(&shape));
     c->tuple[index].rules++;
     if (++c->state->rules > 2 * c->buckets.count) {
         host_buckets_resize(&c->buckets, c->buckets.count == 0 ? 64 : c->buckets.count * 2);
@@ -322,12 +330,11 @@ void host_classifier_remove(struct host_classifier *c, uint32_t id)
 /* ---- look-up ------------------------------------------------------------------------------------ */
 
 static bool rule_matches(const struct host_tuple *tuple, const struct host_rule *rule,
-                         const uint8_t *src, const struct host_flow *flow)
+                         const uint8_t *address, const union prefixes *p,
+                         const struct host_flow *flow)
 {
-    const uint8_t *dst = src + (tuple->family == 6 ? 16 : 4);
-
-    return (tuple->family == 0 || (same_prefix(flow->src, src, tuple->family, tuple->src_bits) &&
-                                   same_prefix(flow->dst, dst, tuple->family, tuple->dst_bits))) &&
+    return load64(address) == p->word[0] &&
+           (tuple->family != 6 || memcmp(address, p->bytes, sizeof p->bytes) == 0) &&
            ((tuple->exact & TUPLE_PROTO) == 0 || rule->proto == flow->proto) &&
            port_matches(true, rule->sport_lo, rule->sport_hi, flow->ports, flow->sport) &&
            port_matches(true, rule->dport_lo, rule->dport_hi, flow->ports, flow->dport);
@@ -352,13 +359,15 @@ static void search(const struct host_classifier *c, uint32_t index, const struct
                    unsigned want, struct best *best)
 {
     const struct host_tuple *tuple = &c->tuple[index];
-    uint32_t id = *bucket_of(
-        c, key_of(tuple, index, flow->src, flow->dst, flow->proto, flow->sport, flow->dport));
+    union prefixes p;
+    uint32_t id;
 
+    cut(tuple, flow->src, flow->dst, &p);
+    id = *bucket_of(c, key_of(tuple, index, &p, flow->proto, flow->sport, flow->dport));
     while (id != 0) {
         const struct host_rule *rule = rule_at(c, id);
 
-        if (rule->tuple == index && rule_matches(tuple, rule, rule_address(c, id), flow) &&
+        if (rule->tuple == index && rule_matches(tuple, rule, rule_address(c, id), &p, flow) &&
             (want == HOST_WANT_ANY ||
              ((rule->flags & RULE_TUNNEL) != 0) == (want == HOST_WANT_TUNNEL))) {
             uint32_t rank = rule_rank(tuple, rule);
