@@ -281,7 +281,7 @@ static uint64_t next_look(const struct host *host, const struct host_core *core)
     return at;
 }
 
-void host_core_wake(struct host *host, uint32_t index, uint64_t time)
+uint64_t host_core_wake(struct host *host, uint32_t index, uint64_t time)
 {
     struct host_core *core = &host->core[index];
     struct host_core_stats *stats = &host->stats->core[index];
@@ -295,13 +295,10 @@ void host_core_wake(struct host *host, uint32_t index, uint64_t time)
             uint64_t at = next_look(host, core);
 
             core->running = 0;
-            if (at != CLOCK_NEVER) {
-                host_wake(host, BLOCK_CORE + index, at > time ? at : time + 1);
-            }
-            return;
+            return at > time ? at : time + 1;
         }
         stats->busy_ps += core->until - time;
     } while (core->until <= time);
     core->running = 0;
-    host_wake(host, BLOCK_CORE + index, core->until);
+    return core->until;
 }

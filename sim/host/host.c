@@ -159,10 +159,11 @@ static void take_due(struct host_state *s, unsigned block)
 }
 
 /* Of equal times the lowest block comes first: a run does not depend on who asked first. */
-static void put_due(struct host_state *s, unsigned block, uint64_t time)
+static void put_due(struct host_state *s, uint64_t block, uint64_t time)
 {
     uint32_t at = s->dues++;
 
+    s->wake[block] = time;
     while (at > 0 && (s->due[at - 1].time < time ||
                       (s->due[at - 1].time == time && s->due[at - 1].block < block))) {
         s->due[at] = s->due[at - 1];
@@ -182,7 +183,6 @@ void host_wake(struct host *host, unsigned block, uint64_t time)
     if (s->wake[block] != CLOCK_NEVER) {
         take_due(s, block);
     }
-    s->wake[block] = time;
     put_due(s, block, time);
     if (host->in_card) {
         espnic_stop_at(host->card, time);
@@ -201,7 +201,13 @@ void host_run(struct host *host, uint64_t until)
         switch (due.block) {
         case BLOCK_SOURCE: host_source_wake(host, due.time); break;
         case BLOCK_TIMER: host_timer_wake(host, due.time); break;
-        default: host_core_wake(host, (uint32_t)due.block - BLOCK_CORE, due.time); break;
+        default: {
+            uint64_t again = host_core_wake(host, (uint32_t)due.block - BLOCK_CORE, due.time);
+
+            if (again != CLOCK_NEVER) { /* nobody wakes a core that looks */
+                put_due(s, due.block, again);
+            }
+        }
         }
     }
     s->now = until > s->now ? until : s->now;

@@ -592,7 +592,8 @@ static inline uint8_t *host_buffer_bytes(const struct host *host, uint32_t buffe
 
 /* ---- cpu.c -------------------------------------------------------------------------------------- */
 
-void host_core_wake(struct host *host, uint32_t index, uint64_t time);
+/* A core looks at what there is to do. Returns when it has to look again. */
+uint64_t host_core_wake(struct host *host, uint32_t index, uint64_t time);
 /* There is something for the core to look at. */
 void host_core_kick(struct host *host, uint32_t core, uint64_t time);
 void host_unblock(struct host *host, uint64_t time);
