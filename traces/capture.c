@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <pcap/pcap.h>
 #include <stdarg.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,7 @@ struct capture {
     struct bpf_program program;
     bool has_program;
     bool broken;
+    bool pcapng;
     int link;            /* DLT_* */
     uint32_t own_header; /* bytes that the 14 of Ethernet replace */
     uint64_t record;
@@ -125,6 +127,7 @@ static bool start(struct capture *capture, FILE *stream)
 
     if (capture->path != NULL) {
         setvbuf(stream, capture->stream_buffer, _IOFBF, STREAM_BUFFER);
+        __fsetlocking(stream, FSETLOCKING_BYCALLER); /* nobody else reads it */
     }
     if (!check_start(capture, stream)) {
         fclose(stream);
@@ -137,6 +140,8 @@ static bool start(struct capture *capture, FILE *stream)
         fclose(stream);
         return false;
     }
+    /* libpcap tells the version of the file: pcap is 2.x, pcapng 1.x */
+    capture->pcapng = pcap_major_version(capture->pcap) == 1;
     return choose_link(capture) && compile_filter(capture);
 }
 
@@ -223,7 +228,7 @@ static bool stamp(struct capture *capture, const struct pcap_pkthdr *header, uin
     int64_t seconds = header->ts.tv_sec;
     int64_t fraction = header->ts.tv_usec; /* nanoseconds: asked for at opening */
 
-    if (!capture_is_pcapng(capture)) {
+    if (!capture->pcapng) {
         seconds = (int64_t)(uint32_t)seconds;
     }
     if (fraction < 0 || (uint64_t)fraction >= NS_PER_S) {
@@ -404,8 +409,7 @@ const char *capture_link_type(const struct capture *capture)
 
 bool capture_is_pcapng(const struct capture *capture)
 {
-    /* libpcap tells the version of the file: pcap is 2.x, pcapng 1.x */
-    return pcap_major_version(capture->pcap) == 1;
+    return capture->pcapng;
 }
 
 enum capture_result capture_earliest(const char *path, const char *filter, uint64_t *time_ns,

@@ -104,6 +104,13 @@ uint64_t pace_cycles(struct pace_time time, uint64_t freq_num, uint64_t freq_den
 
 uint64_t pace_picoseconds(struct pace_time time)
 {
+    uint64_t product;
+
+    /* the common case: whole picoseconds for each bit or nanosecond */
+    if (time.numerator <= UINT64_MAX && PS_PER_S % time.denominator == 0 &&
+        !__builtin_mul_overflow((uint64_t)time.numerator, PS_PER_S / time.denominator, &product)) {
+        return product;
+    }
     return scale_up(time.numerator, PS_PER_S, time.denominator);
 }
 

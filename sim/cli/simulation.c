@@ -36,6 +36,8 @@ struct simulation {
     uint64_t base;     /* simulated time of t = 0 of the inputs */
     uint64_t epoch_ns; /* absolute time of it: of written captures */
     uint64_t fed;      /* packets of both directions */
+    uint64_t limit;    /* of them */
+    uint64_t stop;     /* no input from here on */
     struct run_results results;
     struct phase_mark begin, end; /* of the measured phase */
     bool any, arrived;            /* something has: ever, since `end` was taken */
@@ -352,14 +354,15 @@ void simulation_destroy(struct simulation *s)
 
 /* ---- the run -------------------------------------------------------------------------------------- */
 
-static uint64_t packet_limit(const struct simulation *s)
+static void set_limits(struct simulation *s)
 {
     uint64_t limit = s->config->stop.packets;
 
     if (s->options.packets && (!limit || s->options.packets < limit)) {
         limit = s->options.packets;
     }
-    return limit ? limit : UINT64_MAX;
+    s->limit = limit ? limit : UINT64_MAX;
+    s->stop = s->config->stop.time ? s->base + s->config->stop.time : ESPNIC_NEVER;
 }
 
 static void count_up(struct simulation *s);
@@ -503,7 +506,7 @@ static bool source_peek(void *self, struct host_packet *packet)
     struct simulation *s = self;
     const struct capture_packet *p = &s->tx.packet;
 
-    if (!s->tx.have || s->fed >= packet_limit(s)) {
+    if (!s->tx.have || s->fed >= s->limit) {
         return false;
     }
     packet->time = 0;
@@ -523,7 +526,7 @@ static void source_take(void *self)
     if (!feed_next(&s->tx, s->error, sizeof s->error)) {
         s->tx.have = false;
     }
-    if ((!s->tx.have && !s->rx.have) || s->fed >= packet_limit(s)) {
+    if ((!s->tx.have && !s->rx.have) || s->fed >= s->limit) {
         keep_last(s);
     }
 }
@@ -553,7 +556,7 @@ static uint64_t rx_time(struct simulation *s, uint64_t bound)
     uint64_t stamp = s->rx.closed ? 0 : s->base + s->rx.time;
     uint64_t at;
 
-    if (!s->rx.have || s->fed >= packet_limit(s)) {
+    if (!s->rx.have || s->fed >= s->limit) {
         return ESPNIC_NEVER;
     }
     if (stamp > host_now(s->host)) {
@@ -566,7 +569,7 @@ static uint64_t rx_time(struct simulation *s, uint64_t bound)
 
 static uint64_t tx_time(const struct simulation *s)
 {
-    if (!s->tx.have || s->tx.closed || s->fed >= packet_limit(s)) {
+    if (!s->tx.have || s->tx.closed || s->fed >= s->limit) {
         return ESPNIC_NEVER;
     }
     return s->base + s->tx.time;
@@ -579,24 +582,23 @@ static uint64_t record_time(const struct simulation *s)
 
 static bool closed_loop_runs(const struct simulation *s)
 {
-    return s->tx.closed && s->tx.have && s->fed < packet_limit(s) && !s->error[0];
+    return s->tx.closed && s->tx.have && s->fed < s->limit && !s->error[0];
 }
 
 /* Give the earliest input; records before packets of the same time. False: none, or an error. */
 static bool give_next(struct simulation *s, bool *ok)
 {
-    uint64_t stop = s->config->stop.time ? s->base + s->config->stop.time : ESPNIC_NEVER;
     uint64_t record = record_time(s);
     uint64_t tx = tx_time(s);
     uint64_t first = record < tx ? record : tx;
-    uint64_t rx = rx_time(s, first < stop ? first : stop);
+    uint64_t rx = rx_time(s, first < s->stop ? first : s->stop);
 
     first = rx < first ? rx : first;
-    if (first == ESPNIC_NEVER || first >= stop) {
+    if (first >= s->stop) { /* at the latest NEVER */
         return false;
     }
     if (record <= tx && record <= rx) {
-        if (tx >= stop && rx >= stop && !closed_loop_runs(s)) {
+        if (tx >= s->stop && rx >= s->stop && !closed_loop_runs(s)) {
             keep_last(s);
         }
         pass(s, record);
@@ -618,14 +620,12 @@ static void end_of_measure(struct simulation *s)
 /* In a closed loop the host goes on taking packets after the other inputs are through. */
 static void finish_closed_loop(struct simulation *s)
 {
-    uint64_t stop = s->config->stop.time ? s->base + s->config->stop.time : ESPNIC_NEVER;
-
     while (closed_loop_runs(s)) {
         uint64_t card = espnic_next_event(s->card);
         uint64_t host = host_next_event(s->host);
         uint64_t next = card < host ? card : host;
 
-        if (next == ESPNIC_NEVER || next >= stop) {
+        if (next >= s->stop) { /* at the latest NEVER */
             break;
         }
         pass(s, next);
@@ -698,6 +698,7 @@ enum simulation_end simulation_run(struct simulation *s, char *error, size_t err
     enum simulation_end end;
     bool ok = true;
 
+    set_limits(s);
     s->results.first = s->results.last = s->base;
     pass(s, s->base);
     if (s->tx.closed && s->tx.have) {

@@ -28,7 +28,7 @@
         .ndis_auth = (ndis_)                                                                       \
     }
 
-static const struct esp_alg_info algorithms[ESP_ALG_COUNT] = {
+const struct esp_alg_info esp_algorithms[ESP_ALG_COUNT] = {
     [ESP_ALG_NONE] = { .name = "none", .kind = ESP_KIND_NONE, .block_bytes = 1 },
     [ESP_ALG_NULL] = CIPHER("null", 0, 0, 0, 1, 0x001),
     [ESP_ALG_AES_GCM_128] = AEAD("aes-gcm-128", 16, 4, 0x008),
@@ -64,16 +64,12 @@ static const struct esp_alg_info algorithms[ESP_ALG_COUNT] = {
     [ESP_ALG_AES_GMAC_256] = GMAC("aes-gmac-256", 32, 0x20),
 };
 
-const struct esp_alg_info *esp_alg_info(enum esp_alg alg)
-{
-    return &algorithms[(unsigned)alg < ESP_ALG_COUNT ? alg : ESP_ALG_NONE];
-}
-
 enum esp_alg esp_alg_by_name(const char *name, size_t length)
 {
     /* "none" is the absence of an algorithm, not a name that a recording may give. */
     for (unsigned i = ESP_ALG_NONE + 1; i < ESP_ALG_COUNT; i++) {
-        if (strlen(algorithms[i].name) == length && memcmp(algorithms[i].name, name, length) == 0) {
+        if (strlen(esp_algorithms[i].name) == length &&
+            memcmp(esp_algorithms[i].name, name, length) == 0) {
             return (enum esp_alg)i;
         }
     }

@@ -63,8 +63,13 @@ struct esp_alg_info {
     uint32_t ndis_encryption; /* IPSEC_OFFLOAD_V2_ENCRYPTION_* bit, or 0 */
 };
 
-/* Never NULL for a valid enum value. */
-const struct esp_alg_info *esp_alg_info(enum esp_alg alg);
+extern const struct esp_alg_info esp_algorithms[];
+
+/* Never NULL: what is no algorithm is ESP_ALG_NONE. */
+static inline const struct esp_alg_info *esp_alg_info(enum esp_alg alg)
+{
+    return &esp_algorithms[(unsigned)alg < ESP_ALG_COUNT ? alg : ESP_ALG_NONE];
+}
 
 /* ESP_ALG_NONE when the name is unknown. */
 enum esp_alg esp_alg_by_name(const char *name, size_t length);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "esp/crypt_internal.h"
+#include "esp/packet.h"
 
 struct esp_crypt {
     enum esp_backend backend;
@@ -529,14 +530,17 @@ static void counter_blocks(enum esp_alg alg, const struct peek_plan *plan, uint3
 {
     bool gcm = alg >= ESP_ALG_AES_GCM_128 && alg <= ESP_ALG_AES_GCM_256;
     bool ccm = alg >= ESP_ALG_AES_CCM_128 && alg <= ESP_ALG_AES_CCM_256;
+    uint32_t counter = from / 16 + (gcm ? 2 : 1);
+    uint8_t first[12];
+    if (ccm) {
+        first[0] = 3;
+        memcpy(first + 1, plan->nonce, 11);
+    } else {
+        memcpy(first, plan->nonce, 12);
+    }
     for (uint32_t i = 0; i < bytes; i += 16) {
-        uint32_t counter = (from + i) / 16 + (gcm ? 2 : 1);
-        out[i] = 3;
-        memcpy(out + i + (ccm ? 1 : 0), plan->nonce, ccm ? 11 : 12);
-        out[i + 12] = (uint8_t)(counter >> 24);
-        out[i + 13] = (uint8_t)(counter >> 16);
-        out[i + 14] = (uint8_t)(counter >> 8);
-        out[i + 15] = (uint8_t)counter;
+        memcpy(out + i, first, sizeof first);
+        esp_put32(out + i + 12, counter++);
     }
 }
 
@@ -605,6 +609,17 @@ static bool peek_cbc(struct esp_crypt *crypt, struct esp_context *context,
     return true;
 }
 
+/* Blocks are powers of two. */
+static uint32_t down_to(uint32_t block, uint32_t bytes)
+{
+    return bytes & ~(block - 1);
+}
+
+static uint32_t up_to(uint32_t block, uint32_t bytes)
+{
+    return down_to(block, bytes + block - 1);
+}
+
 static bool peek_run(struct esp_crypt *crypt, struct esp_context *context,
                      const struct peek_plan *plan, uint8_t *out)
 {
@@ -639,14 +654,14 @@ bool esp_crypt_peek(struct esp_crypt *crypt, struct esp_key_ref key, const struc
         plan.block = context->enc == ESP_ALG_CHACHA20_POLY1305 ? 64 : 16;
     }
     /* A CBC block that was not captured to its end stays unknown. */
-    uint32_t readable = (present < length ? present : length) / chain * chain;
+    uint32_t readable = down_to(chain, present < length ? present : length);
     plan.head = head < ESP_PEEK_HEAD ? head : ESP_PEEK_HEAD;
     plan.head = plan.head < readable ? plan.head : readable;
-    plan.head_bytes = (plan.head + plan.block - 1) / plan.block * plan.block;
+    plan.head_bytes = up_to(plan.block, plan.head);
     peek->tail_known = length >= 2 && readable == length;
     if (peek->tail_known) {
-        plan.tail_from = (length - 2) / plan.block * plan.block;
-        plan.tail_bytes = (length - plan.tail_from + plan.block - 1) / plan.block * plan.block;
+        plan.tail_from = down_to(plan.block, length - 2);
+        plan.tail_bytes = up_to(plan.block, length - plan.tail_from);
     }
     uint8_t out[PEEK_BUFFER];
     if (!peek_run(crypt, context, &plan, out)) {

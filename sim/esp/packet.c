@@ -15,7 +15,8 @@ enum {
 struct cursor {
     const uint8_t *frame;
     uint32_t captured;
-    uint32_t end; /* of the L3 packet; never beyond the true frame length */
+    uint32_t end;   /* of the L3 packet; never beyond the true frame length */
+    uint32_t limit; /* the lesser of the two: up to here it can be read */
     const struct esp_ports *ports;
     struct esp_view *view;
 };
@@ -26,18 +27,26 @@ static void malformed(struct esp_view *view, enum esp_parse_error error)
     view->error = (uint8_t)error;
 }
 
-/* True if `need` bytes at `at` belong to the packet and were captured; else the view says why not. */
+/* `need` bytes at `at` belong to the packet and were captured. */
+static bool within(const struct cursor *c, uint32_t at, uint32_t need)
+{
+    return (uint64_t)at + need <= c->limit;
+}
+
+/* The same; if not, the view says why. */
 static bool readable(const struct cursor *c, uint32_t at, uint32_t need)
 {
-    if (at > c->end || c->end - at < need) {
-        malformed(c->view, ESP_PARSE_BAD_LENGTH);
-        return false;
-    }
-    if (at > c->captured || c->captured - at < need) {
-        malformed(c->view, ESP_PARSE_SNAPPED);
+    if (!within(c, at, need)) {
+        malformed(c->view, (uint64_t)at + need > c->end ? ESP_PARSE_BAD_LENGTH : ESP_PARSE_SNAPPED);
         return false;
     }
     return true;
+}
+
+static void set_end(struct cursor *c, uint32_t end)
+{
+    c->end = end;
+    c->limit = end < c->captured ? end : c->captured;
 }
 
 static bool is_encap_port(const struct esp_ports *ports, uint16_t port)
@@ -80,7 +89,7 @@ static void found_udp(const struct cursor *c, uint32_t at)
 {
     struct esp_view *view = c->view;
     /* A clear datagram is not ours to judge: what cannot be read stays clear. */
-    if (at > c->captured || c->captured - at < ESP_UDP_HEADER || c->end - at < ESP_UDP_HEADER) {
+    if (!within(c, at, ESP_UDP_HEADER)) {
         return;
     }
     view->sport = esp_get16(c->frame + at);
@@ -143,7 +152,6 @@ static uint32_t found_ah(const struct cursor *c, uint32_t at, uint8_t *next)
 static void upper_layer(const struct cursor *c, uint32_t at, uint8_t proto)
 {
     struct esp_view *view = c->view;
-    view->proto = proto;
     view->kind = ESP_PACKET_CLEAR_IP;
     if (proto == ESP_PROTO_AH) {
         at = found_ah(c, at, &proto);
@@ -152,8 +160,7 @@ static void upper_layer(const struct cursor *c, uint32_t at, uint8_t proto)
         }
     }
     /* Behind an AH that ends at the end of what was captured, nothing more can be said. */
-    if (view->ah != 0 &&
-        (at > c->captured || c->captured - at < ESP_HEADER || c->end - at < ESP_HEADER)) {
+    if (view->ah != 0 && !within(c, at, ESP_HEADER)) {
         return;
     }
     if (proto == ESP_PROTO_ESP) {
@@ -169,13 +176,14 @@ static void upper_layer(const struct cursor *c, uint32_t at, uint8_t proto)
     }
 }
 
-static void parse_ipv4(struct cursor *c, uint32_t length)
+/* The IPv4 header. Returns the offset of the upper layer, 0 if the packet has none to be looked at. */
+static uint32_t parse_ipv4(struct cursor *c, uint32_t length)
 {
     struct esp_view *view = c->view;
     uint32_t l3 = view->l3;
     if (!readable(c, l3, ESP_IPV4_HEADER)) {
         view->error = view->error == ESP_PARSE_SNAPPED ? ESP_PARSE_SNAPPED : ESP_PARSE_TRUNCATED;
-        return;
+        return 0;
     }
     const uint8_t *ip = c->frame + l3;
     uint32_t header = (uint32_t)(ip[0] & 0x0f) * 4;
@@ -192,26 +200,23 @@ static void parse_ipv4(struct cursor *c, uint32_t length)
     view->l3_length = total;
     if (header < ESP_IPV4_HEADER || total < header) {
         malformed(view, ESP_PARSE_BAD_LENGTH);
-        return;
+        return 0;
     }
     if (total > length - l3) {
         malformed(view, ESP_PARSE_TRUNCATED);
-        return;
+        return 0;
     }
-    c->end = l3 + total;
+    set_end(c, l3 + total);
     if ((esp_get16(ip + 6) & IPV4_FRAGMENT_MASK) != 0) {
         view->fragment = true;
         view->kind = ESP_PACKET_FRAGMENT;
-        return;
+        return 0;
     }
-    if (!readable(c, l3, header)) {
-        return;
-    }
-    upper_layer(c, l3 + header, ip[9]);
+    return readable(c, l3, header) ? l3 + header : 0;
 }
 
-/* Walk the extension headers from `at`. */
-static void parse_extensions(const struct cursor *c, uint32_t at, uint8_t next)
+/* Walk the extension headers from `at`. Returns as parse_ipv4. */
+static uint32_t parse_extensions(const struct cursor *c, uint32_t at, uint8_t next)
 {
     struct esp_view *view = c->view;
     for (unsigned seen = 0;; seen++) {
@@ -220,16 +225,15 @@ static void parse_extensions(const struct cursor *c, uint32_t at, uint8_t next)
         if (next != ESP_PROTO_HOP_BY_HOP && next != ESP_PROTO_ROUTING &&
             next != ESP_PROTO_FRAGMENT && next != ESP_PROTO_DESTINATION &&
             next != ESP_PROTO_MOBILITY) {
-            upper_layer(c, at, next);
-            return;
+            return at;
         }
         view->options = true;
         if (seen == ESP_MAX_EXTENSIONS) {
             malformed(view, ESP_PARSE_TOO_DEEP);
-            return;
+            return 0;
         }
         if (!readable(c, at, 8)) {
-            return;
+            return 0;
         }
         uint8_t following = c->frame[at];
         if (next == ESP_PROTO_FRAGMENT) {
@@ -238,24 +242,24 @@ static void parse_extensions(const struct cursor *c, uint32_t at, uint8_t next)
             view->kind = ESP_PACKET_FRAGMENT;
             view->l3_header += 8;
             view->proto = following;
-            return;
+            return 0;
         }
         uint32_t bytes = ((uint32_t)c->frame[at + 1] + 1) * 8;
         if (!readable(c, at, bytes)) {
-            return;
+            return 0;
         }
         at += bytes;
         next = following;
     }
 }
 
-static void parse_ipv6(struct cursor *c, uint32_t length)
+static uint32_t parse_ipv6(struct cursor *c, uint32_t length)
 {
     struct esp_view *view = c->view;
     uint32_t l3 = view->l3;
     if (!readable(c, l3, ESP_IPV6_HEADER)) {
         view->error = view->error == ESP_PARSE_SNAPPED ? ESP_PARSE_SNAPPED : ESP_PARSE_TRUNCATED;
-        return;
+        return 0;
     }
     const uint8_t *ip = c->frame + l3;
     uint32_t total = ESP_IPV6_HEADER + (uint32_t)esp_get16(ip + 4);
@@ -265,17 +269,17 @@ static void parse_ipv6(struct cursor *c, uint32_t length)
     view->proto = ip[6];
     if (total > length - l3) {
         malformed(view, ESP_PARSE_TRUNCATED);
-        return;
+        return 0;
     }
-    c->end = l3 + total;
-    parse_extensions(c, l3 + ESP_IPV6_HEADER, ip[6]);
+    set_end(c, l3 + total);
+    return parse_extensions(c, l3 + ESP_IPV6_HEADER, ip[6]);
 }
 
 /* `view` has been cleared and holds l3 and, with Ethernet, the EtherType. */
 static void parse_l3(const uint8_t *frame, uint32_t captured, uint32_t length,
                      const struct esp_ports *ports, struct esp_view *view)
 {
-    struct cursor c = { frame, captured, length, ports, view };
+    struct cursor c = { frame, captured, length, captured, ports, view };
     if (!readable(&c, view->l3, 1)) {
         view->error = view->error == ESP_PARSE_SNAPPED ? ESP_PARSE_SNAPPED : ESP_PARSE_TRUNCATED;
         return;
@@ -286,10 +290,9 @@ static void parse_l3(const uint8_t *frame, uint32_t captured, uint32_t length,
         malformed(view, ESP_PARSE_BAD_VERSION);
         return;
     }
-    if (version == 4) {
-        parse_ipv4(&c, length);
-    } else {
-        parse_ipv6(&c, length);
+    uint32_t upper = version == 4 ? parse_ipv4(&c, length) : parse_ipv6(&c, length);
+    if (upper != 0) {
+        upper_layer(&c, upper, view->proto);
     }
     if (view->kind == ESP_PACKET_MALFORMED) {
         view->udp = view->ah = view->esp = view->ipsec_end = 0;
@@ -347,14 +350,16 @@ void esp_parse(const uint8_t *frame, uint32_t captured, uint32_t length,
 void esp_view_addresses(const uint8_t *frame, const struct esp_view *view, struct esp_address *src,
                         struct esp_address *dst)
 {
-    bool four = view->version == 4;
-    const uint8_t *at = frame + view->l3 + (four ? 12 : 8);
-    size_t bytes = four ? 4 : 16;
     memset(src, 0, sizeof *src);
     memset(dst, 0, sizeof *dst);
     src->family = dst->family = view->version;
-    memcpy(src->bytes, at, bytes);
-    memcpy(dst->bytes, at + bytes, bytes);
+    if (view->version == 4) {
+        memcpy(src->bytes, frame + view->l3 + 12, 4);
+        memcpy(dst->bytes, frame + view->l3 + 16, 4);
+    } else {
+        memcpy(src->bytes, frame + view->l3 + 8, 16);
+        memcpy(dst->bytes, frame + view->l3 + 24, 16);
+    }
 }
 
 const char *esp_packet_kind_name(enum esp_packet_kind kind)

@@ -77,6 +77,14 @@ static uint64_t load64(const uint8_t *p)
     return value;
 }
 
+static uint32_t load32(const uint8_t *p)
+{
+    uint32_t value;
+
+    memcpy(&value, p, sizeof value);
+    return value;
+}
+
 /* The first `bits` bits of a word that was loaded little-endian from network order bytes. */
 static uint64_t mask64(uint64_t word, unsigned bits)
 {
@@ -95,27 +103,41 @@ static uint64_t fold(uint64_t h, uint64_t word)
     return h ^ (h >> 32);
 }
 
-static uint64_t fold_prefix(uint64_t h, const uint8_t *address, uint8_t family, unsigned bits)
-{
-    if (family != 6) {
-        uint32_t word;
+/* Source and destination as far as a tuple looks at them: 4 bytes each, or 16. A rule keeps them so. */
+union prefixes {
+    uint64_t word[4];
+    uint8_t bytes[2 * 16];
+};
 
-        memcpy(&word, address, sizeof word);
-        return fold(h, mask64(word, bits));
+static size_t prefixes_bytes(const struct host_tuple *tuple)
+{
+    return tuple->family == 6 ? 2 * 16 : 2 * 4;
+}
+
+static void cut(const struct host_tuple *tuple, const uint8_t *src, const uint8_t *dst,
+                union prefixes *to)
+{
+    unsigned s = tuple->src_bits;
+    unsigned d = tuple->dst_bits;
+
+    if (tuple->family != 6) {
+        to->word[0] = mask64(load32(src), s) | mask64(load32(dst), d) << 32;
+        return;
     }
-    h = fold(h, mask64(load64(address), bits));
-    return bits > 64 ? fold(h, mask64(load64(address + 8), bits - 64)) : h;
+    to->word[0] = mask64(load64(src), s);
+    to->word[1] = s > 64 ? mask64(load64(src + 8), s - 64) : 0;
+    to->word[2] = mask64(load64(dst), d);
+    to->word[3] = d > 64 ? mask64(load64(dst + 8), d - 64) : 0;
 }
 
 /* What a rule and the packets that it takes have in common. */
-static uint64_t key_of(const struct host_tuple *tuple, uint32_t index, const uint8_t *src,
-                       const uint8_t *dst, uint8_t proto, uint16_t sport, uint16_t dport)
+static uint64_t key_of(const struct host_tuple *tuple, uint32_t index, const union prefixes *p,
+                       uint8_t proto, uint16_t sport, uint16_t dport)
 {
-    uint64_t h = index * 0x100000001b3ull + 1;
+    uint64_t h = fold(index + 1, p->word[0]);
 
-    if (tuple->family != 0) {
-        h = fold_prefix(h, src, tuple->family, tuple->src_bits);
-        h = fold_prefix(h, dst, tuple->family, tuple->dst_bits);
+    if (tuple->family == 6) {
+        h = fold(fold(fold(h, p->word[1]), p->word[2]), p->word[3]);
     }
     if ((tuple->exact & (TUPLE_PROTO | TUPLE_SPORT | TUPLE_DPORT)) != 0) {
         h = fold(h, (uint64_t)((tuple->exact & TUPLE_PROTO) != 0 ? proto + 1u : 0) << 32 |
@@ -143,10 +165,10 @@ static uint64_t rule_key(const struct host_classifier *c, uint32_t id)
 {
     const struct host_rule *rule = rule_at(c, id);
     const struct host_tuple *tuple = &c->tuple[rule->tuple];
-    const uint8_t *src = rule_address(c, id);
-    const uint8_t *dst = src + (tuple->family == 6 ? 16 : 4);
+    union prefixes prefixes;
 
-    return key_of(tuple, rule->tuple, src, dst, rule->proto, rule->sport_lo, rule->dport_lo);
+    memcpy(prefixes.bytes, rule_address(c, id), prefixes_bytes(tuple));
+    return key_of(tuple, rule->tuple, &prefixes, rule->proto, rule->sport_lo, rule->dport_lo);
 }
 
 static uint32_t *bucket_of(const struct host_classifier *c, uint64_t key)
@@ -259,6 +281,7 @@ uint32_t host_classifier_add(struct host_classifier *c, const struct esp_selecto
     struct host_tuple shape = shape_of(sel, family);
     uint32_t index = shape_index(c, &shape);
     bool wide = shape.family == 6;
+    union prefixes prefixes;
     struct host_rule *rule;
     uint32_t id;
 
@@ -277,8 +300,8 @@ uint32_t host_classifier_add(struct host_classifier *c, const struct esp_selecto
     rule->sport_hi = sel->has_sport ? sel->sport_hi : 65535;
     rule->dport_lo = sel->has_dport ? sel->dport_lo : 0;
     rule->dport_hi = sel->has_dport ? sel->dport_hi : 65535;
-    memcpy(rule_address(c, id), sel->src.address.bytes, wide ? 16 : 4);
-    memcpy(rule_address(c, id) + (wide ? 16 : 4), sel->dst.address.bytes, wide ? 16 : 4);
+    cut(&shape, sel->src.address.bytes, sel->dst.address.bytes, &prefixes);
+    memcpy(rule_address(c, id), prefixes.bytes, prefixes_bytes(&shape));
     c->tuple[index].rules++;
     if (++c->state->rules > 2 * c->buckets.count) {
         host_buckets_resize(&c->buckets, c->buckets.count == 0 ? 64 : c->buckets.count * 2);
@@ -307,12 +330,11 @@ void host_classifier_remove(struct host_classifier *c, uint32_t id)
 /* ---- look-up ------------------------------------------------------------------------------------ */
 
 static bool rule_matches(const struct host_tuple *tuple, const struct host_rule *rule,
-                         const uint8_t *src, const struct host_flow *flow)
+                         const uint8_t *address, const union prefixes *p,
+                         const struct host_flow *flow)
 {
-    const uint8_t *dst = src + (tuple->family == 6 ? 16 : 4);
-
-    return (tuple->family == 0 || (prefix_matches(flow->src, src, tuple->src_bits) &&
-                                   prefix_matches(flow->dst, dst, tuple->dst_bits))) &&
+    return load64(address) == p->word[0] &&
+           (tuple->family != 6 || memcmp(address, p->bytes, sizeof p->bytes) == 0) &&
            ((tuple->exact & TUPLE_PROTO) == 0 || rule->proto == flow->proto) &&
            port_matches(true, rule->sport_lo, rule->sport_hi, flow->ports, flow->sport) &&
            port_matches(true, rule->dport_lo, rule->dport_hi, flow->ports, flow->dport);
@@ -337,13 +359,15 @@ static void search(const struct host_classifier *c, uint32_t index, const struct
                    unsigned want, struct best *best)
 {
     const struct host_tuple *tuple = &c->tuple[index];
-    uint32_t id = *bucket_of(
-        c, key_of(tuple, index, flow->src, flow->dst, flow->proto, flow->sport, flow->dport));
+    union prefixes p;
+    uint32_t id;
 
+    cut(tuple, flow->src, flow->dst, &p);
+    id = *bucket_of(c, key_of(tuple, index, &p, flow->proto, flow->sport, flow->dport));
     while (id != 0) {
         const struct host_rule *rule = rule_at(c, id);
 
-        if (rule->tuple == index && rule_matches(tuple, rule, rule_address(c, id), flow) &&
+        if (rule->tuple == index && rule_matches(tuple, rule, rule_address(c, id), &p, flow) &&
             (want == HOST_WANT_ANY ||
              ((rule->flags & RULE_TUNNEL) != 0) == (want == HOST_WANT_TUNNEL))) {
             uint32_t rank = rule_rank(tuple, rule);
@@ -389,19 +413,20 @@ static bool has_ports(uint8_t proto)
 void host_flow_of(const uint8_t *frame, uint32_t captured, uint32_t length, struct host_flow *flow,
                   struct esp_view *view)
 {
-    struct esp_address src;
-    struct esp_address dst;
-
     memset(flow, 0, sizeof *flow);
     esp_parse(frame, captured, length, NULL, view);
     if ((view->version != 4 && view->version != 6) || view->kind == ESP_PACKET_MALFORMED) {
         return;
     }
-    esp_view_addresses(frame, view, &src, &dst);
     flow->family = view->version;
     flow->proto = view->proto;
-    memcpy(flow->src, src.bytes, sizeof flow->src);
-    memcpy(flow->dst, dst.bytes, sizeof flow->dst);
+    if (view->version == 4) {
+        memcpy(flow->src, frame + view->l3 + 12, 4);
+        memcpy(flow->dst, frame + view->l3 + 16, 4);
+    } else {
+        memcpy(flow->src, frame + view->l3 + 8, 16);
+        memcpy(flow->dst, frame + view->l3 + 24, 16);
+    }
     if (!view->fragment && has_ports(view->proto) && view->l3 + view->l3_header + 4 <= captured) {
         const uint8_t *l4 = frame + view->l3 + view->l3_header;
 

@@ -7,17 +7,6 @@
 
 #include "host/internal.h"
 
-void host_wake(struct host *host, unsigned block, uint64_t time)
-{
-    if (time < host->s->now) {
-        time = host->s->now;
-    }
-    sched_wake(&host->sched, block, time);
-    if (host->in_card) {
-        espnic_stop_at(host->card, time);
-    }
-}
-
 void host_core_kick(struct host *host, uint32_t core, uint64_t time)
 {
     /* A core that is at work looks again when it is done. */
@@ -40,6 +29,10 @@ void host_list_push(struct host *host, struct host_list *list, uint32_t slot)
 
 void host_unblock(struct host *host, uint64_t time)
 {
+    if (host->s->blocked_cores == 0) {
+        return;
+    }
+    host->s->blocked_cores = 0;
     for (uint32_t i = 0; i < host->config.general.cores; i++) {
         struct host_core *core = &host->core[i];
 
@@ -52,11 +45,6 @@ void host_unblock(struct host *host, uint64_t time)
 }
 
 /* ---- what a core can do now ------------------------------------------------------------------------ */
-
-static uint32_t queue_of(const struct host *host, uint32_t core)
-{
-    return core % host->s->tx_queues;
-}
 
 static bool ring_room(const struct host *host, const struct host_txq *q)
 {
@@ -71,13 +59,9 @@ static void begin(struct host_core *core, enum host_work work, uint32_t id, uint
     core->until = until;
 }
 
-static bool begin_oid(struct host *host, uint32_t index, uint64_t now)
+/* The first core serves the OIDs. */
+static bool begin_oid(struct host *host, struct host_core *core, uint64_t now)
 {
-    struct host_core *core = &host->core[index];
-
-    if (index != 0) {
-        return false;
-    }
     if (host->s->cmd_poll_at <= now) {
         if (host_cmd_visible(host)) {
             begin(core, WORK_COMPLETE, 0, now + host_cost(host, host->config.oid.complete));
@@ -85,7 +69,7 @@ static bool begin_oid(struct host *host, uint32_t index, uint64_t now)
         }
         host->s->cmd_poll_at = CLOCK_NEVER;
     }
-    if (host_oid_ready(host) != 0) {
+    if (host->s->queued.head != 0 && host_oid_ready(host) != 0) {
         begin(core, WORK_ISSUE, 0,
               now + host_cost(host, host->config.oid.issue + host->config.general.mmio));
         return true;
@@ -93,83 +77,103 @@ static bool begin_oid(struct host *host, uint32_t index, uint64_t now)
     return false;
 }
 
-static bool begin_rx(struct host *host, uint32_t index, uint64_t now)
+static bool begin_rx_queue(struct host *host, struct host_core *core, uint32_t queue, uint64_t now)
 {
-    struct host_core *core = &host->core[index];
+    struct host_rxq *q = &host->rxq[queue];
 
-    for (uint32_t q = index; q < host->s->rx_queues; q += host->config.general.cores) {
-        if (host->rxq[q].empty.count >= host->config.rx.refill) {
-            begin(core, WORK_REFILL, q, now + host_cost(host, host->config.general.mmio));
-            return true;
-        }
-        if (host->rxq[q].poll_at > now) {
-            continue;
-        }
-        if (host_rx_visible(host, q)) {
-            uint64_t cost = host_receive(host, core, q, now);
+    if (q->empty.count >= host->config.rx.refill) {
+        begin(core, WORK_REFILL, queue, now + host_cost(host, host->config.general.mmio));
+        return true;
+    }
+    if (q->poll_at > now) {
+        return false;
+    }
+    if (host_rx_visible(host, queue)) {
+        uint64_t cost = host_receive(host, core, queue, now);
 
-            begin(core, WORK_RX, q, now + cost);
-            return true;
-        }
-        host->stats->rx.polls++;
-        host->rxq[q].poll_at = CLOCK_NEVER;
-        /* a host with time gives back what it has; an ideal one would ring for every buffer */
-        if (host->rxq[q].empty.count != 0 && !host->config.general.ideal) {
-            begin(core, WORK_REFILL, q, now + host_cost(host, host->config.general.mmio));
+        begin(core, WORK_RX, queue, now + cost);
+        return true;
+    }
+    host->stats->rx.polls++;
+    q->poll_at = CLOCK_NEVER;
+    /* a host with time gives back what it has; an ideal one would ring for every buffer */
+    if (q->empty.count != 0 && !host->config.general.ideal) {
+        begin(core, WORK_REFILL, queue, now + host_cost(host, host->config.general.mmio));
+        return true;
+    }
+    return false;
+}
+
+static bool begin_rx(struct host *host, struct host_core *core, uint64_t now)
+{
+    for (uint32_t q = core->index; q < host->s->rx_queues; q += host->config.general.cores) {
+        if (begin_rx_queue(host, core, q, now)) {
             return true;
         }
     }
     return false;
 }
 
-static bool begin_reclaim(struct host *host, uint32_t index, uint64_t now)
+/* There are no more transmit queues than cores; who takes the completions is who has its number. */
+static bool begin_reclaim(struct host *host, struct host_core *core, uint64_t now)
 {
-    for (uint32_t q = index; q < host->s->tx_queues; q += host->config.general.cores) {
-        if (host->txq[q].poll_at > now) {
-            continue;
-        }
-        if (host_tx_visible(host, q)) {
-            begin(&host->core[index], WORK_RECLAIM, q,
-                  now + host_cost(host, host->config.tx.reclaim));
-            return true;
-        }
-        host->txq[q].poll_at = CLOCK_NEVER;
-    }
-    return false;
-}
-
-static bool begin_doorbell(struct host *host, uint32_t index, uint64_t now)
-{
-    uint32_t queue = queue_of(host, index);
+    uint32_t queue = core->index;
     struct host_txq *q = &host->txq[queue];
-    struct host_core *core = &host->core[index];
-    uint32_t waiting = q->tail - q->rung;
-    bool more = core->backlog.head != 0 && ring_room(host, q);
 
+    if (queue >= host->s->tx_queues || q->poll_at > now) {
+        return false;
+    }
+    if (host_tx_visible(host, queue)) {
+        begin(core, WORK_RECLAIM, queue, now + host_cost(host, host->config.tx.reclaim));
+        return true;
+    }
+    q->poll_at = CLOCK_NEVER;
+    return false;
+}
+
+static bool begin_doorbell(struct host *host, struct host_core *core, uint64_t now)
+{
+    const struct host_txq *q = &host->txq[core->queue];
+    uint32_t waiting = q->tail - q->rung;
+    bool more;
+
+    if (waiting == 0 || host->s->resetting) {
+        return false;
+    }
+    more = core->backlog.head != 0 && ring_room(host, q);
     if (host->config.general.ideal) {
         /* it gets descriptors back one by one: no doorbell for each while the card has work */
         more = more || q->rung - q->done >= host->config.tx.ring / 2;
-    }
-    if (waiting == 0 || host->s->resetting) {
-        return false;
     }
     if (waiting < host->config.tx.doorbell_batch &&
         (host->config.tx.doorbell_delay == 0 ? more : now < q->ring_by)) {
         return false;
     }
-    begin(core, WORK_DOORBELL, queue, now + host_cost(host, host->config.general.mmio));
+    begin(core, WORK_DOORBELL, core->queue, now + host_cost(host, host->config.general.mmio));
     return true;
 }
 
-static bool begin_tx(struct host *host, uint32_t index, uint64_t now)
+static uint32_t take_backlog(struct host *host, struct host_core *core)
 {
-    struct host_core *core = &host->core[index];
-    struct host_txq *q = &host->txq[queue_of(host, index)];
+    uint32_t slot = core->backlog.head - 1;
+    struct host_slot *s = &host->slot[slot];
+
+    core->backlog.head = s->next;
+    core->backlog.tail = core->backlog.head == 0 ? 0 : core->backlog.tail;
+    core->backlog.count--;
+    s->state = SLOT_WORK;
+    s->queue = (uint8_t)core->queue;
+    return slot;
+}
+
+static bool begin_tx(struct host *host, struct host_core *core, uint64_t now)
+{
+    struct host_txq *q = &host->txq[core->queue];
     uint32_t slot;
     uint64_t cost;
     bool post;
 
-    if (core->backlog.head == 0 && host->source.closed_loop && host->has_source) {
+    if (core->backlog.head == 0 && host->has_source && host->source.closed_loop) {
         host_pump(host, now);
     }
     if (core->backlog.head == 0) {
@@ -178,56 +182,55 @@ static bool begin_tx(struct host *host, uint32_t index, uint64_t now)
     if (!ring_room(host, q)) {
         if (!core->blocked) {
             core->blocked = 1;
+            host->s->blocked_cores++;
             core->blocked_since = now;
             host->stats->tx.ring_full++;
         }
         return false;
     }
-    slot = core->backlog.head - 1;
-    core->backlog.head = host->slot[slot].next;
-    core->backlog.tail = core->backlog.head == 0 ? 0 : core->backlog.tail;
-    core->backlog.count--;
-    host->slot[slot].state = SLOT_WORK;
-    host->slot[slot].queue = (uint8_t)queue_of(host, index);
+    slot = take_backlog(host, core);
     cost = host_send(host, slot, now, &post);
     q->reserved += post ? 1 : 0;
     begin(core, WORK_TX, post ? slot + 1 : 0, now + cost);
     return true;
 }
 
-static bool begin_next(struct host *host, uint32_t index, uint64_t now)
+/* That of the two whose turn it is. */
+static bool begin_turn(struct host *host, struct host_core *core, uint64_t now)
 {
-    struct host_core *core = &host->core[index];
+    return core->turn == 0 ? begin_rx(host, core, now) : begin_tx(host, core, now);
+}
 
-    if (begin_oid(host, index, now)) {
+static bool begin_next(struct host *host, struct host_core *core, uint64_t now)
+{
+    bool spent = core->budget >= host->config.rx.budget;
+
+    if (core->index == 0 && begin_oid(host, core, now)) {
         return true;
     }
     if (host->s->started != START_DONE) {
         return false;
     }
-    if (begin_doorbell(host, index, now) || begin_reclaim(host, index, now)) {
+    if (begin_doorbell(host, core, now) || begin_reclaim(host, core, now)) {
         return true;
     }
     for (unsigned turns = 0; turns < 2; turns++) {
-        if (core->budget < host->config.rx.budget &&
-            (core->turn == 0 ? begin_rx(host, index, now) : begin_tx(host, index, now))) {
+        if (core->budget < host->config.rx.budget && begin_turn(host, core, now)) {
             core->budget++;
             return true;
         }
         core->turn ^= 1;
         core->budget = 0;
     }
-    /* what was left for lack of budget, or waits for nothing to come */
-    return begin_rx(host, index, now) || begin_tx(host, index, now) ||
-           begin_doorbell(host, index, now);
+    /* whose budget was spent goes on if the other has nothing */
+    return spent && begin_turn(host, core, now);
 }
 
 /* ---- the end of a piece of work ---------------------------------------------------------------------- */
 
-static void finish(struct host *host, uint32_t index, uint64_t now)
+static void finish(struct host *host, struct host_core *core, struct host_core_stats *stats,
+                   uint64_t now)
 {
-    struct host_core *core = &host->core[index];
-    struct host_core_stats *stats = &host->stats->core[index];
     enum host_work work = (enum host_work)core->work;
 
     core->work = WORK_NONE;
@@ -235,10 +238,8 @@ static void finish(struct host *host, uint32_t index, uint64_t now)
     case WORK_TX:
         stats->tx_packets++;
         if (core->work_id != 0) {
-            uint32_t queue = queue_of(host, index);
-
-            host->txq[queue].reserved--;
-            host_post(host, queue, core->work_id - 1, now);
+            host->txq[core->queue].reserved--;
+            host_post(host, core->queue, core->work_id - 1, now);
         }
         break;
     case WORK_DOORBELL: host_doorbell(host, core->work_id, now); break;
@@ -257,56 +258,47 @@ static void finish(struct host *host, uint32_t index, uint64_t now)
     }
 }
 
-/* The earliest time at which a core that has nothing to do must look again. */
-static uint64_t next_look(const struct host *host, uint32_t index)
+static uint64_t earlier(uint64_t a, uint64_t b)
 {
-    const struct host_txq *q = &host->txq[queue_of(host, index)];
-    uint64_t at = index == 0 ? host->s->cmd_poll_at : CLOCK_NEVER;
+    return a < b ? a : b;
+}
 
-    for (uint32_t i = index; i < host->s->rx_queues; i += host->config.general.cores) {
-        at = host->rxq[i].poll_at < at ? host->rxq[i].poll_at : at;
+/* The earliest time at which a core that has nothing to do must look again. */
+static uint64_t next_look(const struct host *host, const struct host_core *core)
+{
+    const struct host_txq *q = &host->txq[core->queue];
+    uint64_t at = core->index == 0 ? host->s->cmd_poll_at : CLOCK_NEVER;
+
+    for (uint32_t i = core->index; i < host->s->rx_queues; i += host->config.general.cores) {
+        at = earlier(at, host->rxq[i].poll_at);
     }
-    for (uint32_t i = index; i < host->s->tx_queues; i += host->config.general.cores) {
-        at = host->txq[i].poll_at < at ? host->txq[i].poll_at : at;
+    if (core->index < host->s->tx_queues) {
+        at = earlier(at, host->txq[core->index].poll_at);
     }
-    if (q->tail != q->rung && !host->s->resetting && q->ring_by < at) {
-        at = q->ring_by;
+    if (q->tail != q->rung && !host->s->resetting) {
+        at = earlier(at, q->ring_by);
     }
     return at;
 }
 
-void host_core_wake(void *self, uint64_t time)
+uint64_t host_core_wake(struct host *host, uint32_t index, uint64_t time)
 {
-    const struct host_core_ref *ref = self;
-    struct host *host = ref->host;
-    uint32_t index = ref->index;
     struct host_core *core = &host->core[index];
+    struct host_core_stats *stats = &host->stats->core[index];
 
-    if (core->work != WORK_NONE && time < core->until) {
-        host_wake(host, BLOCK_CORE + index, core->until);
-        return;
-    }
     core->running = 1;
-    for (;;) {
-        uint64_t start = time;
-
+    do {
         if (core->work != WORK_NONE) {
-            finish(host, index, time);
+            finish(host, core, stats, time);
         }
-        if (!begin_next(host, index, time)) {
-            uint64_t at = next_look(host, index);
+        if (!begin_next(host, core, time)) {
+            uint64_t at = next_look(host, core);
 
             core->running = 0;
-            if (at != CLOCK_NEVER) {
-                host_wake(host, BLOCK_CORE + index, at > time ? at : time + 1);
-            }
-            return;
+            return at > time ? at : time + 1;
         }
-        host->stats->core[index].busy_ps += core->until - start;
-        if (core->until > time) {
-            core->running = 0;
-            host_wake(host, BLOCK_CORE + index, core->until);
-            return;
-        }
-    }
+        stats->busy_ps += core->until - time;
+    } while (core->until <= time);
+    core->running = 0;
+    return core->until;
 }

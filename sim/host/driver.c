@@ -60,13 +60,16 @@ static void take_capabilities(struct host *host)
     host->s->rx_queues = config->rx.queues == 0 ? rx : least(rx, config->rx.queues);
     host->s->tx_queues = host->s->tx_queues == 0 ? 1 : host->s->tx_queues;
     host->s->rx_queues = host->s->rx_queues == 0 ? 1 : host->s->rx_queues;
+    for (uint32_t i = 0; i < config->general.cores; i++) {
+        host->core[i].queue = i % host->s->tx_queues;
+    }
 }
 
 static void program_rings(struct host *host, uint64_t time)
 {
-    write_register(host, time, REG_CMD_BASE, 0, host_address(REGION_RINGS, host_ring_cmd(host)));
+    write_register(host, time, REG_CMD_BASE, 0, host_address(REGION_RINGS, 0));
     write_register(host, time, REG_CMD_DONE_BASE, 0,
-                   host_address(REGION_RINGS, host_ring_cmd_done(host)));
+                   host_address(REGION_RINGS, host->layout.cmd_done));
     write_register(host, time, REG_CMD_SIZE, 0, host->config.oid.ring);
     for (uint32_t q = 0; q < host->s->tx_queues; q++) {
         write_register(host, time, REG_TX_BASE, q,
@@ -130,7 +133,6 @@ static void post_buffer(struct host *host, uint32_t queue, uint32_t buffer)
 
 static void program(struct host *host, uint64_t time)
 {
-    memset(host->rings, 0, host->ring_bytes);
     program_rings(host, time);
     for (uint32_t q = 0; q < host->s->rx_queues; q++) {
         struct host_rxq *rx = &host->rxq[q];
@@ -261,7 +263,7 @@ bool host_rx_visible(const struct host *host, uint32_t queue)
 bool host_cmd_visible(const struct host *host)
 {
     return host->s->cmd_done != host->s->cmd_tail &&
-           visible(host, host_ring_cmd_done(host), sizeof(struct abi_command_completion),
+           visible(host, host->layout.cmd_done, sizeof(struct abi_command_completion),
                    offsetof(struct abi_command_completion, flags), host->s->cmd_done,
                    host->config.oid.ring);
 }
@@ -456,7 +458,7 @@ void host_cmd_head(const struct host *host, struct abi_command_completion *compl
 {
     uint32_t entry = host->s->cmd_done & (host->config.oid.ring - 1);
 
-    memcpy(completion, host->rings + host_ring_cmd_done(host) + entry * sizeof *completion,
+    memcpy(completion, host->rings + host->layout.cmd_done + entry * sizeof *completion,
            sizeof *completion);
 }
 
@@ -464,7 +466,7 @@ void host_cmd_write(struct host *host, const struct abi_command *command, uint64
 {
     uint32_t entry = host->s->cmd_tail & (host->config.oid.ring - 1);
 
-    memcpy(host->rings + host_ring_cmd(host) + entry * sizeof *command, command, sizeof *command);
+    memcpy(host->rings + entry * sizeof *command, command, sizeof *command);
     host->s->cmd_tail++;
     write_register(host, time, REG_CMD_TAIL, 0, host->s->cmd_tail);
 }
@@ -556,6 +558,7 @@ static void reset_over(struct host *host, uint64_t time)
     }
     host->s->resetting = false;
     if (host->s->rings_lost) {
+        memset(host->rings, 0, host->ring_bytes);
         program(host, time);
         flush_tx(host, time);
     }
@@ -566,10 +569,8 @@ static void reset_over(struct host *host, uint64_t time)
     }
 }
 
-void host_timer_wake(void *self, uint64_t time)
+void host_timer_wake(struct host *host, uint64_t time)
 {
-    struct host *host = self;
-
     if (host->s->reset_over_at <= time) {
         reset_over(host, time);
     }

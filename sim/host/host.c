@@ -8,33 +8,23 @@
 
 enum { START_LIMIT_EVENTS = 1 << 20 };
 
+/* Recorded ps, shown ns. The rest of them is 0 already: pages that no value touches stay away. */
 static void init_histograms(struct host_stats *stats)
 {
-    histogram_init(&stats->tx.latency_ns, 1000);
-    histogram_init(&stats->tx.host_ns, 1000);
-    histogram_init(&stats->rx.latency_ns, 1000);
-    histogram_init(&stats->rx.host_ns, 1000);
+    enum { PS_IN_NS = 1000 };
+
+    stats->tx.latency_ns.divisor = PS_IN_NS;
+    stats->tx.host_ns.divisor = PS_IN_NS;
+    stats->rx.latency_ns.divisor = PS_IN_NS;
+    stats->rx.host_ns.divisor = PS_IN_NS;
     for (unsigned i = 0; i < HOST_OID_KINDS; i++) {
         struct host_oid_stats *oid = &stats->oid[i];
 
-        histogram_init(&oid->latency_ns, 1000);
-        histogram_init(&oid->wait_ns, 1000);
-        histogram_init(&oid->driver_ns, 1000);
-        histogram_init(&oid->card_ns, 1000);
-        histogram_init(&oid->complete_ns, 1000);
-    }
-}
-
-static void init_sched(struct host *host)
-{
-    clock_set_init(&host->clocks);
-    clock_add(&host->clocks, 1000000000000ull, 1);
-    sched_init(&host->sched, &host->clocks);
-    sched_add_block(&host->sched, "host.source", 0, host_source_wake, host);
-    sched_add_block(&host->sched, "host.timer", 0, host_timer_wake, host);
-    for (uint32_t i = 0; i < host->config.general.cores; i++) {
-        host->ref[i] = (struct host_core_ref){ host, i };
-        sched_add_block(&host->sched, "host.core", 0, host_core_wake, &host->ref[i]);
+        oid->latency_ns.divisor = PS_IN_NS;
+        oid->wait_ns.divisor = PS_IN_NS;
+        oid->driver_ns.divisor = PS_IN_NS;
+        oid->card_ns.divisor = PS_IN_NS;
+        oid->complete_ns.divisor = PS_IN_NS;
     }
 }
 
@@ -50,6 +40,12 @@ static bool init_state(struct host *host)
         return false;
     }
     init_histograms(host->stats);
+    for (uint32_t i = 0; i < HOST_MAX_CORES; i++) {
+        host->core[i].index = i;
+    }
+    for (unsigned i = 0; i < HOST_MAX_BLOCKS; i++) {
+        host->s->wake[i] = CLOCK_NEVER;
+    }
     host->s->cmd_poll_at = CLOCK_NEVER;
     host->s->reset_check = CLOCK_NEVER;
     host->s->reset_over_at = CLOCK_NEVER;
@@ -84,7 +80,6 @@ struct host *host_create(const struct host_config *config, const struct host_opt
     host->config = *config;
     host_idealise(&host->config);
     host->options = *options;
-    init_sched(host);
     if (!init_state(host)) {
         snprintf(error, error_size, "not enough memory");
         host_destroy(host);
@@ -122,7 +117,6 @@ void host_destroy(struct host *host)
     free(host->by_handle.head);
     free(host->by_card.head);
     free(host->by_spi.head);
-    sched_free(&host->sched);
     free(host->s);
     free(host->stats);
     free(host->core);
@@ -143,33 +137,87 @@ uint64_t host_now(const struct host *host)
     return host->s->now;
 }
 
+static uint64_t next_event(const struct host *host)
+{
+    return host->s->dues == 0 ? CLOCK_NEVER : host->s->due[host->s->dues - 1].time;
+}
+
 uint64_t host_next_event(const struct host *host)
 {
-    unsigned domain;
-    uint64_t cycle;
+    return next_event(host);
+}
 
-    return sched_next(&host->sched, &domain, &cycle) ? cycle : ESPNIC_NEVER;
+static void take_due(struct host_state *s, unsigned block)
+{
+    uint32_t at = s->dues - 1;
+
+    while (s->due[at].block != block) {
+        at--;
+    }
+    memmove(&s->due[at], &s->due[at + 1], (s->dues - at - 1) * sizeof s->due[0]);
+    s->dues--;
+}
+
+/* Of equal times the lowest block comes first: a run does not depend on who asked first. */
+static void put_due(struct host_state *s, uint64_t block, uint64_t time)
+{
+    uint32_t at = s->dues++;
+
+    s->wake[block] = time;
+    while (at > 0 && (s->due[at - 1].time < time ||
+                      (s->due[at - 1].time == time && s->due[at - 1].block < block))) {
+        s->due[at] = s->due[at - 1];
+        at--;
+    }
+    s->due[at] = (struct host_due){ time, block };
+}
+
+void host_wake(struct host *host, unsigned block, uint64_t time)
+{
+    struct host_state *s = host->s;
+
+    time = time > s->now ? time : s->now;
+    if (time >= s->wake[block]) {
+        return;
+    }
+    if (s->wake[block] != CLOCK_NEVER) {
+        take_due(s, block);
+    }
+    put_due(s, block, time);
+    if (host->in_card) {
+        espnic_stop_at(host->card, time);
+    }
 }
 
 void host_run(struct host *host, uint64_t until)
 {
-    for (;;) {
-        uint64_t next = host_next_event(host);
+    struct host_state *s = host->s;
 
-        if (next > until || next == ESPNIC_NEVER) {
-            break;
+    while (s->dues != 0 && s->due[s->dues - 1].time <= until) {
+        struct host_due due = s->due[--s->dues];
+
+        s->wake[due.block] = CLOCK_NEVER;
+        s->now = due.time;
+        switch (due.block) {
+        case BLOCK_SOURCE: host_source_wake(host, due.time); break;
+        case BLOCK_TIMER: host_timer_wake(host, due.time); break;
+        default: {
+            uint64_t again = host_core_wake(host, (uint32_t)due.block - BLOCK_CORE, due.time);
+
+            if (again != CLOCK_NEVER) { /* nobody wakes a core that looks */
+                put_due(s, due.block, again);
+            }
         }
-        host->s->now = next > host->s->now ? next : host->s->now;
-        sched_step(&host->sched, 0, until);
+        }
     }
-    host->s->now = until > host->s->now ? until : host->s->now;
+    s->now = until > s->now ? until : s->now;
 }
 
 /* Both sides up to the earlier of `until` and the host's next event. A callback may stop the card before,
  * where it has given the host something to do. */
 static uint64_t together(struct host *host, uint64_t until)
 {
-    uint64_t next = host_next_event(host);
+    uint64_t next = next_event(host);
     uint64_t target = next < until ? next : until;
     uint64_t reached;
 
@@ -186,11 +234,11 @@ static uint64_t together(struct host *host, uint64_t until)
 uint64_t host_simulate(struct host *host, uint64_t until)
 {
     for (;;) {
-        if (until == ESPNIC_NEVER && host_next_event(host) == ESPNIC_NEVER &&
+        if (until == ESPNIC_NEVER && next_event(host) == ESPNIC_NEVER &&
             espnic_next_event(host->card) == ESPNIC_NEVER) {
             break;
         }
-        if (together(host, until) >= until && host_next_event(host) > until) {
+        if (together(host, until) >= until && next_event(host) > until) {
             break;
         }
     }
@@ -426,7 +474,6 @@ void host_register_state(struct host *host, struct snapshot *snap)
     snapshot_fixed(snap, "host.shapes", host->classifier.tuple,
                    HOST_MAX_TUPLES * sizeof *host->classifier.tuple);
     snapshot_fixed(snap, "host.classifier", host->classifier.state, sizeof *host->classifier.state);
-    sched_register_state(&host->sched, snap);
     snapshot_add_hook(snap, (struct snapshot_hook){ .self = host,
                                                     .before_save = before_save,
                                                     .after_restore = restored });

@@ -2,8 +2,8 @@
 #ifndef ESPNIC_HOST_INTERNAL_H
 #define ESPNIC_HOST_INTERNAL_H
 
+#include "engine/clock.h"
 #include "engine/rng.h"
-#include "engine/sched.h"
 #include "host/host.h"
 #include "nic/abi.h"
 #include "nic/nic.h"
@@ -353,14 +353,11 @@ struct host_core {
     uint8_t turn;     /* receive and transmit take turns */
     uint32_t work_id; /* slot, queue or request */
     uint32_t budget;
+    uint32_t index;
+    uint32_t queue; /* that it sends into */
     struct host_list backlog;
     uint64_t blocked_since;
     struct host_pending_rx rx;
-};
-
-struct host_core_ref { /* what the scheduler hands back */
-    struct host *host;
-    uint32_t index;
 };
 
 struct host_txq {
@@ -412,7 +409,12 @@ void host_reasm_release(struct host *host, uint32_t entry);
 
 /* ---- the host ----------------------------------------------------------------------------------- */
 
-enum { BLOCK_SOURCE, BLOCK_TIMER, BLOCK_CORE /* and the others behind */ };
+enum {
+    BLOCK_SOURCE,
+    BLOCK_TIMER,
+    BLOCK_CORE, /* and the others behind */
+    HOST_MAX_BLOCKS = BLOCK_CORE + HOST_MAX_CORES
+};
 
 enum host_start_step { START_NO, START_READING, START_ENCAPSULATION, START_DONE, START_FAILED };
 
@@ -424,9 +426,18 @@ struct host_delayed { /* what SaDeleteReq leads to */
     uint8_t partner;
 };
 
+struct host_due {
+    uint64_t time;
+    uint64_t block;
+};
+
 /* Everything flat that is state and needs no pointer. */
 struct host_state {
     uint64_t now;
+    uint64_t wake[HOST_MAX_BLOCKS];       /* when each block has to look; CLOCK_NEVER */
+    struct host_due due[HOST_MAX_BLOCKS]; /* those that have to, the next one last */
+    uint32_t dues;
+    uint32_t blocked_cores;
     uint8_t started; /* enum host_start_step */
     bool packet_offload, esn_inferred, link_down, resetting, encapsulated;
     uint32_t reads_left;
@@ -459,6 +470,12 @@ struct host_state {
     uint64_t reasm_fragments; /* waiting */
 };
 
+/* Where the rings begin in their region, and the bytes from one of a kind to the next. */
+struct host_layout {
+    uint32_t cmd_done, tx, tx_done, rx, rx_done, end;
+    uint32_t tx_step, tx_done_step, rx_step, rx_done_step;
+};
+
 struct host {
     struct host_config config;
     struct host_options options;
@@ -473,16 +490,14 @@ struct host {
     struct esp_crypt *crypt; /* opened when first needed */
     char crypt_error[256];
 
-    struct clock_set clocks;
-    struct sched sched;
     struct host_state *s;
     struct host_stats *stats;
     struct host_core *core;
-    struct host_core_ref ref[HOST_MAX_CORES];
     struct host_txq *txq;
     struct host_rxq *rxq;
 
     /* memory */
+    struct host_layout layout;
     uint8_t *rings;
     size_t ring_bytes;
     struct host_slot *slot;
@@ -535,16 +550,30 @@ void host_memory_destroy(struct host *host);
 /* Contents of packet buffers into the image and back; what they belong to must be in place. */
 bool host_memory_save(struct host *host);
 bool host_memory_load(struct host *host);
-/* Offsets inside the ring region. */
-uint32_t host_ring_cmd(const struct host *host);
-uint32_t host_ring_cmd_done(const struct host *host);
-uint32_t host_ring_tx(const struct host *host, uint32_t queue);
-uint32_t host_ring_tx_done(const struct host *host, uint32_t queue);
-uint32_t host_ring_rx(const struct host *host, uint32_t queue);
-uint32_t host_ring_rx_done(const struct host *host, uint32_t queue);
 const uint8_t *host_dma_read(void *self, uint64_t time, uint64_t address, uint32_t length);
 void host_dma_write(void *self, uint64_t time, uint64_t address, const uint8_t *bytes,
                     uint32_t length);
+
+/* Offsets inside the ring region; the ring of commands is at 0. */
+static inline uint32_t host_ring_tx(const struct host *host, uint32_t queue)
+{
+    return host->layout.tx + queue * host->layout.tx_step;
+}
+
+static inline uint32_t host_ring_tx_done(const struct host *host, uint32_t queue)
+{
+    return host->layout.tx_done + queue * host->layout.tx_done_step;
+}
+
+static inline uint32_t host_ring_rx(const struct host *host, uint32_t queue)
+{
+    return host->layout.rx + queue * host->layout.rx_step;
+}
+
+static inline uint32_t host_ring_rx_done(const struct host *host, uint32_t queue)
+{
+    return host->layout.rx_done + queue * host->layout.rx_done_step;
+}
 
 static inline uint64_t host_address(unsigned region, uint64_t offset)
 {
@@ -563,9 +592,8 @@ static inline uint8_t *host_buffer_bytes(const struct host *host, uint32_t buffe
 
 /* ---- cpu.c -------------------------------------------------------------------------------------- */
 
-/* Wake a scheduler block, and stop the card there if it is running. */
-void host_wake(struct host *host, unsigned block, uint64_t time);
-void host_core_wake(void *self, uint64_t time);
+/* A core looks at what there is to do. Returns when it has to look again. */
+uint64_t host_core_wake(struct host *host, uint32_t index, uint64_t time);
 /* There is something for the core to look at. */
 void host_core_kick(struct host *host, uint32_t core, uint64_t time);
 void host_unblock(struct host *host, uint64_t time);
@@ -598,18 +626,21 @@ void host_begin_reset(struct host *host, uint64_t time);
 void host_end_reset(struct host *host, uint64_t time);
 void host_wire_tx(void *self, uint64_t time, unsigned port, const struct espnic_frame *frame);
 void host_wire_ready(void *self, uint64_t time, unsigned port);
-void host_timer_wake(void *self, uint64_t time); /* resets, delayed DELETEs */
+void host_timer_wake(struct host *host, uint64_t time); /* resets, delayed DELETEs */
 void host_slot_free(struct host *host, uint32_t slot);
 
 /* ---- host.c -------------------------------------------------------------------------------------- */
 
+/* Let a block look at `time`, and stop the card there if it is running. One wake is pending for a block at
+ * most: of two the earlier one counts, as the block looks at everything and asks again. */
+void host_wake(struct host *host, unsigned block, uint64_t time);
 /* Packets that are neither sent nor dropped; received and neither delivered nor dropped. */
 uint64_t host_tx_inside(const struct host *host);
 uint64_t host_rx_inside(const struct host *host);
 
 /* ---- transport.c -------------------------------------------------------------------------------- */
 
-void host_source_wake(void *self, uint64_t time);
+void host_source_wake(struct host *host, uint64_t time);
 /* Fill the backlogs from a closed-loop source. */
 void host_pump(struct host *host, uint64_t time);
 /* Begin with the packet in the slot: choose, frame. Returns the CPU time; *post false: dropped or held. */

@@ -18,45 +18,23 @@ static uint32_t ring_bytes(uint32_t entries, size_t entry)
     return ((uint32_t)(entries * entry) + 63u) & ~63u;
 }
 
-uint32_t host_ring_cmd(const struct host *host)
+/* One ring of commands, then those of a kind for all queues, one kind after the other. */
+static struct host_layout lay_out(const struct host_config *c)
 {
-    (void)host;
-    return 0;
-}
+    struct host_layout l = {
+        .tx_step = ring_bytes(c->tx.ring, sizeof(struct abi_tx_descriptor)),
+        .tx_done_step = ring_bytes(c->tx.ring, sizeof(struct abi_tx_completion)),
+        .rx_step = ring_bytes(c->rx.ring, sizeof(struct abi_rx_descriptor)),
+        .rx_done_step = ring_bytes(c->rx.ring, sizeof(struct abi_rx_completion)),
+    };
 
-uint32_t host_ring_cmd_done(const struct host *host)
-{
-    return ring_bytes(host->config.oid.ring, sizeof(struct abi_command));
-}
-
-static uint32_t tx_base(const struct host *host)
-{
-    return host_ring_cmd_done(host) +
-           ring_bytes(host->config.oid.ring, sizeof(struct abi_command_completion));
-}
-
-uint32_t host_ring_tx(const struct host *host, uint32_t queue)
-{
-    return tx_base(host) +
-           queue * ring_bytes(host->config.tx.ring, sizeof(struct abi_tx_descriptor));
-}
-
-uint32_t host_ring_tx_done(const struct host *host, uint32_t queue)
-{
-    return host_ring_tx(host, HOST_MAX_QUEUES) +
-           queue * ring_bytes(host->config.tx.ring, sizeof(struct abi_tx_completion));
-}
-
-uint32_t host_ring_rx(const struct host *host, uint32_t queue)
-{
-    return host_ring_tx_done(host, HOST_MAX_QUEUES) +
-           queue * ring_bytes(host->config.rx.ring, sizeof(struct abi_rx_descriptor));
-}
-
-uint32_t host_ring_rx_done(const struct host *host, uint32_t queue)
-{
-    return host_ring_rx(host, HOST_MAX_QUEUES) +
-           queue * ring_bytes(host->config.rx.ring, sizeof(struct abi_rx_completion));
+    l.cmd_done = ring_bytes(c->oid.ring, sizeof(struct abi_command));
+    l.tx = l.cmd_done + ring_bytes(c->oid.ring, sizeof(struct abi_command_completion));
+    l.tx_done = l.tx + HOST_MAX_QUEUES * l.tx_step;
+    l.rx = l.tx_done + HOST_MAX_QUEUES * l.tx_done_step;
+    l.rx_done = l.rx + HOST_MAX_QUEUES * l.rx_step;
+    l.end = l.rx_done + HOST_MAX_QUEUES * l.rx_done_step;
+    return l;
 }
 
 static uint32_t shift_of(uint64_t bytes)
@@ -81,7 +59,8 @@ bool host_memory_init(struct host *host, char *error, size_t error_size)
     uint64_t queues =
         config->general.cores < HOST_MAX_QUEUES ? config->general.cores : HOST_MAX_QUEUES;
 
-    host->ring_bytes = host_ring_rx_done(host, HOST_MAX_QUEUES);
+    host->layout = lay_out(config);
+    host->ring_bytes = host->layout.end;
     host->slots = (uint32_t)(queues * config->tx.ring +
                              (uint64_t)config->general.cores * config->tx.backlog + 64);
     host->buffers = config->rx.ring * HOST_MAX_QUEUES + 1;
@@ -228,8 +207,6 @@ const uint8_t *host_dma_read(void *self, uint64_t time, uint64_t address, uint32
 
 static void wrote_rx(struct host *host, uint64_t time, uint32_t offset, const uint8_t *bytes)
 {
-    uint32_t size = ring_bytes(host->config.rx.ring, sizeof(struct abi_rx_completion));
-    uint32_t queue = (offset - host_ring_rx_done(host, 0)) / size;
     struct abi_rx_completion c;
 
     memcpy(&c, bytes, sizeof c);
@@ -240,6 +217,7 @@ static void wrote_rx(struct host *host, uint64_t time, uint32_t offset, const ui
         histogram_add(&host->stats->rx.latency_ns, time - c.wire_ps);
     }
     if (host->config.rx.signal == HOST_SIGNAL_POLL) {
+        uint32_t queue = (offset - host->layout.rx_done) / host->layout.rx_done_step;
         uint64_t at = time + host_cost(host, host->config.general.poll);
 
         host->rxq[queue].poll_at = at < host->rxq[queue].poll_at ? at : host->rxq[queue].poll_at;
@@ -249,10 +227,8 @@ static void wrote_rx(struct host *host, uint64_t time, uint32_t offset, const ui
 
 static void wrote_tx(struct host *host, uint64_t time, uint32_t offset)
 {
-    uint32_t size = ring_bytes(host->config.tx.ring, sizeof(struct abi_tx_completion));
-    uint32_t queue = (offset - host_ring_tx_done(host, 0)) / size;
-
     if (host->config.tx.signal == HOST_SIGNAL_POLL) {
+        uint32_t queue = (offset - host->layout.tx_done) / host->layout.tx_done_step;
         uint64_t at = time + host_cost(host, host->config.general.poll);
 
         host->txq[queue].poll_at = at < host->txq[queue].poll_at ? at : host->txq[queue].poll_at;
@@ -281,13 +257,15 @@ static void wrote_command(struct host *host, uint64_t time, const uint8_t *bytes
 static void wrote_ring(struct host *host, uint64_t time, uint32_t offset, const uint8_t *bytes,
                        uint32_t length)
 {
-    if (offset >= host_ring_rx_done(host, 0)) {
+    const struct host_layout *l = &host->layout;
+
+    if (offset >= l->rx_done) {
         if (length == sizeof(struct abi_rx_completion)) {
             wrote_rx(host, time, offset, bytes);
         }
-    } else if (offset >= host_ring_tx_done(host, 0) && offset < host_ring_rx(host, 0)) {
+    } else if (offset >= l->tx_done && offset < l->rx) {
         wrote_tx(host, time, offset);
-    } else if (offset >= host_ring_cmd_done(host) && offset < host_ring_tx(host, 0) &&
+    } else if (offset >= l->cmd_done && offset < l->tx &&
                length == sizeof(struct abi_command_completion)) {
         wrote_command(host, time, bytes);
     }

@@ -170,10 +170,8 @@ void host_pump(struct host *host, uint64_t time)
     }
 }
 
-void host_source_wake(void *self, uint64_t time)
+void host_source_wake(struct host *host, uint64_t time)
 {
-    struct host *host = self;
-
     if (!host->has_source || host->s->started != START_DONE) {
         return;
     }

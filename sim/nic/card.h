@@ -341,7 +341,10 @@ void nic_done_dropped(struct espnic *card, uint32_t item);
 /* The packet no longer uses its SA. */
 void nic_release_sa(struct espnic *card, struct nic_packet *p, uint64_t cycle);
 /* Entry of the SA of this pass; the packet must have one. */
-struct sa_entry *nic_entry(struct espnic *card, const struct nic_packet *p);
+static inline struct sa_entry *nic_entry(struct espnic *card, const struct nic_packet *p)
+{
+    return sa_entry(&card->table, sa_context(&card->table, p->sa), p->entry);
+}
 /* Framing of the SA of this pass: made when it has been looked up, read afterwards. */
 void nic_make_transform(struct espnic *card, struct nic_packet *p);
 static inline const struct esp_transform *nic_transform(const struct nic_packet *p)

@@ -169,6 +169,6 @@ uint64_t espnic_wire_free(struct espnic *card, unsigned port_number)
 
 void nic_mac_rx_init(struct espnic *card, struct nic_port *port)
 {
-    port->rx_block = sched_add_block(&card->sched, "mac_rx", port->domain, wake, port);
     port->latency = clock_cycles_from_ps(&card->clocks, port->domain, card->config.mac.latency);
+    port->rx_block = sched_add_block(&card->sched, "mac_rx", port->domain, wake, port);
 }

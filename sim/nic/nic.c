@@ -92,11 +92,6 @@ void nic_release_sa(struct espnic *card, struct nic_packet *p, uint64_t cycle)
     }
 }
 
-struct sa_entry *nic_entry(struct espnic *card, const struct nic_packet *p)
-{
-    return sa_entry(&card->table, sa_context(&card->table, p->sa), p->entry);
-}
-
 /* The tunnel header belongs to the entry next to the clear packet: of AH and ESP it is ESP, in whatever
  * order the request lists them. */
 void nic_make_transform(struct espnic *card, struct nic_packet *p)
