@@ -276,8 +276,8 @@ void sa_table_init(struct sa_table *table, const struct sa_table_config *config)
     sa_pool_init(&table->ips, sizeof(struct ip_entry));
     sa_store_init(&table->blocks, 4);
     sa_store_init(&table->windows, 8);
-    sa_index_init(&table->index);
-    sa_index_init(&table->ip_index);
+    sa_index_init(&table->index, 1);
+    sa_index_init(&table->ip_index, 1);
 }
 
 void sa_table_destroy(struct sa_table *table)
