@@ -1,7 +1,6 @@
 /* Reading a context, and its replay window and lifetime. */
 #include <string.h>
 
-#include "sa_table/note.h"
 #include "sa_table/table.h"
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -9,7 +8,7 @@
 struct sa_entry *sa_entry_of(const struct sa_table *table, struct sa_context *context,
                              enum esp_op op)
 {
-    for (uint32_t i = 0; i < context->count; i++) {
+    for (uint32_t i = 0; i < sa_entries(context); i++) {
         struct sa_entry *entry = sa_entry(table, context, i);
 
         if (entry->op == op) {
@@ -19,20 +18,25 @@ struct sa_entry *sa_entry_of(const struct sa_table *table, struct sa_context *co
     return NULL;
 }
 
+uint32_t sa_seq_hi(const struct sa_table *table, const struct sa_entry *entry)
+{
+    return sa_esn(entry) ? *sa_block_seq_hi(&table->blocks, entry) : 0;
+}
+
+uint64_t sa_host_sequence(const struct sa_table *table, const struct sa_entry *entry,
+                          uint32_t seq_lo)
+{
+    return (uint64_t)sa_seq_hi(table, entry) << 32 | seq_lo;
+}
+
 const uint8_t *sa_enc_key(const struct sa_table *table, const struct sa_entry *entry)
 {
-    return entry->enc_key == 0 ? NULL : sa_chunks_at(&table->keys.chunks, entry->keys);
+    return entry->enc_key == 0 ? NULL : sa_block_keys(&table->blocks, entry);
 }
 
 const uint8_t *sa_auth_key(const struct sa_table *table, const struct sa_entry *entry)
 {
-    const uint8_t *keys;
-
-    if (entry->auth_key == 0) {
-        return NULL;
-    }
-    keys = sa_chunks_at(&table->keys.chunks, entry->keys);
-    return keys + entry->enc_key;
+    return entry->auth_key == 0 ? NULL : sa_block_keys(&table->blocks, entry) + entry->enc_key;
 }
 
 void sa_addresses(const struct sa_table *table, const struct sa_context *context,
@@ -53,23 +57,25 @@ void sa_addresses(const struct sa_table *table, const struct sa_context *context
     memcpy(dst->bytes, context->address.v4[1], 4);
 }
 
+void sa_ports(const struct sa_table *table, const struct sa_context *context, uint16_t *sport,
+              uint16_t *dport)
+{
+    sa_block_ports(&table->blocks, &context->first, sport, dport);
+}
+
 void sa_selector(const struct sa_table *table, const struct sa_context *context,
                  struct esp_selector *selector)
 {
     struct esp_node node;
 
-    sa_note_load(&table->notes, context->note, &node);
+    sa_block_note(&table->blocks, &context->first, &node);
     *selector = node.sel;
 }
 
-static void read_key(struct esp_key *key, uint8_t alg, uint8_t icv, const uint8_t *bytes,
-                     uint8_t length)
+static void read_key(struct esp_key *key, const uint8_t *bytes)
 {
-    key->alg = (enum esp_alg)alg;
-    key->icv = icv;
-    key->length = length;
     if (bytes != NULL) {
-        memcpy(key->bytes, bytes, length);
+        memcpy(key->bytes, bytes, key->length);
     }
 }
 
@@ -88,8 +94,14 @@ static void read_entry(const struct sa_table *table, const struct sa_entry *entr
 
         sa->lifetime = lifetime->limit;
     }
-    read_key(&sa->enc, entry->enc, entry->enc_icv, sa_enc_key(table, entry), entry->enc_key);
-    read_key(&sa->auth, entry->auth, entry->auth_icv, sa_auth_key(table, entry), entry->auth_key);
+    sa->enc = (struct esp_key){ .alg = (enum esp_alg)entry->enc,
+                                .icv = entry->enc_icv,
+                                .length = entry->enc_key };
+    sa->auth = (struct esp_key){ .alg = (enum esp_alg)entry->auth,
+                                 .icv = entry->auth_icv,
+                                 .length = entry->auth_key };
+    read_key(&sa->enc, sa_enc_key(table, entry));
+    read_key(&sa->auth, sa_auth_key(table, entry));
 }
 
 void sa_node(const struct sa_table *table, uint32_t id, struct esp_node *node)
@@ -99,14 +111,13 @@ void sa_node(const struct sa_table *table, uint32_t id, struct esp_node *node)
     *node = (struct esp_node){
         .dir = sa_dir(context),
         .mode = sa_mode(context),
-        .udp = (enum esp_udp)context->udp,
-        .encap_sport = context->sport,
-        .encap_dport = context->dport,
-        .sa_count = context->count,
+        .udp = (enum esp_udp)context->first.udp,
+        .sa_count = (uint8_t)sa_entries(context),
     };
+    sa_ports(table, context, &node->encap_sport, &node->encap_dport);
     sa_addresses(table, context, &node->src, &node->dst);
-    sa_note_load(&table->notes, context->note, node);
-    for (uint32_t i = 0; i < context->count; i++) {
+    sa_block_note(&table->blocks, &context->first, node);
+    for (uint32_t i = 0; i < sa_entries(context); i++) {
         read_entry(table, sa_entry(table, context, i), node->dir == ESP_DIR_IN, &node->sa[i]);
     }
 }
@@ -156,8 +167,8 @@ bool sa_expired(const struct sa_table *table, const struct sa_entry *entry, uint
     }
     const struct sa_lifetime *lifetime = lifetime_of(table, entry);
 
-    return reached(lifetime->limit.hard_packets, entry->packets) ||
-           reached(lifetime->limit.hard_bytes, entry->bytes) ||
+    return reached(lifetime->limit.hard_packets, lifetime->packets) ||
+           reached(lifetime->limit.hard_bytes, lifetime->bytes) ||
            reached(lifetime->limit.hard_s, age_s(lifetime, now_ns));
 }
 
@@ -166,8 +177,8 @@ static bool soft_reached(const struct sa_table *table, const struct sa_entry *en
 {
     const struct sa_lifetime *lifetime = lifetime_of(table, entry);
 
-    return reached(lifetime->limit.soft_packets, entry->packets) ||
-           reached(lifetime->limit.soft_bytes, entry->bytes) ||
+    return reached(lifetime->limit.soft_packets, lifetime->packets) ||
+           reached(lifetime->limit.soft_bytes, lifetime->bytes) ||
            reached(lifetime->limit.soft_s, age_s(lifetime, now_ns));
 }
 
@@ -219,11 +230,16 @@ uint64_t sa_deadline(const struct sa_table *table, const struct sa_entry *entry)
     return soft < hard ? soft : hard;
 }
 
-unsigned sa_count(const struct sa_table *table, struct sa_context *context, struct sa_entry *entry,
-                  uint64_t bytes, uint64_t now_ns)
+unsigned sa_count(const struct sa_table *table, struct sa_entry *entry, uint64_t bytes,
+                  uint64_t now_ns)
 {
-    entry->packets++;
-    entry->bytes += bytes;
-    context->used_ns = now_ns;
+    struct sa_lifetime *lifetime;
+
+    if (entry->lifetime == 0) {
+        return 0;
+    }
+    lifetime = sa_chunks_at(&table->lifetimes.chunks, entry->lifetime);
+    lifetime->packets++;
+    lifetime->bytes += bytes;
     return sa_limits(table, entry, now_ns);
 }

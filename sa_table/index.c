@@ -1,8 +1,8 @@
 #include "sa_table/index.h"
 
-void sa_index_init(struct sa_index *index)
+void sa_index_init(struct sa_index *index, uint32_t per_bucket)
 {
-    *index = (struct sa_index){ .state = { 0 } };
+    *index = (struct sa_index){ .per_bucket = per_bucket };
     sa_chunks_init(&index->heads, sizeof(uint32_t));
 }
 
@@ -69,7 +69,7 @@ bool sa_index_insert(struct sa_index *index, const struct sa_index_owner *how, c
             return false;
         }
         index->state.buckets = 1;
-    } else if (index->state.items >= index->state.buckets) {
+    } else if (index->state.items / index->per_bucket >= index->state.buckets) {
         split(index, how, owner);
     }
     uint32_t *first = head(index, bucket_of(index, how->hash(owner, reference)));

@@ -2,7 +2,8 @@
  *
  * Chains run through the indexed elements: the owner keeps one uint32_t link in each. A
  * reference is any nonzero number that the owner understands. No operation ever rehashes more
- * than one bucket, and the buckets (4 bytes) are at most one per element that was ever in. */
+ * than one bucket. There are as many buckets (4 bytes) as ever were elements in at once, over
+ * `per_bucket`. */
 #ifndef ESPNIC_SA_TABLE_INDEX_H
 #define ESPNIC_SA_TABLE_INDEX_H
 
@@ -16,13 +17,14 @@ struct sa_index_owner {
 
 struct sa_index {
     struct sa_chunks heads; /* uint32_t */
+    uint32_t per_bucket;    /* elements, on average */
     struct sa_index_state {
         uint32_t buckets;
         uint32_t items;
     } state;
 };
 
-void sa_index_init(struct sa_index *index);
+void sa_index_init(struct sa_index *index, uint32_t per_bucket);
 void sa_index_destroy(struct sa_index *index);
 
 /* Head of the chain for a hash, 0 = empty. */

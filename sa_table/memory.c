@@ -16,7 +16,7 @@ struct part {
     uint64_t in_use; /* elements */
 };
 
-enum { PARTS = 10 };
+enum { PARTS = 9 };
 
 /* Id 0 is never handed out: a pool that was never used stores nothing. */
 static uint32_t stored(uint32_t used)
@@ -61,11 +61,10 @@ static void list_parts(struct sa_table *table, struct part part[PARTS])
     part[2] = pool_part("sa.v6_pairs", &table->v6_pairs);
     part[3] = pool_part("sa.lifetimes", &table->lifetimes);
     part[4] = pool_part("sa.ips", &table->ips);
-    part[5] = store_part("sa.keys", &table->keys);
+    part[5] = store_part("sa.blocks", &table->blocks);
     part[6] = store_part("sa.windows", &table->windows);
-    part[7] = store_part("sa.notes", &table->notes);
-    part[8] = index_part("sa.index", &table->index);
-    part[9] = index_part("sa.ip_index", &table->ip_index);
+    part[7] = index_part("sa.index", &table->index);
+    part[8] = index_part("sa.ip_index", &table->ip_index);
 }
 
 void sa_table_memory(struct sa_table *table, struct sa_table_memory *memory)
@@ -78,7 +77,7 @@ void sa_table_memory(struct sa_table *table, struct sa_table_memory *memory)
         memory->total += sa_chunks_bytes(part[i].chunks);
         memory->in_use += part[i].in_use * part[i].chunks->element;
     }
-    memory->keys = sa_chunks_bytes(&table->keys.chunks);
+    memory->blocks = sa_chunks_bytes(&table->blocks.chunks);
 }
 
 /* ---- regions --------------------------------------------------------------------------------- */

@@ -274,11 +274,10 @@ void sa_table_init(struct sa_table *table, const struct sa_table_config *config)
     sa_pool_init(&table->v6_pairs, sizeof(struct sa_v6_pair));
     sa_pool_init(&table->lifetimes, sizeof(struct sa_lifetime));
     sa_pool_init(&table->ips, sizeof(struct ip_entry));
-    sa_store_init(&table->keys, 4);
+    sa_store_init(&table->blocks, 4);
     sa_store_init(&table->windows, 8);
-    sa_store_init(&table->notes, 4);
-    sa_index_init(&table->index);
-    sa_index_init(&table->ip_index);
+    sa_index_init(&table->index, 1);
+    sa_index_init(&table->ip_index, 1);
 }
 
 void sa_table_destroy(struct sa_table *table)
@@ -288,9 +287,8 @@ void sa_table_destroy(struct sa_table *table)
     sa_pool_destroy(&table->v6_pairs);
     sa_pool_destroy(&table->lifetimes);
     sa_pool_destroy(&table->ips);
-    sa_store_destroy(&table->keys);
+    sa_store_destroy(&table->blocks);
     sa_store_destroy(&table->windows);
-    sa_store_destroy(&table->notes);
     sa_index_destroy(&table->index);
     sa_index_destroy(&table->ip_index);
     sa_table_drop_image(table);
@@ -298,23 +296,24 @@ void sa_table_destroy(struct sa_table *table)
 
 /* ---- parts of a context ---------------------------------------------------------------------- */
 
-static uint32_t key_units(const struct sa_entry *entry)
-{
-    return ((uint32_t)entry->enc_key + entry->auth_key + 3) / 4;
-}
-
 /* Gives back what the entry owns; parts that it does not own are 0. */
 static void release_entry(struct sa_table *table, struct sa_entry *entry)
 {
-    if (entry->keys != 0) {
-        sa_store_release(&table->keys, entry->keys, key_units(entry));
-    }
+    sa_block_release(&table->blocks, entry);
     if (entry->lifetime != 0) {
         sa_pool_release(&table->lifetimes, entry->lifetime);
     }
     if (entry->window > 64 && entry->bitmap != 0) {
         sa_store_release(&table->windows, (uint32_t)entry->bitmap, replay_words(entry->window));
     }
+}
+
+/* 0: there is none, or not yet. */
+static uint32_t second_of(const struct sa_table *table, const struct sa_context *context)
+{
+    bool stored = sa_entries(context) == 2 && context->first.block != 0;
+
+    return stored ? *sa_block_second(&table->blocks, &context->first) : 0;
 }
 
 /* The same for a whole context, finished or not. */
@@ -326,14 +325,13 @@ static void release_context(struct sa_table *table, uint32_t id)
     if ((context->flags & SA_CONTEXT_IP_SLOT) != 0) {
         drop_ip(table, context);
     }
-    release_entry(table, &context->first);
-    if (context->second != 0) {
+    uint32_t second = second_of(table, context);
+
+    if (second != 0) {
         release_entry(table, sa_entry(table, context, 1));
-        sa_pool_release(&table->seconds, context->second);
+        sa_pool_release(&table->seconds, second);
     }
-    if (context->note != 0) {
-        sa_note_release(&table->notes, context->note);
-    }
+    release_entry(table, &context->first);
     if ((context->flags & SA_CONTEXT_IPV6) != 0 && context->address.v6 != 0) {
         sa_pool_release(&table->v6_pairs, context->address.v6);
     }
@@ -341,27 +339,9 @@ static void release_context(struct sa_table *table, uint32_t id)
     context->generation = generation + 1;
 }
 
-static bool build_keys(struct sa_table *table, struct sa_entry *entry, const struct esp_sa *sa)
-{
-    entry->enc_key = sa->enc.length;
-    entry->auth_key = sa->auth.length;
-    if (key_units(entry) == 0) {
-        return true;
-    }
-    entry->keys = sa_store_take(&table->keys, key_units(entry));
-    if (entry->keys == 0) {
-        return false;
-    }
-    uint8_t *bytes = sa_chunks_at(&table->keys.chunks, entry->keys);
-
-    memcpy(bytes, sa->enc.bytes, sa->enc.length);
-    memcpy(bytes + sa->enc.length, sa->auth.bytes, sa->auth.length);
-    return true;
-}
-
 static bool build_window(struct sa_table *table, struct sa_entry *entry, const struct esp_sa *sa)
 {
-    entry->window = sa->replay_window;
+    entry->window = sa->replay_window & 0x1fffu;
     if (entry->window > 64) {
         entry->bitmap = sa_store_take(&table->windows, replay_words(entry->window));
         if (entry->bitmap == 0) {
@@ -390,21 +370,22 @@ static bool build_lifetime(struct sa_table *table, struct sa_entry *entry, const
     return true;
 }
 
-static bool build_entry(struct sa_table *table, struct sa_entry *entry, const struct esp_sa *sa,
-                        bool window)
+static bool build_entry(struct sa_table *table, struct sa_entry *entry, const struct esp_node *node,
+                        unsigned index, bool window)
 {
+    const struct esp_sa *sa = &node->sa[index];
+
     entry->spi = sa->spi;
-    entry->op = (uint8_t)sa->op;
+    entry->op = (unsigned)sa->op & 3u;
     entry->flags = (uint8_t)((sa->esn ? SA_ENTRY_ESN : 0u) |
                              (esp_sa_timing_only(sa) ? SA_ENTRY_TIMING_ONLY : 0u));
-    entry->enc = (uint8_t)sa->enc.alg;
-    entry->auth = (uint8_t)sa->auth.alg;
-    entry->enc_icv = sa->enc.icv;
-    entry->auth_icv = sa->auth.icv;
-    entry->seq_hi = sa->seq_hi;
+    entry->enc = (unsigned)sa->enc.alg & 0x1fu;
+    entry->auth = (unsigned)sa->auth.alg & 0x1fu;
+    entry->enc_icv = sa->enc.icv & 0x1fu;
+    entry->auth_icv = sa->auth.icv & 0x3fu;
     entry->sequence = sa->seq;
-    return build_keys(table, entry, sa) && (!window || build_window(table, entry, sa)) &&
-           build_lifetime(table, entry, sa);
+    return sa_block_build(&table->blocks, node, index, entry) &&
+           (!window || build_window(table, entry, sa)) && build_lifetime(table, entry, sa);
 }
 
 /* Crypto offload: ADD gives the upper half alone (the structure has no field for the lower), and a top of
@@ -418,11 +399,12 @@ static void centre_in_half(struct sa_entry *entry)
     }
 }
 
-static bool is_zero(const struct esp_address *address)
+/* A destination that matches any (O-13). */
+static bool is_any(const uint8_t address[16])
 {
     static const uint8_t zero[16];
 
-    return memcmp(address->bytes, zero, sizeof zero) == 0;
+    return memcmp(address, zero, sizeof zero) == 0;
 }
 
 static bool build_addresses(struct sa_table *table, struct sa_context *context,
@@ -453,25 +435,22 @@ static bool build_context(struct sa_table *table, struct sa_context *context,
 
     context->state = SA_ADDING;
     context->flags = (uint8_t)((inbound ? SA_CONTEXT_IN : 0u) |
-                               (node->mode == ESP_MODE_TUNNEL ? SA_CONTEXT_TUNNEL : 0u) |
-                               (is_zero(&node->dst) ? SA_CONTEXT_ANY_DST : 0u));
-    context->udp = (uint8_t)node->udp;
-    context->count = node->sa_count;
-    context->sport = node->encap_sport;
-    context->dport = node->encap_dport;
+                               (node->mode == ESP_MODE_TUNNEL ? SA_CONTEXT_TUNNEL : 0u));
+    context->first.udp = (unsigned)node->udp & 0xfu;
     if (!build_addresses(table, context, node) ||
-        !build_entry(table, &context->first, &node->sa[0], keep_window && inbound) ||
-        !sa_note_store(&table->notes, node, &context->note)) {
+        !build_entry(table, &context->first, node, 0, keep_window && inbound)) {
         return false;
     }
     if (node->sa_count == 2) {
-        context->second = sa_pool_take(&table->seconds);
-        if (context->second == 0 || !build_entry(table, sa_entry(table, context, 1), &node->sa[1],
-                                                 keep_window && inbound)) {
+        uint32_t second = sa_pool_take(&table->seconds);
+
+        *sa_block_second(&table->blocks, &context->first) = second;
+        if (second == 0 ||
+            !build_entry(table, sa_entry(table, context, 1), node, 1, keep_window && inbound)) {
             return false;
         }
     }
-    for (uint32_t i = 0; !keep_window && i < context->count; i++) {
+    for (uint32_t i = 0; !keep_window && i < sa_entries(context); i++) {
         centre_in_half(sa_entry(table, context, i));
     }
     return true;
@@ -523,9 +502,9 @@ static void count_place(struct sa_table *table, const struct sa_context *context
     bool inbound = (context->flags & SA_CONTEXT_IN) != 0;
     uint64_t *units_taken = inbound ? &table->fixed.units_in : &table->fixed.units_out;
 
-    *units_taken += sign * units_of(table, context->count);
+    *units_taken += sign * units_of(table, sa_entries(context));
     *(inbound ? &table->stats.live_in : &table->stats.live_out) += sign;
-    table->stats.live_entries += sign * context->count;
+    table->stats.live_entries += sign * sa_entries(context);
     table->stats.live += sign;
     if (table->stats.live > table->stats.peak_live) {
         table->stats.peak_live = table->stats.live;
@@ -537,18 +516,19 @@ static bool set_indexed(struct sa_table *table, uint32_t id, bool in)
 {
     const struct sa_context *context = sa_context(table, id);
     bool inbound = (context->flags & SA_CONTEXT_IN) != 0;
+    uint8_t buffer[16];
 
     if (!is_indexed(table, inbound)) {
         return true;
     }
-    for (uint32_t i = 0; i < context->count; i++) {
+    for (uint32_t i = 0; i < sa_entries(context); i++) {
         if (!in) {
             sa_index_remove(&table->index, &entries, table, reference_to(id, i));
         } else if (!sa_index_insert(&table->index, &entries, table, reference_to(id, i))) {
             return false; /* only the very first insertion can fail: nothing is to be undone */
         }
     }
-    if (inbound && (context->flags & SA_CONTEXT_ANY_DST) != 0) {
+    if (inbound && is_any(destination(table, context, buffer))) {
         table->fixed.wildcards += in ? 1 : UINT64_MAX;
     }
     return true;
@@ -573,7 +553,7 @@ static enum sa_reason install(struct sa_table *table, const struct esp_node *nod
     if (!build_context(table, context, node, keep_window)) {
         return SA_NO_MEMORY;
     }
-    if (table->config.ip_entries != 0 && node->dir == ESP_DIR_IN && !is_zero(&node->dst)) {
+    if (table->config.ip_entries != 0 && node->dir == ESP_DIR_IN && !is_any(node->dst.bytes)) {
         enum sa_reason reason = take_ip(table, &node->dst);
 
         if (reason != SA_OK) {
@@ -606,8 +586,7 @@ void sa_table_commit(struct sa_table *table, uint32_t id, uint64_t now_ns)
     struct sa_context *context = sa_context(table, id);
 
     context->state = SA_LIVE;
-    context->used_ns = now_ns;
-    for (uint32_t i = 0; i < context->count; i++) {
+    for (uint32_t i = 0; i < sa_entries(context); i++) {
         const struct sa_entry *entry = sa_entry(table, context, i);
 
         if (entry->lifetime != 0) {
@@ -752,7 +731,7 @@ static enum sa_update update(struct sa_table *table, uint64_t handle, enum esp_o
         return SA_UPDATE_NO_ESN;
     }
     if (apply) {
-        entry->seq_hi = seq_hi;
+        *sa_block_seq_hi(&table->blocks, entry) = seq_hi;
     } else if (seq_hi != entry->sequence >> 32) {
         table->stats.update_disagreements++;
     }

@@ -16,6 +16,7 @@
 #include "sa_table/capabilities.h"
 #include "sa_table/context.h"
 #include "sa_table/index.h"
+#include "sa_table/note.h"
 #include "sa_table/pool.h"
 #include "sa_table/replay.h"
 
@@ -76,7 +77,7 @@ struct sa_table {
         uint64_t wildcards;           /* entries in the index with destination "any" */
     } fixed;
     struct sa_pool contexts, seconds, v6_pairs, lifetimes, ips;
-    struct sa_store keys, windows, notes;
+    struct sa_store blocks, windows;
     struct sa_index index, ip_index;
     struct sa_table_image {
         unsigned char *data;
@@ -179,7 +180,9 @@ static inline struct sa_context *sa_context(const struct sa_table *table, uint32
 static inline struct sa_entry *sa_entry(const struct sa_table *table, struct sa_context *context,
                                         uint32_t entry)
 {
-    return entry == 0 ? &context->first : sa_chunks_at(&table->seconds.chunks, context->second);
+    return entry == 0 ? &context->first
+                      : sa_chunks_at(&table->seconds.chunks,
+                                     *sa_block_second(&table->blocks, &context->first));
 }
 
 /* Entry of an operation, NULL if the bundle has none. */
@@ -193,12 +196,24 @@ static inline uint64_t *sa_bitmap(const struct sa_table *table, struct sa_entry 
                                : sa_chunks_at(&table->windows.chunks, (uint32_t)entry->bitmap);
 }
 
+/* Upper half of the number as ADD and UPDATE_SA gave it, 0 without ESN: for host-managed ESN. */
+uint32_t sa_seq_hi(const struct sa_table *table, const struct sa_entry *entry);
+
+/* The 64-bit number of a packet when the host manages the upper half: in the crypto offload, and
+ * with `esn` host-managed. Without ESN the low half alone. */
+uint64_t sa_host_sequence(const struct sa_table *table, const struct sa_entry *entry,
+                          uint32_t seq_lo);
+
 /* Key material, NULL if none: entry->enc_key and entry->auth_key bytes. */
 const uint8_t *sa_enc_key(const struct sa_table *table, const struct sa_entry *entry);
 const uint8_t *sa_auth_key(const struct sa_table *table, const struct sa_entry *entry);
 
 void sa_addresses(const struct sa_table *table, const struct sa_context *context,
                   struct esp_address *src, struct esp_address *dst);
+
+/* UDP ports of the encapsulation. */
+void sa_ports(const struct sa_table *table, const struct sa_context *context, uint16_t *sport,
+              uint16_t *dport);
 
 /* Selector of the node; `present` is false if it has none. */
 void sa_selector(const struct sa_table *table, const struct sa_context *context,
@@ -231,15 +246,15 @@ unsigned sa_limits(const struct sa_table *table, struct sa_entry *entry, uint64_
 /* When the next limit in seconds that was not reported yet falls due; UINT64_MAX: never. */
 uint64_t sa_deadline(const struct sa_table *table, const struct sa_entry *entry);
 
-/* Counts a packet of `bytes` and marks the use. Returns sa_limits. */
-unsigned sa_count(const struct sa_table *table, struct sa_context *context, struct sa_entry *entry,
-                  uint64_t bytes, uint64_t now_ns);
+/* Counts a packet of `bytes` against the limits, if there are any. Returns sa_limits. */
+unsigned sa_count(const struct sa_table *table, struct sa_entry *entry, uint64_t bytes,
+                  uint64_t now_ns);
 
 /* ---- memory and snapshot --------------------------------------------------------------------- */
 
 struct sa_table_memory {
     uint64_t total;  /* bytes allocated, indices and directories included */
-    uint64_t keys;   /* of these, the key store */
+    uint64_t blocks; /* of these, keys, selectors and the like (note.h) */
     uint64_t in_use; /* bytes of elements in use */
 };
 

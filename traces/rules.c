@@ -1,6 +1,6 @@
-/* The checker of rules.h. Live handles are kept in a hash table of our own, so that nothing depends
- * on pointers or on the order of a walk: entries side by side, chained from buckets. 32 bytes a handle and
- * 4 to 8 of buckets. */
+/* The checker of rules.h. Live handles are kept in a hash table (sa_table/index), so that nothing
+ * depends on pointers or on the order of a walk: 17 bytes a handle and 2 of buckets. A second SA, and
+ * the time of an ADD or DELETE that is not complete, are kept beside it. */
 #include "traces/rules.h"
 
 #include <inttypes.h>
@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_CAPACITY = 64 };
+#include "engine/rng.h"
+#include "sa_table/index.h"
+
+enum { FIRST_CAPACITY = 64, HANDLES_IN_BUCKET = 2 };
 
 /* NDIS_STATUS_* that the rules name */
 enum { STATUS_SUCCESS = 0 };
@@ -16,20 +19,39 @@ enum { STATUS_SUCCESS = 0 };
 #define STATUS_INVALID_PARAMETER UINT32_C(0xC000000D)
 #define STATUS_REQUEST_ABORTED   UINT32_C(0xC001000C)
 
-enum { ENTRY_DELETING = 1, ENTRY_ESN = 2 /* and the next bit: of the second SA */ };
-
-struct entry {
-    uint64_t handle; /* 0: free */
-    uint64_t
-        when_ns; /* when its ADD completed, as far as the recording tells; deleting: its DELETE */
-    uint32_t spi[ESP_MAX_SAS];
-    uint32_t next; /* of the same bucket, or of the free ones: index, 0 = end */
-    uint8_t sa_count, flags;
-    uint8_t op[ESP_MAX_SAS];
+enum {
+    NODE_DELETING = 1u << 0,
+    NODE_TWO = 1u << 1,
+    NODE_MORE = 1u << 2, /* `spi` is a struct more */
+    NODE_ESN = 1u << 3,  /* and the next bit: of the second SA */
+    NODE_AH = 1u << 5    /* the same */
 };
 
-/* A DELETE on its way: a heap ordered by the time of completion. */
-struct deletion {
+/* Handles are stored by the group, member by member: no padding. */
+enum { GROUP_BITS = 6, GROUP = 1 << GROUP_BITS };
+
+struct group {
+    uint64_t handle[GROUP]; /* 0: free */
+    uint32_t spi[GROUP];
+    uint32_t next[GROUP]; /* of the same bucket, or of the free ones; 0 = end */
+    uint8_t flags[GROUP]; /* NODE_* */
+};
+
+struct more {
+    uint64_t when_ns;
+    uint32_t spi[ESP_MAX_SAS];
+};
+
+/* What is known of a handle. */
+struct node {
+    uint64_t
+        when_ns; /* its ADD completes, as far as the recording tells; deleting: its DELETE. 0: past */
+    uint32_t spi[ESP_MAX_SAS];
+    uint8_t flags;
+};
+
+/* Something on its way: a heap ordered by the time of completion. */
+struct completion {
     uint64_t done_ns, handle;
 };
 
@@ -38,12 +60,12 @@ struct rules {
     bool has_capabilities;
     rules_report report;
     void *context;
-    struct entry *entries; /* from 1 */
-    uint32_t *buckets;
-    size_t bucket_count; /* power of two */
-    uint32_t capacity, used, free, in_use;
-    struct deletion *deletions;
-    size_t deletion_capacity, deletion_count;
+    struct sa_chunks groups;
+    struct sa_index index;
+    struct sa_pool more;
+    uint32_t used, free; /* handles; from 1 */
+    struct completion *heap;
+    size_t heap_capacity, heap_count;
     uint64_t live, peak_live;
     uint64_t counts[RULES_COUNT];
 };
@@ -81,172 +103,197 @@ const struct rules_info *rules_info(unsigned rule)
 
 /* ---- live handles ----------------------------------------------------------------------- */
 
-/* splitmix64's finaliser: consecutive handles must not cluster. */
-static uint32_t *bucket_of(const struct rules *rules, uint64_t handle)
+static struct group *group_of(const struct rules *rules, uint32_t id)
 {
-    handle ^= handle >> 30;
-    handle *= UINT64_C(0xbf58476d1ce4e5b9);
-    handle ^= handle >> 27;
-    handle *= UINT64_C(0x94d049bb133111eb);
-    handle ^= handle >> 31;
-    return &rules->buckets[(size_t)handle & (rules->bucket_count - 1)];
+    return sa_chunks_at(&rules->groups, id >> GROUP_BITS);
 }
 
-static struct entry *find(const struct rules *rules, uint64_t handle)
+static uint64_t *handle_at(const struct rules *rules, uint32_t id)
 {
-    uint32_t i = handle != 0 ? *bucket_of(rules, handle) : 0;
+    return &group_of(rules, id)->handle[id % GROUP];
+}
 
-    while (i != 0 && rules->entries[i].handle != handle) {
-        i = rules->entries[i].next;
+static uint32_t *next_at(const struct rules *rules, uint32_t id)
+{
+    return &group_of(rules, id)->next[id % GROUP];
+}
+
+/* Consecutive handles must not cluster. */
+static uint64_t hash_of(const void *owner, uint32_t id)
+{
+    return rng_mix(*handle_at(owner, id));
+}
+
+static uint32_t *link_of(const void *owner, uint32_t id)
+{
+    return next_at(owner, id);
+}
+
+static const struct sa_index_owner by_handle = { .hash = hash_of, .link = link_of };
+
+/* 0 if the handle is not live. */
+static uint32_t find(const struct rules *rules, uint64_t handle)
+{
+    uint32_t id = handle != 0 ? sa_index_head(&rules->index, rng_mix(handle)) : 0;
+
+    while (id != 0 && *handle_at(rules, id) != handle) {
+        id = *next_at(rules, id);
     }
-    return i != 0 ? &rules->entries[i] : NULL;
+    return id;
 }
 
-static void chain(struct rules *rules, uint32_t i)
+static struct node load(const struct rules *rules, uint32_t id)
 {
-    uint32_t *bucket = bucket_of(rules, rules->entries[i].handle);
+    const struct group *group = group_of(rules, id);
+    struct node node = { .spi = { group->spi[id % GROUP] }, .flags = group->flags[id % GROUP] };
 
-    rules->entries[i].next = *bucket;
-    *bucket = i;
+    if ((node.flags & NODE_MORE) != 0) {
+        const struct more *more = sa_chunks_at(&rules->more.chunks, node.spi[0]);
+
+        node.when_ns = more->when_ns;
+        memcpy(node.spi, more->spi, sizeof node.spi);
+    }
+    return node;
 }
 
-static bool more_buckets(struct rules *rules, size_t count)
+/* A time that is past at `now_ns` says nothing any more: records come in order of time. */
+static bool store(struct rules *rules, uint32_t id, const struct node *node, uint64_t now_ns)
 {
-    uint32_t *grown = calloc(count, sizeof *grown);
+    struct group *group = group_of(rules, id);
+    uint32_t *spi = &group->spi[id % GROUP];
+    uint8_t *flags = &group->flags[id % GROUP];
+    bool had = (*flags & NODE_MORE) != 0;
+    bool wants = (node->flags & (NODE_TWO | NODE_DELETING)) != 0 || node->when_ns > now_ns;
+    uint32_t at = had ? *spi : 0;
 
-    if (grown == NULL) {
+    if (had && !wants) {
+        sa_pool_release(&rules->more, at);
+    } else if (wants && !had && (at = sa_pool_take(&rules->more)) == 0) {
         return false;
     }
-    free(rules->buckets);
-    rules->buckets = grown;
-    rules->bucket_count = count;
-    for (uint32_t i = 1; i <= rules->used; i++) {
-        if (rules->entries[i].handle != 0) {
-            chain(rules, i);
+    *flags = (uint8_t)((node->flags & ~(unsigned)NODE_MORE) | (wants ? NODE_MORE : 0u));
+    *spi = node->spi[0];
+    if (wants) {
+        struct more *more = sa_chunks_at(&rules->more.chunks, at);
+
+        *more = (struct more){ .when_ns = node->when_ns };
+        memcpy(more->spi, node->spi, sizeof more->spi);
+        *spi = at;
+    }
+    return true;
+}
+
+/* A place for one more handle, 0 when memory runs out. */
+static uint32_t place(struct rules *rules, uint64_t handle)
+{
+    uint32_t id = rules->free;
+
+    if (id == 0) {
+        id = rules->used + 1;
+        if (id == UINT32_MAX || !sa_chunks_reserve(&rules->groups, (id >> GROUP_BITS) + 1)) {
+            return 0;
         }
     }
-    return true;
-}
+    uint32_t free_next = *next_at(rules, id);
 
-/* For one more. Entries grow by an eighth: what is not used yet is hardly resident. */
-static bool make_room(struct rules *rules)
-{
-    struct entry *grown;
-    uint32_t capacity;
-
-    if (rules->in_use >= rules->bucket_count && !more_buckets(rules, rules->bucket_count * 2)) {
-        return false;
+    *handle_at(rules, id) = handle;
+    if (!sa_index_insert(&rules->index, &by_handle, rules, id)) {
+        *handle_at(rules, id) = 0;
+        return 0;
     }
-    if (rules->free != 0 || rules->used < rules->capacity) {
-        return true;
-    }
-    capacity = rules->capacity + rules->capacity / 8 + FIRST_CAPACITY;
-    grown = realloc(rules->entries, (capacity + (size_t)1) * sizeof *grown);
-    if (grown == NULL) {
-        return false;
-    }
-    rules->entries = grown;
-    rules->capacity = capacity;
-    return true;
-}
-
-static struct entry *place(struct rules *rules, uint64_t handle)
-{
-    uint32_t i = rules->free;
-
-    if (i != 0) {
-        rules->free = rules->entries[i].next;
+    if (id == rules->free) {
+        rules->free = free_next;
     } else {
-        i = ++rules->used;
+        rules->used = id;
     }
-    rules->entries[i] = (struct entry){ .handle = handle };
-    rules->in_use++;
-    chain(rules, i);
-    return &rules->entries[i];
+    return id;
 }
 
-static void forget(struct rules *rules, struct entry *entry)
+static void forget(struct rules *rules, uint32_t id)
 {
-    uint32_t i = (uint32_t)(entry - rules->entries);
-    uint32_t *link = bucket_of(rules, entry->handle);
+    const struct node nothing = { 0 };
 
-    while (*link != i) {
-        link = &rules->entries[*link].next;
-    }
-    *link = entry->next;
-    *entry = (struct entry){ .next = rules->free };
-    rules->free = i;
-    rules->in_use--;
+    store(rules, id, &nothing, 0);
+    sa_index_remove(&rules->index, &by_handle, rules, id);
+    *handle_at(rules, id) = 0;
+    *next_at(rules, id) = rules->free;
+    rules->free = id;
 }
 
-/* ---- deletions on their way ------------------------------------------------------------- */
+/* ---- on their way ----------------------------------------------------------------------- */
 
-static bool push_deletion(struct rules *rules, uint64_t done_ns, uint64_t handle)
+static bool push_completion(struct rules *rules, uint64_t done_ns, uint64_t handle)
 {
-    size_t i = rules->deletion_count;
+    size_t i = rules->heap_count;
 
-    if (i == rules->deletion_capacity) {
+    if (i == rules->heap_capacity) {
         size_t capacity = i > 0 ? i * 2 : FIRST_CAPACITY;
-        struct deletion *grown = realloc(rules->deletions, capacity * sizeof *grown);
+        struct completion *grown = realloc(rules->heap, capacity * sizeof *grown);
 
         if (grown == NULL) {
             return false;
         }
-        rules->deletions = grown;
-        rules->deletion_capacity = capacity;
+        rules->heap = grown;
+        rules->heap_capacity = capacity;
     }
-    rules->deletion_count++;
-    for (; i > 0 && rules->deletions[(i - 1) / 2].done_ns > done_ns; i = (i - 1) / 2) {
-        rules->deletions[i] = rules->deletions[(i - 1) / 2];
+    rules->heap_count++;
+    for (; i > 0 && rules->heap[(i - 1) / 2].done_ns > done_ns; i = (i - 1) / 2) {
+        rules->heap[i] = rules->heap[(i - 1) / 2];
     }
-    rules->deletions[i] = (struct deletion){ .done_ns = done_ns, .handle = handle };
+    rules->heap[i] = (struct completion){ .done_ns = done_ns, .handle = handle };
     return true;
 }
 
-static void pop_deletion(struct rules *rules)
+static void pop_completion(struct rules *rules)
 {
-    struct deletion last = rules->deletions[--rules->deletion_count];
+    struct completion last = rules->heap[--rules->heap_count];
     size_t i = 0;
 
     for (;;) {
         size_t child = 2 * i + 1;
 
-        if (child + 1 < rules->deletion_count &&
-            rules->deletions[child + 1].done_ns < rules->deletions[child].done_ns) {
+        if (child + 1 < rules->heap_count &&
+            rules->heap[child + 1].done_ns < rules->heap[child].done_ns) {
             child++;
         }
-        if (child >= rules->deletion_count || rules->deletions[child].done_ns >= last.done_ns) {
+        if (child >= rules->heap_count || rules->heap[child].done_ns >= last.done_ns) {
             break;
         }
-        rules->deletions[i] = rules->deletions[child];
+        rules->heap[i] = rules->heap[child];
         i = child;
     }
-    rules->deletions[i] = last;
+    rules->heap[i] = last;
 }
 
-static bool is_deleting(const struct entry *entry)
+static bool is_deleting(const struct node *node)
 {
-    return (entry->flags & ENTRY_DELETING) != 0;
+    return (node->flags & NODE_DELETING) != 0;
 }
 
 /* Before its ADD completed? Said once: of an SA that is being deleted, no longer. */
-static bool is_early(const struct entry *entry, const struct recording_record *record)
+static bool is_early(const struct node *node, const struct recording_record *record)
 {
-    return !is_deleting(entry) && record->t_ns < entry->when_ns;
+    return !is_deleting(node) && record->t_ns < node->when_ns;
 }
 
-/* Handles whose DELETE completed by now are free. */
+/* Handles whose DELETE completed by now are free; when an ADD completed is of no interest after. */
 static void expire(struct rules *rules, uint64_t now_ns)
 {
-    while (rules->deletion_count > 0 && rules->deletions[0].done_ns <= now_ns) {
-        struct deletion first = rules->deletions[0];
-        struct entry *entry = find(rules, first.handle);
+    while (rules->heap_count > 0 && rules->heap[0].done_ns <= now_ns) {
+        struct completion first = rules->heap[0];
+        uint32_t id = find(rules, first.handle);
+        struct node node = { 0 };
 
-        if (entry != NULL && is_deleting(entry) && entry->when_ns == first.done_ns) {
-            forget(rules, entry);
-            rules->live--;
+        if (id != 0) {
+            node = load(rules, id);
         }
-        pop_deletion(rules);
+        if (is_deleting(&node) && node.when_ns == first.done_ns) {
+            forget(rules, id);
+            rules->live--;
+        } else if (id != 0 && !is_deleting(&node)) {
+            store(rules, id, &node, now_ns);
+        }
+        pop_completion(rules);
     }
 }
 
@@ -326,38 +373,52 @@ static void check_capabilities(struct rules *rules, const struct recording_recor
     }
 }
 
+/* A handle that is not live becomes it. 0 when memory runs out. */
+static uint32_t new_handle(struct rules *rules, const struct recording_record *record, size_t n)
+{
+    uint32_t id = place(rules, record->nodes[n].handle);
+
+    if (id == 0) {
+        return 0;
+    }
+    rules->live++;
+    rules->peak_live = rules->live > rules->peak_live ? rules->live : rules->peak_live;
+    if (rules->has_capabilities && rules->capabilities.capacity != 0 &&
+        rules->live > rules->capabilities.capacity) {
+        violate(rules, record, 7, "nodes[%zu]: %" PRIu64 " bundles live, capacity %" PRIu64, n,
+                rules->live, rules->capabilities.capacity);
+    }
+    return id;
+}
+
 static bool add_node(struct rules *rules, const struct recording_record *record, size_t n)
 {
     const struct esp_node *node = &record->nodes[n];
     uint64_t done_ns = record->has_done_ns ? record->done_ns : record->t_ns;
-    struct entry *entry = find(rules, node->handle);
+    uint32_t id = find(rules, node->handle);
+    struct node now = { .when_ns = done_ns };
 
-    if (entry != NULL && (!is_deleting(entry) || entry->when_ns > done_ns)) {
-        violate(rules, record, 5, "nodes[%zu].handle: %" PRIu64 " is %s", n, node->handle,
-                is_deleting(entry) ? "still being deleted" : "live already");
-    }
-    if (entry == NULL) {
-        if (!make_room(rules)) {
+    if (id != 0) {
+        struct node before = load(rules, id);
+
+        if (!is_deleting(&before) || before.when_ns > done_ns) {
+            violate(rules, record, 5, "nodes[%zu].handle: %" PRIu64 " is %s", n, node->handle,
+                    is_deleting(&before) ? "still being deleted" : "live already");
+        }
+    } else {
+        id = new_handle(rules, record, n);
+        if (id == 0) {
             return false;
         }
-        entry = place(rules, node->handle);
-        rules->live++;
-        rules->peak_live = rules->live > rules->peak_live ? rules->live : rules->peak_live;
-        if (rules->has_capabilities && rules->capabilities.capacity != 0 &&
-            rules->live > rules->capabilities.capacity) {
-            violate(rules, record, 7, "nodes[%zu]: %" PRIu64 " bundles live, capacity %" PRIu64, n,
-                    rules->live, rules->capabilities.capacity);
-        }
     }
-    entry->when_ns = done_ns;
-    entry->flags = 0;
-    entry->sa_count = node->sa_count;
+    now.flags = node->sa_count == 2 ? NODE_TWO : 0;
     for (size_t i = 0; i < node->sa_count; i++) {
-        entry->op[i] = (uint8_t)node->sa[i].op;
-        entry->flags |= (uint8_t)(node->sa[i].esn ? ENTRY_ESN << i : 0);
-        entry->spi[i] = node->sa[i].spi;
+        now.flags |= (uint8_t)((node->sa[i].esn ? (unsigned)NODE_ESN << i : 0u) |
+                               (node->sa[i].op == ESP_OP_AH ? (unsigned)NODE_AH << i : 0u));
+        now.spi[i] = node->sa[i].spi;
     }
-    return true;
+    return store(rules, id, &now, record->t_ns) &&
+           (done_ns <= record->t_ns || push_completion(rules, done_ns, node->handle));
 }
 
 static bool check_add(struct rules *rules, const struct recording_record *record)
@@ -380,17 +441,23 @@ static bool check_add(struct rules *rules, const struct recording_record *record
 /* ---- UPDATE, DELETE --------------------------------------------------------------------- */
 
 /* Why an UPDATE cannot be right; NULL if it can. */
-static const char *wrong_update(const struct entry *entry, const struct recording_record *record)
+static const char *wrong_update(const struct rules *rules, const struct recording_record *record)
 {
-    if (entry == NULL) {
+    uint32_t id = find(rules, record->handle);
+    struct node node;
+
+    if (id == 0) {
         return "is not live";
     }
-    if (is_early(entry, record)) {
+    node = load(rules, id);
+    if (is_early(&node, record)) {
         return "is used before its ADD completed";
     }
-    for (size_t i = 0; i < entry->sa_count; i++) {
-        if (entry->op[i] == record->op && entry->spi[i] == record->spi) {
-            return (entry->flags & ENTRY_ESN << i) != 0 ? NULL : "has no ESN in the entry named";
+    for (unsigned i = 0; i < ((node.flags & NODE_TWO) != 0 ? 2 : 1); i++) {
+        enum esp_op op = (node.flags & NODE_AH << i) != 0 ? ESP_OP_AH : ESP_OP_ESP;
+
+        if (op == record->op && node.spi[i] == record->spi) {
+            return (node.flags & NODE_ESN << i) != 0 ? NULL : "has no ESN in the entry named";
         }
     }
     return "has no entry of this operation and SPI";
@@ -398,7 +465,7 @@ static const char *wrong_update(const struct entry *entry, const struct recordin
 
 static void check_update(struct rules *rules, const struct recording_record *record)
 {
-    const char *wrong = wrong_update(find(rules, record->handle), record);
+    const char *wrong = wrong_update(rules, record);
 
     if (wrong != NULL && (!record->has_status || record->status != STATUS_INVALID_PARAMETER)) {
         violate(rules, record, 8, "handle: %" PRIu64 " %s", record->handle, wrong);
@@ -418,23 +485,27 @@ static bool check_delete(struct rules *rules, const struct recording_record *rec
     }
     for (size_t i = 0; i < record->handle_count; i++) {
         uint64_t handle = record->handles[i];
-        struct entry *entry = find(rules, handle);
+        uint32_t id = find(rules, handle);
+        struct node node = { 0 };
 
-        if (entry == NULL || is_deleting(entry)) {
+        if (id != 0) {
+            node = load(rules, id);
+        }
+        if (id == 0 || is_deleting(&node)) {
             violate(rules, record, 9, "handles[%zu]: %" PRIu64 " is %s", i, handle,
-                    entry == NULL ? "not live" : "being deleted already");
+                    id == 0 ? "not live" : "being deleted already");
             continue;
         }
-        if (is_early(entry, record)) {
+        if (is_early(&node, record)) {
             violate(rules, record, 9, "handles[%zu]: %" PRIu64 " is used before its ADD completed",
                     i, handle);
         }
         if (kept) {
             continue; /* the SA stays; the host tries again after the reset */
         }
-        entry->flags |= ENTRY_DELETING;
-        entry->when_ns = done_ns;
-        if (!push_deletion(rules, done_ns, handle)) {
+        node.flags |= NODE_DELETING;
+        node.when_ns = done_ns;
+        if (!store(rules, id, &node, record->t_ns) || !push_completion(rules, done_ns, handle)) {
             return false;
         }
     }
@@ -460,19 +531,19 @@ struct rules *rules_create(const struct rules_capabilities *capabilities, rules_
     }
     rules->report = report;
     rules->context = context;
-    if (!more_buckets(rules, FIRST_CAPACITY)) {
-        free(rules);
-        return NULL;
-    }
+    sa_chunks_init(&rules->groups, sizeof(struct group));
+    sa_pool_init(&rules->more, sizeof(struct more));
+    sa_index_init(&rules->index, HANDLES_IN_BUCKET);
     return rules;
 }
 
 void rules_destroy(struct rules *rules)
 {
     if (rules != NULL) {
-        free(rules->deletions);
-        free(rules->entries);
-        free(rules->buckets);
+        free(rules->heap);
+        sa_chunks_destroy(&rules->groups);
+        sa_pool_destroy(&rules->more);
+        sa_index_destroy(&rules->index);
         free(rules);
     }
 }

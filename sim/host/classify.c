@@ -19,7 +19,9 @@ enum {
 
 enum { RULE_TUNNEL = 1u << 0 };
 
-#define RULE_IPV6 0x80000000u
+/* Of an id: the kind of the rule. */
+enum { KIND_SHIFT = 30, KIND_IPV6 = 2, KIND_PORTS = 1 };
+#define RULE_IDS 0x3fffffffu
 
 /* ---- specificity -------------------------------------------------------------------------------- */
 
@@ -151,55 +153,66 @@ static uint64_t key_of(const struct host_tuple *tuple, uint32_t index, const uni
 
 static struct host_rule *rule_at(const struct host_classifier *c, uint32_t id)
 {
-    return (id & RULE_IPV6) != 0 ? host_at(&c->rules6, id & ~RULE_IPV6) : host_at(&c->rules4, id);
+    return host_at(&c->rules[id >> KIND_SHIFT], id & RULE_IDS);
 }
 
+static size_t address_bytes(unsigned kind)
+{
+    return (kind & KIND_IPV6) != 0 ? 16 : 4;
+}
+
+/* Source and destination. */
 static uint8_t *rule_address(const struct host_classifier *c, uint32_t id)
 {
-    return (id & RULE_IPV6) != 0
-               ? ((struct host_rule6 *)host_at(&c->rules6, id & ~RULE_IPV6))->address
-               : ((struct host_rule4 *)host_at(&c->rules4, id))->address;
+    return (uint8_t *)(rule_at(c, id) + 1);
+}
+
+static const struct host_rule_ports all_ports = { 0, 65535, 0, 65535 };
+
+static struct host_rule_ports *own_ports(const struct host_classifier *c, uint32_t id)
+{
+    return (struct host_rule_ports *)(void *)(rule_address(c, id) +
+                                              2 * address_bytes(id >> KIND_SHIFT));
+}
+
+static const struct host_rule_ports *rule_ports(const struct host_classifier *c, uint32_t id)
+{
+    return (id >> KIND_SHIFT & KIND_PORTS) != 0 ? own_ports(c, id) : &all_ports;
 }
 
 static uint64_t rule_key(const struct host_classifier *c, uint32_t id)
 {
     const struct host_rule *rule = rule_at(c, id);
     const struct host_tuple *tuple = &c->tuple[rule->tuple];
+    const struct host_rule_ports *ports = rule_ports(c, id);
     union prefixes prefixes;
 
     memcpy(prefixes.bytes, rule_address(c, id), prefixes_bytes(tuple));
-    return key_of(tuple, rule->tuple, &prefixes, rule->proto, rule->sport_lo, rule->dport_lo);
+    return key_of(tuple, rule->tuple, &prefixes, rule->proto, ports->sport_lo, ports->dport_lo);
 }
 
-static uint32_t *bucket_of(const struct host_classifier *c, uint64_t key)
+static uint64_t rule_hash(const void *owner, uint32_t id)
 {
-    return &c->buckets.head[(size_t)key & (c->buckets.count - 1)];
+    return rule_key(owner, id);
 }
 
-static void link_rule(struct host_classifier *c, uint32_t id)
+static uint32_t *rule_link(const void *owner, uint32_t id)
 {
-    struct host_rule *rule = rule_at(c, id);
-    uint32_t *head = bucket_of(c, rule_key(c, id));
-
-    rule->next = *head;
-    *head = id;
+    return &rule_at(owner, id)->next;
 }
 
-/* All of an array: free ones have sa 0. */
-static void link_all(struct host_classifier *c, const struct host_array *rules, uint32_t flag)
-{
-    for (uint32_t i = 1; i < rules->used; i++) {
-        if (((struct host_rule *)host_at(rules, i))->sa != 0) {
-            link_rule(c, i | flag);
-        }
-    }
-}
+static const struct sa_index_owner of_rule = { .hash = rule_hash, .link = rule_link };
 
 bool host_classifier_init(struct host_classifier *c)
 {
     memset(c, 0, sizeof *c);
-    host_array_init(&c->rules4, sizeof(struct host_rule4));
-    host_array_init(&c->rules6, sizeof(struct host_rule6));
+    for (unsigned kind = 0; kind < HOST_RULE_KINDS; kind++) {
+        size_t bytes = sizeof(struct host_rule) + 2 * address_bytes(kind) +
+                       ((kind & KIND_PORTS) != 0 ? sizeof(struct host_rule_ports) : 0);
+
+        host_array_init(&c->rules[kind], (uint32_t)bytes);
+    }
+    host_index_init(&c->index);
     c->tuple = calloc(HOST_MAX_TUPLES, sizeof *c->tuple);
     c->state = calloc(1, sizeof *c->state);
     return c->tuple != NULL && c->state != NULL;
@@ -207,9 +220,10 @@ bool host_classifier_init(struct host_classifier *c)
 
 void host_classifier_destroy(struct host_classifier *c)
 {
-    host_array_destroy(&c->rules4);
-    host_array_destroy(&c->rules6);
-    free(c->buckets.head);
+    for (unsigned kind = 0; kind < HOST_RULE_KINDS; kind++) {
+        host_array_destroy(&c->rules[kind]);
+    }
+    host_index_destroy(&c->index);
     free(c->tuple);
     free(c->state);
 }
@@ -275,12 +289,18 @@ static uint32_t shape_index(struct host_classifier *c, const struct host_tuple *
     return s->tuples++;
 }
 
+static bool has_ports(const struct host_tuple *tuple)
+{
+    return (tuple->exact & (TUPLE_SPORT | TUPLE_DPORT | TUPLE_SPORT_RANGE | TUPLE_DPORT_RANGE)) !=
+           0;
+}
+
 uint32_t host_classifier_add(struct host_classifier *c, const struct esp_selector *sel,
                              uint8_t family, uint32_t sa, bool tunnel)
 {
     struct host_tuple shape = shape_of(sel, family);
     uint32_t index = shape_index(c, &shape);
-    bool wide = shape.family == 6;
+    unsigned kind = (shape.family == 6 ? KIND_IPV6 : 0u) | (has_ports(&shape) ? KIND_PORTS : 0u);
     union prefixes prefixes;
     struct host_rule *rule;
     uint32_t id;
@@ -289,66 +309,62 @@ uint32_t host_classifier_add(struct host_classifier *c, const struct esp_selecto
     if (index == HOST_MAX_TUPLES) {
         return 0;
     }
-    id = wide ? host_array_take(&c->rules6) | RULE_IPV6 : host_array_take(&c->rules4);
+    id = host_array_take(&c->rules[kind]) | kind << KIND_SHIFT;
     rule = rule_at(c, id);
     rule->sa = sa;
     rule->stamp = c->state->stamp;
     rule->tuple = (uint16_t)index;
     rule->flags = tunnel ? RULE_TUNNEL : 0;
     rule->proto = sel->proto;
-    rule->sport_lo = sel->has_sport ? sel->sport_lo : 0;
-    rule->sport_hi = sel->has_sport ? sel->sport_hi : 65535;
-    rule->dport_lo = sel->has_dport ? sel->dport_lo : 0;
-    rule->dport_hi = sel->has_dport ? sel->dport_hi : 65535;
     cut(&shape, sel->src.address.bytes, sel->dst.address.bytes, &prefixes);
     memcpy(rule_address(c, id), prefixes.bytes, prefixes_bytes(&shape));
-    c->tuple[index].rules++;
-    if (++c->state->rules > 2 * c->buckets.count) {
-        host_buckets_resize(&c->buckets, c->buckets.count == 0 ? 64 : c->buckets.count * 2);
-        link_all(c, &c->rules4, 0);
-        link_all(c, &c->rules6, RULE_IPV6);
-    } else {
-        link_rule(c, id);
+    if (has_ports(&shape)) {
+        *own_ports(c, id) =
+            (struct host_rule_ports){ .sport_lo = sel->has_sport ? sel->sport_lo : 0,
+                                      .sport_hi = sel->has_sport ? sel->sport_hi : 65535,
+                                      .dport_lo = sel->has_dport ? sel->dport_lo : 0,
+                                      .dport_hi = sel->has_dport ? sel->dport_hi : 65535 };
     }
+    c->tuple[index].rules++;
+    c->state->rules++;
+    host_index_insert(&c->index, &of_rule, c, id);
     return id;
 }
 
 void host_classifier_remove(struct host_classifier *c, uint32_t id)
 {
-    struct host_rule *rule = rule_at(c, id);
-    uint32_t *link = bucket_of(c, rule_key(c, id));
-
-    while (*link != id) {
-        link = &rule_at(c, *link)->next;
-    }
-    *link = rule->next;
-    c->tuple[rule->tuple].rules--;
+    sa_index_remove(&c->index.chains, &of_rule, c, id);
+    c->tuple[rule_at(c, id)->tuple].rules--;
     c->state->rules--;
-    host_array_release((id & RULE_IPV6) != 0 ? &c->rules6 : &c->rules4, id & ~RULE_IPV6);
+    host_array_release(&c->rules[id >> KIND_SHIFT], id & RULE_IDS);
 }
 
 /* ---- look-up ------------------------------------------------------------------------------------ */
 
-static bool rule_matches(const struct host_tuple *tuple, const struct host_rule *rule,
-                         const uint8_t *address, const union prefixes *p,
+static bool rule_matches(const struct host_classifier *c, uint32_t id, const union prefixes *p,
                          const struct host_flow *flow)
 {
+    const struct host_rule *rule = rule_at(c, id);
+    const struct host_tuple *tuple = &c->tuple[rule->tuple];
+    const struct host_rule_ports *ports = rule_ports(c, id);
+    const uint8_t *address = rule_address(c, id);
+
     return load64(address) == p->word[0] &&
            (tuple->family != 6 || memcmp(address, p->bytes, sizeof p->bytes) == 0) &&
            ((tuple->exact & TUPLE_PROTO) == 0 || rule->proto == flow->proto) &&
-           port_matches(true, rule->sport_lo, rule->sport_hi, flow->ports, flow->sport) &&
-           port_matches(true, rule->dport_lo, rule->dport_hi, flow->ports, flow->dport);
+           port_matches(true, ports->sport_lo, ports->sport_hi, flow->ports, flow->sport) &&
+           port_matches(true, ports->dport_lo, ports->dport_hi, flow->ports, flow->dport);
 }
 
-static uint32_t rule_rank(const struct host_tuple *tuple, const struct host_rule *rule)
+static uint32_t rule_rank(const struct host_tuple *tuple, const struct host_rule_ports *ports)
 {
     if ((tuple->exact & (TUPLE_SPORT_RANGE | TUPLE_DPORT_RANGE)) == 0) {
         return tuple->rank;
     }
     return (uint32_t)(tuple->src_bits + tuple->dst_bits) << 18 |
            ((tuple->exact & TUPLE_PROTO) != 0 ? 1u << 17 : 0) |
-           (narrowness(true, rule->sport_lo, rule->sport_hi) +
-            narrowness(true, rule->dport_lo, rule->dport_hi));
+           (narrowness(true, ports->sport_lo, ports->sport_hi) +
+            narrowness(true, ports->dport_lo, ports->dport_hi));
 }
 
 struct best {
@@ -363,14 +379,15 @@ static void search(const struct host_classifier *c, uint32_t index, const struct
     uint32_t id;
 
     cut(tuple, flow->src, flow->dst, &p);
-    id = *bucket_of(c, key_of(tuple, index, &p, flow->proto, flow->sport, flow->dport));
+    id = sa_index_head(&c->index.chains,
+                       key_of(tuple, index, &p, flow->proto, flow->sport, flow->dport));
     while (id != 0) {
         const struct host_rule *rule = rule_at(c, id);
 
-        if (rule->tuple == index && rule_matches(tuple, rule, rule_address(c, id), &p, flow) &&
+        if (rule->tuple == index && rule_matches(c, id, &p, flow) &&
             (want == HOST_WANT_ANY ||
              ((rule->flags & RULE_TUNNEL) != 0) == (want == HOST_WANT_TUNNEL))) {
-            uint32_t rank = rule_rank(tuple, rule);
+            uint32_t rank = rule_rank(tuple, rule_ports(c, id));
 
             if (best->sa == 0 || rank > best->rank ||
                 (rank == best->rank && rule->stamp > best->stamp)) {
@@ -404,7 +421,7 @@ uint32_t host_classify(const struct host_classifier *c, const struct host_flow *
 
 /* ---- the packet --------------------------------------------------------------------------------- */
 
-static bool has_ports(uint8_t proto)
+static bool carries_ports(uint8_t proto)
 {
     return proto == ESP_PROTO_TCP || proto == ESP_PROTO_UDP || proto == 132 /* SCTP */ ||
            proto == 136 /* UDP-Lite */ || proto == 33 /* DCCP */;
@@ -427,7 +444,8 @@ void host_flow_of(const uint8_t *frame, uint32_t captured, uint32_t length, stru
         memcpy(flow->src, frame + view->l3 + 8, 16);
         memcpy(flow->dst, frame + view->l3 + 24, 16);
     }
-    if (!view->fragment && has_ports(view->proto) && view->l3 + view->l3_header + 4 <= captured) {
+    if (!view->fragment && carries_ports(view->proto) &&
+        view->l3 + view->l3_header + 4 <= captured) {
         const uint8_t *l4 = frame + view->l3 + view->l3_header;
 
         flow->ports = true;

@@ -367,7 +367,7 @@ static void completed(struct host *host, uint32_t slot, const struct abi_tx_comp
         struct host_sa *sa = host_sa(host, s->sa);
 
         if (sa->card == s->handle && (sa->flags & SA_HOST_IN) == 0) {
-            sa->u.out.seq_lo = (uint32_t)c->sequence;
+            sa->u.seq_lo = (uint32_t)c->sequence;
         }
     }
     host_frame_done(host, &s->use[0], time);

@@ -61,6 +61,9 @@ static bool init_state(struct host *host)
     host_array_init(&host->requests, sizeof(struct host_request));
     host_store_init(&host->packs, 4);
     host_store_init(&host->windows, 8);
+    host_index_init(&host->by_handle);
+    host_index_init(&host->by_card);
+    host_index_init(&host->by_spi);
     return true;
 }
 
@@ -114,9 +117,9 @@ void host_destroy(struct host *host)
     host_array_destroy(&host->requests);
     host_store_destroy(&host->packs);
     host_store_destroy(&host->windows);
-    free(host->by_handle.head);
-    free(host->by_card.head);
-    free(host->by_spi.head);
+    host_index_destroy(&host->by_handle);
+    host_index_destroy(&host->by_card);
+    host_index_destroy(&host->by_spi);
     free(host->s);
     free(host->stats);
     free(host->core);
@@ -395,11 +398,22 @@ static void clear_rest(unsigned char *data, size_t used, size_t room, size_t ele
     }
 }
 
+enum { INDICES = 4 };
+
+static struct host_index *index_of(struct host *host, size_t i)
+{
+    struct host_index *all[INDICES] = { &host->by_handle, &host->by_card, &host->by_spi,
+                                        &host->classifier.index };
+
+    return all[i];
+}
+
 static bool before_save(void *self)
 {
     struct host *host = self;
-    struct host_array *arrays[] = { &host->sas, &host->frames, &host->requests,
-                                    &host->classifier.rules4, &host->classifier.rules6 };
+    struct host_array *rules = host->classifier.rules;
+    struct host_array *arrays[] = { &host->sas, &host->frames, &host->requests, &rules[0],
+                                    &rules[1],  &rules[2],     &rules[3] };
     struct host_store *stores[] = { &host->packs, &host->windows, &host->commands, &host->blocks };
 
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
@@ -410,6 +424,11 @@ static bool before_save(void *self)
     }
     if (host->crypt != NULL) {
         esp_crypt_flush(host->crypt);
+    }
+    for (size_t i = 0; i < INDICES; i++) {
+        if (!host_index_save(index_of(host, i))) {
+            return false;
+        }
     }
     return host_memory_save(host);
 }
@@ -426,9 +445,10 @@ static void state_of_store(struct snapshot *snap, const char *name, struct host_
     snapshot_fixed(snap, name, &store->used, sizeof *store - offsetof(struct host_store, used));
 }
 
-static void state_of_buckets(struct snapshot *snap, const char *name, struct host_buckets *b)
+static void state_of_index(struct snapshot *snap, const char *name, struct host_index *index)
 {
-    snapshot_array(snap, name, &b->head, sizeof *b->head, &b->count);
+    snapshot_fixed(snap, name, &index->chains.state, sizeof index->chains.state);
+    snapshot_array(snap, name, &index->image, sizeof *index->image, &index->image_count);
 }
 
 static bool restored(void *self)
@@ -438,6 +458,11 @@ static bool restored(void *self)
     host->peeked = false; /* the source stands at the same packet */
     if (host->crypt != NULL) {
         esp_crypt_forget_all(host->crypt); /* the keys of SAs that are no more */
+    }
+    for (size_t i = 0; i < INDICES; i++) {
+        if (!host_index_load(index_of(host, i))) {
+            return false;
+        }
     }
     return host_memory_load(host);
 }
@@ -457,7 +482,6 @@ void host_register_state(struct host *host, struct snapshot *snap)
     snapshot_fixed(snap, "host.reasm", host->reasm,
                    (host->config.software.reassemblies + 1u) * sizeof *host->reasm);
     snapshot_array(snap, "host.contents", &host->image, 1, &host->image_bytes);
-    snapshot_fixed(snap, "host.indices", &host->named, 3 * sizeof host->named);
     state_of_array(snap, "host.sas", &host->sas);
     state_of_array(snap, "host.frames", &host->frames);
     state_of_array(snap, "host.requests", &host->requests);
@@ -465,12 +489,13 @@ void host_register_state(struct host *host, struct snapshot *snap)
     state_of_store(snap, "host.windows", &host->windows);
     state_of_store(snap, "host.commands", &host->commands);
     state_of_store(snap, "host.blocks", &host->blocks);
-    state_of_buckets(snap, "host.by_handle", &host->by_handle);
-    state_of_buckets(snap, "host.by_card", &host->by_card);
-    state_of_buckets(snap, "host.by_spi", &host->by_spi);
-    state_of_array(snap, "host.rules4", &host->classifier.rules4);
-    state_of_array(snap, "host.rules6", &host->classifier.rules6);
-    state_of_buckets(snap, "host.rule_index", &host->classifier.buckets);
+    state_of_index(snap, "host.by_handle", &host->by_handle);
+    state_of_index(snap, "host.by_card", &host->by_card);
+    state_of_index(snap, "host.by_spi", &host->by_spi);
+    for (unsigned i = 0; i < HOST_RULE_KINDS; i++) {
+        state_of_array(snap, "host.rules", &host->classifier.rules[i]);
+    }
+    state_of_index(snap, "host.rule_index", &host->classifier.index);
     snapshot_fixed(snap, "host.shapes", host->classifier.tuple,
                    HOST_MAX_TUPLES * sizeof *host->classifier.tuple);
     snapshot_fixed(snap, "host.classifier", host->classifier.state, sizeof *host->classifier.state);

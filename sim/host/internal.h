@@ -7,6 +7,7 @@
 #include "host/host.h"
 #include "nic/abi.h"
 #include "nic/nic.h"
+#include "sa_table/index.h"
 #include "sa_table/replay.h"
 
 /* ---- growable arrays (store.c) ------------------------------------------------------------------ */
@@ -52,14 +53,20 @@ static inline uint8_t *host_block(const struct host_store *store, uint32_t id)
     return store->data + (size_t)id * store->unit;
 }
 
-/* Heads of hash chains. */
-struct host_buckets {
-    uint32_t *head;
-    size_t count; /* power of two, or 0 */
+/* Hash chains through elements. The chains of a snapshot are in `image`. */
+struct host_index {
+    struct sa_index chains;
+    uint32_t *image;
+    size_t image_count;
 };
 
-/* All of them empty. */
-void host_buckets_resize(struct host_buckets *buckets, size_t count);
+void host_index_init(struct host_index *index);
+void host_index_destroy(struct host_index *index);
+/* Aborts when memory is out. */
+void host_index_insert(struct host_index *index, const struct sa_index_owner *how,
+                       const void *owner, uint32_t id);
+bool host_index_save(struct host_index *index);
+bool host_index_load(struct host_index *index);
 
 /* ---- SAs (shadow.c) ----------------------------------------------------------------------------- */
 
@@ -76,27 +83,29 @@ enum {
     SA_HOST_FRAME = 1u << 1, /* `detail` is a host_frame, else a block of `packs` */
     SA_HOST_TUNNEL = 1u << 2,
     SA_HOST_NAMED = 1u << 3,   /* in the index of recorded handles */
-    SA_HOST_CARDED = 1u << 4,  /* in the index of card handles */
+    SA_HOST_FAR = 1u << 4,     /* `pair` is a block of `windows` with the partner's handle */
     SA_HOST_ASKED = 1u << 5,   /* SaDeleteReq was seen */
     SA_HOST_LEAVING = 1u << 6, /* the host's own DELETE is under way; then it lives in software */
     SA_HOST_DOOMED = 1u << 7   /* a recorded DELETE has named it */
 };
 
-/* A node. 40 bytes. */
+#define HOST_UNALIGNED __attribute__((packed, aligned(4)))
+
+/* A node. 36 bytes, without padding for the handles. */
 struct host_sa {
-    uint32_t next;      /* of the same handle bucket (or free chain) */
-    uint32_t next_card; /* of the same card-handle bucket */
-    uint64_t handle;    /* recorded */
-    uint64_t card;      /* the card's, 0 = not there */
+    uint32_t next;                  /* of the same handle bucket (or free chain) */
+    uint32_t detail;                /* see SA_HOST_FRAME */
+    uint64_t handle HOST_UNALIGNED; /* recorded */
+    uint64_t card HOST_UNALIGNED;   /* the card's, 0 = not there */
     union {
-        uint64_t pair; /* inbound: recorded handle of the partner */
-        struct {
-            uint32_t rule;   /* outbound: struct host_rule4 or 6, 0 = none */
-            uint32_t seq_lo; /* packet offload, outbound: lower half of the last number used */
-        } out;
+        uint32_t next_card; /* inbound: of the same card-handle bucket */
+        uint32_t rule;      /* outbound: of the classifier, 0 = none */
+    } link;
+    union {
+        uint32_t pair;    /* inbound: recorded handle of the partner less the own, 0 = none */
+        uint32_t seq_lo;  /* packet offload, outbound: lower half of the last number used */
         uint32_t waiters; /* ADDING: requests that wait, struct host_request */
     } u;
-    uint32_t detail;
     uint8_t state; /* enum host_sa_state */
     uint8_t flags;
     uint16_t reserved;
@@ -126,7 +135,7 @@ struct host_frame {
     uint8_t stall; /* HOST_STALL_* */
 };
 
-/* A node packed into bytes (pack.c). It carries the chain of the SPI index, too. */
+/* A node packed into bytes (pack.c), a multiple of 4. It carries the chain of the SPI index, too. */
 enum { HOST_MAX_PACK = 512 };
 
 size_t host_pack(const struct esp_node *node, uint8_t *bytes); /* returns the bytes written */
@@ -135,8 +144,7 @@ void host_unpack(const uint8_t *bytes, struct esp_node *node);
 uint32_t host_pack_length(const uint8_t *bytes);
 uint32_t host_pack_spi(const uint8_t *bytes); /* of the header that a packet begins with */
 enum esp_op host_pack_op(const uint8_t *bytes);
-uint32_t host_pack_chain(const uint8_t *bytes);
-void host_pack_set_chain(uint8_t *bytes, uint32_t next);
+uint32_t *host_pack_chain(uint8_t *bytes); /* which are aligned */
 bool host_pack_indexed(const uint8_t *bytes);
 void host_pack_set_indexed(uint8_t *bytes, bool indexed);
 
@@ -148,6 +156,9 @@ uint32_t host_sa_of_card(const struct host *host, uint64_t handle); /* 0: none *
 void host_sa_name(struct host *host, uint32_t id);
 void host_sa_unname(struct host *host, uint32_t id);
 void host_sa_card(struct host *host, uint32_t id, uint64_t handle); /* 0: takes it out */
+/* Recorded handle of the partner of an inbound SA, 0 = none. */
+void host_sa_set_pair(struct host *host, uint32_t id, uint64_t pair);
+uint64_t host_sa_pair(const struct host *host, uint32_t id);
 /* The node's content; false if the host no longer has it. */
 bool host_sa_node(const struct host *host, uint32_t id, struct esp_node *node);
 struct host_frame *host_sa_frame(const struct host *host, uint32_t id); /* NULL: none */
@@ -186,7 +197,8 @@ struct host_tuple {
 
 enum { HOST_MAX_TUPLES = 4096 };
 
-/* A selector. Source and destination follow: 4 bytes each, or 16. */
+/* A selector. Source and destination follow: 4 bytes each, or 16. Then host_rule_ports, if its shape
+ * has ports. */
 struct host_rule {
     uint32_t next; /* of the same bucket (or free chain) */
     uint32_t sa;
@@ -194,22 +206,17 @@ struct host_rule {
     uint16_t tuple;
     uint8_t proto;
     uint8_t flags; /* RULE_* */
+};
+
+struct host_rule_ports {
     uint16_t sport_lo, sport_hi, dport_lo, dport_hi;
 };
 
-struct host_rule4 {
-    struct host_rule rule;
-    uint8_t address[2 * 4];
-};
-
-struct host_rule6 {
-    struct host_rule rule;
-    uint8_t address[2 * 16];
-};
+enum { HOST_RULE_KINDS = 4 }; /* IPv4, IPv6, and both with ports */
 
 struct host_classifier {
-    struct host_array rules4, rules6;
-    struct host_buckets buckets;
+    struct host_array rules[HOST_RULE_KINDS];
+    struct host_index index;
     struct host_tuple *tuple; /* HOST_MAX_TUPLES, in order of creation */
     struct host_classifier_state {
         uint32_t tuples;
@@ -221,7 +228,7 @@ struct host_classifier {
 
 bool host_classifier_init(struct host_classifier *c);
 void host_classifier_destroy(struct host_classifier *c);
-/* Returns the rule's id: bit 31 says IPv6. 0 if there are too many shapes. Every call has a later stamp. */
+/* Returns the rule's id: bits 31 and 30 say its kind. 0 if there are too many shapes. Every call has a later stamp. */
 uint32_t host_classifier_add(struct host_classifier *c, const struct esp_selector *sel,
                              uint8_t family, uint32_t sa, bool tunnel);
 void host_classifier_remove(struct host_classifier *c, uint32_t id);
@@ -515,8 +522,7 @@ struct host {
     /* SAs */
     struct host_array sas, frames, requests;
     struct host_store packs, windows;
-    struct host_buckets by_handle, by_card, by_spi;
-    uint32_t named, carded, spied; /* elements of the indices */
+    struct host_index by_handle, by_card, by_spi;
     struct host_classifier classifier;
 
     struct host_reasm *reasm; /* reassemblies of them, from 1 */

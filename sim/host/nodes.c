@@ -41,9 +41,8 @@ static void make_rule(struct host *host, uint32_t id, const struct esp_node *nod
             sel.dst = (struct esp_prefix){ node->dst, is_wildcard(&node->dst) ? 0 : bits };
         }
     }
-    host_sa(host, id)->u.out.rule =
-        host_classifier_add(&host->classifier, &sel, family, id, tunnel);
-    if (host_sa(host, id)->u.out.rule == 0) {
+    host_sa(host, id)->link.rule = host_classifier_add(&host->classifier, &sel, family, id, tunnel);
+    if (host_sa(host, id)->link.rule == 0) {
         host->stats->sa.rules_refused++;
     }
 }
@@ -52,9 +51,9 @@ static void remove_rule(struct host *host, uint32_t id)
 {
     struct host_sa *sa = host_sa(host, id);
 
-    if ((sa->flags & SA_HOST_IN) == 0 && sa->state != SA_HOST_ADDING && sa->u.out.rule != 0) {
-        host_classifier_remove(&host->classifier, sa->u.out.rule);
-        sa->u.out.rule = 0;
+    if ((sa->flags & SA_HOST_IN) == 0 && sa->link.rule != 0) {
+        host_classifier_remove(&host->classifier, sa->link.rule);
+        sa->link.rule = 0;
     }
 }
 
@@ -87,9 +86,9 @@ static void settle(struct host *host, uint32_t id, uint64_t handle, uint64_t pai
     struct esp_node node;
 
     host_sa_node(host, id, &node);
-    sa->u.pair = 0;
+    sa->u.waiters = 0;
     if ((sa->flags & SA_HOST_IN) != 0) {
-        sa->u.pair = pair;
+        host_sa_set_pair(host, id, pair);
     }
     sa->state = handle != 0 ? SA_HOST_CARD : SA_HOST_SOFTWARE;
     host_sa_card(host, id, handle);
@@ -564,7 +563,7 @@ static void leave_card(struct host *host, uint32_t sa, uint64_t time)
 {
     uint32_t id = host_request_new(host, NDIS_DELETE_SA, 1, time);
     struct host_request *r = host_request(host, id);
-    uint32_t last = host_sa(host, sa)->u.out.seq_lo;
+    uint32_t last = host_sa(host, sa)->u.seq_lo;
 
     r->flags = REQUEST_OWN | REQUEST_LEAVE;
     host_items(host, r)[0] = (struct host_item){ .value = host_sa(host, sa)->card, .sa = sa };
@@ -600,8 +599,8 @@ void host_delayed_run(struct host *host, uint64_t time)
             host->stats->sa.pair_deletes++;
         } else {
             host->stats->sa.delete_requests_obeyed++;
-            if (host_sa(host, sa)->u.pair != 0) {
-                delay(host, host_sa(host, sa)->u.pair, true, time);
+            if (host_sa_pair(host, sa) != 0) {
+                delay(host, host_sa_pair(host, sa), true, time);
             } else {
                 host->stats->sa.pair_missing++;
             }

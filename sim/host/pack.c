@@ -1,13 +1,13 @@
 /* A node as bytes, without what can be told from the rest: an inbound AES-GCM-128 SA between IPv4 addresses
- * takes 44.
+ * takes 40, and 12 more with a selector of two prefixes.
  *
- * Block: length (2 bytes), flags (1), reserved (1), chain of the SPI index (4), SPI of the header that a
- * packet begins with (4); then UDP kind and ports, addresses, selector, entries. */
+ * Block: chain of the SPI index (4 bytes), SPI of the header that a packet begins with (4), length in units
+ * of 4 (1), flags (1); then UDP kind and ports, addresses, selector, entries; zeros up to a multiple of 4. */
 #include <string.h>
 
 #include "host/internal.h"
 
-enum { PACK_LENGTH = 0, PACK_FLAGS = 2, PACK_CHAIN = 4, PACK_SPI = 8, PACK_BODY = 12 };
+enum { PACK_CHAIN = 0, PACK_SPI = 4, PACK_UNITS = 8, PACK_FLAGS = 9, PACK_BODY = 10, UNIT = 4 };
 
 enum {
     PACK_IN = 1u << 0,
@@ -27,11 +27,18 @@ enum {
     ENTRY_SPI = 1u << 2, /* absent: PACK_SPI */
     ENTRY_SEQ = 1u << 3,
     ENTRY_WINDOW = 1u << 4,
-    ENTRY_ENC = 1u << 5, /* absent: null */
-    ENTRY_AUTH = 1u << 6 /* absent: none */
+    ENTRY_ENC = 1u << 5,      /* absent: null */
+    ENTRY_AUTH = 1u << 6,     /* absent: none */
+    ENTRY_NO_WINDOW = 1u << 7 /* 0 packets */
 };
 
 enum { USUAL_WINDOW = 64 };
+
+/* Of an algorithm: lengths of its ICV and key follow. Absent: the default ICV, key and salt. */
+enum { KEY_LENGTHS = 1u << 7 };
+
+/* Length of a prefix: of IPv6 it begins here. */
+enum { IPV6_LENGTHS = 64 };
 
 enum { SEL_SRC = 1, SEL_DST = 2, SEL_PROTO = 4, SEL_SPORT = 8, SEL_DPORT = 16 };
 
@@ -66,16 +73,20 @@ static unsigned get8(struct cursor *c)
 
 static void put_prefix(struct cursor *c, const struct esp_prefix *prefix)
 {
-    put8(c, prefix->address.family);
-    put8(c, prefix->length);
-    put(c, prefix->address.bytes, prefix->address.family == 6 ? 16 : 4);
+    bool wide = prefix->address.family == 6;
+
+    put8(c, prefix->length + (wide ? IPV6_LENGTHS : 0u));
+    put(c, prefix->address.bytes, wide ? 16 : 4);
 }
 
 static void get_prefix(struct cursor *c, struct esp_prefix *prefix)
 {
-    prefix->address.family = (uint8_t)get8(c);
-    prefix->length = (uint8_t)get8(c);
-    get(c, prefix->address.bytes, prefix->address.family == 6 ? 16 : 4);
+    unsigned length = get8(c);
+    bool wide = length >= IPV6_LENGTHS;
+
+    prefix->address.family = wide ? 6 : 4;
+    prefix->length = (uint8_t)(length - (wide ? IPV6_LENGTHS : 0u));
+    get(c, prefix->address.bytes, wide ? 16 : 4);
 }
 
 static void pack_selector(struct cursor *c, const struct esp_selector *sel)
@@ -133,17 +144,30 @@ static void unpack_selector(struct cursor *c, struct esp_selector *sel)
 
 static void pack_key(struct cursor *c, const struct esp_key *key)
 {
-    put8(c, key->alg);
-    put8(c, key->icv);
-    put8(c, key->length);
+    const struct esp_alg_info *info = esp_alg_info(key->alg);
+    bool usual = key->icv == info->icv_default && key->length == info->key_bytes + info->salt_bytes;
+
+    put8(c, (unsigned)key->alg | (usual ? 0u : KEY_LENGTHS));
+    if (!usual) {
+        put8(c, key->icv);
+        put8(c, key->length);
+    }
     put(c, key->bytes, key->length);
 }
 
 static void unpack_key(struct cursor *c, struct esp_key *key)
 {
-    key->alg = (enum esp_alg)get8(c);
-    key->icv = (uint8_t)get8(c);
-    key->length = (uint8_t)get8(c);
+    unsigned first = get8(c);
+    const struct esp_alg_info *info;
+
+    key->alg = (enum esp_alg)(first & ~(unsigned)KEY_LENGTHS);
+    info = esp_alg_info(key->alg);
+    key->icv = info->icv_default;
+    key->length = (uint8_t)(info->key_bytes + info->salt_bytes);
+    if ((first & KEY_LENGTHS) != 0) {
+        key->icv = (uint8_t)get8(c);
+        key->length = (uint8_t)get8(c);
+    }
     get(c, key->bytes, key->length);
 }
 
@@ -157,13 +181,20 @@ static uint16_t usual_window(enum esp_dir dir)
     return dir == ESP_DIR_IN ? USUAL_WINDOW : 0;
 }
 
+static unsigned window_flag(uint16_t window, enum esp_dir dir)
+{
+    if (window == usual_window(dir)) {
+        return 0;
+    }
+    return window == 0 ? ENTRY_NO_WINDOW : ENTRY_WINDOW;
+}
+
 static void pack_sa(struct cursor *c, const struct esp_sa *sa, enum esp_dir dir, bool outermost)
 {
     enum esp_alg usual = sa->op == ESP_OP_ESP ? ESP_ALG_NULL : ESP_ALG_NONE;
     unsigned flags = (sa->op == ESP_OP_AH ? ENTRY_AH : 0u) | (sa->esn ? ENTRY_ESN : 0u) |
                      (outermost ? 0u : ENTRY_SPI) | (sa->seq != usual_seq(dir) ? ENTRY_SEQ : 0u) |
-                     (sa->replay_window != usual_window(dir) ? ENTRY_WINDOW : 0u) |
-                     (sa->enc.alg != usual ? ENTRY_ENC : 0u) |
+                     window_flag(sa->replay_window, dir) | (sa->enc.alg != usual ? ENTRY_ENC : 0u) |
                      (sa->auth.alg != ESP_ALG_NONE ? ENTRY_AUTH : 0u);
 
     put8(c, flags);
@@ -192,7 +223,7 @@ static void unpack_sa(struct cursor *c, struct esp_sa *sa, enum esp_dir dir, uin
     sa->esn = (flags & ENTRY_ESN) != 0;
     sa->spi = spi;
     sa->seq = usual_seq(dir);
-    sa->replay_window = usual_window(dir);
+    sa->replay_window = (flags & ENTRY_NO_WINDOW) != 0 ? 0 : usual_window(dir);
     sa->enc.alg = sa->op == ESP_OP_ESP ? ESP_ALG_NULL : ESP_ALG_NONE;
     if ((flags & ENTRY_SPI) != 0) {
         get(c, &sa->spi, 4);
@@ -229,7 +260,6 @@ size_t host_pack(const struct esp_node *node, uint8_t *bytes)
         (node->src.family == 6 ? PACK_IPV6 : 0u) | (node->sa_count == 2 ? PACK_TWO : 0u) |
         (node->udp != ESP_UDP_NONE ? PACK_UDP : 0u) | (node->sel.present ? PACK_SELECTOR : 0u) |
         (node->sa[outer].op == ESP_OP_AH ? PACK_AH : 0u);
-    uint16_t length;
 
     memset(bytes, 0, PACK_BODY);
     bytes[PACK_FLAGS] = (uint8_t)flags;
@@ -247,8 +277,10 @@ size_t host_pack(const struct esp_node *node, uint8_t *bytes)
     for (unsigned i = 0; i < node->sa_count; i++) {
         pack_sa(&c, &node->sa[i], node->dir, i == outer);
     }
-    length = (uint16_t)c.at;
-    memcpy(bytes + PACK_LENGTH, &length, 2);
+    while (c.at % UNIT != 0) {
+        put8(&c, 0);
+    }
+    bytes[PACK_UNITS] = (uint8_t)(c.at / UNIT);
     return c.at;
 }
 
@@ -284,10 +316,7 @@ void host_unpack(const uint8_t *bytes, struct esp_node *node)
 
 uint32_t host_pack_length(const uint8_t *bytes)
 {
-    uint16_t length;
-
-    memcpy(&length, bytes + PACK_LENGTH, 2);
-    return length;
+    return (uint32_t)bytes[PACK_UNITS] * UNIT;
 }
 
 uint32_t host_pack_spi(const uint8_t *bytes)
@@ -303,17 +332,9 @@ enum esp_op host_pack_op(const uint8_t *bytes)
     return (bytes[PACK_FLAGS] & PACK_AH) != 0 ? ESP_OP_AH : ESP_OP_ESP;
 }
 
-uint32_t host_pack_chain(const uint8_t *bytes)
+uint32_t *host_pack_chain(uint8_t *bytes)
 {
-    uint32_t next;
-
-    memcpy(&next, bytes + PACK_CHAIN, 4);
-    return next;
-}
-
-void host_pack_set_chain(uint8_t *bytes, uint32_t next)
-{
-    memcpy(bytes + PACK_CHAIN, &next, 4);
+    return (uint32_t *)(void *)(bytes + PACK_CHAIN);
 }
 
 bool host_pack_indexed(const uint8_t *bytes)

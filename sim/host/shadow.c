@@ -1,145 +1,14 @@
-/* Shadow of every node: 40 bytes, and what else the host needs of it, packed (pack.c).
+/* Shadow of every node: 36 bytes, and what else the host needs of it, packed (pack.c).
  *
  * A node is packed into a block of bytes while its ADD is under way. Afterwards the block stays only
  * where the host may have to do the work itself (host.software.keep, or the card refused it), and
  * frames (numbering and framing state) are made only where the host frames: crypto offload and
- * software. With packet offload an outbound SA on the card is thus 40 bytes and its selector. */
+ * software. With packet offload an outbound SA on the card is thus 36 bytes and its selector. */
 #include <string.h>
 
 #include "host/internal.h"
 
 /* ---- indices ------------------------------------------------------------------------------------ */
-
-static size_t handle_bucket(const struct host_buckets *b, uint64_t handle)
-{
-    return (size_t)rng_mix(handle) & (b->count - 1);
-}
-
-static void add_named(struct host *host, uint32_t id);
-static void add_carded(struct host *host, uint32_t id);
-static void add_spied(struct host *host, uint32_t id);
-static uint32_t block_of(const struct host *host, const struct host_sa *sa);
-static uint8_t *pack_of(const struct host *host, uint32_t id);
-
-/* Twice the buckets when there are two elements in each; then every element is put in again. */
-static bool rebuild(struct host *host, struct host_buckets *b, uint32_t elements)
-{
-    size_t count = b->count == 0 ? 64 : b->count * 2;
-
-    if (b->count != 0 && elements <= b->count * 2) {
-        return false;
-    }
-    host_buckets_resize(b, count);
-    for (uint32_t id = 1; id < host->sas.used; id++) {
-        const struct host_sa *sa = host_sa(host, id);
-
-        if (b == &host->by_handle && (sa->flags & SA_HOST_NAMED) != 0) {
-            add_named(host, id);
-        } else if (b == &host->by_card && (sa->flags & SA_HOST_CARDED) != 0) {
-            add_carded(host, id);
-        } else if (b == &host->by_spi && sa->state != SA_HOST_FREE && block_of(host, sa) != 0 &&
-                   host_pack_indexed(pack_of(host, id))) {
-            add_spied(host, id);
-        }
-    }
-    return true;
-}
-
-static void add_named(struct host *host, uint32_t id)
-{
-    struct host_sa *sa = host_sa(host, id);
-    uint32_t *head = &host->by_handle.head[handle_bucket(&host->by_handle, sa->handle)];
-
-    sa->next = *head;
-    *head = id;
-}
-
-static void add_carded(struct host *host, uint32_t id)
-{
-    struct host_sa *sa = host_sa(host, id);
-    uint32_t *head = &host->by_card.head[handle_bucket(&host->by_card, sa->card)];
-
-    sa->next_card = *head;
-    *head = id;
-}
-
-uint32_t host_sa_find(const struct host *host, uint64_t handle)
-{
-    uint32_t id = host->by_handle.count == 0
-                      ? 0
-                      : host->by_handle.head[handle_bucket(&host->by_handle, handle)];
-
-    while (id != 0 && host_sa(host, id)->handle != handle) {
-        id = host_sa(host, id)->next;
-    }
-    return id;
-}
-
-uint32_t host_sa_of_card(const struct host *host, uint64_t handle)
-{
-    uint32_t id =
-        host->by_card.count == 0 ? 0 : host->by_card.head[handle_bucket(&host->by_card, handle)];
-
-    while (id != 0 && host_sa(host, id)->card != handle) {
-        id = host_sa(host, id)->next_card;
-    }
-    return id;
-}
-
-void host_sa_name(struct host *host, uint32_t id)
-{
-    host_sa(host, id)->flags |= SA_HOST_NAMED;
-    host->named++;
-    if (!rebuild(host, &host->by_handle, host->named)) {
-        add_named(host, id);
-    }
-}
-
-void host_sa_unname(struct host *host, uint32_t id)
-{
-    struct host_sa *sa = host_sa(host, id);
-    uint32_t *link;
-
-    if ((sa->flags & SA_HOST_NAMED) == 0) {
-        return;
-    }
-    link = &host->by_handle.head[handle_bucket(&host->by_handle, sa->handle)];
-    while (*link != id) {
-        link = &host_sa(host, *link)->next;
-    }
-    *link = sa->next;
-    sa->next = 0;
-    sa->flags &= (uint8_t)~SA_HOST_NAMED;
-    host->named--;
-}
-
-void host_sa_card(struct host *host, uint32_t id, uint64_t handle)
-{
-    struct host_sa *sa = host_sa(host, id);
-
-    if ((sa->flags & SA_HOST_CARDED) != 0) {
-        uint32_t *link = &host->by_card.head[handle_bucket(&host->by_card, sa->card)];
-
-        while (*link != id) {
-            link = &host_sa(host, *link)->next_card;
-        }
-        *link = sa->next_card;
-        sa->next_card = 0;
-        sa->flags &= (uint8_t)~SA_HOST_CARDED;
-        host->carded--;
-    }
-    sa->card = handle;
-    /* Only what is received is looked up by the card's handle. */
-    if (handle != 0 && (sa->flags & SA_HOST_IN) != 0) {
-        sa->flags |= SA_HOST_CARDED;
-        host->carded++;
-        if (!rebuild(host, &host->by_card, host->carded)) {
-            add_carded(host, id);
-        }
-    }
-}
-
-/* ---- by SPI: inbound SAs whose content the host has --------------------------------------------- */
 
 static uint32_t block_of(const struct host *host, const struct host_sa *sa)
 {
@@ -151,21 +20,100 @@ static uint8_t *pack_of(const struct host *host, uint32_t id)
     return host_block(&host->packs, block_of(host, host_sa(host, id)));
 }
 
-static uint32_t *spi_head(const struct host *host, uint32_t spi, enum esp_op op)
+static uint64_t hash_handle(const void *host, uint32_t id)
 {
-    size_t bucket = (size_t)rng_mix((uint64_t)op << 32 | spi) & (host->by_spi.count - 1);
-
-    return &host->by_spi.head[bucket];
+    return rng_mix(host_sa(host, id)->handle);
 }
 
-static void add_spied(struct host *host, uint32_t id)
+static uint32_t *link_handle(const void *host, uint32_t id)
 {
-    uint8_t *bytes = pack_of(host, id);
-    uint32_t *head = spi_head(host, host_pack_spi(bytes), host_pack_op(bytes));
-
-    host_pack_set_chain(bytes, *head);
-    *head = id;
+    return &host_sa(host, id)->next;
 }
+
+static uint64_t hash_card(const void *host, uint32_t id)
+{
+    return rng_mix(host_sa(host, id)->card);
+}
+
+static uint32_t *link_card(const void *host, uint32_t id)
+{
+    return &host_sa(host, id)->link.next_card;
+}
+
+static uint64_t spi_hash(uint32_t spi, enum esp_op op)
+{
+    return rng_mix((uint64_t)op << 32 | spi);
+}
+
+static uint64_t hash_spi(const void *host, uint32_t id)
+{
+    const uint8_t *bytes = pack_of(host, id);
+
+    return spi_hash(host_pack_spi(bytes), host_pack_op(bytes));
+}
+
+static uint32_t *link_spi(const void *host, uint32_t id)
+{
+    return host_pack_chain(pack_of(host, id));
+}
+
+static const struct sa_index_owner of_handle = { .hash = hash_handle, .link = link_handle };
+static const struct sa_index_owner of_card = { .hash = hash_card, .link = link_card };
+static const struct sa_index_owner of_spi = { .hash = hash_spi, .link = link_spi };
+
+uint32_t host_sa_find(const struct host *host, uint64_t handle)
+{
+    uint32_t id = sa_index_head(&host->by_handle.chains, rng_mix(handle));
+
+    while (id != 0 && host_sa(host, id)->handle != handle) {
+        id = host_sa(host, id)->next;
+    }
+    return id;
+}
+
+uint32_t host_sa_of_card(const struct host *host, uint64_t handle)
+{
+    uint32_t id = sa_index_head(&host->by_card.chains, rng_mix(handle));
+
+    while (id != 0 && host_sa(host, id)->card != handle) {
+        id = host_sa(host, id)->link.next_card;
+    }
+    return id;
+}
+
+void host_sa_name(struct host *host, uint32_t id)
+{
+    host_sa(host, id)->flags |= SA_HOST_NAMED;
+    host_index_insert(&host->by_handle, &of_handle, host, id);
+}
+
+void host_sa_unname(struct host *host, uint32_t id)
+{
+    struct host_sa *sa = host_sa(host, id);
+
+    if ((sa->flags & SA_HOST_NAMED) == 0) {
+        return;
+    }
+    sa_index_remove(&host->by_handle.chains, &of_handle, host, id);
+    sa->flags &= (uint8_t)~SA_HOST_NAMED;
+}
+
+/* Only what is received is looked up by the card's handle. */
+void host_sa_card(struct host *host, uint32_t id, uint64_t handle)
+{
+    struct host_sa *sa = host_sa(host, id);
+    bool inbound = (sa->flags & SA_HOST_IN) != 0;
+
+    if (sa->card != 0 && inbound) {
+        sa_index_remove(&host->by_card.chains, &of_card, host, id);
+    }
+    sa->card = handle;
+    if (handle != 0 && inbound) {
+        host_index_insert(&host->by_card, &of_card, host, id);
+    }
+}
+
+/* ---- by SPI: inbound SAs whose content the host has --------------------------------------------- */
 
 static void index_spi(struct host *host, uint32_t id)
 {
@@ -173,33 +121,16 @@ static void index_spi(struct host *host, uint32_t id)
         return;
     }
     host_pack_set_indexed(pack_of(host, id), true);
-    host->spied++;
-    if (!rebuild(host, &host->by_spi, host->spied)) {
-        add_spied(host, id);
-    }
+    host_index_insert(&host->by_spi, &of_spi, host, id);
 }
 
 static void unindex_spi(struct host *host, uint32_t id)
 {
-    uint8_t *bytes = pack_of(host, id);
-    uint32_t *head;
-    uint32_t at;
-
-    if (!host_pack_indexed(bytes)) {
+    if (!host_pack_indexed(pack_of(host, id))) {
         return;
     }
-    host_pack_set_indexed(bytes, false);
-    host->spied--;
-    head = spi_head(host, host_pack_spi(bytes), host_pack_op(bytes));
-    if (*head == id) {
-        *head = host_pack_chain(bytes);
-        return;
-    }
-    at = *head;
-    while (host_pack_chain(pack_of(host, at)) != id) {
-        at = host_pack_chain(pack_of(host, at));
-    }
-    host_pack_set_chain(pack_of(host, at), host_pack_chain(bytes));
+    host_pack_set_indexed(pack_of(host, id), false);
+    sa_index_remove(&host->by_spi.chains, &of_spi, host, id);
 }
 
 static bool wildcard(const struct esp_address *address)
@@ -215,10 +146,10 @@ static bool wildcard(const struct esp_address *address)
 uint32_t host_sa_by_spi(const struct host *host, uint32_t spi, enum esp_op op,
                         const struct esp_address *dst)
 {
-    uint32_t id = host->by_spi.count == 0 ? 0 : *spi_head(host, spi, op);
+    uint32_t id = sa_index_head(&host->by_spi.chains, spi_hash(spi, op));
     uint32_t any = 0;
 
-    for (; id != 0; id = host_pack_chain(pack_of(host, id))) {
+    for (; id != 0; id = *host_pack_chain(pack_of(host, id))) {
         const uint8_t *bytes = pack_of(host, id);
         struct esp_node node;
 
@@ -287,6 +218,40 @@ uint32_t host_sa_new(struct host *host, const struct esp_node *node)
         host->stats->sa.peak_live = host->stats->sa.live;
     }
     return id;
+}
+
+static uint64_t partner(uint64_t handle, uint32_t difference)
+{
+    return handle + difference - ((uint64_t)(difference >> 31) << 32);
+}
+
+/* Handles of a pair are mostly neighbours: the difference is kept, or, where it does not fit, a block. */
+void host_sa_set_pair(struct host *host, uint32_t id, uint64_t pair)
+{
+    struct host_sa *sa = host_sa(host, id);
+    uint32_t difference = (uint32_t)(pair - sa->handle);
+
+    if (pair != 0 && (difference == 0 || partner(sa->handle, difference) != pair)) {
+        uint32_t block = host_store_take(&host->windows, sizeof pair);
+
+        memcpy(host_block(&host->windows, block), &pair, sizeof pair);
+        sa->u.pair = block;
+        sa->flags |= SA_HOST_FAR;
+        return;
+    }
+    sa->u.pair = pair == 0 ? 0 : difference;
+}
+
+uint64_t host_sa_pair(const struct host *host, uint32_t id)
+{
+    const struct host_sa *sa = host_sa(host, id);
+    uint64_t pair;
+
+    if ((sa->flags & SA_HOST_FAR) == 0) {
+        return sa->u.pair == 0 ? 0 : partner(sa->handle, sa->u.pair);
+    }
+    memcpy(&pair, host_block(&host->windows, sa->u.pair), sizeof pair);
+    return pair;
 }
 
 bool host_sa_node(const struct host *host, uint32_t id, struct esp_node *node)
@@ -425,6 +390,9 @@ void host_sa_free(struct host *host, uint32_t id)
 
     host_sa_unname(host, id);
     host_sa_card(host, id, 0);
+    if ((sa->flags & SA_HOST_FAR) != 0) {
+        host_store_release(&host->windows, sa->u.pair, sizeof(uint64_t));
+    }
     if (block_of(host, sa) != 0) {
         drop_pack(host, id);
     }
@@ -440,17 +408,24 @@ void host_sa_free(struct host *host, uint32_t id)
     host->stats->sa.live--;
 }
 
+static uint64_t index_bytes(const struct host_index *index)
+{
+    return (uint64_t)index->chains.state.buckets * sizeof(uint32_t);
+}
+
 uint64_t host_sa_bytes(const struct host *host)
 {
-    return (uint64_t)host->sas.used * host->sas.element +
-           (uint64_t)host->frames.used * host->frames.element +
-           (uint64_t)host->packs.used * host->packs.unit +
-           (uint64_t)host->windows.used * host->windows.unit +
-           (uint64_t)host->classifier.rules4.used * host->classifier.rules4.element +
-           (uint64_t)host->classifier.rules6.used * host->classifier.rules6.element +
-           (host->by_handle.count + host->by_card.count + host->by_spi.count +
-            host->classifier.buckets.count) *
-               sizeof(uint32_t);
+    uint64_t bytes = (uint64_t)host->sas.used * host->sas.element +
+                     (uint64_t)host->frames.used * host->frames.element +
+                     (uint64_t)host->packs.used * host->packs.unit +
+                     (uint64_t)host->windows.used * host->windows.unit +
+                     index_bytes(&host->by_handle) + index_bytes(&host->by_card) +
+                     index_bytes(&host->by_spi) + index_bytes(&host->classifier.index);
+
+    for (unsigned i = 0; i < HOST_RULE_KINDS; i++) {
+        bytes += (uint64_t)host->classifier.rules[i].used * host->classifier.rules[i].element;
+    }
+    return bytes;
 }
 
 uint64_t host_sa_adding(const struct host *host)

@@ -7,13 +7,18 @@
 
 enum { FIRST_ROOM = 64 };
 
+static _Noreturn void out_of_memory(void)
+{
+    fprintf(stderr, "espnic: out of memory\n");
+    abort();
+}
+
 static void *grow(void *data, size_t bytes)
 {
     void *more = realloc(data, bytes);
 
     if (more == NULL) {
-        fprintf(stderr, "espnic: out of memory\n");
-        abort();
+        out_of_memory();
     }
     return more;
 }
@@ -135,9 +140,69 @@ void host_store_release(struct host_store *store, uint32_t id, size_t bytes)
 
 /* ---- hash chains -------------------------------------------------------------------------------- */
 
-void host_buckets_resize(struct host_buckets *buckets, size_t count)
+enum { IN_BUCKET = 2 };
+
+void host_index_init(struct host_index *index)
 {
-    buckets->head = grow(buckets->head, count * sizeof *buckets->head);
-    memset(buckets->head, 0, count * sizeof *buckets->head);
-    buckets->count = count;
+    *index = (struct host_index){ 0 };
+    sa_index_init(&index->chains, IN_BUCKET);
+}
+
+void host_index_destroy(struct host_index *index)
+{
+    sa_index_destroy(&index->chains);
+    free(index->image);
+    index->image = NULL;
+}
+
+void host_index_insert(struct host_index *index, const struct sa_index_owner *how,
+                       const void *owner, uint32_t id)
+{
+    if (!sa_index_insert(&index->chains, how, owner, id)) {
+        out_of_memory();
+    }
+}
+
+static void copy_out(void *user, const struct sa_region *region)
+{
+    unsigned char **at = user;
+
+    memcpy(*at, region->data, region->bytes);
+    *at += region->bytes;
+}
+
+static void copy_in(void *user, const struct sa_region *region)
+{
+    unsigned char **at = user;
+
+    memcpy(region->data, *at, region->bytes);
+    *at += region->bytes;
+}
+
+bool host_index_save(struct host_index *index)
+{
+    size_t count = index->chains.state.buckets;
+    uint32_t *image = realloc(index->image, (count + 1) * sizeof *image);
+    unsigned char *at = (unsigned char *)image;
+
+    if (image == NULL) {
+        return false;
+    }
+    index->image = image;
+    index->image_count = count;
+    sa_chunks_regions(&index->chains.heads, "heads", (uint32_t)count, copy_out, &at);
+    return true;
+}
+
+bool host_index_load(struct host_index *index)
+{
+    uint32_t count = index->chains.state.buckets;
+    unsigned char *at = (unsigned char *)index->image;
+
+    if (index->image_count != count || !sa_chunks_reserve(&index->chains.heads, count)) {
+        return false;
+    }
+    sa_chunks_clear(&index->chains.heads);
+    sa_chunks_regions(&index->chains.heads, "heads", count, copy_in, &at);
+    return true;
 }

@@ -336,7 +336,7 @@ static bool goes_on(struct espnic *card, const struct nic_packet *p)
     if (!p->sa) {
         return false;
     }
-    return p->entry + 1u < sa_context(&card->table, p->sa)->count ||
+    return p->entry + 1u < sa_entries(sa_context(&card->table, p->sa)) ||
            (p->portion == 0 && p->handle[1]);
 }
 
@@ -362,7 +362,7 @@ static void next_portion(struct espnic *card, struct nic_packet *p, uint64_t now
     p->pass++;
     p->looked = 0;
     p->framed = 0;
-    if (p->entry + 1u < sa_context(&card->table, p->sa)->count) {
+    if (p->entry + 1u < sa_entries(sa_context(&card->table, p->sa))) {
         p->entry++;
         return;
     }

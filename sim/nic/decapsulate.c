@@ -126,7 +126,7 @@ static bool selected(struct espnic *card, const struct nic_packet *p)
     struct esp_address src;
     struct esp_address dst;
 
-    if (!context->note || p->present < p->length) {
+    if (!(context->first.flags & SA_ENTRY_NOTE) || p->present < p->length) {
         return true;
     }
     sa_selector(&card->table, context, &sel);
@@ -151,7 +151,7 @@ static bool selected(struct espnic *card, const struct nic_packet *p)
 static bool next_header(struct espnic *card, struct nic_packet *p, const struct esp_transform *t)
 {
     uint32_t l3 = p->l3;
-    bool last = t->op == ESP_OP_ESP || sa_context(&card->table, p->sa)->count == 1;
+    bool last = t->op == ESP_OP_ESP || sa_entries(sa_context(&card->table, p->sa)) == 1;
 
     if (card->config.general.offload == NIC_OFFLOAD_CRYPTO) {
         if (p->status || !p->info) {

@@ -99,20 +99,20 @@ void nic_make_transform(struct espnic *card, struct nic_packet *p)
     struct esp_transform *t = &p->transform;
     const struct sa_context *c = sa_context(&card->table, p->sa);
     const struct sa_entry *e = nic_entry(card, p);
-    bool next_to_clear = c->count == 1 || e->op == ESP_OP_ESP;
+    unsigned udp = c->first.udp;
+    bool next_to_clear = sa_entries(c) == 1 || e->op == ESP_OP_ESP;
 
     t->op = e->op;
     t->mode = next_to_clear ? (uint8_t)sa_mode(c) : ESP_MODE_TRANSPORT;
     t->udp = e->op == ESP_OP_ESP &&
-             (c->udp == ESP_UDP_TRANSPORT || c->udp == ESP_UDP_TUNNEL ||
-              (c->udp == ESP_UDP_TRANSPORT_OVER_UDP_TUNNEL && t->mode == ESP_MODE_TUNNEL) ||
-              (c->udp == ESP_UDP_TRANSPORT_OVER_TUNNEL && t->mode == ESP_MODE_TRANSPORT));
+             (udp == ESP_UDP_TRANSPORT || udp == ESP_UDP_TUNNEL ||
+              (udp == ESP_UDP_TRANSPORT_OVER_UDP_TUNNEL && t->mode == ESP_MODE_TUNNEL) ||
+              (udp == ESP_UDP_TRANSPORT_OVER_TUNNEL && t->mode == ESP_MODE_TRANSPORT));
     t->esn = sa_esn(e);
     t->enc = e->enc;
     t->auth = e->auth;
     t->spi = e->spi;
-    t->encap_sport = c->sport;
-    t->encap_dport = c->dport;
+    sa_ports(&card->table, c, &t->encap_sport, &t->encap_dport);
     esp_transform_init(t, e->enc_icv ? e->enc_icv : e->auth_icv);
     if (t->mode == ESP_MODE_TUNNEL) {
         sa_addresses(&card->table, c, &t->src, &t->dst);

@@ -19,7 +19,7 @@ static uint64_t find_sequence(struct espnic *card, const struct nic_packet *p)
     uint32_t lo =
         esp_get32(nic_bytes(card, p) + p->bounds.ipsec + (p->kind == ESP_PACKET_AH ? 8 : 4));
 
-    return card->config.sa.esn == NIC_ESN_HOST ? sa_host_sequence(entry, lo)
+    return card->config.sa.esn == NIC_ESN_HOST ? sa_host_sequence(&card->table, entry, lo)
                                                : sa_replay_infer(entry, lo);
 }
 
@@ -196,8 +196,7 @@ static void accept(struct nic_lane *lane, struct nic_packet *p, uint64_t now)
     } else if (card->config.sa.esn == NIC_ESN_INFERRED && p->sequence > entry->sequence) {
         entry->sequence = p->sequence;
     }
-    events = sa_count(&card->table, sa_context(&card->table, p->sa), entry, lifetime_bytes(p),
-                      nic_now_ns(card, now));
+    events = sa_count(&card->table, entry, lifetime_bytes(p), nic_now_ns(card, now));
     card->stats.soft_limits += (events & SA_EVENT_SOFT) != 0;
     card->stats.hard_limits += (events & SA_EVENT_HARD) != 0;
     maybe_ask(card, p, events);

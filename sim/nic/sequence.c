@@ -132,8 +132,7 @@ static uint64_t counted_bytes(const struct esp_transform *t, uint32_t l3_length,
 
 static void count_use(struct espnic *card, const struct nic_packet *p, uint64_t bytes, uint64_t now)
 {
-    unsigned events = sa_count(&card->table, sa_context(&card->table, p->sa), nic_entry(card, p),
-                               bytes, nic_now_ns(card, now));
+    unsigned events = sa_count(&card->table, nic_entry(card, p), bytes, nic_now_ns(card, now));
 
     card->stats.soft_limits += (events & SA_EVENT_SOFT) != 0;
     card->stats.hard_limits += (events & SA_EVENT_HARD) != 0;
@@ -192,7 +191,7 @@ static uint64_t host_number(const struct espnic *card, const struct nic_packet *
     uint64_t number;
 
     if (card->config.sa.esn == NIC_ESN_HOST || !sa_esn(entry) || !p->present) {
-        return sa_host_sequence(entry, lo);
+        return sa_host_sequence(&card->table, entry, lo);
     }
     number = sa_replay_infer(entry, lo);
     if (number >= entry->sequence) {

@@ -598,7 +598,7 @@ START_TEST(packing)
     for (unsigned i = 0; i < 20000; i++) {
         struct esp_node node;
         struct esp_node back;
-        uint8_t bytes[HOST_MAX_PACK];
+        _Alignas(uint32_t) uint8_t bytes[HOST_MAX_PACK];
         uint8_t family = support_random(&state) % 2 ? 4 : 6;
         size_t length;
 
@@ -626,9 +626,9 @@ START_TEST(packing)
         length = host_pack(&node, bytes);
         ck_assert_uint_eq(length, host_pack_length(bytes));
         most = length > most ? length : most;
-        host_pack_set_chain(bytes, i);
+        *host_pack_chain(bytes) = i;
         host_pack_set_indexed(bytes, i % 2 != 0);
-        ck_assert_uint_eq(host_pack_chain(bytes), i);
+        ck_assert_uint_eq(*host_pack_chain(bytes), i);
         ck_assert(host_pack_indexed(bytes) == (i % 2 != 0));
         ck_assert_uint_eq(host_pack_spi(bytes), node.sa[node.sa_count - 1].spi);
         ck_assert_int_eq(host_pack_op(bytes), node.sa[node.sa_count - 1].op);
@@ -638,6 +638,64 @@ START_TEST(packing)
     }
     ck_assert_uint_gt(most, 200);
     ck_assert_uint_le(most, HOST_MAX_PACK);
+}
+END_TEST
+
+/* ---- nodes ------------------------------------------------------------------------------------- */
+
+static uint64_t random_pair(uint64_t *state, uint64_t handle)
+{
+    uint64_t near = support_random(state) % 1000;
+
+    switch (support_random(state) % 6) {
+    case 0: return 0;
+    case 1: return handle;
+    case 2: return support_random(state);
+    case 3: return handle + near;
+    case 4:
+        return handle + (INT64_C(1) << 31) - near; /* as far as a difference of 32 bits reaches */
+    default: return handle - near;
+    }
+}
+
+START_TEST(nodes)
+{
+    enum { NODES = 5000 };
+    struct bench b = open_bench(4);
+    static struct esp_node node[NODES];
+    static uint32_t id[NODES];
+    uint64_t state = 8;
+
+    ck_assert_uint_eq(sizeof(struct host_sa), 36);
+    for (unsigned i = 0; i < NODES; i++) {
+        node[i].handle = support_random(&state) | 1;
+        node[i].pair = random_pair(&state, node[i].handle);
+        node[i].dir = i % 2 ? ESP_DIR_IN : ESP_DIR_OUT;
+        node[i].src = random_prefix(&state, 4).address;
+        node[i].dst = random_prefix(&state, 4).address;
+        node[i].sa_count = 1;
+        random_entry(&state, &node[i].sa[0], ESP_OP_ESP);
+        id[i] = host_sa_new(b.host, &node[i]);
+        host_sa_set_pair(b.host, id[i], node[i].pair);
+        host_sa_card(b.host, id[i], node[i].handle * 3);
+    }
+    for (unsigned i = 0; i < NODES; i += 3) {
+        host_sa_free(b.host, id[i]);
+        id[i] = 0;
+    }
+    for (unsigned i = 0; i < NODES; i++) {
+        uint32_t carded = i % 2 ? id[i] : 0; /* only inbound ones are found by the card's handle */
+
+        ck_assert_uint_eq(host_sa_find(b.host, node[i].handle), id[i]);
+        ck_assert_uint_eq(host_sa_of_card(b.host, node[i].handle * 3), carded);
+        if (id[i] != 0) {
+            ck_assert_uint_eq(host_sa_pair(b.host, id[i]), node[i].pair);
+            host_sa_free(b.host, id[i]);
+        }
+    }
+    ck_assert_uint_eq(b.host->sas.live, 0);
+    ck_assert_uint_eq(b.host->packs.live + b.host->windows.live, 0);
+    host_destroy(b.host);
 }
 END_TEST
 
@@ -656,6 +714,7 @@ int main(void)
     tcase_add_test(tcase, reassembly_noise);
     tcase_add_test(tcase, stores);
     tcase_add_test(tcase, packing);
+    tcase_add_test(tcase, nodes);
     tcase_set_timeout(tcase, 60);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_NORMAL);
