@@ -402,7 +402,7 @@ static void execute(struct espnic *card, uint64_t now)
         return;
     }
     cycles = clock_cycles_from_ps(&card->clocks, card->core, start(card, slot_at(card, next)));
-    if (nic_is_ideal(&card->config, "command")) {
+    if (nic_is_ideal(&card->config, NIC_IDEAL_COMMAND)) {
         cycles = 0;
     }
     cycles = cycles ? cycles : 1;

@@ -277,22 +277,6 @@ bool espnic_config_set(struct nic_config *config, const char *path, const char *
            refuse(error, error_size, "%s: %s", path, why);
 }
 
-bool nic_named_ideal(const struct nic_config *config, const char *block)
-{
-    const char *at = config->general.ideal;
-    size_t n = strlen(block);
-
-    while (*at) {
-        size_t word = strcspn(at, ",");
-
-        if (word == n && strncmp(at, block, n) == 0) {
-            return true;
-        }
-        at += word + (at[word] == ',');
-    }
-    return false;
-}
-
 static bool check_ideal(const struct nic_config *config, char *error, size_t error_size)
 {
     const char *at = config->general.ideal;

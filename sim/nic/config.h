@@ -16,6 +16,26 @@ enum nic_esn { NIC_ESN_HOST, NIC_ESN_INFERRED };
 enum nic_storage { NIC_STORAGE_ON_CHIP, NIC_STORAGE_HOST_CACHE, NIC_STORAGE_CARD_CACHE };
 enum nic_order { NIC_ORDER_SA, NIC_ORDER_LANE };
 
+/* Blocks that card.ideal knows, in the order of nic_ideal_names. */
+enum nic_ideal {
+    NIC_IDEAL_WIRE,
+    NIC_IDEAL_PARSER,
+    NIC_IDEAL_SA_LOOKUP,
+    NIC_IDEAL_REPLAY_CHECK,
+    NIC_IDEAL_CRYPTO,
+    NIC_IDEAL_REORDER,
+    NIC_IDEAL_REPLAY_UPDATE,
+    NIC_IDEAL_DECAPSULATE,
+    NIC_IDEAL_RX_DMA,
+    NIC_IDEAL_TX_DMA,
+    NIC_IDEAL_SA_FETCH,
+    NIC_IDEAL_SEQUENCE,
+    NIC_IDEAL_ENCAPSULATE,
+    NIC_IDEAL_SA_MEMORY,
+    NIC_IDEAL_PCIE,
+    NIC_IDEAL_COMMAND
+};
+
 struct nic_general {
     uint64_t clock;   /* core clock, millihertz */
     uint32_t offload; /* enum nic_offload */
@@ -24,7 +44,8 @@ struct nic_general {
     uint64_t bus;      /* bytes of a beat */
     uint32_t sync;     /* synchroniser edges of every clock crossing */
     uint64_t seed;
-    char ideal[256]; /* names of blocks that are free: "crypto,pcie" */
+    char ideal[256];     /* names of blocks that are free: "crypto,pcie" */
+    uint32_t ideal_mask; /* the same: bit enum nic_ideal; nic_idealise() makes it */
 };
 
 struct nic_mac_config {
@@ -125,18 +146,16 @@ const struct param_group *nic_param_groups(size_t *count);
  * in `error`, which begins with the path of the parameter ("card.crypto.engines: ..."). */
 bool nic_config_check(struct nic_config *config, char *error, size_t error_size);
 
-/* Is the block named in card.ideal? */
-bool nic_named_ideal(const struct nic_config *config, const char *block);
-
-static inline bool nic_is_ideal(const struct nic_config *config, const char *block)
+/* Does the block take no time? */
+static inline bool nic_is_ideal(const struct nic_config *config, enum nic_ideal block)
 {
-    return config->general.ideal[0] && nic_named_ideal(config, block);
+    return config->general.ideal_mask >> block & 1;
 }
 
-/* Change what bounds the blocks of card.ideal, beside the time that they take (ideal.c). */
+/* Read card.ideal, and change what bounds the blocks of card.ideal, beside the time that they take (ideal.c). */
 void nic_idealise(struct nic_config *config);
 
-/* Names that card.ideal knows, NULL-terminated. */
+/* Names that card.ideal knows, by enum nic_ideal, NULL-terminated. */
 extern const char *const nic_ideal_names[];
 
 #endif

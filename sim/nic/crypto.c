@@ -252,7 +252,7 @@ enum esp_job_state nic_crypt_result(struct espnic *card, struct nic_packet *p)
 
 static bool is_ideal(const struct nic_crypt *c)
 {
-    return nic_is_ideal(&c->card->config, "crypto");
+    return nic_is_ideal(&c->card->config, NIC_IDEAL_CRYPTO);
 }
 
 static bool accepts(void *self, unsigned lane, uint32_t item)
@@ -349,7 +349,7 @@ static void reorder_job(void *self, uint64_t now, unsigned lane, struct lane_job
     (void)lane;
     j->beats_in = p->beats;
     j->beats_out = p->beats;
-    j->interval = nic_is_ideal(&c->card->config, "reorder") ? 0 : 1;
+    j->interval = nic_is_ideal(&c->card->config, NIC_IDEAL_REORDER) ? 0 : 1;
     j->latency = j->interval;
     if (c->dir == NIC_TX) {
         /* outputs: one for each port, then the way back to sa_fetch */

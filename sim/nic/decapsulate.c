@@ -230,8 +230,9 @@ static void job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
     } else {
         beats_in = p->dma_bytes;
     }
-    nic_plain_job(&lane->card->config.decapsulate, nic_is_ideal(&lane->card->config, "decapsulate"),
-                  beats_in, p->drop ? 0 : p->beats, j);
+    nic_plain_job(&lane->card->config.decapsulate,
+                  nic_is_ideal(&lane->card->config, NIC_IDEAL_DECAPSULATE), beats_in,
+                  p->drop ? 0 : p->beats, j);
     j->out = p->drop ? LANE_NO_CHANNEL : p->again;
 }
 

@@ -15,7 +15,7 @@ enum { PREAMBLE = 8, FCS = 4, GAP = 12, SHORTEST = 60 };
 
 static bool ideal(const struct espnic *card)
 {
-    return nic_is_ideal(&card->config, "wire");
+    return nic_is_ideal(&card->config, NIC_IDEAL_WIRE);
 }
 
 static unsigned lane_of(struct espnic *card, struct nic_port *port, const struct nic_packet *p)

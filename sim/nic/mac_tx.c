@@ -15,7 +15,7 @@ static uint32_t wire_length(const struct nic_packet *p)
 
 static bool ideal(const struct nic_port *port)
 {
-    return nic_is_ideal(&port->card->config, "wire");
+    return nic_is_ideal(&port->card->config, NIC_IDEAL_WIRE);
 }
 
 static void job(void *self, uint64_t now, unsigned slot, struct lane_job *j)

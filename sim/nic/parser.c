@@ -73,8 +73,8 @@ static void job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
 
     (void)now;
     (void)slot;
-    nic_plain_job(&lane->card->config.parser, nic_is_ideal(&lane->card->config, "parser"), p->beats,
-                  p->beats, j);
+    nic_plain_job(&lane->card->config.parser, nic_is_ideal(&lane->card->config, NIC_IDEAL_PARSER),
+                  p->beats, p->beats, j);
 }
 
 void nic_parser_init(struct espnic *card, struct nic_lane *lane)

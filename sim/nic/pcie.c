@@ -37,18 +37,18 @@ bool nic_request_room(struct espnic *card, unsigned client, uint64_t now, uint32
 /* Does the client's port take any number of requests a cycle? It belongs to the block and to the link. */
 static bool free_port(const struct espnic *card, unsigned client)
 {
-    const char *block = "tx_dma"; /* payload, descriptors, completions */
+    enum nic_ideal block = NIC_IDEAL_TX_DMA; /* payload, descriptors, completions */
 
-    if (!card->config.general.ideal[0]) {
+    if (!card->config.general.ideal_mask) {
         return false;
     }
     for (unsigned i = 0; i < card->config.general.lanes; i++) {
-        block = client == card->lane[i].rx_client ? "rx_dma" : block;
+        block = client == card->lane[i].rx_client ? NIC_IDEAL_RX_DMA : block;
     }
-    block = client == card->dma.rx_client ? "rx_dma" : block;
-    block = client == card->commands.client ? "command" : block;
-    block = client == card->memory.client ? "sa_memory" : block;
-    return nic_is_ideal(&card->config, block) || nic_is_ideal(&card->config, "pcie");
+    block = client == card->dma.rx_client ? NIC_IDEAL_RX_DMA : block;
+    block = client == card->commands.client ? NIC_IDEAL_COMMAND : block;
+    block = client == card->memory.client ? NIC_IDEAL_SA_MEMORY : block;
+    return nic_is_ideal(&card->config, block) || nic_is_ideal(&card->config, NIC_IDEAL_PCIE);
 }
 
 void nic_request(struct espnic *card, unsigned client, uint64_t at, const struct pcie_request *r)

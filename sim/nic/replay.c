@@ -54,8 +54,9 @@ static void check_job(void *self, uint64_t now, unsigned slot, struct lane_job *
     (void)now;
     (void)slot;
     p->drop = p->crypt ? (uint8_t)drop_of(check(lane->card, p)) : NIC_DROP_NONE;
-    nic_plain_job(&lane->card->config.replay, nic_is_ideal(&lane->card->config, "replay_check"),
-                  p->beats, p->drop ? 0 : p->beats, j);
+    nic_plain_job(&lane->card->config.replay,
+                  nic_is_ideal(&lane->card->config, NIC_IDEAL_REPLAY_CHECK), p->beats,
+                  p->drop ? 0 : p->beats, j);
 }
 
 static void check_begin(void *self, uint64_t now, unsigned slot, const struct lane_job *j)
@@ -95,7 +96,7 @@ static bool update_ready(void *self, uint64_t now, uint32_t item, unsigned *caus
 
     (void)cause;
     if (!p->crypt || !writes_context(lane->card, p) ||
-        nic_is_ideal(&lane->card->config, "replay_update")) {
+        nic_is_ideal(&lane->card->config, NIC_IDEAL_REPLAY_UPDATE)) {
         return true;
     }
     until = nic_hazard_until(&lane->hazards[NIC_RX], p->sa, lane->card->config.sa.rmw, now);
@@ -148,8 +149,9 @@ static void update_job(void *self, uint64_t now, unsigned slot, struct lane_job 
     if (p->crypt) {
         judge(lane->card, p);
     }
-    nic_plain_job(&lane->card->config.update, nic_is_ideal(&lane->card->config, "replay_update"),
-                  p->beats, p->drop ? 0 : p->beats, j);
+    nic_plain_job(&lane->card->config.update,
+                  nic_is_ideal(&lane->card->config, NIC_IDEAL_REPLAY_UPDATE), p->beats,
+                  p->drop ? 0 : p->beats, j);
 }
 
 /* Bytes that lifetimes count: the ESP payload after decryption, as Linux does (transport: what follows

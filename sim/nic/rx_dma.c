@@ -30,7 +30,7 @@ static bool buffer_full(const struct nic_lane *lane, const struct nic_packet *p)
     const struct nic_config *c = &lane->card->config;
 
     return lane->rx_dma_used && lane->rx_dma_used + p->length > c->dma.rx_buffer &&
-           !nic_is_ideal(c, "rx_dma");
+           !nic_is_ideal(c, NIC_IDEAL_RX_DMA);
 }
 
 static bool ready(void *self, uint64_t now, uint32_t item, unsigned *cause, uint64_t *again)
@@ -65,7 +65,7 @@ static void job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
     }
     j->beats_in = p->beats;
     j->out = LANE_NO_CHANNEL;
-    j->interval = nic_is_ideal(&card->config, "rx_dma") ? 0 : 1;
+    j->interval = nic_is_ideal(&card->config, NIC_IDEAL_RX_DMA) ? 0 : 1;
 }
 
 static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job *j)
@@ -75,7 +75,8 @@ static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job
     struct nic_packet *p = nic_packet(card, j->item);
     struct nic_ring *ring = &card->dma.rx[p->queue];
     struct pcie_request r = { .op = PCIE_WRITE, .ref = j->item };
-    uint64_t at = now + (nic_is_ideal(&card->config, "rx_dma") ? 0 : card->config.dma.latency);
+    uint64_t at =
+        now + (nic_is_ideal(&card->config, NIC_IDEAL_RX_DMA) ? 0 : card->config.dma.latency);
     const struct abi_rx_descriptor *d;
 
     (void)slot;

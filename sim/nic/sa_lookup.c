@@ -105,8 +105,9 @@ static void rx_job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
             p->crypt = 0;
         }
     }
-    nic_plain_job(&lane->card->config.lookup, nic_is_ideal(&lane->card->config, "sa_lookup"),
-                  p->beats, p->drop ? 0 : p->beats, j);
+    nic_plain_job(&lane->card->config.lookup,
+                  nic_is_ideal(&lane->card->config, NIC_IDEAL_SA_LOOKUP), p->beats,
+                  p->drop ? 0 : p->beats, j);
 }
 
 static void begin_any(struct espnic *card, struct nic_packet *p, uint64_t now)
@@ -179,7 +180,7 @@ static void tx_job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
     if (p->sa) {
         p->drop = (uint8_t)refuse(lane->card, p, now);
     }
-    nic_plain_job(&lane->card->config.fetch, nic_is_ideal(&lane->card->config, "sa_fetch"),
+    nic_plain_job(&lane->card->config.fetch, nic_is_ideal(&lane->card->config, NIC_IDEAL_SA_FETCH),
                   p->beats, p->drop ? 0 : p->beats, j);
 }
 
@@ -213,7 +214,7 @@ static void wait_job(void *self, uint64_t now, unsigned slot, struct lane_job *j
     (void)slot;
     j->beats_in = p->beats;
     j->beats_out = p->beats;
-    j->interval = nic_is_ideal(&lane->card->config, "sa_memory") ? 0 : 1;
+    j->interval = nic_is_ideal(&lane->card->config, NIC_IDEAL_SA_MEMORY) ? 0 : 1;
 }
 
 static void done(void *self, unsigned slot, const struct lane_state *s)

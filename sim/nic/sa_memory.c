@@ -14,7 +14,7 @@
 static bool on_chip(const struct espnic *card)
 {
     return card->config.sa.storage == NIC_STORAGE_ON_CHIP ||
-           nic_is_ideal(&card->config, "sa_memory");
+           nic_is_ideal(&card->config, NIC_IDEAL_SA_MEMORY);
 }
 
 bool nic_memory_can_ask(struct espnic *card, const struct nic_packet *p)

@@ -33,7 +33,8 @@ static bool ready(void *self, uint64_t now, uint32_t item, unsigned *cause, uint
     uint64_t until;
 
     (void)cause;
-    if (!p->crypt || !packet_offload(lane->card) || nic_is_ideal(&lane->card->config, "sequence")) {
+    if (!p->crypt || !packet_offload(lane->card) ||
+        nic_is_ideal(&lane->card->config, NIC_IDEAL_SEQUENCE)) {
         return true;
     }
     until = nic_hazard_until(&lane->hazards[NIC_TX], p->sa, lane->card->config.sa.rmw, now);
@@ -96,8 +97,9 @@ static void sequence_job(void *self, uint64_t now, unsigned slot, struct lane_jo
     (void)now;
     (void)slot;
     p->drop = p->crypt ? (uint8_t)may_send(lane->card, p) : NIC_DROP_NONE;
-    nic_plain_job(&lane->card->config.sequence, nic_is_ideal(&lane->card->config, "sequence"),
-                  p->beats, p->drop ? 0 : p->beats, j);
+    nic_plain_job(&lane->card->config.sequence,
+                  nic_is_ideal(&lane->card->config, NIC_IDEAL_SEQUENCE), p->beats,
+                  p->drop ? 0 : p->beats, j);
 }
 
 static void sequence_begin(void *self, uint64_t now, unsigned slot, const struct lane_job *j)
@@ -273,8 +275,8 @@ static void encapsulate_job(void *self, uint64_t now, unsigned slot, struct lane
             find_frame(card, p, now);
         }
     }
-    nic_plain_job(&card->config.encapsulate, nic_is_ideal(&card->config, "encapsulate"), beats_in,
-                  p->drop ? 0 : p->beats, j);
+    nic_plain_job(&card->config.encapsulate, nic_is_ideal(&card->config, NIC_IDEAL_ENCAPSULATE),
+                  beats_in, p->drop ? 0 : p->beats, j);
 }
 
 static void encapsulate_begin(void *self, uint64_t now, unsigned slot, const struct lane_job *j)

@@ -25,8 +25,8 @@ static void job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
     j->item = packet;
     j->beats_in = 1;
     j->beats_out = nic_packet(card, packet)->beats;
-    j->interval = nic_is_ideal(&card->config, "tx_dma") ? 0 : 1;
-    j->latency = nic_is_ideal(&card->config, "tx_dma") ? 0 : card->config.dma.latency;
+    j->interval = nic_is_ideal(&card->config, NIC_IDEAL_TX_DMA) ? 0 : 1;
+    j->latency = nic_is_ideal(&card->config, NIC_IDEAL_TX_DMA) ? 0 : card->config.dma.latency;
 }
 
 static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job *j)
@@ -217,7 +217,7 @@ static bool within_limits(const struct espnic *card, uint32_t length)
     const struct nic_dma_config *c = &card->config.dma;
     const struct nic_dma *dma = &card->dma;
 
-    return nic_is_ideal(&card->config, "tx_dma") ||
+    return nic_is_ideal(&card->config, NIC_IDEAL_TX_DMA) ||
            ((!dma->tx_bytes || dma->tx_bytes + length <= c->tx_buffer) &&
             dma->tx_reads < c->tx_outstanding);
 }
@@ -294,7 +294,7 @@ static void tx_wake(void *self, uint64_t now)
     card->dma.tx_held = 0;
     do {
         more = read_next(card, now);
-    } while (more && nic_is_ideal(&card->config, "tx_dma"));
+    } while (more && nic_is_ideal(&card->config, NIC_IDEAL_TX_DMA));
     more |= fetch_next(card, false, now);
     if (more && (card->dma.tx_ready || anyone_wants(card, false))) {
         sched_wake(&card->sched, card->dma.tx_block, now + 1);
@@ -390,7 +390,7 @@ static void done_wake(void *self, uint64_t now)
     take_completed(card, now);
     do {
         more = complete_one(card, now);
-    } while (more && nic_is_ideal(&card->config, "tx_dma"));
+    } while (more && nic_is_ideal(&card->config, NIC_IDEAL_TX_DMA));
     next = next_done(card);
     if (more && next <= now) {
         next = now + 1;
