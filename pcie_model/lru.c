@@ -17,6 +17,11 @@ static void make_free(struct lru *lru, size_t from)
     }
 }
 
+static void clear_buckets(struct lru *lru)
+{
+    memset(lru->bucket, 0xff, lru->buckets * sizeof *lru->bucket); /* LRU_NONE */
+}
+
 bool lru_init(struct lru *lru, uint32_t capacity)
 {
     memset(lru, 0, sizeof *lru);
@@ -33,7 +38,7 @@ bool lru_init(struct lru *lru, uint32_t capacity)
         lru_free(lru);
         return false;
     }
-    memset(lru->bucket, 0xff, lru->buckets * sizeof *lru->bucket); /* LRU_NONE */
+    clear_buckets(lru);
     lru->s.free = LRU_NONE;
     make_free(lru, 0);
     for (unsigned l = 0; l < LRU_LISTS; l++) {
@@ -54,7 +59,7 @@ void lru_register_state(struct lru *lru, struct snapshot *snap, const char *name
 {
     snapshot_fixed(snap, name, &lru->s, sizeof lru->s);
     snapshot_array(snap, name, &lru->node, sizeof *lru->node, &lru->nodes);
-    snapshot_fixed(snap, name, lru->bucket, lru->buckets * sizeof *lru->bucket);
+    snapshot_array(snap, name, &lru->bucket, sizeof *lru->bucket, &lru->buckets);
 }
 
 /* ---- the lists --------------------------------------------------------------------------------- */
@@ -133,25 +138,44 @@ void lru_use(struct lru *lru, uint32_t index)
     link_node(lru, index, LRU_KEPT, lru->s.newest[LRU_KEPT]);
 }
 
-/* More is under way than ever before. */
-static void grow(struct lru *lru)
+static void *enlarge(void *array, size_t bytes)
 {
-    size_t old = lru->nodes;
-    struct lru_node *bigger = realloc(lru->node, 2 * old * sizeof *bigger);
+    void *bigger = realloc(array, bytes);
 
     if (!bigger) {
         fputs("espnic: out of memory\n", stderr);
         abort();
     }
-    memset(bigger + old, 0, old * sizeof *bigger); /* the same in every snapshot */
-    lru->node = bigger;
-    lru->nodes = 2 * old;
+    return bigger;
+}
+
+static void enter(struct lru *lru, uint32_t index)
+{
+    uint32_t *bucket = bucket_of(lru, lru->node[index].key);
+
+    lru->node[index].chain = *bucket;
+    *bucket = index;
+}
+
+/* More is under way than ever before, and every node is in use. */
+static void grow(struct lru *lru)
+{
+    size_t old = lru->nodes;
+
+    lru->nodes *= 2;
+    lru->node = enlarge(lru->node, lru->nodes * sizeof *lru->node);
+    memset(lru->node + old, 0, old * sizeof *lru->node); /* the same in every snapshot */
+    lru->buckets *= 2;
+    lru->bucket = enlarge(lru->bucket, lru->buckets * sizeof *lru->bucket);
+    clear_buckets(lru);
+    for (uint32_t i = 0; i < old; i++) {
+        enter(lru, i);
+    }
     make_free(lru, old);
 }
 
 void lru_fetch(struct lru *lru, uint64_t key, uint64_t ready)
 {
-    uint32_t *bucket = bucket_of(lru, key);
     uint32_t before = lru->s.newest[LRU_UNDER_WAY];
     struct lru_node *n;
     uint32_t index;
@@ -164,8 +188,7 @@ void lru_fetch(struct lru *lru, uint64_t key, uint64_t ready)
     lru->s.free = n->chain;
     n->key = key;
     n->ready = ready;
-    n->chain = *bucket;
-    *bucket = index;
+    enter(lru, index);
     while (before != LRU_NONE && lru->node[before].ready > ready) {
         before = lru->node[before].older;
     }
