@@ -9,12 +9,19 @@ static const struct {
     uint32_t megatransfers; /* per second */
     uint32_t payload, coded;
 } generations[] = {
-    { 2500, 8, 10 }, { 5000, 8, 10 }, { 8000, 128, 130 }, { 16000, 128, 130 }, { 32000, 128, 130 },
+    { 2500, 8, 10 },     { 5000, 8, 10 },     { 8000, 128, 130 },
+    { 16000, 128, 130 }, { 32000, 128, 130 }, { 64000, PCIE_FLIT_BYTES, 256 }, /* bytes of TLPs */
 };
 
-enum { GENERATIONS = sizeof generations / sizeof generations[0], MILLION = 1000000 };
+enum {
+    GENERATIONS = sizeof generations / sizeof generations[0],
+    MILLION = 1000000,
+    BILLION = 1000000000
+};
 
 #define LONGEST_PS 1000000000000ull /* 1 s */
+
+static const char *const dllp_policies[] = { "on-demand", "published", "share", NULL };
 
 /* name, type, default, least, most, help */
 #define PARAM(name_, type_, def_, min_, max_, help_)                                               \
@@ -31,19 +38,49 @@ const struct param pcie_params[] = {
     PARAM(completion, PARAM_BYTES, 0, 0, 4096,
           "most data that the host puts into one completion, a power of two from rcb on; 0: mps"),
     PARAM(address64, PARAM_BOOL, 1, 0, 1, "requests carry 64-bit addresses (4DW headers)"),
-    PARAM(dllp_ppm, PARAM_U32, 8550, 0, MILLION / 2,
-          "share of the encoded rate that DLLPs and SKP ordered sets take, parts per million; the "
-          "default is one Ack and one UpdateFC in 168 symbol times on 16 lanes and an SKP in 1538"),
     PARAM(up_ps, PARAM_TIME, 110000, 0, LONGEST_PS,
-          "one way from the card to the host's memory controller, beyond the wire time"),
+          "one way from the card to the root complex, beyond the wire time"),
     PARAM(down_ps, PARAM_TIME, 110000, 0, LONGEST_PS, "one way back, beyond the wire time"),
-    PARAM(read_ps, PARAM_TIME, 200000, 0, LONGEST_PS,
-          "memory read, from the request at the root complex to its data"),
+    { "dllp", PARAM_ENUM, PARAM_FIELD(struct pcie_config, dllp), PCIE_DLLP_ON_DEMAND, 0, 2,
+      dllp_policies, NULL,
+      "what DLLPs cost: on-demand (Ack and UpdateFC follow from the traffic), published (one of each "
+      "every ack_latency bytes, as the published analytical model has it), share (dllp_ppm of the "
+      "rate)" },
+    PARAM(dllp_ppm, PARAM_U32, 8550, 0, MILLION / 2,
+          "dllp share: of the encoded rate for DLLPs and SKP ordered sets, parts per million; the "
+          "default is one Ack and one UpdateFC in 168 symbol times on 16 lanes and an SKP in 1538"),
+    PARAM(
+        ack_latency, PARAM_U32, 0, 0, 65535,
+        "symbol times between two Acks, and between two UpdateFCs of a class; 0: the guideline of "
+        "the specification for lanes, mps and generation"),
+    PARAM(retry, PARAM_U32, 0, 0, 2047,
+          "TLPs that a transmitter keeps until they are acknowledged; 0: any number"),
+    PARAM(lcrc_ppb, PARAM_U32, 0, 0, BILLION / 2,
+          "TLPs that arrive damaged and are sent again, of 10^9, both directions"),
     PARAM(tags, PARAM_U32, 256, 1, 16384,
-          "read requests (of at most mrrs) outstanding: 32, 256 (extended tags) or 768 (10 bits)"),
+          "read TLPs (of at most mrrs) outstanding: 32, 256 (extended tags) or 768 (10 bits)"),
+    PARAM(
+        space_headers, PARAM_U32, 0, 0, 65535,
+        "completions that the card has room for; a read counts one for each rcb that it touches; 0: "
+        "infinite"),
+    PARAM(space_data, PARAM_U32, 0, 0, 1048575,
+          "data of completions that the card has room for, units of 16 bytes; 0: infinite"),
+    PARAM(host_ph, PARAM_U32, 127, 0, 2032,
+          "posted header credits of the host; 0: infinite. 127 and 2047 are the most that can be "
+          "outstanding without scaled flow control"),
+    PARAM(host_pd, PARAM_U32, 2047, 0, 32752,
+          "posted data credits of the host, units of 16 bytes; 0: infinite"),
+    PARAM(host_nph, PARAM_U32, 127, 0, 2032, "non-posted header credits of the host; 0: infinite"),
+    PARAM(card_ph, PARAM_U32, 32, 0, 2032, "posted header credits of the card; 0: infinite"),
+    PARAM(card_pd, PARAM_U32, 128, 0, 32752,
+          "posted data credits of the card, units of 16 bytes; 0: infinite"),
+    PARAM(card_nph, PARAM_U32, 32, 0, 2032, "non-posted header credits of the card; 0: infinite"),
+    PARAM(relaxed, PARAM_BOOL, 0, 0, 1,
+          "completions of register reads do not wait for writes that were pushed before"),
     PARAM(queue, PARAM_U32, 16, 2, 4096, "requests that each client of the link can have waiting"),
     PARAM(ideal, PARAM_BOOL, 0, 0, 1,
           "no wire time, no latency beyond clock crossings, no limit of outstanding reads"),
+    PARAM(seed, PARAM_U64, 1, 0, INT64_MAX, "of the damage to TLPs"),
 };
 const size_t pcie_param_count = PARAM_COUNT(pcie_params);
 
@@ -55,14 +92,25 @@ const size_t pcie_param_count = PARAM_COUNT(pcie_params);
         .unit = (unit_), .help = (help_)                                                           \
     }
 
+#define STALL(stall_, name_, what_)                                                                \
+    {                                                                                              \
+        .name = "stall_" #name_, .type = STAT_U64,                                                 \
+        .offset = offsetof(struct pcie_stats, stall_cycles[PCIE_STALL_##stall_]),                  \
+        .unit = "byte times",                                                                      \
+        .help = "the wire up was clear, the first in turn had a TLP to send and lacked " what_     \
+    }
+
 const struct stat_field pcie_stat_table[] = {
     COUNTER(pcie_stats, reads, "requests", "DMA reads that the card started"),
     COUNTER(pcie_stats, writes, "requests", "DMA writes that the card started, without MSI-X"),
     COUNTER(pcie_stats, msix, "requests", "MSI-X messages"),
     COUNTER(pcie_stats, mmio_reads, "requests", "register reads that the host started"),
     COUNTER(pcie_stats, mmio_writes, "requests", "register writes that the host started"),
-    COUNTER(pcie_stats, tag_stall_cycles, "byte times",
-            "a read was next in the arbitration and waited for tags"),
+    STALL(TAGS, tags, "a tag"),
+    STALL(SPACE, space, "space for its completions"),
+    STALL(POSTED, posted, "posted credits"),
+    STALL(NONPOSTED, nonposted, "non-posted credits"),
+    STALL(RETRY, retry, "room in the retry buffer"),
 };
 const size_t pcie_stat_count = STAT_COUNT(pcie_stat_table);
 
@@ -79,12 +127,20 @@ const struct stat_field pcie_direction_stat_table[] = {
     COUNTER(pcie_direction_stats, payload_bytes, "bytes", "data carried, without padding to DWs"),
     COUNTER(pcie_direction_stats, wire_bytes, "bytes",
             "all TLPs: framing, sequence number, header, padded payload, LCRC"),
+    COUNTER(pcie_direction_stats, wire_replay, "bytes", "of wire_bytes, those sent again"),
+    COUNTER(pcie_direction_stats, wire_dllp, "bytes", "DLLPs: Ack, Nak, UpdateFC"),
+    COUNTER(pcie_direction_stats, wire_skp, "bytes", "SKP ordered sets"),
+    COUNTER(pcie_direction_stats, acks, "DLLPs", "Acks sent in this direction"),
+    COUNTER(pcie_direction_stats, updates, "DLLPs", "UpdateFCs sent in this direction"),
+    COUNTER(pcie_direction_stats, naks, "DLLPs", "Naks sent in this direction"),
+    COUNTER(pcie_direction_stats, lcrc_errors, "TLPs", "that arrived damaged"),
+    COUNTER(pcie_direction_stats, replays, "TLPs", "that were sent again"),
     COUNTER(pcie_direction_stats, busy_cycles, "byte times", "time in which a TLP was on the wire"),
     { .name = "utilisation",
       .type = STAT_REAL,
       .offset = offsetof(struct pcie_direction_stats, utilisation),
       .unit = "",
-      .help = "busy_cycles over all byte times of the rate left by DLLPs" },
+      .help = "busy_cycles over all byte times" },
 };
 const size_t pcie_direction_stat_count = STAT_COUNT(pcie_direction_stat_table);
 
@@ -114,6 +170,28 @@ static bool sizes_possible(const struct pcie_config *c, char *error, size_t erro
     return false;
 }
 
+/* A pool that cannot hold the largest TLP would stand still. */
+static bool pool_possible(const char *name, uint32_t units, uint64_t least, char *error,
+                          size_t error_size)
+{
+    if (units != 0 && units < least) {
+        snprintf(error, error_size,
+                 "%s is %" PRIu32 ", expected 0 or at least %" PRIu64 " (the largest TLP)", name,
+                 units, least);
+        return false;
+    }
+    return true;
+}
+
+/* MPS bytes and, unaligned, a DW more. */
+static bool credits_possible(const struct pcie_config *c, char *error, size_t error_size)
+{
+    uint64_t data = (c->mps + 15) / 16;
+
+    return pool_possible("host_pd", c->host_pd, data, error, error_size) &&
+           pool_possible("card_pd", c->card_pd, 1, error, error_size);
+}
+
 bool pcie_link_clock(const struct pcie_config *config, uint64_t *num, uint64_t *den, char *error,
                      size_t error_size)
 {
@@ -136,8 +214,19 @@ bool pcie_link_clock(const struct pcie_config *config, uint64_t *num, uint64_t *
                  MILLION);
         return false;
     }
-    if (c->up_ps > LONGEST_PS || c->down_ps > LONGEST_PS || c->read_ps > LONGEST_PS) {
+    if (c->up_ps > LONGEST_PS || c->down_ps > LONGEST_PS) {
         snprintf(error, error_size, "a latency of the link is more than 1 s");
+        return false;
+    }
+    if (c->dllp == PCIE_DLLP_PUBLISHED && c->generation == 6) {
+        snprintf(error, error_size,
+                 "dllp is published, which there is for generations 1 to 5 only");
+        return false;
+    }
+    if (!credits_possible(c, error, error_size)) {
+        return false;
+    }
+    if (!pcie_memory_check(&c->host, error, error_size)) {
         return false;
     }
     if (c->tags < 1 || c->queue < 2) {
@@ -148,7 +237,8 @@ bool pcie_link_clock(const struct pcie_config *config, uint64_t *num, uint64_t *
     }
     /* megatransfers x 10^6 x payload/coded x lanes / 8 x (10^6 - ppm) / 10^6 */
     *num = (uint64_t)generations[c->generation - 1].megatransfers *
-           generations[c->generation - 1].payload * c->lanes * (MILLION - c->dllp_ppm);
+           generations[c->generation - 1].payload * c->lanes *
+           (MILLION - (c->dllp == PCIE_DLLP_SHARE ? c->dllp_ppm : 0));
     *den = (uint64_t)generations[c->generation - 1].coded * 8;
     return true;
 }

@@ -1,55 +1,87 @@
-/* The PCIe link, first version: serialisation, splitting, latency, outstanding reads.
+/* The PCIe link between card and host, TLP by TLP: wires, credits, tags, completion space, order,
+ * errors; and memory behind the root complex (host_memory.h).
  *
- * Modelled: both directions as byte pipes at the encoded line rate less a share for DLLPs; every
- * TLP with its wire bytes (framing, header, DW-padded payload); writes split at MPS and 4 KB,
- * reads at MRRS and 4 KB, completions at MPS from an RCB-aligned first cut; one-way latencies;
- * host memory latency; a limit of outstanding read requests (tags). Requests are arbitrated one
- * at a time, round robin over the clients; the completions of MMIO reads are one more client.
- * Sources: PCI Express Base Specification 5.0 (section numbers in this folder are its own), 2.2, 2.3.1.1,
- * 2.4.1, 3.2, 4.2; latencies: pcie-bench (SIGCOMM 2018). Simplified: a request goes out as one piece
- * (no interleaving of TLPs of several clients); posted writes never lack credit; reads are
- * answered in order. Not modelled here: credits, Ack/Nak and replay, relaxed ordering, IOMMU.
+ * The link is one block in its own clock domain. Its cycle is the time of one byte on the wire: of the
+ * encoded line rate (`share`: less the share of DLLPs; Gen6: of the bytes for TLPs in a flit, 236 of
+ * 256). Clients reach it through channels of one-beat items; the item is the index of a struct
+ * pcie_request in the link's pool. The answer (data has come; write has left) is the same item on the
+ * client's response channel. wire.h says what happens on a wire; here is the rest.
  *
- * The link is one block in its own clock domain, whose cycle is the time of one byte on the
- * wire. Clients reach it through channels of one-beat items; the item is the index of a struct
- * pcie_request in the link's pool. The answer (data has come; write has left) is the same item
- * on the client's response channel.
+ * Up. A write is cut at multiples of MPS, a read at multiples of MRRS, thereby both at 4 KB. Each client
+ * sends its requests one after the other; whenever the wire up is clear, the clients (and, as one more,
+ * the completions of register reads) take turns, round robin behind the one that sent last, each turn one
+ * TLP. A client that lacks something is passed over:
+ *   write TLP: posted credits, a header and a data unit for every 16 bytes of padded payload;
+ *   read TLP:  a tag; completion space for its worst case (a header for every RCB that it touches, its
+ *              padded data in units of 16 bytes); a non-posted header credit;
+ *   any TLP:   room in the retry buffer.
+ * A request is taken from its channel in the cycle in which its first TLP starts. A read TLP's tag and
+ * space are free again when its last completion arrives. The completion of a register read follows all
+ * that was pushed before the register was read (`relaxed`: it does not wait).
  *
- * Cycles. A request that is visible in cycle t on an idle link is sent in t, t+1, ..., t+W-1 (W
- * wire bytes) and has left in t+W. It arrives U later (U = up_ps, rounded up to cycles): a write
- * is in host memory in t+W+U. A read samples memory on arrival; its data is ready R (read_ps)
- * later, takes C wire bytes of completions on the way down and has arrived D (down_ps) after the
- * last: t+W+U+R+C+D, the cycle of the answer, in which the tags are free again.
+ * Host. TLPs arrive in order. A write TLP goes to host_memory: its credits come back when it is `taken`,
+ * it is in memory when it is `drained`; ops.memory is called then, once a request, with its last TLP. A
+ * read TLP goes to host_memory: its header credit comes back when it arrives; its data is ready when
+ * host_memory says, and not before all earlier writes are in memory. ops.memory is called for a read,
+ * once, when its last TLP has arrived and the earlier writes are in memory.
  *
- * What the link is woken for. A request that may start and an arrival (whose callback must come in
- * its cycle) are worth a wake. The rest is settled with these:
- *  - The answer of a write is pushed when the write starts: nothing can change any more when its
- *    last byte leaves.
- *  - What goes down is started late, with the first wake after its cycle. What is ready at r goes
- *    before all that is ready later, so from r on its start is fixed, by what the link knows
- *    already; and no one sees anything of it before it arrives, D and its bytes later. Then the
- *    answer of a read and the return of its tags follow. */
+ * Down. Completions, and register accesses of the CPU, go in the order in which they became ready (data
+ * ready, access issued); completions first, and in the order of their read TLPs, if at the same time. A
+ * read TLP is completed by one or more completions, one after the other, of at most MPS (or `completion`)
+ * padded bytes, each but the last ending at a multiple of RCB as large as that allows. A register access
+ * needs the card's credits, which come back when it arrives. An answer of a read is pushed when the last
+ * byte of the request has arrived, that of a write when its last byte has left the card.
+ *
+ * Unloaded, one TLP of W bytes that is visible in cycle t on a clear wire: it has left in t+W and arrives U
+ * later (up_ps in cycles, rounded up); a read's data is ready R later, its C bytes of completion have
+ * arrived D after the last: t+W+U+R+C+D.
+ *
+ * What the link is woken for. A TLP that may start up and an arrival (whose callback must come in its cycle)
+ * are worth a wake. The rest is settled with these: the answer of a write when its last TLP starts; DLLPs
+ * when somebody asks about the wire; what goes down is started late, with the first wake after its cycle,
+ * since no one sees anything of it before it arrives.
+ *
+ * Sources: PCI Express Base Specification 5.0 (section numbers in this folder are its own) 2.2, 2.3.1.1,
+ * 2.4.1, 2.6, 3.5, 3.6, 4.2; 6.0 for flits; R. Neugebauer et al., SIGCOMM 2018. README.md has what is
+ * simplified. */
 #ifndef ESPNIC_PCIE_MODEL_LINK_H
 #define ESPNIC_PCIE_MODEL_LINK_H
 
 #include "engine/account.h"
 #include "engine/channel.h"
 #include "engine/describe.h"
+#include "pcie_model/host_memory.h"
 
-enum { PCIE_MAX_CLIENTS = 16 };
+enum { PCIE_MAX_CLIENTS = 16, PCIE_FLIT_BYTES = 236 };
+
+/* What DLLPs cost; wire.h has the rules. */
+enum pcie_dllp {
+    PCIE_DLLP_ON_DEMAND,
+    PCIE_DLLP_PUBLISHED, /* the convention of the published analytical model */
+    PCIE_DLLP_SHARE      /* a constant share of the rate, dllp_ppm */
+};
 
 struct pcie_config {
-    uint32_t generation;     /* 1..5 */
+    uint32_t generation;     /* 1..6 */
     uint32_t lanes;          /* 1, 2, 4, 8, 16 */
     uint64_t mps, mrrs, rcb; /* bytes: 128..4096, 128..4096, 64 or 128; powers of two */
     uint64_t completion;     /* bytes, most that the host puts into one completion; 0: MPS */
-    uint64_t up_ps, down_ps; /* one way, device to host memory controller and back, picoseconds */
-    uint64_t read_ps;        /* memory read, from request at the root complex to data */
-    uint32_t dllp_ppm; /* share of the encoded rate that DLLPs and SKP take, parts per million */
-    uint32_t tags;     /* read requests (of at most MRRS) outstanding */
-    uint32_t queue;    /* requests that each client can have waiting */
-    bool address64;    /* 4DW headers on every request */
-    bool ideal;        /* no wire time, no latency beyond the clock crossings, no limit */
+    uint64_t up_ps, down_ps; /* one way, device to root complex and back, picoseconds */
+    uint32_t dllp;           /* enum pcie_dllp */
+    uint32_t dllp_ppm;       /* share: of the encoded rate for DLLPs and SKP, parts per million */
+    uint32_t ack_latency;    /* symbol times between Acks and between UpdateFCs; 0: the guideline */
+    uint32_t retry;          /* TLPs that a transmitter can have unacknowledged; 0: any number */
+    uint32_t lcrc_ppb;       /* TLPs of 10^9 that arrive damaged, both directions */
+    uint32_t tags;           /* read TLPs outstanding */
+    uint32_t space_headers, space_data;  /* of the card for completions, units; 0: infinite */
+    uint32_t host_ph, host_pd, host_nph; /* units that the host advertises; 0: infinite */
+    uint32_t card_ph, card_pd, card_nph; /* units that the card advertises; 0: infinite */
+    bool relaxed;   /* completions of register reads may pass writes (relaxed ordering) */
+    uint32_t queue; /* requests that each client can have waiting */
+    bool address64; /* 4DW headers on every request */
+    bool ideal;     /* no wire time, no latency beyond the clock crossings, no limit */
+    uint64_t seed;
+    struct pcie_memory_config host;
 };
 
 extern const struct param pcie_params[];
@@ -67,7 +99,7 @@ struct pcie_request {
     uint8_t reserved;
     uint32_t ref; /* the client's: packet, ring entry, ... */
     uint32_t ref2;
-    uint64_t visible; /* out: cycle (of the link's domain) of arrival in host memory */
+    uint64_t visible; /* out: cycle (of the link's domain) of ops.memory */
 };
 
 /* What the link calls; `cycle` is in the link's domain. A callback may make requests, release
@@ -83,22 +115,37 @@ struct pcie_ops {
     void (*mmio_done)(void *self, uint64_t cycle, uint64_t tag, uint64_t value, bool ok);
 };
 
-/* Counters per direction: 0 = up (device to host), 1 = down. TLPs are counted when they start; those
- * on the way down as of pcie_link_settle(). */
+/* Why nothing goes up although a client has something to send: what the first in turn lacks. */
+enum pcie_stall {
+    PCIE_STALL_TAGS,
+    PCIE_STALL_SPACE, /* for completions */
+    PCIE_STALL_POSTED,
+    PCIE_STALL_NONPOSTED, /* credits */
+    PCIE_STALL_RETRY,
+    PCIE_STALLS
+};
+
+/* Counters per direction: 0 = up (device to host), 1 = down. TLPs are counted when they start. */
 struct pcie_direction_stats {
     uint64_t tlps_write, tlps_read, tlps_completion, tlps_mmio; /* MSI-X counts as write */
     uint64_t wire_write, wire_read, wire_completion,
-        wire_mmio;          /* bytes of these TLPs on the wire */
-    uint64_t payload_bytes; /* data carried, without padding */
-    uint64_t wire_bytes;    /* every byte of every TLP */
-    uint64_t busy_cycles;   /* link byte times in use, as of pcie_link_settle() */
-    double utilisation;     /* busy_cycles of the cycles since 0, as of pcie_link_settle() */
+        wire_mmio;                 /* bytes of these TLPs on the wire, sent for the first time */
+    uint64_t payload_bytes;        /* data carried, without padding */
+    uint64_t wire_bytes;           /* every byte of every TLP */
+    uint64_t wire_replay;          /* of them: sent again */
+    uint64_t wire_dllp;            /* bytes of DLLPs */
+    uint64_t wire_skp;             /* bytes of SKP ordered sets */
+    uint64_t acks, updates, naks;  /* DLLPs sent */
+    uint64_t lcrc_errors, replays; /* TLPs that arrived damaged; TLPs that were sent again */
+    uint64_t busy_cycles;          /* byte times of TLPs, as of pcie_link_settle() */
+    double utilisation;            /* busy_cycles of the cycles since 0, as of pcie_link_settle() */
 };
 
 struct pcie_stats {
     struct pcie_direction_stats dir[2];
     uint64_t reads, writes, msix, mmio_reads, mmio_writes; /* requests */
-    uint64_t tag_stall_cycles; /* a read at the head of the arbitration waited for tags */
+    uint64_t
+        stall_cycles[PCIE_STALLS]; /* the wire up was clear and somebody had something to send */
 };
 
 extern const struct stat_field pcie_stat_table[]; /* of struct pcie_stats, but for dir */
@@ -125,14 +172,15 @@ void pcie_link_register_state(struct pcie_link *link, struct snapshot *snap);
 /* Scheduler's block number: writer of response channels, reader of request channels. */
 unsigned pcie_link_block(const struct pcie_link *link);
 
-/* What a client may be answered. The answers of one kind come in the order of the requests, so they
- * can be pushed as soon as their cycle is known; of a client with both, a read can overtake or be
- * overtaken, and an answer has to wait for its cycle. */
+/* What a client may be answered. The answers of one kind come in a fixed order, so they can be pushed as
+ * soon as their cycle is known; of a client with both, a read can overtake or be overtaken, and an answer
+ * has to wait for its cycle. */
 enum pcie_answers { PCIE_ANSWERS_READS = 1, PCIE_ANSWERS_WRITES = 2, PCIE_ANSWERS_BOTH = 3 };
 
 /* Request channel: depth config->queue, one beat an item. Response channel: `unlimited`; the
  * client bounds what it has outstanding; NULL if it never wants an answer. At most one answer a
- * cycle: others follow. Returns the client's index; all are attached before the first request. */
+ * cycle: others follow. Reads may be answered out of order, if memory takes its time. Returns the
+ * client's index; all are attached before the first request. */
 unsigned pcie_link_attach(struct pcie_link *link, struct channel *request, struct channel *response,
                           enum pcie_answers answers);
 
@@ -149,44 +197,46 @@ void pcie_request_release(struct pcie_link *link, uint32_t index);
 uint32_t pcie_request_live(const struct pcie_link *link);
 
 /* From the CPU, at a cycle of the link's domain not before the present; `bytes` 1..8. Accesses
- * reach the card in order of their cycles, those of one cycle in order of the calls. The
- * completion of a read does not pass a request that was pushed before the cycle in which the
- * read reached the card. */
+ * reach the card in order of their cycles, those of one cycle in order of the calls. */
 void pcie_mmio_write(struct pcie_link *link, uint64_t cycle, uint32_t offset, uint32_t bytes,
                      uint64_t value);
 void pcie_mmio_read(struct pcie_link *link, uint64_t cycle, uint32_t offset, uint32_t bytes,
                     uint64_t tag);
 
 struct pcie_stats *pcie_link_stats(struct pcie_link *link);
+/* What is behind the root complex: for benches that warm caches, and for statistics. */
+struct pcie_memory *pcie_link_memory(struct pcie_link *link);
 
-/* The serialisers as issue slots, 0 = up, 1 = down: busy, starved, or (up) waiting for tags: a
- * read is there, and the cause is the link itself. Both are published to the scheduler as the
- * block's slots. */
+/* The wires as issue slots, 0 = up, 1 = down: busy with TLPs, starved, or (up) waiting: something is to be
+ * sent and lacks tags, space or credits; the cause is the link itself. Both are published to the scheduler
+ * as the block's slots. */
 const struct account *pcie_link_account(const struct pcie_link *link, unsigned direction);
 
-/* Count every cycle before `cycle` (not after the present, all of whose events have passed) in the
- * accounts, busy_cycles, utilisation and tag_stall_cycles, and every TLP started by then. */
+/* Count every cycle before `cycle` (not after the present) in the accounts, busy_cycles,
+ * utilisation, stall_cycles and the counters of DLLPs. */
 void pcie_link_settle(struct pcie_link *link, uint64_t cycle);
 
 /* Nothing is being sent, in flight, or waiting inside the link; an answer that has been pushed already
  * does not count. */
 bool pcie_link_idle(const struct pcie_link *link);
 
-/* ---- the arithmetic of TLPs, for tests and tools
- * ------------------------------------------------ */
+/* ---- the arithmetic of TLPs, for tests and tools -------------------------------------------------- */
 
 struct pcie_cost {
     uint32_t tlps;
     uint32_t wire_bytes;
 };
 
-/* Framing, sequence number and LCRC 8, header 12 or 16 (2.2.1, 3.2). */
+/* Framing, sequence number and LCRC 8 (none in flits), header 12 or 16 (2.2.1, 3.2). */
 static inline uint32_t pcie_request_overhead(const struct pcie_config *config)
 {
-    return config->address64 ? 24 : 20;
+    return (config->address64 ? 16u : 12u) + (config->generation < 6 ? 8u : 0u);
 }
 
-enum { PCIE_COMPLETION_OVERHEAD = 20 };
+static inline uint32_t pcie_completion_overhead(const struct pcie_config *config)
+{
+    return 12u + (config->generation < 6 ? 8u : 0u);
+}
 
 /* Whole DWs that hold bytes [address, address + length). */
 static inline uint32_t pcie_padded(uint64_t address, uint32_t length)
@@ -203,5 +253,8 @@ struct pcie_cost pcie_read_cost(const struct pcie_config *config, uint64_t addre
 /* Completions with its data. */
 struct pcie_cost pcie_completion_cost(const struct pcie_config *config, uint64_t address,
                                       uint32_t length);
+
+/* Guideline for Acks and UpdateFCs, symbol times of a lane. */
+uint32_t pcie_ack_latency(const struct pcie_config *config);
 
 #endif

@@ -15,8 +15,7 @@ enum { REQUEST_NONE = UINT32_MAX };
 struct request_slot {
     uint32_t next_free;
     uint32_t held; /* HELD_BY_* */
-    uint32_t tags; /* that it holds */
-    struct pcie_cost up;
+    uint32_t left; /* read: bytes that have not arrived yet */
 };
 
 struct requests_state {

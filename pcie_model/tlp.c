@@ -83,6 +83,6 @@ struct pcie_cost pcie_completion_cost(const struct pcie_config *config, uint64_t
             cost.tlps += completions(0, rest, most, rcb);
         }
     }
-    cost.wire_bytes = cost.tlps * PCIE_COMPLETION_OVERHEAD + pcie_padded(address, length);
+    cost.wire_bytes = cost.tlps * pcie_completion_overhead(config) + pcie_padded(address, length);
     return cost;
 }

@@ -215,8 +215,9 @@ static struct param_group groups[] = {
       0 },
     { "card.capabilities", "What the card reports and accepts.",
       offsetof(struct nic_config, capabilities), sa_capabilities_params, 0 },
-    { "card.pcie", "PCIe link and host memory.", offsetof(struct nic_config, pcie), pcie_params,
-      0 },
+    { "card.pcie", "PCIe link.", offsetof(struct nic_config, pcie), pcie_params, 0 },
+    { "card.pcie.host", "Memory behind the PCIe root complex.",
+      offsetof(struct nic_config, pcie.host), pcie_memory_params, 0 },
 };
 
 const struct param_group *nic_param_groups(size_t *count)
@@ -224,10 +225,11 @@ const struct param_group *nic_param_groups(size_t *count)
     size_t n = PARAM_COUNT(groups);
 
     /* tables of other modules: their lengths are not constant expressions here */
-    groups[n - 4].count = sa_table_param_count;
-    groups[n - 3].count = sa_cache_param_count;
-    groups[n - 2].count = sa_capabilities_param_count;
-    groups[n - 1].count = pcie_param_count;
+    groups[n - 5].count = sa_table_param_count;
+    groups[n - 4].count = sa_cache_param_count;
+    groups[n - 3].count = sa_capabilities_param_count;
+    groups[n - 2].count = pcie_param_count;
+    groups[n - 1].count = pcie_memory_param_count;
     *count = n;
     return groups;
 }

@@ -125,6 +125,9 @@ void nic_register_stats(struct espnic *card, struct stat_registry *r)
     stat_register(r, "pcie", "The PCIe link.",
                   card ? (const void *)pcie_link_stats(card->link) : NULL, pcie_stat_table,
                   pcie_stat_count);
+    stat_register(r, "pcie.host", "Memory behind the PCIe root complex.",
+                  card ? (const void *)pcie_memory_stats(pcie_link_memory(card->link)) : NULL,
+                  pcie_memory_stat_table, pcie_memory_stat_count);
     for (unsigned d = 0; d < 2; d++) {
         stat_register(r, d ? "pcie.down" : "pcie.up",
                       d ? "From the host to the card." : "From the card to the host.",

@@ -1,0 +1,421 @@
+/* The device side of the link: clients take turns on the way up, TLP by TLP; what comes down is handed to
+ * them. */
+#include "pcie_model/link_inside.h"
+
+/* ---- clients --------------------------------------------------------------------------------- */
+
+void device_look_at_head(struct pcie_link *link, unsigned client)
+{
+    const struct channel *ch = link->client[client].request;
+
+    if (channel_head(ch)) {
+        link->s.offers |= 1u << client;
+        link->s.client[client].visible = later(channel_next_visible(ch), ch->s.read_free);
+    } else {
+        link->s.offers &= ~(1u << client);
+    }
+}
+
+/* The client's request, of which something is still to be sent. */
+static uint32_t offered(const struct pcie_link *link, unsigned client)
+{
+    uint32_t item = link->s.client[client].item;
+
+    return item != NONE ? item : channel_head(link->client[client].request)->item;
+}
+
+/* Its next TLP: up to the next multiple of MPS or MRRS (2.2.2, 2.2.7). */
+static struct tlp next_tlp(const struct pcie_link *link, unsigned client)
+{
+    const struct client_state *s = &link->s.client[client];
+    uint32_t item = offered(link, client);
+    const struct pcie_request *r = &link->requests.request[item];
+    bool begun = s->item != NONE;
+    uint32_t left = begun ? s->left : r->length;
+    struct tlp tlp = { .kind = r->op == PCIE_READ ? TLP_READ : TLP_WRITE,
+                       .item = item,
+                       .address = begun ? s->address : r->address };
+    uint64_t unit = r->op == PCIE_READ ? link->config.mrrs : link->config.mps;
+    uint32_t to_cut = (uint32_t)(unit - (tlp.address & (unit - 1)));
+
+    tlp.length = left < to_cut ? left : to_cut;
+    tlp.last = left <= to_cut;
+    tlp.wire = pcie_request_overhead(&link->config);
+    if (tlp.kind == TLP_WRITE) {
+        tlp.wire += pcie_padded(tlp.address, tlp.length);
+    }
+    return tlp;
+}
+
+/* ---- what a TLP has to have ------------------------------------------------------------------ */
+
+/* Completion space that a read may need at the worst: a header for each RCB that it touches (2.6.1). */
+static struct units space_of(const struct pcie_link *link, const struct tlp *tlp)
+{
+    uint32_t rcb = (uint32_t)link->config.rcb;
+
+    return (struct units){ .header =
+                               ((uint32_t)(tlp->address & (rcb - 1)) + tlp->length + rcb - 1) / rcb,
+                           .data = (pcie_padded(tlp->address, tlp->length) + 15) / 16 };
+}
+
+static void take_returns(struct pcie_link *link, uint64_t now)
+{
+    while (link->returns.next <= now) {
+        struct tlp back = land(&link->returns);
+
+        link->s.tags_free++;
+        link->s.space.header += back.length;
+        link->s.space.data += back.wire;
+    }
+}
+
+/* More than all there is waits until all is free. */
+static bool has_space(const struct pcie_link *link, struct units need)
+{
+    const struct pcie_config *c = &link->config;
+    uint32_t headers = need.header < c->space_headers ? need.header : c->space_headers;
+    uint32_t data = need.data < c->space_data ? need.data : c->space_data;
+
+    return (!c->space_headers || link->s.space.header >= headers) &&
+           (!c->space_data || link->s.space.data >= data);
+}
+
+/* Tag, space for the data, credit of the host: in this order. */
+static enum pcie_stall read_lacks(struct pcie_link *link, const struct tlp *tlp, uint64_t now,
+                                  uint64_t *again)
+{
+    struct units space = space_of(link, tlp);
+
+    if (link->s.tags_free == 0 || !has_space(link, space)) {
+        take_returns(link, now);
+    }
+    if (link->s.tags_free == 0) {
+        *again = earlier(*again, link->returns.next);
+        return PCIE_STALL_TAGS;
+    }
+    if (!has_space(link, space)) {
+        *again = earlier(*again, link->returns.next);
+        return PCIE_STALL_SPACE;
+    }
+    return wire_has_credit(&link->wires, UP, PCIE_NONPOSTED, (struct units){ 1, 0 }, now, again)
+               ? PCIE_STALLS
+               : PCIE_STALL_NONPOSTED;
+}
+
+/* PCIE_STALLS: nothing. */
+static enum pcie_stall lacks(struct pcie_link *link, const struct tlp *tlp, uint64_t now,
+                             uint64_t *again)
+{
+    if (link->config.ideal) {
+        return PCIE_STALLS;
+    }
+    if (tlp->kind == TLP_READ) {
+        return read_lacks(link, tlp, now, again);
+    }
+    return wire_has_credit(&link->wires, UP, PCIE_POSTED,
+                           units_of(pcie_padded(tlp->address, tlp->length)), now, again)
+               ? PCIE_STALLS
+               : PCIE_STALL_POSTED;
+}
+
+/* A completion does not pass posted writes (2.4.1): all that was pushed before the register was read goes
+ * first, unless completions are relaxed. Reads among it go first too: in a client's channel they are
+ * before the writes. They get their tags back without any help of this completion, so nothing can lock
+ * up. */
+static bool reply_may_go(const struct pcie_link *link)
+{
+    const struct reply *reply = ring_head(&link->replies);
+
+    for (unsigned c = 0; c < link->clients && !link->config.relaxed; c++) {
+        uint32_t taken = (uint32_t)link->client[c].request->s.popped;
+
+        if ((int32_t)(taken - reply->behind[c]) < 0 ||
+            (taken == reply->behind[c] && link->s.client[c].item != NONE)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+/* Its last byte has been sent, or is being sent: a write may be answered as soon as that is known, unless
+ * an answer of a read could still come before it. */
+static void write_leaves(struct pcie_link *link, const struct tlp *tlp, uint64_t left)
+{
+    const struct pcie_request *request = &link->requests.request[tlp->item];
+
+    if (request->op == PCIE_MSIX) {
+        link->s.stats.msix++;
+    } else {
+        link->s.stats.writes++;
+    }
+    if (!request->answer) {
+        requests_let_go(&link->requests, tlp->item, HELD_BY_CLIENT);
+    } else if (link->client[request->client].answers == PCIE_ANSWERS_BOTH) {
+        fly(&link->left, left, tlp);
+    } else {
+        link_answer(link, left, tlp->item);
+    }
+}
+
+static void use_up(struct pcie_link *link, const struct tlp *tlp)
+{
+    struct pcie_direction_stats *stats = &link->s.stats.dir[UP];
+
+    if (tlp->kind == TLP_READ) {
+        struct units space = space_of(link, tlp);
+
+        stats->tlps_read++;
+        if (!link->config.ideal) {
+            link->s.tags_free--;
+            link->s.space.header -= space.header;
+            link->s.space.data -= space.data;
+            wire_use_credit(&link->wires, UP, PCIE_NONPOSTED, (struct units){ 1, 0 });
+        }
+        return;
+    }
+    stats->tlps_write++;
+    stats->payload_bytes += tlp->length;
+    wire_use_credit(&link->wires, UP, PCIE_POSTED,
+                    units_of(pcie_padded(tlp->address, tlp->length)));
+}
+
+/* The client's request is taken from its channel with its first TLP. */
+static void begin_request(struct pcie_link *link, unsigned client, uint64_t now)
+{
+    const struct channel_run run = { .first = now, .beats = 1, .step = 1 };
+    struct channel *ch = link->client[client].request;
+    struct client_state *s = &link->s.client[client];
+    uint32_t item = channel_head(ch)->item;
+    const struct pcie_request *r = &link->requests.request[item];
+
+    assert(link->requests.slot[item].held == HELD_BY_CLIENT && r->client == client);
+    channel_pop(ch, &run);
+    link->requests.slot[item].held |= HELD_BY_LINK;
+    link->requests.slot[item].left = r->length;
+    s->item = item;
+    s->address = r->address;
+    s->left = r->length;
+}
+
+static void send_tlp(struct pcie_link *link, unsigned client, const struct tlp *tlp, uint64_t now)
+{
+    struct client_state *s = &link->s.client[client];
+    uint64_t left;
+
+    if (s->item == NONE) {
+        begin_request(link, client, now);
+    }
+    s->address += tlp->length;
+    s->left -= tlp->length;
+    use_up(link, tlp);
+    left = link_send(link, UP, now, tlp, false);
+    if (tlp->last) {
+        s->item = NONE;
+        device_look_at_head(link, client);
+        if (tlp->kind == TLP_WRITE) {
+            write_leaves(link, tlp, left);
+        } else {
+            link->s.stats.reads++;
+        }
+    }
+}
+
+static void send_reply(struct pcie_link *link, uint64_t now)
+{
+    const struct reply *reply = ring_head(&link->replies);
+    struct tlp tlp = reply->tlp;
+
+    link->s.stats.dir[UP].tlps_completion++;
+    link->s.stats.dir[UP].payload_bytes += tlp.ok ? tlp.bytes : 0;
+    ring_pop(&link->replies);
+    if (!ring_used(&link->replies)) {
+        link->s.offers &= ~(1u << link->clients);
+    }
+    link_send(link, UP, now, &tlp, false);
+}
+
+/* ---- arbitration ----------------------------------------------------------------------------- */
+
+/* If client c (link->clients: the replies) can send now, it does. If not, note what it lacks. */
+static bool turn(struct pcie_link *link, uint32_t c, uint64_t now, uint64_t *again,
+                 enum pcie_stall *stall)
+{
+    enum pcie_stall lack;
+    struct tlp tlp;
+
+    if (c == link->clients) {
+        if (!reply_may_go(link)) {
+            return false;
+        }
+        send_reply(link, now);
+        return true;
+    }
+    if (link->s.client[c].item == NONE && link->s.client[c].visible > now) {
+        *again = earlier(*again, link->s.client[c].visible);
+        return false;
+    }
+    tlp = next_tlp(link, c);
+    lack = lacks(link, &tlp, now, again);
+    if (lack != PCIE_STALLS) {
+        *stall = *stall == PCIE_STALLS ? lack : *stall;
+        return false;
+    }
+    send_tlp(link, c, &tlp, now);
+    return true;
+}
+
+/* Those behind the last one first. */
+static bool next_in_turn(struct pcie_link *link, uint64_t now, uint64_t *again,
+                         enum pcie_stall *stall)
+{
+    uint32_t offers = link->s.offers;
+
+    while (offers) {
+        uint32_t behind_last = offers & ~0u << (link->s.last_client + 1);
+        uint32_t c = (uint32_t)__builtin_ctz(behind_last ? behind_last : offers);
+
+        if (turn(link, c, now, again, stall)) {
+            link->s.last_client = c;
+            return true;
+        }
+        offers &= ~(1u << c);
+    }
+    return false;
+}
+
+/* From now on the up wire idles for this reason, or does not idle any more. */
+static void note_stall(struct pcie_link *link, uint64_t now, enum pcie_stall stall)
+{
+    struct account_reason why = { .state = ACCOUNT_WAITING, .cause = (uint8_t)link->block };
+
+    if (link->s.stall != PCIE_STALLS) {
+        link->s.stats.stall_cycles[link->s.stall] += now - link->s.stall_since;
+    }
+    link->s.stall = stall;
+    link->s.stall_since = now;
+    if (stall != PCIE_STALLS) {
+        account_idle(&link->account[UP], now, why);
+    }
+}
+
+bool device_start(struct pcie_link *link, uint64_t now, uint64_t *again)
+{
+    enum pcie_stall stall = PCIE_STALLS;
+    uint64_t clear;
+
+    if (!link->s.offers && !ring_used(&link->lost[UP])) {
+        return false;
+    }
+    clear = wire_clear(&link->wires, UP, now);
+    if (clear > now) {
+        *again = earlier(*again, clear);
+        return false;
+    }
+    if (link_repeat(link, UP, now)) {
+        return true;
+    }
+    if (!link->s.offers) {
+        return false;
+    }
+    if (!wire_has_retry(&link->wires, UP, now, again)) {
+        stall = PCIE_STALL_RETRY;
+    } else if (next_in_turn(link, now, again, &stall)) {
+        stall = PCIE_STALLS;
+        if (link->s.stall != PCIE_STALLS) {
+            note_stall(link, now, stall);
+        }
+        return true;
+    }
+    if (stall != PCIE_STALLS || link->s.stall != PCIE_STALLS) {
+        note_stall(link, now, stall);
+    }
+    return false;
+}
+
+/* ---- what comes down ------------------------------------------------------------------------- */
+
+/* The card takes it out of its receive buffers at once. */
+static void free_buffer(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
+{
+    if (tlp->kind == TLP_MMIO_WRITE) {
+        wire_freed(&link->wires, DOWN, PCIE_POSTED, units_of(pcie_padded(tlp->item, tlp->bytes)),
+                   arrives);
+    } else {
+        wire_freed(&link->wires, DOWN, PCIE_NONPOSTED, (struct units){ 1, 0 }, arrives);
+    }
+}
+
+/* Data for a request; `address` holds the completion space that its read TLP kept. */
+static void take_completion(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
+{
+    struct request_slot *slot = &link->requests.slot[tlp->item];
+    const struct pcie_request *request = &link->requests.request[tlp->item];
+
+    if (tlp->last) {
+        struct tlp back = { .length = (uint32_t)(tlp->address >> 32),
+                            .wire = (uint32_t)tlp->address };
+
+        fly(&link->returns, arrives, &back);
+    }
+    slot->left -= tlp->length;
+    if (slot->left) {
+        return;
+    }
+    if (link->client[request->client].answers == PCIE_ANSWERS_BOTH) {
+        fly(&link->down, arrives, tlp);
+    } else {
+        link_answer(link, arrives, tlp->item);
+        requests_let_go(&link->requests, tlp->item, HELD_BY_LINK);
+    }
+}
+
+void device_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
+{
+    if (tlp->kind == TLP_COMPLETION) {
+        take_completion(link, tlp, arrives);
+        return;
+    }
+    free_buffer(link, tlp, arrives);
+    fly(&link->down, arrives, tlp);
+}
+
+/* Requests that the client had pushed before this cycle; those of later are not known to all yet. */
+static uint32_t pushed_before(const struct channel *ch, uint64_t now)
+{
+    uint32_t pushed = (uint32_t)ch->s.pushed;
+
+    for (uint32_t i = ch->s.burst_tail; i != ch->s.burst_head; i--) {
+        const struct channel_burst *b = &ch->burst[(i - 1) & (ch->bursts - 1)];
+
+        if (clock_compare(ch->sched->clocks, ch->wdom, b->at.first, ch->rdom, now) < 0) {
+            break;
+        }
+        pushed--;
+    }
+    return pushed;
+}
+
+/* An unsupported request is answered by a completion without data. */
+void device_read_register(struct pcie_link *link, uint64_t now, const struct tlp *tlp)
+{
+    struct reply reply = { .tlp = *tlp };
+    bool ok = true;
+
+    reply.tlp.kind = TLP_REPLY;
+    reply.tlp.address = link->ops.mmio_read(link->self, now, tlp->item, tlp->bytes, &ok);
+    reply.tlp.ok = ok;
+    reply.tlp.wire = pcie_completion_overhead(&link->config);
+    if (ok) {
+        reply.tlp.wire += pcie_padded(tlp->item, tlp->bytes);
+    } else {
+        reply.tlp.address = UINT64_MAX;
+    }
+    for (unsigned c = 0; c < link->clients; c++) {
+        reply.behind[c] = pushed_before(link->client[c].request, now);
+    }
+    *(struct reply *)ring_push(&link->replies) = reply;
+    link->s.offers |= 1u << link->clients;
+}

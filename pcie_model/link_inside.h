@@ -1,0 +1,196 @@
+/* The inside of the link: what its files share. Only files of pcie_model include this.
+ *
+ *   clients -> device.c [arbitration, cutting] -> wire up   -> root.c [memory, CPU]
+ *   clients <- answers <------------------- <- wire down <- root.c [completions, MMIO]
+ *
+ * Everything in flight is a TLP with the cycle in which it does something. */
+#ifndef ESPNIC_PCIE_MODEL_LINK_INSIDE_H
+#define ESPNIC_PCIE_MODEL_LINK_INSIDE_H
+
+#include <assert.h>
+
+#include "pcie_model/requests.h"
+#include "pcie_model/wire.h"
+
+enum { NONE = UINT32_MAX };
+
+enum tlp_kind {
+    TLP_WRITE,
+    TLP_READ,
+    TLP_REPLY, /* completion of a register read */
+    TLP_COMPLETION,
+    TLP_MMIO_WRITE,
+    TLP_MMIO_READ,
+    TLP_KINDS
+};
+
+struct tlp {
+    uint8_t kind;  /* enum tlp_kind */
+    uint8_t last;  /* of its request; completion: of its read TLP */
+    uint8_t ok;    /* reply: the access was good */
+    uint8_t bytes; /* MMIO: of the access */
+    uint32_t wire; /* bytes on the wire */
+    uint32_t item; /* DMA: the request; MMIO: the offset */
+    uint32_t length;
+    uint64_t address; /* DMA; MMIO: the value */
+    uint64_t tag;     /* MMIO */
+};
+
+/* A TLP that does something at a cycle. */
+struct flight {
+    uint64_t cycle;
+    struct tlp tlp;
+};
+
+/* In order of their cycles. */
+struct flights {
+    struct ring ring;
+    uint64_t next; /* cycle of the first, CLOCK_NEVER if there is none */
+};
+
+void flights_init(struct flights *flights);
+void flights_register_state(struct flights *flights, struct snapshot *snap, const char *name);
+
+/* Add one: the last to come. */
+static inline void fly(struct flights *flights, uint64_t cycle, const struct tlp *tlp)
+{
+    struct flight *f = ring_push(&flights->ring);
+
+    f->cycle = cycle;
+    f->tlp = *tlp;
+    flights->next = cycle < flights->next ? cycle : flights->next;
+}
+
+/* Take the first one; there must be one. */
+static inline struct tlp land(struct flights *flights)
+{
+    struct tlp first = ((const struct flight *)ring_head(&flights->ring))->tlp;
+    const struct flight *second;
+
+    ring_pop(&flights->ring);
+    second = ring_head(&flights->ring);
+    flights->next = second ? second->cycle : CLOCK_NEVER;
+    return first;
+}
+
+/* A read TLP whose data is ready at the root complex, or will be; in a heap by (ready, order). */
+struct ready {
+    uint64_t cycle;
+    uint64_t order;
+    uint64_t address; /* of the next completion */
+    uint32_t left;    /* bytes to come */
+    uint32_t item;
+    uint32_t headers, data; /* completion space that the card keeps for it */
+};
+
+/* The completion of a register read that waits for the up wire. */
+struct reply {
+    struct tlp tlp;
+    uint32_t behind[PCIE_MAX_CLIENTS]; /* requests that each client must have got rid of before */
+};
+
+struct client {
+    struct channel *request, *response;
+    enum pcie_answers answers;
+};
+
+struct client_state {
+    uint64_t visible;       /* if it offers a request: when that may be taken */
+    uint64_t response_free; /* first cycle in which the response channel can take a beat */
+    uint32_t item;          /* the request that it is in the middle of, or NONE */
+    uint32_t left;          /* bytes of it still to be sent or asked for */
+    uint64_t address;       /* of them */
+};
+
+struct link_state {
+    uint64_t stall_since;
+    uint32_t stall;       /* enum pcie_stall that holds the up wire; PCIE_STALLS: nothing does */
+    uint32_t tags_free;   /* without those in `returns` */
+    struct units space;   /* for completions, free on the card; without that in `returns` */
+    uint32_t last_client; /* granted last; clients: a register read's completion */
+    uint32_t offers;    /* bit c: client c has something to send; bit `clients`: a reply is there */
+    uint32_t repeat[2]; /* TLPs of lost[] that the transmitter has sent since the last Nak */
+    uint64_t order;     /* read TLPs so far */
+    uint64_t posted;    /* cycle in which the last write is in memory */
+    uint64_t down_wait; /* cycle before which what goes down next cannot start */
+    struct client_state client[PCIE_MAX_CLIENTS];
+    struct pcie_stats stats;
+};
+
+struct pcie_link {
+    struct sched *sched;
+    unsigned block, domain;
+    struct pcie_config config;
+    struct pcie_ops ops;
+    void *self;
+    unsigned clients;
+    struct client client[PCIE_MAX_CLIENTS];
+    struct link_state s;
+    struct wires wires;
+    struct pcie_memory *memory;
+    uint64_t least_down; /* from the start of anything on its way down to its arrival, at least */
+    struct account account[2];
+    uint64_t by_cause[2][SCHED_MAX_BLOCKS];
+    struct requests requests;
+    struct flights up;      /* to host memory and CPU */
+    struct flights cpu;     /* MMIO that the CPU has issued */
+    struct flights down;    /* to the card, where they make the link do something */
+    struct flights returns; /* read TLPs whose tag comes back: looked at when there are too few */
+    struct flights left;    /* writes that leave and could not be answered when they started */
+    struct ring replies;    /* struct reply */
+    struct ring lost[2];    /* struct tlp: sent, not received, to be sent again */
+    struct ready *ready;    /* heap */
+    size_t ready_size;
+    size_t readies;
+};
+
+static inline uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Credit units of a TLP that carries so many bytes of padded payload. */
+static inline struct units units_of(uint32_t padded)
+{
+    return (struct units){ .header = 1, .data = (padded + 15) / 16 };
+}
+
+/* ---- link.c ------------------------------------------------------------------------------------ */
+
+/* Put a TLP on the wire in cycle `start`, for the first time, or (`again`) once more. What has been taken
+ * by the receiver does its work. Returns the cycle when its last byte has left. */
+uint64_t link_send(struct pcie_link *link, unsigned direction, uint64_t start,
+                   const struct tlp *tlp, bool again);
+/* If something has to be repeated in cycle t, and the wire is clear, repeat it. */
+bool link_repeat(struct pcie_link *link, unsigned direction, uint64_t t);
+/* Push the client's answer: in this cycle, which may lie ahead, or after the one before it. */
+void link_answer(struct pcie_link *link, uint64_t cycle, uint32_t item);
+
+/* ---- device.c: the device side ------------------------------------------------------------------- */
+
+/* Start what is next in turn on the way up. If nothing can go, *again is lowered to when something may. */
+bool device_start(struct pcie_link *link, uint64_t now, uint64_t *again);
+/* The client's channel has a new head, or none any more. */
+void device_look_at_head(struct pcie_link *link, unsigned client);
+/* A TLP has come down. */
+void device_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives);
+/* A register read arrives at the registers. */
+void device_read_register(struct pcie_link *link, uint64_t now, const struct tlp *tlp);
+
+/* ---- root.c: the root complex ------------------------------------------------------------------- */
+
+/* A TLP has come up. */
+void root_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives);
+/* Start what was to start by `now` on the way down. */
+bool root_start(struct pcie_link *link, uint64_t now);
+/* When it has to be started at the latest: before anyone can see anything of it. */
+uint64_t root_must_start(const struct pcie_link *link);
+/* Something arrives at memory or CPU in this cycle. */
+bool root_arrival(struct pcie_link *link, uint64_t now);
+
+#endif

@@ -1,0 +1,258 @@
+/* The host side of the link: requests meet memory, their data and the CPU's register accesses go down. */
+#include "pcie_model/link_inside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- reads whose data is ready: a heap ------------------------------------------------------- */
+
+static bool comes_before(const struct ready *a, const struct ready *b)
+{
+    return a->cycle != b->cycle ? a->cycle < b->cycle : a->order < b->order;
+}
+
+static void add_ready(struct pcie_link *link, struct ready r)
+{
+    size_t at = link->readies++;
+
+    if (at == link->ready_size) {
+        link->ready_size *= 2;
+        link->ready = realloc(link->ready, link->ready_size * sizeof *link->ready);
+        if (!link->ready) {
+            fputs("espnic: out of memory\n", stderr);
+            abort();
+        }
+        memset(link->ready + at, 0, (link->ready_size - at) * sizeof *link->ready);
+    }
+    while (at && comes_before(&r, &link->ready[(at - 1) / 2])) {
+        link->ready[at] = link->ready[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    link->ready[at] = r;
+}
+
+static void remove_ready(struct pcie_link *link)
+{
+    struct ready last = link->ready[--link->readies];
+    size_t at = 0;
+
+    for (;;) {
+        size_t child = 2 * at + 1;
+
+        if (child + 1 < link->readies &&
+            comes_before(&link->ready[child + 1], &link->ready[child])) {
+            child++;
+        }
+        if (child >= link->readies || !comes_before(&link->ready[child], &last)) {
+            break;
+        }
+        link->ready[at] = link->ready[child];
+        at = child;
+    }
+    link->ready[at] = last;
+}
+
+/* ---- what comes up --------------------------------------------------------------------------- */
+
+/* Posted writes become visible in order; their credits come back when memory has taken them. */
+static void receive_write(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
+{
+    struct pcie_memory_written written =
+        pcie_memory_write(link->memory, arrives, tlp->address, tlp->length);
+
+    wire_freed(&link->wires, UP, PCIE_POSTED, units_of(pcie_padded(tlp->address, tlp->length)),
+               written.taken);
+    link->s.posted = written.drained;
+    if (tlp->last) {
+        link->requests.request[tlp->item].visible = written.drained;
+        fly(&link->up, written.drained, tlp);
+    }
+}
+
+/* The bytes are sampled when the last read TLP of the request has come and the writes before it are in
+ * memory. */
+static void receive_read(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
+{
+    uint32_t rcb = (uint32_t)link->config.rcb;
+    uint64_t sampled = later(arrives, link->s.posted);
+    struct ready r = { .cycle = pcie_memory_read(link->memory, arrives, tlp->address, tlp->length),
+                       .order = link->s.order++,
+                       .address = tlp->address,
+                       .left = tlp->length,
+                       .item = tlp->item,
+                       .headers =
+                           ((uint32_t)(tlp->address & (rcb - 1)) + tlp->length + rcb - 1) / rcb,
+                       .data = (pcie_padded(tlp->address, tlp->length) + 15) / 16 };
+
+    r.cycle = later(r.cycle, sampled);
+    wire_freed(&link->wires, UP, PCIE_NONPOSTED, (struct units){ 1, 0 }, arrives);
+    add_ready(link, r);
+    if (tlp->last) {
+        link->requests.request[tlp->item].visible = sampled;
+        fly(&link->up, sampled, tlp);
+    }
+}
+
+void root_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
+{
+    switch ((enum tlp_kind)tlp->kind) {
+    case TLP_WRITE: receive_write(link, tlp, arrives); break;
+    case TLP_READ: receive_read(link, tlp, arrives); break;
+    default: fly(&link->up, later(arrives, link->s.posted), tlp); break; /* a reply, behind them */
+    }
+}
+
+bool root_arrival(struct pcie_link *link, uint64_t now)
+{
+    struct pcie_request request;
+    struct tlp tlp;
+
+    if (link->up.next > now) {
+        return false;
+    }
+    tlp = land(&link->up);
+    if (tlp.kind == TLP_REPLY) {
+        link->ops.mmio_done(link->self, now, tlp.tag, tlp.address, tlp.ok);
+        return true;
+    }
+    request = link->requests.request[tlp.item];
+    if (tlp.kind == TLP_WRITE) {
+        requests_let_go(&link->requests, tlp.item, HELD_BY_LINK);
+    }
+    link->ops.memory(link->self, now, &request);
+    return true;
+}
+
+/* ---- what goes down -------------------------------------------------------------------------- */
+
+/* The next completion of a read: all that is left if it fits, else up to the last multiple of RCB that can be
+ * reached (2.3.1.1). */
+static struct tlp next_completion(const struct pcie_link *link, const struct ready *r)
+{
+    uint32_t mps = (uint32_t)link->config.mps;
+    uint32_t most = (uint32_t)link->config.completion;
+    uint32_t rcb = (uint32_t)link->config.rcb;
+    struct tlp tlp = { .kind = TLP_COMPLETION, .item = r->item, .last = 1 };
+
+    most = most && most < mps ? most : mps;
+    tlp.length = r->left;
+    if (pcie_padded(r->address, r->left) > most) {
+        uint64_t end = ((r->address & ~3ull) + most) & ~(uint64_t)(rcb - 1);
+
+        tlp.length = (uint32_t)(end - r->address);
+        tlp.last = 0;
+    }
+    tlp.address = (uint64_t)r->headers << 32 | r->data;
+    tlp.wire = pcie_completion_overhead(&link->config) + pcie_padded(r->address, tlp.length);
+    return tlp;
+}
+
+static void send_completion(struct pcie_link *link, uint64_t start)
+{
+    struct ready *r = &link->ready[0];
+    struct tlp tlp = next_completion(link, r);
+    struct pcie_direction_stats *stats = &link->s.stats.dir[DOWN];
+
+    stats->tlps_completion++;
+    stats->payload_bytes += tlp.length;
+    r->address += tlp.length;
+    r->left -= tlp.length;
+    if (tlp.last) {
+        remove_ready(link);
+    }
+    link_send(link, DOWN, start, &tlp, false);
+}
+
+static void send_mmio(struct pcie_link *link, uint64_t start)
+{
+    struct tlp tlp = land(&link->cpu);
+    struct pcie_direction_stats *stats = &link->s.stats.dir[DOWN];
+
+    stats->tlps_mmio++;
+    if (tlp.kind == TLP_MMIO_WRITE) {
+        stats->payload_bytes += tlp.bytes;
+        link->s.stats.mmio_writes++;
+        wire_use_credit(&link->wires, DOWN, PCIE_POSTED,
+                        units_of(pcie_padded(tlp.item, tlp.bytes)));
+    } else {
+        link->s.stats.mmio_reads++;
+        wire_use_credit(&link->wires, DOWN, PCIE_NONPOSTED, (struct units){ 1, 0 });
+    }
+    link_send(link, DOWN, start, &tlp, false);
+}
+
+/* What goes down next: what is ready first, completions before register accesses. So register accesses keep
+ * their order, and completions and register reads do not pass earlier register writes (2.4.1). Since the
+ * card takes what comes without asking for anything, waiting for its credit locks nothing up. */
+enum down { DOWN_COMPLETION, DOWN_MMIO };
+
+static enum down first_down(const struct pcie_link *link)
+{
+    return link->readies && link->ready[0].cycle <= link->cpu.next ? DOWN_COMPLETION : DOWN_MMIO;
+}
+
+static uint64_t first_ready(const struct pcie_link *link)
+{
+    return first_down(link) == DOWN_COMPLETION ? link->ready[0].cycle : link->cpu.next;
+}
+
+/* When the next of them starts, as far as is known: certain from the cycle on in which it is ready. */
+static uint64_t down_starts(const struct pcie_link *link)
+{
+    uint64_t ready = later(first_ready(link), link->s.down_wait);
+
+    if (ring_used(&link->lost[DOWN])) {
+        ready = earlier(ready, link->wires.wire[DOWN].s.resend);
+    }
+    return ready == CLOCK_NEVER ? CLOCK_NEVER : later(ready, link->wires.wire[DOWN].s.free);
+}
+
+uint64_t root_must_start(const struct pcie_link *link)
+{
+    uint64_t start = down_starts(link);
+
+    return start == CLOCK_NEVER ? CLOCK_NEVER : start + link->least_down;
+}
+
+/* Does the card have room for the register access that is next? */
+static bool has_credit(struct pcie_link *link, uint64_t t, uint64_t *again)
+{
+    const struct tlp *tlp = &((const struct flight *)ring_head(&link->cpu.ring))->tlp;
+    bool write = tlp->kind == TLP_MMIO_WRITE;
+    struct units need =
+        write ? units_of(pcie_padded(tlp->item, tlp->bytes)) : (struct units){ 1, 0 };
+
+    return link->config.ideal ||
+           wire_has_credit(&link->wires, DOWN, write ? PCIE_POSTED : PCIE_NONPOSTED, need, t,
+                           again);
+}
+
+bool root_start(struct pcie_link *link, uint64_t now)
+{
+    uint64_t start = down_starts(link);
+    uint64_t again = CLOCK_NEVER;
+
+    if (start > now) {
+        return false;
+    }
+    start = wire_clear(&link->wires, DOWN, start);
+    if (start > now) {
+        return false;
+    }
+    if (link_repeat(link, DOWN, start)) {
+        return true;
+    }
+    if (later(first_ready(link), link->s.down_wait) > start) {
+        return false;
+    }
+    if (first_down(link) == DOWN_COMPLETION) {
+        send_completion(link, start);
+    } else if (has_credit(link, start, &again)) {
+        send_mmio(link, start);
+    } else {
+        link->s.down_wait = again;
+        return again <= now;
+    }
+    link->s.down_wait = 0;
+    return true;
+}
