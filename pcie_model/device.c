@@ -306,15 +306,12 @@ bool device_start(struct pcie_link *link, uint64_t now, uint64_t *again)
     enum pcie_stall stall = PCIE_STALLS;
     uint64_t clear;
 
-    if (!link->s.offers && !ring_used(&link->lost[UP])) {
-        return false;
-    }
     clear = wire_clear(&link->wires, UP, now);
     if (clear > now) {
         *again = earlier(*again, clear);
         return false;
     }
-    if (link_repeat(link, UP, now)) {
+    if (ring_used(&link->lost[UP]) && link_repeat(link, UP, now)) {
         return true;
     }
     if (!link->s.offers) {

@@ -95,7 +95,7 @@ static void account_tlp(struct account *account, uint64_t start, uint32_t wire)
                                      .busy = wire,
                                      .after = { .state = ACCOUNT_STARVED } };
 
-    account_settle(account, start);
+    account_close(account);
     account_add(account, &run);
 }
 
@@ -161,23 +161,10 @@ bool link_repeat(struct pcie_link *link, unsigned direction, uint64_t t)
 
 /* ---- the block ------------------------------------------------------------------------------- */
 
-static bool leave(struct pcie_link *link, uint64_t now)
+static void arrive_down(struct pcie_link *link, uint64_t now)
 {
-    if (link->left.next > now) {
-        return false;
-    }
-    link_answer(link, now, land(&link->left).item);
-    return true;
-}
+    struct tlp tlp = land(&link->down);
 
-static bool arrive_down(struct pcie_link *link, uint64_t now)
-{
-    struct tlp tlp;
-
-    if (link->down.next > now) {
-        return false;
-    }
-    tlp = land(&link->down);
     if (tlp.kind == TLP_MMIO_WRITE) {
         link->ops.mmio_write(link->self, now, tlp.item, tlp.bytes, tlp.address);
     } else if (tlp.kind == TLP_MMIO_READ) {
@@ -186,7 +173,29 @@ static bool arrive_down(struct pcie_link *link, uint64_t now)
         link_answer(link, now, tlp.item);
         requests_let_go(&link->requests, tlp.item, HELD_BY_LINK);
     }
-    return true;
+}
+
+/* What is due at `now`, but for the way up. */
+static bool settle_due(struct pcie_link *link, uint64_t now)
+{
+    bool progress = false;
+
+    if (link->left.next <= now) {
+        link_answer(link, now, land(&link->left).item);
+        progress = true;
+    }
+    if (link->up.next <= now) {
+        root_arrival(link, now);
+        progress = true;
+    }
+    if (root_starts(link) <= now) {
+        progress |= root_start(link, now);
+    }
+    if (link->down.next <= now) {
+        arrive_down(link, now);
+        progress = true;
+    }
+    return progress;
 }
 
 /* A Nak changes what goes up next: it is waited for. */
@@ -195,9 +204,6 @@ static uint64_t nak_arrives(const struct pcie_link *link)
     const struct wire *up = &link->wires.wire[UP];
     const struct wire *down = &link->wires.wire[DOWN];
 
-    if (!ring_used(&link->lost[UP])) {
-        return CLOCK_NEVER;
-    }
     if (up->s.resend != CLOCK_NEVER) {
         return later(up->s.resend, up->s.free);
     }
@@ -213,17 +219,16 @@ static void link_wake(void *self, uint64_t now)
 
     do {
         again = CLOCK_NEVER;
-        progress = leave(link, now);
-        progress |= root_arrival(link, now);
-        progress |= root_start(link, now);
-        progress |= arrive_down(link, now);
-        progress |= device_start(link, now, &again);
+        progress = settle_due(link, now);
+        if (device_wants(link)) {
+            progress |= device_start(link, now, &again);
+        }
     } while (progress);
-    next = earlier(link->left.next, link->up.next);
-    next = earlier(next, link->down.next);
-    next = earlier(next, root_must_start(link));
-    next = earlier(next, again);
-    next = earlier(next, nak_arrives(link));
+    next = earlier(earlier(link->left.next, link->up.next), link->down.next);
+    next = earlier(earlier(next, root_must_start(link)), again);
+    if (ring_used(&link->lost[UP])) {
+        next = earlier(next, nak_arrives(link));
+    }
     if (next != CLOCK_NEVER) {
         sched_wake(link->sched, link->block, later(next, now + 1));
     }

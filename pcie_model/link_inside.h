@@ -173,6 +173,11 @@ void link_answer(struct pcie_link *link, uint64_t cycle, uint32_t item);
 
 /* ---- device.c: the device side ------------------------------------------------------------------- */
 
+/* Is there anything to send up? */
+static inline bool device_wants(const struct pcie_link *link)
+{
+    return link->s.offers || ring_used(&link->lost[UP]);
+}
 /* Start what is next in turn on the way up. If nothing can go, *again is lowered to when something may. */
 bool device_start(struct pcie_link *link, uint64_t now, uint64_t *again);
 /* The client's channel has a new head, or none any more. */
@@ -186,11 +191,40 @@ void device_read_register(struct pcie_link *link, uint64_t now, const struct tlp
 
 /* A TLP has come up. */
 void root_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives);
-/* Start what was to start by `now` on the way down. */
-bool root_start(struct pcie_link *link, uint64_t now);
+/* What goes down next: what is ready first, completions before register accesses. So register accesses keep
+ * their order, and completions and register reads do not pass earlier register writes (2.4.1). Since the
+ * card takes what comes without asking for anything, waiting for its credit locks nothing up. */
+static inline bool root_completes_first(const struct pcie_link *link)
+{
+    return link->readies && link->ready[0].cycle <= link->cpu.next;
+}
+static inline uint64_t root_ready(const struct pcie_link *link)
+{
+    return root_completes_first(link) ? link->ready[0].cycle : link->cpu.next;
+}
+
+/* When the next TLP down starts, as far as is known: certain from the cycle on in which it is ready. */
+static inline uint64_t root_starts(const struct pcie_link *link)
+{
+    uint64_t ready = later(root_ready(link), link->s.down_wait);
+
+    if (ring_used(&link->lost[DOWN])) {
+        ready = earlier(ready, link->wires.wire[DOWN].s.resend);
+    }
+    return ready == CLOCK_NEVER ? CLOCK_NEVER : later(ready, link->wires.wire[DOWN].s.free);
+}
+
 /* When it has to be started at the latest: before anyone can see anything of it. */
-uint64_t root_must_start(const struct pcie_link *link);
-/* Something arrives at memory or CPU in this cycle. */
-bool root_arrival(struct pcie_link *link, uint64_t now);
+static inline uint64_t root_must_start(const struct pcie_link *link)
+{
+    uint64_t start = root_starts(link);
+
+    return start == CLOCK_NEVER ? CLOCK_NEVER : start + link->least_down;
+}
+
+/* Start it, if it was to start by `now`. */
+bool root_start(struct pcie_link *link, uint64_t now);
+/* Something arrives at memory or CPU in this cycle: the first of link->up. */
+void root_arrival(struct pcie_link *link, uint64_t now);
 
 #endif

@@ -102,25 +102,20 @@ void root_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrive
     }
 }
 
-bool root_arrival(struct pcie_link *link, uint64_t now)
+void root_arrival(struct pcie_link *link, uint64_t now)
 {
     struct pcie_request request;
-    struct tlp tlp;
+    struct tlp tlp = land(&link->up);
 
-    if (link->up.next > now) {
-        return false;
-    }
-    tlp = land(&link->up);
     if (tlp.kind == TLP_REPLY) {
         link->ops.mmio_done(link->self, now, tlp.tag, tlp.address, tlp.ok);
-        return true;
+        return;
     }
     request = link->requests.request[tlp.item];
     if (tlp.kind == TLP_WRITE) {
         requests_let_go(&link->requests, tlp.item, HELD_BY_LINK);
     }
     link->ops.memory(link->self, now, &request);
-    return true;
 }
 
 /* ---- what goes down -------------------------------------------------------------------------- */
@@ -181,39 +176,6 @@ static void send_mmio(struct pcie_link *link, uint64_t start)
     link_send(link, DOWN, start, &tlp, false);
 }
 
-/* What goes down next: what is ready first, completions before register accesses. So register accesses keep
- * their order, and completions and register reads do not pass earlier register writes (2.4.1). Since the
- * card takes what comes without asking for anything, waiting for its credit locks nothing up. */
-enum down { DOWN_COMPLETION, DOWN_MMIO };
-
-static enum down first_down(const struct pcie_link *link)
-{
-    return link->readies && link->ready[0].cycle <= link->cpu.next ? DOWN_COMPLETION : DOWN_MMIO;
-}
-
-static uint64_t first_ready(const struct pcie_link *link)
-{
-    return first_down(link) == DOWN_COMPLETION ? link->ready[0].cycle : link->cpu.next;
-}
-
-/* When the next of them starts, as far as is known: certain from the cycle on in which it is ready. */
-static uint64_t down_starts(const struct pcie_link *link)
-{
-    uint64_t ready = later(first_ready(link), link->s.down_wait);
-
-    if (ring_used(&link->lost[DOWN])) {
-        ready = earlier(ready, link->wires.wire[DOWN].s.resend);
-    }
-    return ready == CLOCK_NEVER ? CLOCK_NEVER : later(ready, link->wires.wire[DOWN].s.free);
-}
-
-uint64_t root_must_start(const struct pcie_link *link)
-{
-    uint64_t start = down_starts(link);
-
-    return start == CLOCK_NEVER ? CLOCK_NEVER : start + link->least_down;
-}
-
 /* Does the card have room for the register access that is next? */
 static bool has_credit(struct pcie_link *link, uint64_t t, uint64_t *again)
 {
@@ -229,7 +191,7 @@ static bool has_credit(struct pcie_link *link, uint64_t t, uint64_t *again)
 
 bool root_start(struct pcie_link *link, uint64_t now)
 {
-    uint64_t start = down_starts(link);
+    uint64_t start = root_starts(link);
     uint64_t again = CLOCK_NEVER;
 
     if (start > now) {
@@ -239,13 +201,13 @@ bool root_start(struct pcie_link *link, uint64_t now)
     if (start > now) {
         return false;
     }
-    if (link_repeat(link, DOWN, start)) {
+    if (ring_used(&link->lost[DOWN]) && link_repeat(link, DOWN, start)) {
         return true;
     }
-    if (later(first_ready(link), link->s.down_wait) > start) {
+    if (later(root_ready(link), link->s.down_wait) > start) {
         return false;
     }
-    if (first_down(link) == DOWN_COMPLETION) {
+    if (root_completes_first(link)) {
         send_completion(link, start);
     } else if (has_credit(link, start, &again)) {
         send_mmio(link, start);
