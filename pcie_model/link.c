@@ -188,8 +188,8 @@ static bool settle_due(struct pcie_link *link, uint64_t now)
         root_arrival(link, now);
         progress = true;
     }
-    if (root_starts(link) <= now) {
-        progress |= root_start(link, now);
+    while (root_starts(link) <= now && root_start(link, now)) {
+        progress = true; /* all of them, before anything is asked about the wire down */
     }
     if (link->down.next <= now) {
         arrive_down(link, now);
