@@ -198,18 +198,6 @@ static bool settle_due(struct pcie_link *link, uint64_t now)
     return progress;
 }
 
-/* A Nak changes what goes up next: it is waited for. */
-static uint64_t nak_arrives(const struct pcie_link *link)
-{
-    const struct wire *up = &link->wires.wire[UP];
-    const struct wire *down = &link->wires.wire[DOWN];
-
-    if (up->s.resend != CLOCK_NEVER) {
-        return later(up->s.resend, up->s.free);
-    }
-    return down->s.nak_due == CLOCK_NEVER ? CLOCK_NEVER : later(down->s.nak_due, down->s.free);
-}
-
 static void link_wake(void *self, uint64_t now)
 {
     struct pcie_link *link = self;
@@ -227,7 +215,7 @@ static void link_wake(void *self, uint64_t now)
     next = earlier(earlier(link->left.next, link->up.next), link->down.next);
     next = earlier(earlier(next, root_must_start(link)), again);
     if (ring_used(&link->lost[UP])) {
-        next = earlier(next, nak_arrives(link));
+        next = earlier(next, later(wire_nak_arrives(&link->wires, UP), link->wires.wire[UP].s.free));
     }
     if (next != CLOCK_NEVER) {
         sched_wake(link->sched, link->block, later(next, now + 1));

@@ -208,8 +208,10 @@ static inline uint64_t root_starts(const struct pcie_link *link)
 {
     uint64_t ready = later(root_ready(link), link->s.down_wait);
 
-    if (ring_used(&link->lost[DOWN])) {
-        ready = earlier(ready, link->wires.wire[DOWN].s.resend);
+    if (link->s.repeat[DOWN] < ring_used(&link->lost[DOWN])) {
+        ready = 0; /* in the middle of repeating */
+    } else if (ring_used(&link->lost[DOWN])) {
+        ready = earlier(ready, wire_nak_arrives(&link->wires, DOWN));
     }
     return ready == CLOCK_NEVER ? CLOCK_NEVER : later(ready, link->wires.wire[DOWN].s.free);
 }
