@@ -92,6 +92,19 @@ const size_t pcie_param_count = PARAM_COUNT(pcie_params);
         .unit = (unit_), .help = (help_)                                                           \
     }
 
+const char *pcie_stall_name(enum pcie_stall stall)
+{
+    static const char *const names[PCIE_STALLS] = {
+        [PCIE_STALL_TAGS] = "tags",
+        [PCIE_STALL_SPACE] = "completion space",
+        [PCIE_STALL_POSTED] = "posted credits",
+        [PCIE_STALL_NONPOSTED] = "non-posted credits",
+        [PCIE_STALL_RETRY] = "room for repetition",
+    };
+
+    return names[stall];
+}
+
 #define STALL(stall_, name_, what_)                                                                \
     {                                                                                              \
         .name = "stall_" #name_, .type = STAT_U64,                                                 \

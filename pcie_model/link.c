@@ -215,7 +215,8 @@ static void link_wake(void *self, uint64_t now)
     next = earlier(earlier(link->left.next, link->up.next), link->down.next);
     next = earlier(earlier(next, root_must_start(link)), again);
     if (ring_used(&link->lost[UP])) {
-        next = earlier(next, later(wire_nak_arrives(&link->wires, UP), link->wires.wire[UP].s.free));
+        next =
+            earlier(next, later(wire_nak_arrives(&link->wires, UP), link->wires.wire[UP].s.free));
     }
     if (next != CLOCK_NEVER) {
         sched_wake(link->sched, link->block, later(next, now + 1));

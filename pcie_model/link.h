@@ -125,6 +125,9 @@ enum pcie_stall {
     PCIE_STALLS
 };
 
+/* "tags", "posted credits", ... */
+const char *pcie_stall_name(enum pcie_stall stall);
+
 /* Counters per direction: 0 = up (device to host), 1 = down. TLPs are counted when they start. */
 struct pcie_direction_stats {
     uint64_t tlps_write, tlps_read, tlps_completion, tlps_mmio; /* MSI-X counts as write */

@@ -8,6 +8,7 @@
 #include "engine/snapshot.h"
 #include "espnic.h"
 #include "nic/drops.h"
+#include "pcie_model/link.h"
 #include "sa_table/capabilities.h"
 #include "sa_table/table.h"
 
@@ -47,6 +48,7 @@ struct nic_block_stats {
     uint64_t cycles[ACCOUNT_STATES];
     uint64_t items;
     const uint64_t *by_cause[2]; /* blocked by, waiting for: [block number] */
+    uint64_t stall[PCIE_STALLS]; /* pcie_up: what it waited for */
 };
 
 enum { NIC_MAX_BLOCK_STATS = 96 };

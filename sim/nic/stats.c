@@ -245,6 +245,7 @@ static void add_link(struct espnic *card, unsigned direction, struct nic_block_s
     if (direction == 0) { /* the two share the counters of causes, and only this one waits */
         out->by_cause[0] = a->by_cause[0];
         out->by_cause[1] = a->by_cause[1];
+        memcpy(out->stall, pcie_link_stats(card->link)->stall_cycles, sizeof out->stall);
     }
 }
 
