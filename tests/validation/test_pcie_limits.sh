@@ -21,7 +21,7 @@ limit() { # what must be lacking, least share in percent, setting, direction tha
 limit tags 90 card.pcie.tags=2
 limit 'completion space' 90 card.pcie.space_headers=8
 limit 'completion space' 50 card.pcie.space_data=32
-limit 'posted credits' 80 card.pcie.host_ph=1
+limit 'posted credits' 80 card.pcie.host_ph=2 tx
 limit 'posted credits' 50 card.pcie.host_pd=16 tx
 limit 'non-posted credits' 80 card.pcie.host_nph=1
 
