@@ -195,6 +195,9 @@ static void begin_request(struct pcie_link *link, unsigned client, uint64_t now)
     channel_pop(ch, &run);
     link->requests.slot[item].held |= HELD_BY_LINK;
     link->requests.slot[item].left = r->length;
+    if (link->client[client].answers == PCIE_ANSWERS_ORDERED) {
+        *(uint32_t *)ring_push(&link->client[client].order) = item;
+    }
     s->item = item;
     s->address = r->address;
     s->left = r->length;
@@ -345,27 +348,75 @@ static void free_buffer(struct pcie_link *link, const struct tlp *tlp, uint64_t 
     }
 }
 
-/* Data for a request; `address` holds the completion space that its read TLP kept. */
-static void take_completion(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
+/* The tag and the completion space of a read TLP come back; `address` holds the space. */
+static void end_read(struct pcie_link *link, const struct tlp *tlp, uint64_t cycle)
+{
+    struct tlp back = { .length = (uint32_t)(tlp->address >> 32), .wire = (uint32_t)tlp->address };
+
+    fly(&link->returns, cycle, &back);
+}
+
+/* The read is over. Who wants its answers in order gets it after those of earlier reads, and with it those
+ * of later ones that waited for it. */
+static void end_request(struct pcie_link *link, uint32_t item, uint64_t cycle)
+{
+    struct client *client = &link->client[link->requests.request[item].client];
+    const uint32_t *first;
+
+    if (client->answers != PCIE_ANSWERS_ORDERED) {
+        link_answer(link, cycle, item);
+        requests_let_go(&link->requests, item, HELD_BY_LINK);
+        return;
+    }
+    link->requests.slot[item].over = 1;
+    while ((first = ring_head(&client->order)) && link->requests.slot[*first].over) {
+        link_answer(link, cycle, *first);
+        requests_let_go(&link->requests, *first, HELD_BY_LINK);
+        ring_pop(&client->order);
+    }
+}
+
+/* Bytes of a request are there, or are given up; with the last of them it is answered. */
+static void take_bytes(struct pcie_link *link, const struct tlp *tlp, uint64_t cycle)
 {
     struct request_slot *slot = &link->requests.slot[tlp->item];
-    const struct pcie_request *request = &link->requests.request[tlp->item];
 
-    if (tlp->last) {
-        struct tlp back = { .length = (uint32_t)(tlp->address >> 32),
-                            .wire = (uint32_t)tlp->address };
-
-        fly(&link->returns, arrives, &back);
-    }
     slot->left -= tlp->length;
     if (slot->left) {
         return;
     }
-    if (link->client[request->client].answers == PCIE_ANSWERS_BOTH) {
-        fly(&link->down, arrives, tlp);
+    if (link->client[link->requests.request[tlp->item].client].answers == PCIE_ANSWERS_BOTH) {
+        fly(&link->down, cycle, tlp);
     } else {
-        link_answer(link, arrives, tlp->item);
-        requests_let_go(&link->requests, tlp->item, HELD_BY_LINK);
+        end_request(link, tlp->item, cycle);
+    }
+}
+
+static void take_completion(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
+{
+    if (tlp->ok != PCIE_OK) {
+        link_spoil(link, tlp->item, (enum pcie_status)tlp->ok);
+    } else if (by_chance(&link->s.poison, link->config.poison_ppb)) {
+        link->s.stats.poisoned++;
+        link_spoil(link, tlp->item, PCIE_POISONED);
+    }
+    if (tlp->last) {
+        end_read(link, tlp, arrives);
+    }
+    take_bytes(link, tlp, arrives);
+}
+
+/* What goes down may have been started ahead of now: `returns` and `down` stay in order. */
+void device_time_out(struct pcie_link *link, const struct tlp *tlp, uint64_t now)
+{
+    link->s.stats.timeouts++;
+    link_spoil(link, tlp->item, PCIE_TIMED_OUT);
+    link->s.tags_free++;
+    link->s.space.header += (uint32_t)(tlp->address >> 32);
+    link->s.space.data += (uint32_t)tlp->address;
+    link->requests.slot[tlp->item].left -= tlp->length;
+    if (!link->requests.slot[tlp->item].left) {
+        end_request(link, tlp->item, now);
     }
 }
 

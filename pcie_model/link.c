@@ -188,6 +188,12 @@ static bool settle_due(struct pcie_link *link, uint64_t now)
         root_arrival(link, now);
         progress = true;
     }
+    if (link->timeouts.next <= now) {
+        struct tlp lost = land(&link->timeouts);
+
+        device_time_out(link, &lost, now);
+        progress = true;
+    }
     while (root_starts(link) <= now && root_start(link, now)) {
         progress = true; /* all of them, before anything is asked about the wire down */
     }
@@ -213,7 +219,7 @@ static void link_wake(void *self, uint64_t now)
         }
     } while (progress);
     next = earlier(earlier(link->left.next, link->up.next), link->down.next);
-    next = earlier(earlier(next, root_must_start(link)), again);
+    next = earlier(earlier(next, root_must_start(link)), earlier(again, link->timeouts.next));
     if (ring_used(&link->lost[UP])) {
         next =
             earlier(next, later(wire_nak_arrives(&link->wires, UP), link->wires.wire[UP].s.free));
@@ -271,7 +277,7 @@ void pcie_mmio_read(struct pcie_link *link, uint64_t cycle, uint32_t offset, uin
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-enum { QUEUES = 5 };
+enum { QUEUES = 6 };
 
 struct named_flights {
     const char *name;
@@ -283,7 +289,7 @@ static void all_flights(struct pcie_link *link, struct named_flights all[QUEUES]
     const struct named_flights list[QUEUES] = {
         { "pcie.up", &link->up },     { "pcie.cpu", &link->cpu },
         { "pcie.down", &link->down }, { "pcie.returns", &link->returns },
-        { "pcie.left", &link->left },
+        { "pcie.left", &link->left }, { "pcie.timeouts", &link->timeouts },
     };
 
     memcpy(all, list, sizeof list);
@@ -316,6 +322,8 @@ static void init_state(struct pcie_link *link)
     link->s.stall = PCIE_STALLS;
     link->s.tags_free = c->tags;
     link->s.space = (struct units){ c->space_headers, c->space_data };
+    link->s.poison = rng_stream(c->seed, 0x706f6973);
+    link->s.lost = rng_stream(c->seed, 0x6c6f7374);
     for (unsigned i = 0; i < PCIE_MAX_CLIENTS; i++) {
         link->s.client[i].item = NONE;
     }
@@ -356,6 +364,7 @@ struct pcie_link *pcie_link_create(struct sched *sched, unsigned domain,
     init_state(link);
     wires_init(&link->wires, config, sched->clocks, domain, &link->s.stats);
     init_memory(link, sched->clocks);
+    link->timeout = clock_cycles_from_ps(sched->clocks, domain, config->timeout_ps);
     /* no TLP is shorter than a completion without data */
     link->least_down =
         config->ideal ? 0 : link->wires.wire[DOWN].latency + pcie_completion_overhead(config);
@@ -384,6 +393,9 @@ void pcie_link_destroy(struct pcie_link *link)
     for (unsigned i = 0; i < QUEUES; i++) {
         ring_free(&all[i].flights->ring);
     }
+    for (unsigned i = 0; i < link->clients; i++) {
+        ring_free(&link->client[i].order);
+    }
     ring_free(&link->replies);
     ring_free(&link->lost[UP]);
     ring_free(&link->lost[DOWN]);
@@ -411,6 +423,9 @@ void pcie_link_register_state(struct pcie_link *link, struct snapshot *snap)
     for (unsigned i = 0; i < QUEUES; i++) {
         flights_register_state(all[i].flights, snap, all[i].name);
     }
+    for (unsigned i = 0; i < link->clients; i++) {
+        ring_register_state(&link->client[i].order, snap, "pcie.order");
+    }
     ring_register_state(&link->replies, snap, "pcie.replies");
     ring_register_state(&link->lost[UP], snap, "pcie.lost_up");
     ring_register_state(&link->lost[DOWN], snap, "pcie.lost_down");
@@ -429,7 +444,9 @@ unsigned pcie_link_attach(struct pcie_link *link, struct channel *request, struc
     assert(link->clients < PCIE_MAX_CLIENTS);
     assert(request->config.reader == link->block);
     assert(!response || (response->config.writer == link->block && response->config.unlimited));
-    link->client[link->clients] = (struct client){ request, response, answers };
+    link->client[link->clients] =
+        (struct client){ .request = request, .response = response, .answers = answers };
+    ring_init(&link->client[link->clients].order, sizeof(uint32_t));
     link->s.last_client = link->clients + 1; /* the first turn is client 0's */
     return link->clients++;
 }
@@ -475,5 +492,6 @@ bool pcie_link_idle(const struct pcie_link *link)
 {
     return !link->s.offers && link->left.next == CLOCK_NEVER && link->up.next == CLOCK_NEVER &&
            link->readies == 0 && link->cpu.next == CLOCK_NEVER && link->down.next == CLOCK_NEVER &&
-           !ring_used(&link->lost[UP]) && !ring_used(&link->lost[DOWN]);
+           link->timeouts.next == CLOCK_NEVER && !ring_used(&link->lost[UP]) &&
+           !ring_used(&link->lost[DOWN]);
 }

@@ -54,19 +54,50 @@ static void remove_ready(struct pcie_link *link)
 
 /* ---- what comes up --------------------------------------------------------------------------- */
 
-/* Posted writes become visible in order; their credits come back when memory has taken them. */
+static bool mapped(const struct pcie_link *link, const struct tlp *tlp)
+{
+    return !link->ops.mapped || link->ops.mapped(link->self, tlp->address, tlp->length);
+}
+
+/* When it is in memory, and when its place in the receive buffer is free. A write that changes nothing
+ * passes through all the same. */
+static struct pcie_memory_written write_memory(struct pcie_link *link, const struct tlp *tlp,
+                                               uint64_t arrives)
+{
+    uint64_t in_order = later(arrives, link->s.posted);
+
+    if (!mapped(link, tlp)) {
+        link->s.stats.unsupported_writes++;
+        link_spoil(link, tlp->item, PCIE_UNSUPPORTED);
+        return (struct pcie_memory_written){ .taken = arrives, .drained = in_order };
+    }
+    return pcie_memory_write(link->memory, arrives, tlp->address, tlp->length);
+}
+
+/* Posted writes become visible in order; their credits come back, in order too, when memory has taken
+ * them. */
 static void receive_write(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
 {
-    struct pcie_memory_written written =
-        pcie_memory_write(link->memory, arrives, tlp->address, tlp->length);
+    struct pcie_memory_written written = write_memory(link, tlp, arrives);
 
+    link->s.taken = later(link->s.taken, written.taken);
     wire_freed(&link->wires, UP, PCIE_POSTED, units_of(pcie_padded(tlp->address, tlp->length)),
-               written.taken);
+               link->s.taken);
     link->s.posted = written.drained;
     if (tlp->last) {
         link->requests.request[tlp->item].visible = written.drained;
         fly(&link->up, written.drained, tlp);
     }
+}
+
+/* Never answered. The card's timer began when the TLP had left. */
+static void lose_read(struct pcie_link *link, const struct tlp *tlp, const struct ready *r,
+                      uint64_t arrives)
+{
+    struct tlp lost = *tlp;
+
+    lost.address = (uint64_t)r->headers << 32 | r->data;
+    fly(&link->timeouts, arrives - link->wires.wire[UP].latency + link->timeout, &lost);
 }
 
 /* The bytes are sampled when the last read TLP of the request has come and the writes before it are in
@@ -75,7 +106,7 @@ static void receive_read(struct pcie_link *link, const struct tlp *tlp, uint64_t
 {
     uint32_t rcb = (uint32_t)link->config.rcb;
     uint64_t sampled = later(arrives, link->s.posted);
-    struct ready r = { .cycle = pcie_memory_read(link->memory, arrives, tlp->address, tlp->length),
+    struct ready r = { .cycle = sampled,
                        .order = link->s.order++,
                        .address = tlp->address,
                        .left = tlp->length,
@@ -84,9 +115,18 @@ static void receive_read(struct pcie_link *link, const struct tlp *tlp, uint64_t
                            ((uint32_t)(tlp->address & (rcb - 1)) + tlp->length + rcb - 1) / rcb,
                        .data = (pcie_padded(tlp->address, tlp->length) + 15) / 16 };
 
-    r.cycle = later(r.cycle, sampled);
     wire_freed(&link->wires, UP, PCIE_NONPOSTED, (struct units){ 1, 0 }, arrives);
-    add_ready(link, r);
+    if (!mapped(link, tlp)) {
+        link->s.stats.unsupported_reads++;
+        r.status = PCIE_UNSUPPORTED;
+        add_ready(link, r);
+    } else if (by_chance(&link->s.lost, link->config.lost_ppb)) {
+        lose_read(link, tlp, &r, arrives);
+    } else {
+        r.cycle =
+            later(pcie_memory_read(link->memory, arrives, tlp->address, tlp->length), sampled);
+        add_ready(link, r);
+    }
     if (tlp->last) {
         link->requests.request[tlp->item].visible = sampled;
         fly(&link->up, sampled, tlp);
@@ -131,14 +171,19 @@ static struct tlp next_completion(const struct pcie_link *link, const struct rea
 
     most = most && most < mps ? most : mps;
     tlp.length = r->left;
+    tlp.ok = (uint8_t)r->status;
+    tlp.address = (uint64_t)r->headers << 32 | r->data;
+    tlp.wire = pcie_completion_overhead(&link->config);
+    if (r->status != PCIE_OK) {
+        return tlp; /* without data: it stands for all of it */
+    }
     if (pcie_padded(r->address, r->left) > most) {
         uint64_t end = ((r->address & ~3ull) + most) & ~(uint64_t)(rcb - 1);
 
         tlp.length = (uint32_t)(end - r->address);
         tlp.last = 0;
     }
-    tlp.address = (uint64_t)r->headers << 32 | r->data;
-    tlp.wire = pcie_completion_overhead(&link->config) + pcie_padded(r->address, tlp.length);
+    tlp.wire += pcie_padded(r->address, tlp.length);
     return tlp;
 }
 
@@ -149,7 +194,7 @@ static void send_completion(struct pcie_link *link, uint64_t start)
     struct pcie_direction_stats *stats = &link->s.stats.dir[DOWN];
 
     stats->tlps_completion++;
-    stats->payload_bytes += tlp.length;
+    stats->payload_bytes += tlp.ok == PCIE_OK ? tlp.length : 0;
     r->address += tlp.length;
     r->left -= tlp.length;
     if (tlp.last) {

@@ -33,7 +33,7 @@ struct espnic_frame {
     uint64_t tag;         /* the client's; comes back where the frame leaves the card */
 };
 
-/* What the card does to the outside. `self` is passed back. All must be set. */
+/* What the card does to the outside. `self` is passed back. All must be set but `dma_mapped`. */
 struct espnic_ports {
     void *self;
     /* A DMA read reaches host memory now. Return the bytes, valid until the next call, or NULL if the
@@ -42,6 +42,10 @@ struct espnic_ports {
     /* A DMA write becomes visible in host memory now. `bytes` is NULL if it has no contents. */
     void (*dma_write)(void *self, uint64_t time, uint64_t address, const uint8_t *bytes,
                       uint32_t length);
+    /* Is there memory at these addresses? If not the bus answers as it does: reads end as unsupported
+     * requests, writes change nothing. A pure question, asked ahead of time. NULL: there is, everywhere.
+     * SA contexts that the card keeps in host memory have addresses of their own: not asked for. */
+    bool (*dma_mapped)(void *self, uint64_t address, uint32_t length);
     /* An MSI-X message arrives. */
     void (*msix)(void *self, uint64_t time, unsigned vector);
     /* The completion of an MMIO read arrives at the CPU. `ok` false: unsupported request, value is
