@@ -118,6 +118,7 @@ static void receive_read(struct pcie_link *link, const struct tlp *tlp, uint64_t
     wire_freed(&link->wires, UP, PCIE_NONPOSTED, (struct units){ 1, 0 }, arrives);
     if (!mapped(link, tlp)) {
         link->s.stats.unsupported_reads++;
+        link_spoil(link, tlp->item, PCIE_UNSUPPORTED);
         r.status = PCIE_UNSUPPORTED;
         add_ready(link, r);
     } else if (by_chance(&link->s.lost, link->config.lost_ppb)) {

@@ -42,10 +42,6 @@ struct espnic_ports {
     /* A DMA write becomes visible in host memory now. `bytes` is NULL if it has no contents. */
     void (*dma_write)(void *self, uint64_t time, uint64_t address, const uint8_t *bytes,
                       uint32_t length);
-    /* Is there memory at these addresses? If not the bus answers as it does: reads end as unsupported
-     * requests, writes change nothing. A pure question, asked ahead of time. NULL: there is, everywhere.
-     * SA contexts that the card keeps in host memory have addresses of their own: not asked for. */
-    bool (*dma_mapped)(void *self, uint64_t address, uint32_t length);
     /* An MSI-X message arrives. */
     void (*msix)(void *self, uint64_t time, unsigned vector);
     /* The completion of an MMIO read arrives at the CPU. `ok` false: unsupported request, value is
@@ -56,6 +52,10 @@ struct espnic_ports {
     void (*wire_tx)(void *self, uint64_t time, unsigned port, const struct espnic_frame *frame);
     /* The wire of this port can take a frame again (only after espnic_wire_free said NEVER). */
     void (*wire_ready)(void *self, uint64_t time, unsigned port);
+    /* Is there memory at these addresses? If not the bus answers as it does: reads end as unsupported
+     * requests, writes change nothing. A pure question, asked ahead of time. NULL: there is, everywhere.
+     * SA contexts that the card keeps in host memory have addresses of their own: not asked for. */
+    bool (*dma_mapped)(void *self, uint64_t address, uint32_t length);
 };
 
 struct espnic_options {
