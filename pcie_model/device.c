@@ -49,16 +49,6 @@ static struct tlp next_tlp(const struct pcie_link *link, unsigned client)
 
 /* ---- what a TLP has to have ------------------------------------------------------------------ */
 
-/* Completion space that a read may need at the worst: a header for each RCB that it touches (2.6.1). */
-static struct units space_of(const struct pcie_link *link, const struct tlp *tlp)
-{
-    uint32_t rcb = (uint32_t)link->config.rcb;
-
-    return (struct units){ .header =
-                               ((uint32_t)(tlp->address & (rcb - 1)) + tlp->length + rcb - 1) / rcb,
-                           .data = (pcie_padded(tlp->address, tlp->length) + 15) / 16 };
-}
-
 static void take_returns(struct pcie_link *link, uint64_t now)
 {
     while (link->returns.next <= now) {
@@ -85,7 +75,7 @@ static bool has_space(const struct pcie_link *link, struct units need)
 static enum pcie_stall read_lacks(struct pcie_link *link, const struct tlp *tlp, uint64_t now,
                                   uint64_t *again)
 {
-    struct units space = space_of(link, tlp);
+    struct units space = link_space(link, tlp);
 
     if (link->s.tags_free == 0 || !has_space(link, space)) {
         take_returns(link, now);
@@ -165,7 +155,7 @@ static void use_up(struct pcie_link *link, const struct tlp *tlp)
     struct pcie_direction_stats *stats = &link->s.stats.dir[UP];
 
     if (tlp->kind == TLP_READ) {
-        struct units space = space_of(link, tlp);
+        struct units space = link_space(link, tlp);
 
         stats->tlps_read++;
         if (!link->config.ideal) {

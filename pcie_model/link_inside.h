@@ -160,6 +160,17 @@ static inline uint64_t later(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+/* Completion space that the card keeps for a read TLP, the worst case: a header for each RCB that it touches
+ * (2.6.1). */
+static inline struct units link_space(const struct pcie_link *link, const struct tlp *tlp)
+{
+    uint32_t rcb = (uint32_t)link->config.rcb;
+
+    return (struct units){ .header =
+                               ((uint32_t)(tlp->address & (rcb - 1)) + tlp->length + rcb - 1) / rcb,
+                           .data = (pcie_padded(tlp->address, tlp->length) + 15) / 16 };
+}
+
 static inline bool by_chance(struct rng *rng, uint32_t ppb)
 {
     return ppb && rng_below(rng, 1000000000) < ppb;

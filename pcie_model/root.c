@@ -104,16 +104,15 @@ static void lose_read(struct pcie_link *link, const struct tlp *tlp, const struc
  * memory. */
 static void receive_read(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
 {
-    uint32_t rcb = (uint32_t)link->config.rcb;
+    struct units space = link_space(link, tlp);
     uint64_t sampled = later(arrives, link->s.posted);
     struct ready r = { .cycle = sampled,
                        .order = link->s.order++,
                        .address = tlp->address,
                        .left = tlp->length,
                        .item = tlp->item,
-                       .headers =
-                           ((uint32_t)(tlp->address & (rcb - 1)) + tlp->length + rcb - 1) / rcb,
-                       .data = (pcie_padded(tlp->address, tlp->length) + 15) / 16 };
+                       .headers = space.header,
+                       .data = space.data };
 
     wire_freed(&link->wires, UP, PCIE_NONPOSTED, (struct units){ 1, 0 }, arrives);
     if (!mapped(link, tlp)) {
