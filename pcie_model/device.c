@@ -49,26 +49,24 @@ static struct tlp next_tlp(const struct pcie_link *link, unsigned client)
 
 /* ---- what a TLP has to have ------------------------------------------------------------------ */
 
+/* Tag and completion space of a read TLP; a completion or a lost TLP holds its space in `address`. */
+static void give_back(struct pcie_link *link, uint64_t space)
+{
+    link->s.tags_free++;
+    link->s.space.header += (uint32_t)(space >> 32);
+    link->s.space.data += (uint32_t)space;
+}
+
 static void take_returns(struct pcie_link *link, uint64_t now)
 {
     while (link->returns.next <= now) {
-        struct tlp back = land(&link->returns);
-
-        link->s.tags_free++;
-        link->s.space.header += back.length;
-        link->s.space.data += back.wire;
+        give_back(link, land(&link->returns).address);
     }
 }
 
-/* More than all there is waits until all is free. */
 static bool has_space(const struct pcie_link *link, struct units need)
 {
-    const struct pcie_config *c = &link->config;
-    uint32_t headers = need.header < c->space_headers ? need.header : c->space_headers;
-    uint32_t data = need.data < c->space_data ? need.data : c->space_data;
-
-    return (!c->space_headers || link->s.space.header >= headers) &&
-           (!c->space_data || link->s.space.data >= data);
+    return link->s.space.header >= need.header && link->s.space.data >= need.data;
 }
 
 /* Tag, space for the data, credit of the host: in this order. */
@@ -239,16 +237,20 @@ static bool turn(struct pcie_link *link, uint32_t c, uint64_t now, uint64_t *aga
     enum pcie_stall lack;
     struct tlp tlp;
 
-    if (c == link->clients) {
-        if (!reply_may_go(link)) {
-            return false;
-        }
-        send_reply(link, now);
-        return true;
+    if (c == link->clients && !reply_may_go(link)) {
+        return false;
     }
-    if (link->s.client[c].item == NONE && link->s.client[c].visible > now) {
+    if (c < link->clients && link->s.client[c].item == NONE && link->s.client[c].visible > now) {
         *again = earlier(*again, link->s.client[c].visible);
         return false;
+    }
+    if (!wire_has_retry(&link->wires, UP, now, again)) {
+        *stall = PCIE_STALL_RETRY;
+        return false;
+    }
+    if (c == link->clients) {
+        send_reply(link, now);
+        return true;
     }
     tlp = next_tlp(link, c);
     lack = lacks(link, &tlp, now, again);
@@ -294,6 +296,13 @@ static void note_stall(struct pcie_link *link, uint64_t now, enum pcie_stall sta
     }
 }
 
+static void end_stall(struct pcie_link *link, uint64_t now)
+{
+    if (link->s.stall != PCIE_STALLS) {
+        note_stall(link, now, PCIE_STALLS);
+    }
+}
+
 bool device_start(struct pcie_link *link, uint64_t now, uint64_t *again)
 {
     enum pcie_stall stall = PCIE_STALLS;
@@ -305,18 +314,14 @@ bool device_start(struct pcie_link *link, uint64_t now, uint64_t *again)
         return false;
     }
     if (ring_used(&link->lost[UP]) && link_repeat(link, UP, now)) {
+        end_stall(link, now);
         return true;
     }
     if (!link->s.offers) {
         return false;
     }
-    if (!wire_has_retry(&link->wires, UP, now, again)) {
-        stall = PCIE_STALL_RETRY;
-    } else if (next_in_turn(link, now, again, &stall)) {
-        stall = PCIE_STALLS;
-        if (link->s.stall != PCIE_STALLS) {
-            note_stall(link, now, stall);
-        }
+    if (next_in_turn(link, now, again, &stall)) {
+        end_stall(link, now);
         return true;
     }
     if (stall != PCIE_STALLS || link->s.stall != PCIE_STALLS) {
@@ -341,9 +346,7 @@ static void free_buffer(struct pcie_link *link, const struct tlp *tlp, uint64_t 
 /* The tag and the completion space of a read TLP come back; `address` holds the space. */
 static void end_read(struct pcie_link *link, const struct tlp *tlp, uint64_t cycle)
 {
-    struct tlp back = { .length = (uint32_t)(tlp->address >> 32), .wire = (uint32_t)tlp->address };
-
-    fly(&link->returns, cycle, &back);
+    fly(&link->returns, cycle, tlp);
 }
 
 /* The read is over. Who wants its answers in order gets it after those of earlier reads, and with it those
@@ -401,9 +404,7 @@ void device_time_out(struct pcie_link *link, const struct tlp *tlp, uint64_t now
 {
     link->s.stats.timeouts++;
     link_spoil(link, tlp->item, PCIE_TIMED_OUT);
-    link->s.tags_free++;
-    link->s.space.header += (uint32_t)(tlp->address >> 32);
-    link->s.space.data += (uint32_t)tlp->address;
+    give_back(link, tlp->address);
     link->requests.slot[tlp->item].left -= tlp->length;
     if (!link->requests.slot[tlp->item].left) {
         end_request(link, tlp->item, now);

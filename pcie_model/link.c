@@ -175,12 +175,12 @@ static void arrive_down(struct pcie_link *link, uint64_t now)
     }
 }
 
-/* What is due at `now`, but for the way up. */
+/* What arrives or is answered at `now`. */
 static bool settle_due(struct pcie_link *link, uint64_t now)
 {
     bool progress = false;
 
-    if (link->left.next <= now) {
+    while (link->left.next <= now) { /* all of them, before the answers of reads */
         link_answer(link, now, land(&link->left).item);
         progress = true;
     }
@@ -194,14 +194,26 @@ static bool settle_due(struct pcie_link *link, uint64_t now)
         device_time_out(link, &lost, now);
         progress = true;
     }
-    while (root_starts(link) <= now && root_start(link, now)) {
-        progress = true; /* all of them, before anything is asked about the wire down */
-    }
     if (link->down.next <= now) {
         arrive_down(link, now);
         progress = true;
     }
     return progress;
+}
+
+/* The next cycle in which something has to be looked at because of Naks: that of what goes up is waited for, that of
+ * what goes down has to be known when it makes something go. */
+static uint64_t next_nak(const struct pcie_link *link)
+{
+    uint64_t next = CLOCK_NEVER;
+
+    if (ring_used(&link->lost[UP])) {
+        next = later(wire_nak_arrives(&link->wires, UP), link->wires.wire[UP].s.free);
+    }
+    if (ring_used(&link->lost[DOWN]) && link->wires.wire[DOWN].s.resend == CLOCK_NEVER) {
+        next = earlier(next, wire_nak_arrives(&link->wires, DOWN));
+    }
+    return next;
 }
 
 static void link_wake(void *self, uint64_t now)
@@ -214,15 +226,18 @@ static void link_wake(void *self, uint64_t now)
     do {
         again = CLOCK_NEVER;
         progress = settle_due(link, now);
-        if (device_wants(link)) {
-            progress |= device_start(link, now, &again);
+        /* who asks about a wire wants all that came before to have happened, on both wires */
+        if (!progress && root_starts(link) <= now) {
+            progress = root_start(link, now);
+        }
+        if (!progress && device_wants(link)) {
+            progress = device_start(link, now, &again);
         }
     } while (progress);
     next = earlier(earlier(link->left.next, link->up.next), link->down.next);
     next = earlier(earlier(next, root_must_start(link)), earlier(again, link->timeouts.next));
-    if (ring_used(&link->lost[UP])) {
-        next =
-            earlier(next, later(wire_nak_arrives(&link->wires, UP), link->wires.wire[UP].s.free));
+    if (ring_used(&link->lost[UP]) || ring_used(&link->lost[DOWN])) {
+        next = earlier(next, next_nak(link));
     }
     if (next != CLOCK_NEVER) {
         sched_wake(link->sched, link->block, later(next, now + 1));
@@ -476,11 +491,14 @@ static void settle_stall(struct pcie_link *link, uint64_t cycle)
 
 void pcie_link_settle(struct pcie_link *link, uint64_t cycle)
 {
-    while (root_start(link, cycle)) {}
+    /* of `cycle` itself not everything may have happened yet */
+    while (cycle > 0 && root_starts(link) < cycle && root_start(link, cycle - 1)) {}
     for (unsigned d = UP; d <= DOWN; d++) {
         struct pcie_direction_stats *stats = &link->s.stats.dir[d];
 
-        wire_clear(&link->wires, d, cycle);
+        if (cycle > 0) {
+            wire_clear(&link->wires, d, cycle - 1);
+        }
         account_settle(&link->account[d], cycle);
         stats->busy_cycles = link->account[d].total[ACCOUNT_BUSY];
         stats->utilisation = cycle ? (double)stats->busy_cycles / (double)cycle : 0;

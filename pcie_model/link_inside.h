@@ -161,14 +161,16 @@ static inline uint64_t later(uint64_t a, uint64_t b)
 }
 
 /* Completion space that the card keeps for a read TLP, the worst case: a header for each RCB that it touches
- * (2.6.1). */
+ * (2.6.1); all there is if it needs more. */
 static inline struct units link_space(const struct pcie_link *link, const struct tlp *tlp)
 {
-    uint32_t rcb = (uint32_t)link->config.rcb;
+    const struct pcie_config *c = &link->config;
+    uint32_t rcb = (uint32_t)c->rcb;
+    uint32_t headers = ((uint32_t)(tlp->address & (rcb - 1)) + tlp->length + rcb - 1) / rcb;
+    uint32_t data = (pcie_padded(tlp->address, tlp->length) + 15) / 16;
 
-    return (struct units){ .header =
-                               ((uint32_t)(tlp->address & (rcb - 1)) + tlp->length + rcb - 1) / rcb,
-                           .data = (pcie_padded(tlp->address, tlp->length) + 15) / 16 };
+    return (struct units){ .header = headers < c->space_headers ? headers : c->space_headers,
+                           .data = data < c->space_data ? data : c->space_data };
 }
 
 static inline bool by_chance(struct rng *rng, uint32_t ppb)

@@ -234,19 +234,36 @@ static bool has_credit(struct pcie_link *link, uint64_t t, uint64_t *again)
                            again);
 }
 
+/* When the next TLP down really starts: DLLPs that are due go first, and those that are due by then. */
+static uint64_t clear_down(struct pcie_link *link, uint64_t start, uint64_t now)
+{
+    uint64_t clear = wire_clear(&link->wires, DOWN, start);
+
+    while (clear > start && clear <= now) {
+        start = clear;
+        clear = wire_clear(&link->wires, DOWN, start);
+    }
+    return clear;
+}
+
 bool root_start(struct pcie_link *link, uint64_t now)
 {
-    uint64_t start = root_starts(link);
     uint64_t again = CLOCK_NEVER;
+    uint64_t start;
 
+    if (ring_used(&link->lost[DOWN])) {
+        wire_resend(&link->wires, DOWN, now);
+    }
+    start = root_starts(link);
     if (start > now) {
         return false;
     }
-    start = wire_clear(&link->wires, DOWN, start);
+    start = clear_down(link, start, now);
     if (start > now) {
         return false;
     }
     if (ring_used(&link->lost[DOWN]) && link_repeat(link, DOWN, start)) {
+        link->s.down_wait = 0; /* what arrives now frees credits */
         return true;
     }
     if (later(root_ready(link), link->s.down_wait) > start) {
@@ -258,7 +275,7 @@ bool root_start(struct pcie_link *link, uint64_t now)
         send_mmio(link, start);
     } else {
         link->s.down_wait = again;
-        return again <= now;
+        return root_starts(link) <= now; /* what is to be repeated does not wait for credit */
     }
     link->s.down_wait = 0;
     return true;
