@@ -44,7 +44,7 @@ struct lane_state {
     uint64_t first_cycle; /* a(0) of the present or last item */
     uint64_t last_cycle;  /* a(m-1) of the last item */
     uint64_t last_exit;   /* cycle of its last push (or of its last slot, without output) */
-    uint64_t items; /* begun */
+    uint64_t items;       /* begun */
     uint64_t beats;
 };
 

@@ -17,9 +17,9 @@ void sched_init(struct sched *s, const struct clock_set *clocks)
 {
     memset(s, 0, sizeof *s);
     s->clocks = clocks;
-    s->words = 1;
-    s->wheels = CLOCK_MAX_DOMAINS;
-    s->wheel = must_alloc(calloc(s->wheels, sizeof *s->wheel));
+    s->running = SCHED_NOBODY;
+    s->trees = CLOCK_MAX_DOMAINS;
+    s->tree = must_alloc(calloc(s->trees, sizeof *s->tree));
     for (size_t i = 0; i < CLOCK_MAX_DOMAINS; i++) {
         s->least[i] = CLOCK_NEVER;
         s->key[i] = CLOCK_NO_KEY;
@@ -28,13 +28,13 @@ void sched_init(struct sched *s, const struct clock_set *clocks)
 
 void sched_free(struct sched *s)
 {
-    free(s->wheel);
+    free(s->tree);
     memset(s, 0, sizeof *s);
 }
 
 void sched_register_state(struct sched *s, struct snapshot *snap)
 {
-    snapshot_array(snap, "sched.wheel", &s->wheel, sizeof *s->wheel, &s->wheels);
+    snapshot_array(snap, "sched.tree", &s->tree, sizeof *s->tree, &s->trees);
     snapshot_fixed(snap, "sched.least", s->least, sizeof s->least);
     snapshot_fixed(snap, "sched.key", s->key, sizeof s->key);
     snapshot_fixed(snap, "sched.pending", s->pending, sizeof s->pending);
@@ -59,6 +59,71 @@ static void use_domain(struct sched *s, unsigned domain)
     s->used_domain[at] = domain;
 }
 
+/* ---- one tree ------------------------------------------------------------------------------ */
+
+static inline uint64_t earlier_of(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Lay the leaves out anew, with room for one more block. */
+static void grow_tree(struct sched *s, struct sched_tree *t)
+{
+    t->leaves = t->leaves ? 2 * t->leaves : 1;
+    for (unsigned k = 0; k < t->leaves; k++) {
+        t->node[t->leaves + k] = CLOCK_NEVER;
+        if (k < t->blocks) {
+            t->node[t->leaves + k] = s->pending[t->block[k]];
+            s->block[t->block[k]].leaf = t->leaves + k;
+        }
+    }
+    for (unsigned i = t->leaves - 1; i > 0; i--) {
+        t->node[i] = earlier_of(t->node[2 * i], t->node[2 * i + 1]);
+    }
+}
+
+static unsigned add_leaf(struct sched *s, struct sched_tree *t, unsigned block)
+{
+    if (t->blocks == t->leaves) {
+        grow_tree(s, t);
+    }
+    t->block[t->blocks] = (uint16_t)block;
+    return t->leaves + t->blocks++;
+}
+
+/* The first leaf whose wake is the earliest of the tree. */
+static inline unsigned first_leaf(const struct sched_tree *t, uint64_t least)
+{
+    unsigned i = 1;
+
+    while (i < t->leaves) {
+        i *= 2;
+        i += t->node[i] != least;
+    }
+    return i;
+}
+
+/* The leaf held the earliest wake; from now on this one. */
+static inline void replace(struct sched_tree *t, unsigned leaf, uint64_t cycle)
+{
+    t->node[leaf] = cycle;
+    for (unsigned i = leaf; i > 1; i /= 2) {
+        cycle = earlier_of(cycle, t->node[i ^ 1]);
+        t->node[i / 2] = cycle;
+    }
+}
+
+/* A wake at this leaf, earlier than the one it has. True if it is now the earliest of the tree. */
+static inline bool lower(struct sched_tree *t, unsigned leaf, uint64_t cycle)
+{
+    unsigned i = leaf;
+
+    for (; i > 0 && cycle < t->node[i]; i /= 2) {
+        t->node[i] = cycle;
+    }
+    return i == 0;
+}
+
 unsigned sched_add_block(struct sched *s, const char *name, unsigned domain, sched_wake_fn *wake,
                          void *self)
 {
@@ -69,142 +134,9 @@ unsigned sched_add_block(struct sched *s, const char *name, unsigned domain, sch
     s->block[s->blocks] =
         (struct sched_block){ .wake = wake, .self = self, .name = name, .domain = domain };
     s->pending[s->blocks] = CLOCK_NEVER;
-    s->words = s->blocks / 64 + 1;
+    s->block[s->blocks].leaf = add_leaf(s, &s->tree[domain], s->blocks);
     use_domain(s, domain);
     return s->blocks++;
-}
-
-/* ---- one wheel ----------------------------------------------------------------------------- */
-
-/* The level that resolves the highest digit in which the cycle differs from the wheel's base. It stays
- * the same until the base reaches that digit's slot, and then the slot is emptied. */
-static inline unsigned level_of(uint64_t base, uint64_t cycle)
-{
-    uint64_t differ = base ^ cycle;
-
-    return differ < SCHED_SLOTS ? 0 : (unsigned)(63 - __builtin_clzll(differ)) / SCHED_DIGIT;
-}
-
-static inline unsigned slot_of(uint64_t cycle, unsigned level)
-{
-    return (unsigned)(cycle >> (SCHED_DIGIT * level)) & (SCHED_SLOTS - 1);
-}
-
-static inline void insert(struct sched_wheel *w, unsigned block, uint64_t cycle)
-{
-    unsigned level = level_of(w->base, cycle);
-    unsigned index = slot_of(cycle, level);
-
-    w->levels |= 1ull << level;
-    w->used[level] |= 1ull << index;
-    w->slot[level][index][block / 64] |= 1ull << (block % 64);
-}
-
-static inline void slot_is_empty(struct sched_wheel *w, unsigned level, unsigned index)
-{
-    w->used[level] &= ~(1ull << index);
-    if (!w->used[level]) {
-        w->levels &= ~(1ull << level);
-    }
-}
-
-static inline bool any(const struct sched *s, const uint64_t *slot)
-{
-    uint64_t bits = slot[0];
-
-    for (unsigned i = 1; i < s->words; i++) {
-        bits |= slot[i];
-    }
-    return bits != 0;
-}
-
-static inline void withdraw(struct sched *s, struct sched_wheel *w, unsigned block, uint64_t cycle)
-{
-    unsigned level = level_of(w->base, cycle);
-    unsigned index = slot_of(cycle, level);
-
-    w->slot[level][index][block / 64] &= ~(1ull << (block % 64));
-    if (!any(s, w->slot[level][index])) {
-        slot_is_empty(w, level, index);
-    }
-}
-
-/* The earliest wake of the blocks in a slot. */
-static uint64_t least_of_slot(const struct sched *s, const uint64_t *slot)
-{
-    uint64_t least = CLOCK_NEVER;
-
-    for (unsigned i = 0; i < s->words; i++) {
-        for (uint64_t bits = slot[i]; bits; bits &= bits - 1) {
-            uint64_t at = s->pending[64 * i + (unsigned)__builtin_ctzll(bits)];
-
-            least = at < least ? at : least;
-        }
-    }
-    return least;
-}
-
-/* The lowest used slot of the lowest used level holds the earliest event: slots below the base's own
- * digit are empty on every level. */
-static inline uint64_t least_of_wheel(const struct sched *s, const struct sched_wheel *w)
-{
-    unsigned level;
-    unsigned index;
-
-    if (!w->levels) {
-        return CLOCK_NEVER;
-    }
-    level = (unsigned)__builtin_ctzll(w->levels);
-    index = (unsigned)__builtin_ctzll(w->used[level]);
-    if (level == 0) {
-        return (w->base & ~(uint64_t)(SCHED_SLOTS - 1)) | index;
-    }
-    return least_of_slot(s, w->slot[level][index]);
-}
-
-/* Bring the earliest events, those of cycle `least`, down to level 0. Only done when their time has
- * come, so that events of this domain can still be inserted before them until then. */
-static void descend(struct sched *s, struct sched_wheel *w, uint64_t least)
-{
-    unsigned level = (unsigned)__builtin_ctzll(w->levels);
-    unsigned index = (unsigned)__builtin_ctzll(w->used[level]);
-    uint64_t *slot = w->slot[level][index];
-
-    slot_is_empty(w, level, index);
-    w->base = least;
-    for (unsigned i = 0; i < s->words; i++) {
-        uint64_t bits = slot[i];
-
-        slot[i] = 0;
-        for (; bits; bits &= bits - 1) {
-            unsigned block = 64 * i + (unsigned)__builtin_ctzll(bits);
-
-            insert(w, block, s->pending[block]);
-        }
-    }
-}
-
-/* Take the first block off the wheel's earliest edge. */
-static inline unsigned take_first(struct sched *s, struct sched_wheel *w, uint64_t least)
-{
-    unsigned index = slot_of(least, 0);
-    uint64_t *slot = w->slot[0][index];
-    unsigned word = 0;
-    unsigned block;
-
-    if (!(w->levels & 1)) {
-        descend(s, w, least);
-    }
-    w->base = least;
-    while (!slot[word]) {
-        word++;
-    }
-    block = 64 * word + (unsigned)__builtin_ctzll(slot[word]);
-    slot[word] &= slot[word] - 1;
-    if (!any(s, slot)) {
-        slot_is_empty(w, 0, index);
-    }
-    return block;
 }
 
 /* ---- all of them ---------------------------------------------------------------------------- */
@@ -224,21 +156,17 @@ static void from_the_past(const struct sched *s, unsigned block, uint64_t cycle,
 
 void sched_wake_earlier(struct sched *s, unsigned block, uint64_t cycle)
 {
-    unsigned domain = s->block[block].domain;
-    struct sched_wheel *w = &s->wheel[domain];
+    const struct sched_block *b = &s->block[block];
+    struct sched_tree *t = &s->tree[b->domain];
 
-    if (cycle < w->base) {
-        from_the_past(s, block, cycle, w->base);
-    }
-    if (s->pending[block] != CLOCK_NEVER) {
-        withdraw(s, w, block, s->pending[block]);
+    if (cycle < t->base) {
+        from_the_past(s, block, cycle, t->base);
     }
     s->pending[block] = cycle;
-    insert(w, block, cycle);
-    if (cycle < s->least[domain]) {
-        set_least(s, domain, cycle);
-        if (domain != s->leader && s->key[domain] < s->limit) {
-            s->limit = s->key[domain];
+    if (block != s->running && lower(t, b->leaf, cycle)) {
+        set_least(s, b->domain, cycle);
+        if (b->domain != s->leader && s->key[b->domain] < s->limit) {
+            s->limit = s->key[b->domain];
         }
     }
 }
@@ -263,39 +191,45 @@ bool sched_next(const struct sched *s, unsigned *domain, uint64_t *cycle)
     return first != CLOCK_NEVER;
 }
 
-static inline void deliver(struct sched *s, unsigned domain, uint64_t cycle)
+/* Wake the first block of the domain's earliest edge. Its leaf is put right when it has said what it wants
+ * next: until then nothing in the tree is earlier. */
+static inline void deliver(struct sched *s, struct sched_tree *t, unsigned domain)
 {
-    struct sched_wheel *w = &s->wheel[domain];
-    unsigned block = take_first(s, w, cycle);
+    uint64_t cycle = t->node[1];
+    unsigned leaf = first_leaf(t, cycle);
+    unsigned block = t->block[leaf - t->leaves];
+    const struct sched_block *b = &s->block[block];
 
     s->pending[block] = CLOCK_NEVER;
-    set_least(s, domain, least_of_wheel(s, w));
+    s->running = block;
+    t->base = cycle;
     s->now_domain = domain;
     s->now_cycle = cycle;
     s->delivered++;
-    s->block[block].wake(s->block[block].self, cycle);
+    b->wake(b->self, cycle);
+    s->running = SCHED_NOBODY;
+    replace(t, leaf, s->pending[block]);
+    set_least(s, domain, t->node[1]);
 }
 
 /* Let the domain lead whose earliest event comes first: keys tell, unless two are too close. False: there
  * is none. */
-static bool find_leader(struct sched *s)
+static inline bool find_leader(struct sched *s)
 {
-    uint64_t first = CLOCK_NO_KEY;
+    unsigned leader = s->used_domain[0];
+    uint64_t first = s->key[leader];
     uint64_t second = CLOCK_NO_KEY;
     uint64_t cycle;
 
-    for (unsigned i = 0; i < s->used_domains; i++) {
+    for (unsigned i = 1; i < s->used_domains; i++) {
         unsigned d = s->used_domain[i];
         uint64_t key = s->key[d];
 
-        if (key < first) {
-            second = first;
-            first = key;
-            s->leader = d;
-        } else if (key < second) {
-            second = key;
-        }
+        second = earlier_of(second, key < first ? first : key);
+        leader = key < first ? d : leader;
+        first = earlier_of(first, key);
     }
+    s->leader = leader;
     s->limit = second;
     if (second - first < 2) {
         return sched_next(s, &s->leader, &cycle);
@@ -321,7 +255,7 @@ bool sched_step(struct sched *s, unsigned until_domain, uint64_t until_cycle)
         is_after(s, until_domain, until_cycle, clock_key(s->clocks, until_domain, until_cycle))) {
         return false;
     }
-    deliver(s, s->leader, s->least[s->leader]);
+    deliver(s, &s->tree[s->leader], s->leader);
     return true;
 }
 
@@ -330,14 +264,14 @@ void sched_run(struct sched *s, unsigned until_domain, const uint64_t *until_cyc
     uint64_t until = *until_cycle;
     uint64_t until_key = clock_key(s->clocks, until_domain, until);
 
-    for (;;) {
-        if (!find_leader(s) || is_after(s, until_domain, until, until_key)) {
-            return;
-        }
-        s->limit = until_key < s->limit ? until_key : s->limit;
+    while (find_leader(s) && !is_after(s, until_domain, until, until_key)) {
+        unsigned leader = s->leader;
+        struct sched_tree *t = &s->tree[leader];
+
+        s->limit = earlier_of(until_key, s->limit);
         do {
-            deliver(s, s->leader, s->least[s->leader]);
-        } while (s->key[s->leader] + 2 <= s->limit && *until_cycle == until);
+            deliver(s, t, leader);
+        } while (s->key[leader] + 2 <= s->limit && *until_cycle == until);
         if (*until_cycle != until) {
             until = *until_cycle;
             until_key = clock_key(s->clocks, until_domain, until);

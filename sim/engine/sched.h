@@ -2,9 +2,9 @@
  *
  * A block has at most one pending wake: the earliest that it was asked for; a later one is dropped,
  * because the block looks at everything and asks again. So an event needs no memory of its own: it is a
- * bit of its block in a slot of a radix wheel, one wheel for each clock domain (11 levels of 64 slots, a
- * level for each digit of the cycle in base 64). To ask, to ask earlier and to deliver are a few
- * operations on bits whatever the number pending; an event moves down at most 10 levels.
+ * cycle at the block's leaf of a tree, one tree for each clock domain, whose inner nodes are the earlier
+ * of two. To ask, to ask earlier and to deliver are a few steps up or down the tree: the logarithm of the
+ * number of blocks in the domain, whatever the number pending.
  *
  * The heads of the domains are compared exactly. Of coincident edges the lower domain comes first;
  * within one edge blocks are woken in order of their numbers, so a run does not depend on the history
@@ -16,21 +16,20 @@
 #include "engine/snapshot.h"
 
 enum {
-    SCHED_DIGIT = 6, /* bits of the cycle that a level resolves */
-    SCHED_SLOTS = 1 << SCHED_DIGIT,
-    SCHED_LEVELS = (64 + SCHED_DIGIT - 1) / SCHED_DIGIT,
     SCHED_MAX_BLOCKS = 256,
-    SCHED_WORDS = SCHED_MAX_BLOCKS / 64
+    SCHED_NODES = 2 * SCHED_MAX_BLOCKS,
+    SCHED_NOBODY = SCHED_MAX_BLOCKS
 };
 
 /* Evaluate a block at edge `cycle` of its domain. */
 typedef void sched_wake_fn(void *self, uint64_t cycle);
 
-struct sched_wheel {
-    uint64_t base;               /* no event is earlier */
-    uint64_t levels;             /* bit l: level l holds events */
-    uint64_t used[SCHED_LEVELS]; /* bit i: slot i of the level holds events */
-    uint64_t slot[SCHED_LEVELS][SCHED_SLOTS][SCHED_WORDS]; /* bit b: block b */
+/* Node 1 is the root, those below node i are 2i and 2i + 1, leaf k is node leaves + k. */
+struct sched_tree {
+    uint64_t base;                    /* no event is earlier */
+    uint64_t node[SCHED_NODES];       /* earliest pending below; CLOCK_NEVER if none */
+    uint16_t block[SCHED_MAX_BLOCKS]; /* of a leaf; numbers ascend */
+    uint32_t blocks, leaves;          /* leaves: a power of two, not fewer than blocks */
 };
 
 struct account;
@@ -40,6 +39,7 @@ struct sched_block {
     void *self;
     const char *name;
     unsigned domain;
+    unsigned leaf;                 /* its node in the domain's tree */
     const struct account *account; /* of its issue slots, if it has published them */
     size_t account_stride;         /* bytes from one to the next */
     unsigned accounts;
@@ -47,9 +47,8 @@ struct sched_block {
 
 struct sched {
     const struct clock_set *clocks;
-    struct sched_wheel *wheel; /* one per domain */
-    size_t wheels;
-    unsigned words;                     /* of a slot that the blocks need */
+    struct sched_tree *tree; /* one per domain */
+    size_t trees;
     uint64_t least[CLOCK_MAX_DOMAINS];  /* earliest pending of the domain, CLOCK_NEVER if none */
     uint64_t key[CLOCK_MAX_DOMAINS];    /* clock_key() of it; CLOCK_NO_KEY if none */
     uint64_t pending[SCHED_MAX_BLOCKS]; /* of the block, CLOCK_NEVER if none */
@@ -61,6 +60,7 @@ struct sched {
      * which its events come before those of all others and before the end of the run. */
     unsigned leader;
     uint64_t limit;
+    unsigned running; /* block in its wake, or SCHED_NOBODY: its leaf still has the present cycle */
     unsigned now_domain; /* the edge being processed, or the last one */
     uint64_t now_cycle;
     uint64_t delivered; /* wakes so far */
@@ -85,7 +85,7 @@ static inline void sched_wake(struct sched *s, unsigned block, uint64_t cycle)
     }
 }
 
-/* Edge of the next event; false if none is pending. */
+/* Edge of the next event; false if none is pending. Not to be asked in a wake. */
 bool sched_next(const struct sched *s, unsigned *domain, uint64_t *cycle);
 
 /* Process the next event if it is not after edge `until_cycle` of `until_domain`; false if there
