@@ -102,18 +102,10 @@ void account_add(struct account *a, const struct account_run *run)
     a->run[a->runs++] = *run;
 }
 
-static bool same(struct account_reason a, struct account_reason b)
+void account_idle_anew(struct account *a, uint64_t cycle, struct account_reason reason)
 {
-    return a.state == b.state && a.cause == b.cause;
-}
-
-void account_idle(struct account *a, uint64_t cycle, struct account_reason reason)
-{
-    if (same(a->runs ? a->run[a->runs - 1].after : a->idle, reason)) {
-        return; /* it goes on as it is */
-    }
     account_settle(a, cycle);
-    if (a->runs || (a->idle.state == reason.state && a->idle.cause == reason.cause)) {
+    if (a->runs || account_same(a->idle, reason)) {
         return;
     }
     if (a->idle_since != cycle) { /* else `before` already is what the cycle before was */
@@ -144,7 +136,7 @@ struct account_reason account_seen(const struct account *a, uint64_t cycle)
 
 void account_after(struct account *a, uint64_t cycle, struct account_reason reason)
 {
-    if (same(a->runs ? a->run[a->runs - 1].after : a->idle, reason)) {
+    if (account_same(account_rest(a), reason)) {
         return;
     }
     account_settle(a, cycle);

@@ -87,16 +87,15 @@ uint64_t channel_item_visible(const struct channel *ch, uint32_t need)
     return CLOCK_NEVER;
 }
 
-void channel_return_slots(struct channel *ch, const struct channel_run *run)
+void channel_more_pops(struct channel *ch)
 {
-    if (ch->s.pop_tail - ch->s.pop_head == ch->pops) {
-        ch->pop = double_ring(ch->pop, &ch->pops, sizeof *ch->pop, ch->s.pop_head);
-    }
-    ch->pop[ch->s.pop_tail++ & (ch->pops - 1)] = *run;
-    if (ch->s.writer_waits) {
-        ch->s.writer_waits = 0;
-        sched_wake(ch->sched, ch->config.writer, channel_slot_visible(ch, run->first));
-    }
+    ch->pop = double_ring(ch->pop, &ch->pops, sizeof *ch->pop, ch->s.pop_head);
+}
+
+void channel_wake_writer(struct channel *ch, const struct channel_run *run)
+{
+    ch->s.writer_waits = 0;
+    sched_wake(ch->sched, ch->config.writer, channel_slot_visible(ch, run->first));
 }
 
 uint64_t channel_pop_item(struct channel *ch, uint64_t cycle, uint32_t step)
@@ -121,23 +120,17 @@ static void collect(struct channel *ch, uint64_t now)
     while (ch->s.pop_head != ch->s.pop_tail) {
         const struct channel_run *p = &ch->pop[ch->s.pop_head & (ch->pops - 1)];
 
-        while (ch->s.returned < p->beats) {
-            uint32_t left = p->beats - ch->s.returned;
-            uint64_t last = p->first + (uint64_t)(p->beats - 1) * p->step;
-
-            if (channel_slot_visible(ch, last) <= now) {
-                ch->s.credits += left;
-                ch->s.returned = p->beats;
-                break;
-            }
-            if (channel_slot_visible(ch, p->first + (uint64_t)ch->s.returned * p->step) > now) {
-                return;
-            }
+        if (channel_slot_visible(ch, p->first + (uint64_t)(p->beats - 1) * p->step) <= now) {
+            ch->s.credits += p->beats - ch->s.returned;
+            ch->s.returned = 0;
+            ch->s.pop_head++;
+            continue;
+        }
+        while (channel_slot_visible(ch, p->first + (uint64_t)ch->s.returned * p->step) <= now) {
             ch->s.credits++;
             ch->s.returned++;
         }
-        ch->s.returned = 0;
-        ch->s.pop_head++;
+        return;
     }
 }
 

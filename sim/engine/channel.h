@@ -121,8 +121,24 @@ static inline uint64_t channel_next_visible(const struct channel *ch)
  * item must be untouched. CLOCK_NEVER if they have not been pushed yet. */
 uint64_t channel_item_visible(const struct channel *ch, uint32_t need);
 
-/* For channel_pop: hand the freed slots back, and wake a writer that waits for one. */
-void channel_return_slots(struct channel *ch, const struct channel_run *run);
+/* For channel_give_back: the ring of pops is full; the writer waits for a slot. */
+void channel_more_pops(struct channel *ch);
+void channel_wake_writer(struct channel *ch, const struct channel_run *run);
+
+/* For channel_pop: the slots of these beats are free from then on. */
+static inline void channel_give_back(struct channel *ch, const struct channel_run *run)
+{
+    if (ch->config.unlimited) {
+        return;
+    }
+    if (ch->s.pop_tail - ch->s.pop_head == ch->pops) {
+        channel_more_pops(ch);
+    }
+    ch->pop[ch->s.pop_tail++ & (ch->pops - 1)] = *run;
+    if (ch->s.writer_waits) {
+        channel_wake_writer(ch, run);
+    }
+}
 
 /* Pop `run->beats` beats, all of the head burst. */
 static inline void channel_pop(struct channel *ch, const struct channel_run *run)
@@ -144,9 +160,7 @@ static inline void channel_pop(struct channel *ch, const struct channel_run *run
     ch->s.popped += run->beats;
     ch->s.read_free =
         run->first + (uint64_t)(run->beats - 1) * run->step + (run->step || run->beats == 1);
-    if (!ch->config.unlimited) {
-        channel_return_slots(ch, run);
-    }
+    channel_give_back(ch, run);
 }
 
 /* Pop the whole head item, all of whose beats are visible, in cycle `cycle` and the ones after it,

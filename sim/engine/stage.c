@@ -155,23 +155,28 @@ static inline bool consider(struct stage *st, unsigned lane, unsigned input, uin
     return true;
 }
 
-/* In the order of the arbitration: the inputs from `first` on, then those before it. */
+/* In the order of the arbitration: the inputs from the one whose turn it is on, then those before it. */
 static inline bool choose(struct stage *st, unsigned lane, uint64_t now, struct outlook *o)
 {
-    unsigned first = st->config.arbitration == STAGE_ROUND_ROBIN ? st->s.next_input : 0;
-    uint64_t part[2] = { st->s.gate.filled & -(1ull << first),
-                         st->s.gate.filled & ((1ull << first) - 1) };
+    uint64_t filled = st->s.gate.filled;
+    uint64_t before =
+        st->config.arbitration == STAGE_ROUND_ROBIN ? (1ull << st->s.next_input) - 1 : 0;
+    uint64_t part = filled & ~before;
 
     o->reason = (struct account_reason){ .state = ACCOUNT_STARVED };
     o->again = CLOCK_NEVER;
-    for (unsigned i = 0; i < 2; i++) {
-        for (uint64_t bits = part[i]; bits; bits &= bits - 1) {
-            if (consider(st, lane, (unsigned)__builtin_ctzll(bits), now, o)) {
+    for (;;) {
+        for (; part; part &= part - 1) {
+            if (consider(st, lane, (unsigned)__builtin_ctzll(part), now, o)) {
                 return true;
             }
         }
+        part = filled & before;
+        if (!part) {
+            return false;
+        }
+        before = 0;
     }
-    return false;
 }
 
 static inline void complete(struct stage *st, unsigned lane)
@@ -264,6 +269,18 @@ static void wake_single(void *self, uint64_t now)
     }
 }
 
+/* Nothing is there for this lane, and it has nothing. */
+static inline bool rests(struct stage *st, struct lane *l, uint64_t now)
+{
+    if (l->s.active || st->s.gate.filled) {
+        return false;
+    }
+    if (l->s.next_start <= now) {
+        account_idle(&l->account, now, (struct account_reason){ .state = ACCOUNT_STARVED });
+    }
+    return true;
+}
+
 static void wake_many(void *self, uint64_t now)
 {
     struct stage *st = self;
@@ -271,8 +288,12 @@ static void wake_many(void *self, uint64_t now)
     bool held = false;
 
     for (unsigned l = 0; l < st->config.lanes; l++) {
-        struct turn t = serve(st, l, now);
+        struct turn t;
 
+        if (rests(st, &st->lane[l], now)) {
+            continue;
+        }
+        t = serve(st, l, now);
         earlier(&again, t.again);
         if (t.began && held) {
             again = now + 1; /* what an earlier lane saw before it is gone */
