@@ -163,6 +163,24 @@ static inline void channel_pop(struct channel *ch, const struct channel_run *run
     channel_give_back(ch, run);
 }
 
+/* Pop the head burst, of which nothing has been popped yet, at cycles first, first + step, ... (step >= 1). */
+static inline void channel_pop_burst(struct channel *ch, uint64_t first, uint32_t step)
+{
+    const struct channel_burst *b = &ch->burst[ch->s.burst_head & (ch->bursts - 1)];
+    struct channel_run run = { .first = first, .beats = b->at.beats, .step = step };
+
+    assert(!ch->s.taken);
+    if (ch->probe) {
+        ch->probe(ch->probe_self, ch, false, &run);
+    }
+    if (++ch->s.burst_head == ch->s.burst_tail) {
+        ch->gate->filled &= ~ch->gate_bit;
+    }
+    ch->s.popped += run.beats;
+    ch->s.read_free = first + (uint64_t)(run.beats - 1) * step + 1;
+    channel_give_back(ch, &run);
+}
+
 /* Pop the whole head item, all of whose beats are visible, in cycle `cycle` and the ones after it,
  * `step` apart. Returns the cycle of the last pop. */
 uint64_t channel_pop_item(struct channel *ch, uint64_t cycle, uint32_t step);

@@ -253,13 +253,19 @@ bool lane_continue(struct lane *lane, uint64_t now)
     return true;
 }
 
-void lane_enter(struct lane *lane, uint64_t now)
+void lane_begin(struct lane *lane, uint64_t now)
 {
     struct lane_state *s = &lane->s;
 
+    assert(!s->active);
+    if (lane_can_pass(lane, channel_head(lane->in[s->job.in]), now)) {
+        lane_pass(lane, now);
+        return;
+    }
     s->active = true;
     s->slot = 0;
     s->next_slot = now;
+    s->items++;
     account_close(&lane->account);
     lane_continue(lane, now);
 }

@@ -92,61 +92,64 @@ static inline bool lane_all_visible(const struct channel *in, const struct chann
     return channel_visible(in, b->at.first + (uint64_t)(b->at.beats - 1) * b->at.step) <= now;
 }
 
-/* For lane_begin, the common case: all of the item is there in one burst, there is room for all of it, and
- * nothing sets another pace. Then one run covers all slots. The same result as lane_continue, in fewer steps. */
-static inline bool lane_pass(struct lane *lane, uint64_t now)
+/* The common case: all of the item is there in its first burst `b`, there is room for all of it, and nothing
+ * sets another pace. Then one run covers all slots: see lane_pass(). */
+static inline bool lane_can_pass(const struct lane *lane, const struct channel_burst *b,
+                                 uint64_t now)
+{
+    const struct lane_job *j = &lane->s.job;
+    struct channel *out;
+
+    if (j->interval == 0 || b->at.beats != j->beats_in ||
+        !lane_all_visible(lane->in[j->in], b, now, j->interval)) {
+        return false;
+    }
+    if (j->beats_out == 0) {
+        return true;
+    }
+    out = lane->out[j->out];
+    return out->s.credits >= j->beats_out || channel_room(out, now) >= j->beats_out;
+}
+
+/* Start an item for which lane_can_pass() holds: the same result as lane_begin(), in fewer steps. */
+static inline void lane_pass(struct lane *lane, uint64_t now)
 {
     struct lane_state *s = &lane->s;
     const struct lane_job *j = &s->job;
-    struct channel *in = lane->in[j->in];
-    struct channel *out = j->beats_out ? lane->out[j->out] : NULL;
+    uint64_t step = j->interval;
     uint32_t slots = j->beats_in > j->beats_out ? j->beats_in : j->beats_out;
-    const struct channel_burst *b = channel_head(in);
-    struct channel_run run = { .first = now, .beats = j->beats_in, .step = j->interval };
+    uint64_t last = now + (slots - 1) * step;
+    uint64_t exit = last;
 
-    if (j->interval == 0 || b->at.beats != j->beats_in ||
-        !lane_all_visible(in, b, now, j->interval) ||
-        (out && out->s.credits < j->beats_out && channel_room(out, now) < j->beats_out)) {
-        return false;
-    }
-    s->first_cycle = now;
+    channel_pop_burst(lane->in[j->in], now, j->interval);
     s->delay = j->latency;
-    s->last_cycle = now + (uint64_t)(slots - 1) * j->interval;
-    s->last_exit = s->last_cycle;
-    channel_pop(in, &run);
-    if (out) {
-        if (s->last_push > now + s->delay) {
+    if (j->beats_out) {
+        struct channel_run run = { .beats = j->beats_out, .step = j->interval };
+
+        if (s->last_push > now + j->latency) {
             s->delay = (uint32_t)(s->last_push - now);
         }
-        s->last_exit += s->delay;
-        s->last_push = s->last_exit + 1;
-        run.first = s->last_exit - (uint64_t)(j->beats_out - 1) * j->interval;
-        run.beats = j->beats_out;
-        channel_reserve(out, j->beats_out);
-        channel_push(out, &run, j->item, CHANNEL_FIRST | CHANNEL_LAST);
+        exit += s->delay;
+        run.first = exit - (run.beats - 1) * step;
+        channel_reserve(lane->out[j->out], run.beats);
+        channel_push(lane->out[j->out], &run, j->item, CHANNEL_FIRST | CHANNEL_LAST);
+        s->last_push = exit + 1;
     }
+    account_pass(&lane->account, now, slots, j->interval, j->tail);
     s->slot = slots;
     s->beats += slots;
-    s->next_slot = s->last_cycle + j->interval;
-    s->next_start = s->next_slot + j->tail;
-    account_pass(&lane->account, now, slots, j->interval, j->tail);
-    return true;
+    s->items++;
+    s->first_cycle = now;
+    s->last_cycle = last;
+    s->last_exit = exit;
+    s->next_slot = last + step;
+    s->next_start = last + step + j->tail;
 }
-
-/* For lane_begin: the other cases. */
-void lane_enter(struct lane *lane, uint64_t now);
 
 /* Start the item of lane->s.job in cycle `now`. The caller has seen that the lane is idle, the item is
  * startable, and (with output) a slot is free for slot 0 if that one pushes. Then issue what can be
  * issued. */
-static inline void lane_begin(struct lane *lane, uint64_t now)
-{
-    assert(!lane->s.active);
-    lane->s.items++;
-    if (!lane_pass(lane, now)) {
-        lane_enter(lane, now);
-    }
-}
+void lane_begin(struct lane *lane, uint64_t now);
 
 /* Does slot 0 of such an item need room in the output? */
 static inline bool lane_pushes_first(const struct lane_job *job)

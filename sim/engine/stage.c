@@ -189,10 +189,10 @@ static inline void complete(struct stage *st, unsigned lane)
     }
 }
 
-static inline void begin(struct stage *st, unsigned lane, uint64_t now)
+/* The lane takes the item of its job. */
+static inline void take(struct stage *st, unsigned lane, uint64_t now)
 {
-    struct lane *l = &st->lane[lane];
-    const struct lane_job *job = &l->s.job;
+    const struct lane_job *job = &st->lane[lane].s.job;
 
     st->s.next_input = job->in + 1u < st->inputs ? job->in + 1u : 0;
     if (st->config.port_interval) {
@@ -201,10 +201,66 @@ static inline void begin(struct stage *st, unsigned lane, uint64_t now)
     if (st->config.ops.begin) {
         st->config.ops.begin(st->config.self, now, lane, job);
     }
-    lane_begin(l, now);
-    if (!l->s.active) {
+}
+
+static inline void begin(struct stage *st, unsigned lane, uint64_t now)
+{
+    take(st, lane, now);
+    lane_begin(&st->lane[lane], now);
+    if (!st->lane[lane].s.active) {
         complete(st, lane);
     }
+}
+
+/* Is all of the item in this burst, and can it start now as far as the input goes? (Else: perhaps.) */
+static inline bool starts_whole(const struct stage *st, const struct channel *in,
+                                const struct channel_burst *b, uint64_t now)
+{
+    uint64_t needed = b->at.first;
+
+    if (b->flags != (CHANNEL_FIRST | CHANNEL_LAST) || in->s.taken || in->s.read_free > now) {
+        return false;
+    }
+    if (st->config.start != LANE_START_FIRST) {
+        needed += (uint64_t)(b->at.beats - 1) * b->at.step;
+    }
+    return channel_visible(in, needed) <= now;
+}
+
+/* The usual visit: this idle lane finds one input with a whole item, and all that the item needs. The same as
+ * choose() and begin(), in fewer steps. False, and nothing has changed, where there is more to look at. */
+static inline bool straight(struct stage *st, unsigned lane, uint64_t now)
+{
+    const struct stage_ops *ops = &st->config.ops;
+    struct lane *l = &st->lane[lane];
+    struct lane_job *job = &l->s.job;
+    uint64_t filled = st->s.gate.filled;
+    const struct channel_burst *b;
+    unsigned input;
+    unsigned cause;
+    uint64_t again;
+
+    if (!filled || (filled & (filled - 1)) || ops->steer || st->s.port_free > now) {
+        return false;
+    }
+    input = (unsigned)__builtin_ctzll(filled);
+    b = channel_head(st->in[input]);
+    if (!starts_whole(st, st->in[input], b, now)) {
+        return false;
+    }
+    *job = (struct lane_job){ .item = b->item, .in = (uint8_t)input };
+    if ((ops->accepts && !ops->accepts(st->config.self, lane, b->item)) ||
+        (ops->ready && !ops->ready(st->config.self, now, b->item, &cause, &again))) {
+        return false;
+    }
+    ops->job(st->config.self, now, lane, job);
+    if (!lane_can_pass(l, b, now)) {
+        return false;
+    }
+    take(st, lane, now);
+    lane_pass(l, now);
+    complete(st, lane);
+    return true;
 }
 
 /* First cycle in which an idle lane can find something, as far as inputs tell: a push wakes the block
@@ -226,8 +282,7 @@ struct turn {
     bool held;      /* it idles, though there is something to start */
 };
 
-/* One lane's turn in cycle `now`. */
-static inline struct turn serve(struct stage *st, unsigned lane, uint64_t now)
+static struct turn serve_any(struct stage *st, unsigned lane, uint64_t now)
 {
     struct lane *l = &st->lane[lane];
     struct turn t = { .again = CLOCK_NEVER };
@@ -253,6 +308,17 @@ static inline struct turn serve(struct stage *st, unsigned lane, uint64_t now)
         t.again = next_chance(st, l->s.next_start);
     }
     return t;
+}
+
+/* One lane's turn in cycle `now`. */
+static inline struct turn serve(struct stage *st, unsigned lane, uint64_t now)
+{
+    const struct lane_state *s = &st->lane[lane].s;
+
+    if (s->active || s->next_start > now || !straight(st, lane, now)) {
+        return serve_any(st, lane, now);
+    }
+    return (struct turn){ .again = next_chance(st, s->next_start), .began = true };
 }
 
 /* With one lane, a push need not wake the block before the lane is free. */
