@@ -38,6 +38,8 @@ void sched_register_state(struct sched *s, struct snapshot *snap)
     snapshot_fixed(snap, "sched.least", s->least, sizeof s->least);
     snapshot_fixed(snap, "sched.key", s->key, sizeof s->key);
     snapshot_fixed(snap, "sched.pending", s->pending, sizeof s->pending);
+    snapshot_fixed(snap, "sched.leader", &s->leader, sizeof s->leader);
+    snapshot_fixed(snap, "sched.limit", &s->limit, sizeof s->limit);
     snapshot_fixed(snap, "sched.now_domain", &s->now_domain, sizeof s->now_domain);
     snapshot_fixed(snap, "sched.now_cycle", &s->now_cycle, sizeof s->now_cycle);
     snapshot_fixed(snap, "sched.delivered", &s->delivered, sizeof s->delivered);
@@ -232,9 +234,16 @@ static inline bool find_leader(struct sched *s)
     s->leader = leader;
     s->limit = second;
     if (second - first < 2) {
+        s->limit = first; /* the leader may be another one now; ask again after its next event */
         return sched_next(s, &s->leader, &cycle);
     }
     return first != CLOCK_NO_KEY;
+}
+
+/* Does the leader's earliest event come before those of all other domains? Keys tell, unless too close. */
+static inline bool leads(const struct sched *s)
+{
+    return s->key[s->leader] + 2 <= s->limit;
 }
 
 /* Is the leader's earliest event after that edge? */
@@ -251,7 +260,7 @@ static inline bool is_after(const struct sched *s, unsigned until_domain, uint64
 
 bool sched_step(struct sched *s, unsigned until_domain, uint64_t until_cycle)
 {
-    if (!find_leader(s) ||
+    if ((!leads(s) && !find_leader(s)) ||
         is_after(s, until_domain, until_cycle, clock_key(s->clocks, until_domain, until_cycle))) {
         return false;
     }
@@ -264,14 +273,13 @@ void sched_run(struct sched *s, unsigned until_domain, const uint64_t *until_cyc
     uint64_t until = *until_cycle;
     uint64_t until_key = clock_key(s->clocks, until_domain, until);
 
-    while (find_leader(s) && !is_after(s, until_domain, until, until_key)) {
+    while ((leads(s) || find_leader(s)) && !is_after(s, until_domain, until, until_key)) {
         unsigned leader = s->leader;
         struct sched_tree *t = &s->tree[leader];
 
-        s->limit = earlier_of(until_key, s->limit);
         do {
             deliver(s, t, leader);
-        } while (s->key[leader] + 2 <= s->limit && *until_cycle == until);
+        } while (leads(s) && s->key[leader] + 2 <= until_key && *until_cycle == until);
         if (*until_cycle != until) {
             until = *until_cycle;
             until_key = clock_key(s->clocks, until_domain, until);

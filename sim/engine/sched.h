@@ -56,8 +56,7 @@ struct sched {
     unsigned blocks;
     unsigned used_domain[CLOCK_MAX_DOMAINS]; /* those that have a block, ascending */
     unsigned used_domains;
-    /* Notes that save comparisons while a run goes on: the domain whose turn it is, and a key before
-     * which its events come before those of all others and before the end of the run. */
+    /* What saves comparisons: the domain whose turn it was last, and the least key of the others. */
     unsigned leader;
     uint64_t limit;
     unsigned running; /* block in its wake, or SCHED_NOBODY: its leaf still has the present cycle */
