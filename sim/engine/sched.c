@@ -68,62 +68,58 @@ static inline uint64_t earlier_of(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Lay the leaves out anew, with room for one more block. */
-static void grow_tree(struct sched *s, struct sched_tree *t)
+static inline uint64_t event_of(unsigned block, uint64_t cycle)
 {
+    return cycle == CLOCK_NEVER ? CLOCK_NEVER : cycle << SCHED_BLOCK_BITS | block;
+}
+
+static inline uint64_t cycle_of(uint64_t event)
+{
+    return event == CLOCK_NEVER ? CLOCK_NEVER : event >> SCHED_BLOCK_BITS;
+}
+
+/* The leaf held the first event of the tree; from now on this one. */
+static inline void replace(struct sched_tree *t, unsigned leaf, uint64_t event)
+{
+    t->node[leaf] = event;
+    for (unsigned i = leaf; i > 1; i /= 2) {
+        event = earlier_of(event, t->node[i ^ 1]);
+        t->node[i / 2] = event;
+    }
+}
+
+/* The leaf gets an earlier event than it had. */
+static inline void advance(struct sched_tree *t, unsigned leaf, uint64_t event)
+{
+    for (unsigned i = leaf; i > 0 && event < t->node[i]; i /= 2) {
+        t->node[i] = event;
+    }
+}
+
+/* Twice as many leaves. Those of the domain's blocks, in the order of their numbers, are laid out anew. */
+static void grow_tree(struct sched *s, struct sched_tree *t, unsigned domain)
+{
+    unsigned leaf;
+
     t->leaves = t->leaves ? 2 * t->leaves : 1;
-    for (unsigned k = 0; k < t->leaves; k++) {
-        t->node[t->leaves + k] = CLOCK_NEVER;
-        if (k < t->blocks) {
-            t->node[t->leaves + k] = s->pending[t->block[k]];
-            s->block[t->block[k]].leaf = t->leaves + k;
+    leaf = t->leaves;
+    memset(t->node, 0xff, sizeof t->node);
+    for (unsigned i = 0; i < s->blocks; i++) {
+        if (s->block[i].domain == domain) {
+            s->block[i].leaf = leaf++;
+            advance(t, s->block[i].leaf, event_of(i, s->pending[i]));
         }
     }
-    for (unsigned i = t->leaves - 1; i > 0; i--) {
-        t->node[i] = earlier_of(t->node[2 * i], t->node[2 * i + 1]);
-    }
 }
 
-static unsigned add_leaf(struct sched *s, struct sched_tree *t, unsigned block)
+static unsigned new_leaf(struct sched *s, unsigned domain)
 {
+    struct sched_tree *t = &s->tree[domain];
+
     if (t->blocks == t->leaves) {
-        grow_tree(s, t);
+        grow_tree(s, t, domain);
     }
-    t->block[t->blocks] = (uint16_t)block;
     return t->leaves + t->blocks++;
-}
-
-/* The first leaf whose wake is the earliest of the tree. */
-static inline unsigned first_leaf(const struct sched_tree *t, uint64_t least)
-{
-    unsigned i = 1;
-
-    while (i < t->leaves) {
-        i *= 2;
-        i += t->node[i] != least;
-    }
-    return i;
-}
-
-/* The leaf held the earliest wake; from now on this one. */
-static inline void replace(struct sched_tree *t, unsigned leaf, uint64_t cycle)
-{
-    t->node[leaf] = cycle;
-    for (unsigned i = leaf; i > 1; i /= 2) {
-        cycle = earlier_of(cycle, t->node[i ^ 1]);
-        t->node[i / 2] = cycle;
-    }
-}
-
-/* A wake at this leaf, earlier than the one it has. True if it is now the earliest of the tree. */
-static inline bool lower(struct sched_tree *t, unsigned leaf, uint64_t cycle)
-{
-    unsigned i = leaf;
-
-    for (; i > 0 && cycle < t->node[i]; i /= 2) {
-        t->node[i] = cycle;
-    }
-    return i == 0;
 }
 
 unsigned sched_add_block(struct sched *s, const char *name, unsigned domain, sched_wake_fn *wake,
@@ -133,10 +129,10 @@ unsigned sched_add_block(struct sched *s, const char *name, unsigned domain, sch
         fprintf(stderr, "espnic: internal error: more than %d blocks\n", SCHED_MAX_BLOCKS);
         abort();
     }
-    s->block[s->blocks] =
-        (struct sched_block){ .wake = wake, .self = self, .name = name, .domain = domain };
+    s->block[s->blocks] = (struct sched_block){
+        .wake = wake, .self = self, .name = name, .domain = domain, .leaf = new_leaf(s, domain)
+    };
     s->pending[s->blocks] = CLOCK_NEVER;
-    s->block[s->blocks].leaf = add_leaf(s, &s->tree[domain], s->blocks);
     use_domain(s, domain);
     return s->blocks++;
 }
@@ -149,10 +145,11 @@ static inline void set_least(struct sched *s, unsigned domain, uint64_t cycle)
     s->key[domain] = cycle == CLOCK_NEVER ? CLOCK_NO_KEY : clock_key(s->clocks, domain, cycle);
 }
 
-static void from_the_past(const struct sched *s, unsigned block, uint64_t cycle, uint64_t present)
+static void impossible(const struct sched *s, unsigned block, uint64_t cycle, uint64_t present)
 {
-    fprintf(stderr, "espnic: internal error: %s woken at cycle %llu, before the present %llu\n",
-            s->block[block].name, (unsigned long long)cycle, (unsigned long long)present);
+    fprintf(stderr, "espnic: internal error: %s woken at cycle %llu, %s the present %llu\n",
+            s->block[block].name, (unsigned long long)cycle,
+            cycle < present ? "before" : "too far from", (unsigned long long)present);
     abort();
 }
 
@@ -160,12 +157,17 @@ void sched_wake_earlier(struct sched *s, unsigned block, uint64_t cycle)
 {
     const struct sched_block *b = &s->block[block];
     struct sched_tree *t = &s->tree[b->domain];
+    bool first = cycle < s->least[b->domain];
 
-    if (cycle < t->base) {
-        from_the_past(s, block, cycle, t->base);
+    if (cycle < t->base || cycle >= SCHED_CYCLES) {
+        impossible(s, block, cycle, t->base);
     }
     s->pending[block] = cycle;
-    if (block != s->running && lower(t, b->leaf, cycle)) {
+    if (block == s->running) {
+        return;
+    }
+    advance(t, b->leaf, event_of(block, cycle));
+    if (first) {
         set_least(s, b->domain, cycle);
         if (b->domain != s->leader && s->key[b->domain] < s->limit) {
             s->limit = s->key[b->domain];
@@ -194,12 +196,11 @@ bool sched_next(const struct sched *s, unsigned *domain, uint64_t *cycle)
 }
 
 /* Wake the first block of the domain's earliest edge. Its leaf is put right when it has said what it wants
- * next: until then nothing in the tree is earlier. */
+ * next: until then no event of the tree comes before this one. */
 static inline void deliver(struct sched *s, struct sched_tree *t, unsigned domain)
 {
-    uint64_t cycle = t->node[1];
-    unsigned leaf = first_leaf(t, cycle);
-    unsigned block = t->block[leaf - t->leaves];
+    uint64_t cycle = cycle_of(t->node[1]);
+    unsigned block = t->node[1] % SCHED_MAX_BLOCKS;
     const struct sched_block *b = &s->block[block];
 
     s->pending[block] = CLOCK_NEVER;
@@ -210,8 +211,8 @@ static inline void deliver(struct sched *s, struct sched_tree *t, unsigned domai
     s->delivered++;
     b->wake(b->self, cycle);
     s->running = SCHED_NOBODY;
-    replace(t, leaf, s->pending[block]);
-    set_least(s, domain, t->node[1]);
+    replace(t, b->leaf, event_of(block, s->pending[block]));
+    set_least(s, domain, cycle_of(t->node[1]));
 }
 
 /* Let the domain lead whose earliest event comes first: keys tell, unless two are too close. False: there

@@ -2,9 +2,10 @@
  *
  * A block has at most one pending wake: the earliest that it was asked for; a later one is dropped,
  * because the block looks at everything and asks again. So an event needs no memory of its own: it is a
- * cycle at the block's leaf of a tree, one tree for each clock domain, whose inner nodes are the earlier
- * of two. To ask, to ask earlier and to deliver are a few steps up or down the tree: the logarithm of the
- * number of blocks in the domain, whatever the number pending.
+ * leaf of a tree, one tree for each clock domain, whose inner nodes are the earlier of the two below
+ * them. To ask, to ask earlier and to deliver are one walk from the leaf to the root: the logarithm of the
+ * number of blocks in the domain, whatever the number pending. A cycle that is asked for is less than
+ * SCHED_CYCLES (in cycles of a ns: two years).
  *
  * The heads of the domains are compared exactly. Of coincident edges the lower domain comes first;
  * within one edge blocks are woken in order of their numbers, so a run does not depend on the history
@@ -16,20 +17,22 @@
 #include "engine/snapshot.h"
 
 enum {
-    SCHED_MAX_BLOCKS = 256,
-    SCHED_NODES = 2 * SCHED_MAX_BLOCKS,
+    SCHED_BLOCK_BITS = 8,
+    SCHED_MAX_BLOCKS = 1 << SCHED_BLOCK_BITS,
     SCHED_NOBODY = SCHED_MAX_BLOCKS
 };
+
+#define SCHED_CYCLES ((1ull << (64 - SCHED_BLOCK_BITS)) - 1)
 
 /* Evaluate a block at edge `cycle` of its domain. */
 typedef void sched_wake_fn(void *self, uint64_t cycle);
 
-/* Node 1 is the root, those below node i are 2i and 2i + 1, leaf k is node leaves + k. */
+/* An event is its cycle, and below it the number of its block, so that the lesser one comes first; CLOCK_NEVER:
+ * none. Node 1 is the root, those below node i are 2i and 2i + 1, the leaves stand behind the inner nodes. */
 struct sched_tree {
-    uint64_t base;                    /* no event is earlier */
-    uint64_t node[SCHED_NODES];       /* earliest pending below; CLOCK_NEVER if none */
-    uint16_t block[SCHED_MAX_BLOCKS]; /* of a leaf; numbers ascend */
-    uint32_t blocks, leaves;          /* leaves: a power of two, not fewer than blocks */
+    uint64_t base; /* no event is at an earlier cycle */
+    uint64_t node[2 * SCHED_MAX_BLOCKS];
+    uint32_t blocks, leaves; /* leaves: a power of two, not fewer than blocks */
 };
 
 struct account;
@@ -59,7 +62,7 @@ struct sched {
     /* What saves comparisons: the domain whose turn it was last, and the least key of the others. */
     unsigned leader;
     uint64_t limit;
-    unsigned running; /* block in its wake, or SCHED_NOBODY: its leaf still has the present cycle */
+    unsigned running;    /* block in its wake, or SCHED_NOBODY: its leaf still holds this event */
     unsigned now_domain; /* the edge being processed, or the last one */
     uint64_t now_cycle;
     uint64_t delivered; /* wakes so far */
