@@ -1,7 +1,6 @@
 #include "engine/account.h"
 
 #include <assert.h>
-#include <string.h>
 
 void account_blame(struct account *a, struct account_reason reason, uint64_t cycles)
 {
@@ -84,7 +83,9 @@ void account_settle(struct account *a, uint64_t cycle)
         a->idle = r->after;
         a->idle_since = end;
         a->runs--;
-        memmove(&a->run[0], &a->run[1], a->runs * sizeof a->run[0]);
+        for (unsigned i = 0; i < a->runs; i++) {
+            a->run[i] = a->run[i + 1];
+        }
     }
     if (a->settled < cycle) {
         count(a, a->idle, cycle - a->settled);

@@ -98,7 +98,7 @@ void channel_wake_writer(struct channel *ch, const struct channel_run *run)
     sched_wake(ch->sched, ch->config.writer, channel_slot_visible(ch, run->first));
 }
 
-uint64_t channel_pop_item(struct channel *ch, uint64_t cycle, uint32_t step)
+uint64_t channel_pop_bursts(struct channel *ch, uint64_t cycle, uint32_t step)
 {
     uint32_t flags;
 
@@ -114,23 +114,41 @@ uint64_t channel_pop_item(struct channel *ch, uint64_t cycle, uint32_t step)
     return cycle - step;
 }
 
-/* Turn every slot that is back by `now` into credit. */
+static uint64_t last_back(const struct channel *ch, const struct channel_run *pops)
+{
+    return channel_slot_visible(ch, pops->first + (uint64_t)(pops->beats - 1) * pops->step);
+}
+
+/* The slots of the oldest pops are all back. */
+static inline void take_back(struct channel *ch, const struct channel_run *pops)
+{
+    ch->s.credits += pops->beats - ch->s.returned;
+    ch->s.returned = 0;
+    ch->s.pop_head++;
+}
+
+/* Turn every slot that is back by `now` into credit. Nearly always all are. */
 static void collect(struct channel *ch, uint64_t now)
 {
-    while (ch->s.pop_head != ch->s.pop_tail) {
-        const struct channel_run *p = &ch->pop[ch->s.pop_head & (ch->pops - 1)];
+    const struct channel_run *ring = ch->pop;
+    size_t mask = ch->pops - 1;
+    bool all;
 
-        if (channel_slot_visible(ch, p->first + (uint64_t)(p->beats - 1) * p->step) <= now) {
-            ch->s.credits += p->beats - ch->s.returned;
-            ch->s.returned = 0;
-            ch->s.pop_head++;
-            continue;
-        }
-        while (channel_slot_visible(ch, p->first + (uint64_t)ch->s.returned * p->step) <= now) {
-            ch->s.credits++;
-            ch->s.returned++;
-        }
+    if (ch->s.pop_head == ch->s.pop_tail) {
         return;
+    }
+    all = last_back(ch, &ring[(ch->s.pop_tail - 1) & mask]) <= now;
+    while (ch->s.pop_head != ch->s.pop_tail) {
+        const struct channel_run *p = &ring[ch->s.pop_head & mask];
+
+        if (!all && last_back(ch, p) > now) {
+            while (channel_slot_visible(ch, p->first + (uint64_t)ch->s.returned * p->step) <= now) {
+                ch->s.credits++;
+                ch->s.returned++;
+            }
+            return;
+        }
+        take_back(ch, p);
     }
 }
 

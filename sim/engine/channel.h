@@ -181,9 +181,22 @@ static inline void channel_pop_burst(struct channel *ch, uint64_t first, uint32_
     channel_give_back(ch, &run);
 }
 
+/* For channel_pop_item: the item has several bursts, or was popped in part. */
+uint64_t channel_pop_bursts(struct channel *ch, uint64_t cycle, uint32_t step);
+
 /* Pop the whole head item, all of whose beats are visible, in cycle `cycle` and the ones after it,
  * `step` apart. Returns the cycle of the last pop. */
-uint64_t channel_pop_item(struct channel *ch, uint64_t cycle, uint32_t step);
+static inline uint64_t channel_pop_item(struct channel *ch, uint64_t cycle, uint32_t step)
+{
+    const struct channel_burst *b = channel_head(ch);
+    uint32_t beats = b->at.beats;
+
+    if (step == 0 || ch->s.taken || !(b->flags & CHANNEL_LAST)) {
+        return channel_pop_bursts(ch, cycle, step);
+    }
+    channel_pop_burst(ch, cycle, step);
+    return cycle + (uint64_t)(beats - 1) * step;
+}
 
 /* ---- writer ------------------------------------------------------------------------------ */
 

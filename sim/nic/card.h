@@ -322,12 +322,32 @@ void nic_esp_packet(const struct espnic *card, const struct nic_packet *p, struc
 void nic_esp_packet_back(struct nic_packet *p, const struct esp_packet *in);
 struct channel *nic_channel(struct espnic *card, const char *name, unsigned writer, unsigned reader,
                             uint32_t depth);
-uint64_t nic_now_ns(const struct espnic *card, uint64_t core_cycle);
-uint64_t nic_port_time(const struct espnic *card, unsigned domain, uint64_t cycle);
+
+static inline uint64_t nic_now_ns(const struct espnic *card, uint64_t core_cycle)
+{
+    return clock_ps(&card->clocks, card->core, core_cycle) / 1000;
+}
+
+static inline uint64_t nic_port_time(const struct espnic *card, unsigned domain, uint64_t cycle)
+{
+    return clock_edge_from(&card->clocks, domain, cycle, card->port_domain);
+}
 
 /* Fill a job with the parameters of a plain stage. */
-void nic_plain_job(const struct nic_stage_config *c, bool ideal, uint32_t beats_in,
-                   uint32_t beats_out, struct lane_job *job);
+static inline void nic_plain_job(const struct nic_stage_config *c, bool ideal, uint32_t beats_in,
+                                 uint32_t beats_out, struct lane_job *job)
+{
+    job->beats_in = beats_in;
+    job->beats_out = beats_out;
+    if (!beats_out) {
+        job->out = LANE_NO_CHANNEL;
+    }
+    if (!ideal) {
+        job->interval = c->interval;
+        job->tail = c->overhead;
+        job->latency = c->latency;
+    }
+}
 
 /* Start a plain stage of one lane. */
 void nic_stage(struct espnic *card, struct stage *st, const char *name, unsigned domain,
