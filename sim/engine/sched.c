@@ -4,22 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *must_alloc(void *p)
-{
-    if (!p) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
-    return p;
-}
-
 void sched_init(struct sched *s, const struct clock_set *clocks)
 {
     memset(s, 0, sizeof *s);
     s->clocks = clocks;
     s->running = SCHED_NOBODY;
-    s->trees = CLOCK_MAX_DOMAINS;
-    s->tree = must_alloc(calloc(s->trees, sizeof *s->tree));
     for (size_t i = 0; i < CLOCK_MAX_DOMAINS; i++) {
         s->least[i] = CLOCK_NEVER;
         s->key[i] = CLOCK_NO_KEY;
@@ -28,13 +17,12 @@ void sched_init(struct sched *s, const struct clock_set *clocks)
 
 void sched_free(struct sched *s)
 {
-    free(s->tree);
     memset(s, 0, sizeof *s);
 }
 
 void sched_register_state(struct sched *s, struct snapshot *snap)
 {
-    snapshot_array(snap, "sched.tree", &s->tree, sizeof *s->tree, &s->trees);
+    snapshot_fixed(snap, "sched.tree", s->tree, sizeof s->tree);
     snapshot_fixed(snap, "sched.least", s->least, sizeof s->least);
     snapshot_fixed(snap, "sched.key", s->key, sizeof s->key);
     snapshot_fixed(snap, "sched.pending", s->pending, sizeof s->pending);
@@ -70,29 +58,28 @@ static inline uint64_t earlier_of(uint64_t a, uint64_t b)
 
 static inline uint64_t event_of(unsigned block, uint64_t cycle)
 {
-    return cycle == CLOCK_NEVER ? CLOCK_NEVER : cycle << SCHED_BLOCK_BITS | block;
-}
-
-static inline uint64_t cycle_of(uint64_t event)
-{
-    return event == CLOCK_NEVER ? CLOCK_NEVER : event >> SCHED_BLOCK_BITS;
+    return cycle << SCHED_BLOCK_BITS | block;
 }
 
 /* The leaf held the first event of the tree; from now on this one. */
 static inline void replace(struct sched_tree *t, unsigned leaf, uint64_t event)
 {
-    t->node[leaf] = event;
+    uint64_t *node = t->node;
+
+    node[leaf] = event;
     for (unsigned i = leaf; i > 1; i /= 2) {
-        event = earlier_of(event, t->node[i ^ 1]);
-        t->node[i / 2] = event;
+        event = earlier_of(event, node[i ^ 1]);
+        node[i / 2] = event;
     }
 }
 
 /* The leaf gets an earlier event than it had. */
 static inline void advance(struct sched_tree *t, unsigned leaf, uint64_t event)
 {
-    for (unsigned i = leaf; i > 0 && event < t->node[i]; i /= 2) {
-        t->node[i] = event;
+    uint64_t *node = t->node;
+
+    for (unsigned i = leaf; i > 0 && event < node[i]; i /= 2) {
+        node[i] = event;
     }
 }
 
@@ -107,7 +94,9 @@ static void grow_tree(struct sched *s, struct sched_tree *t, unsigned domain)
     for (unsigned i = 0; i < s->blocks; i++) {
         if (s->block[i].domain == domain) {
             s->block[i].leaf = leaf++;
-            advance(t, s->block[i].leaf, event_of(i, s->pending[i]));
+            if (s->pending[i] != CLOCK_NEVER) {
+                advance(t, s->block[i].leaf, event_of(i, s->pending[i]));
+            }
         }
     }
 }
@@ -130,7 +119,12 @@ unsigned sched_add_block(struct sched *s, const char *name, unsigned domain, sch
         abort();
     }
     s->block[s->blocks] = (struct sched_block){
-        .wake = wake, .self = self, .name = name, .domain = domain, .leaf = new_leaf(s, domain)
+        .wake = wake,
+        .self = self,
+        .name = name,
+        .domain = domain,
+        .leaf = new_leaf(s, domain),
+        .tree = &s->tree[domain],
     };
     s->pending[s->blocks] = CLOCK_NEVER;
     use_domain(s, domain);
@@ -139,14 +133,26 @@ unsigned sched_add_block(struct sched *s, const char *name, unsigned domain, sch
 
 /* ---- all of them ---------------------------------------------------------------------------- */
 
-static inline void set_least(struct sched *s, unsigned domain, uint64_t cycle)
+static inline void set_least(struct sched *s, unsigned domain, uint64_t event)
 {
-    s->least[domain] = cycle;
-    s->key[domain] = cycle == CLOCK_NEVER ? CLOCK_NO_KEY : clock_key(s->clocks, domain, cycle);
+    uint64_t cycle = event >> SCHED_BLOCK_BITS;
+
+    if (event == CLOCK_NEVER) {
+        s->least[domain] = CLOCK_NEVER;
+        s->key[domain] = CLOCK_NO_KEY;
+    } else {
+        s->least[domain] = cycle;
+        s->key[domain] = clock_key(s->clocks, domain, cycle);
+    }
 }
 
-static void impossible(const struct sched *s, unsigned block, uint64_t cycle, uint64_t present)
+static void impossible(const struct sched *s, unsigned block, uint64_t cycle)
+    __attribute__((noreturn, cold));
+
+static void impossible(const struct sched *s, unsigned block, uint64_t cycle)
 {
+    uint64_t present = s->block[block].tree->base;
+
     fprintf(stderr, "espnic: internal error: %s woken at cycle %llu, %s the present %llu\n",
             s->block[block].name, (unsigned long long)cycle,
             cycle < present ? "before" : "too far from", (unsigned long long)present);
@@ -156,19 +162,16 @@ static void impossible(const struct sched *s, unsigned block, uint64_t cycle, ui
 void sched_wake_earlier(struct sched *s, unsigned block, uint64_t cycle)
 {
     const struct sched_block *b = &s->block[block];
-    struct sched_tree *t = &s->tree[b->domain];
-    bool first = cycle < s->least[b->domain];
+    struct sched_tree *t = b->tree;
+    uint64_t event = event_of(block, cycle);
 
     if (cycle < t->base || cycle >= SCHED_CYCLES) {
-        impossible(s, block, cycle, t->base);
+        impossible(s, block, cycle);
     }
     s->pending[block] = cycle;
-    if (block == s->running) {
-        return;
-    }
-    advance(t, b->leaf, event_of(block, cycle));
-    if (first) {
-        set_least(s, b->domain, cycle);
+    advance(t, b->leaf, event);
+    if (cycle < s->least[b->domain]) {
+        set_least(s, b->domain, event);
         if (b->domain != s->leader && s->key[b->domain] < s->limit) {
             s->limit = s->key[b->domain];
         }
@@ -199,9 +202,10 @@ bool sched_next(const struct sched *s, unsigned *domain, uint64_t *cycle)
  * next: until then no event of the tree comes before this one. */
 static inline void deliver(struct sched *s, struct sched_tree *t, unsigned domain)
 {
-    uint64_t cycle = cycle_of(t->node[1]);
+    uint64_t cycle = t->node[1] >> SCHED_BLOCK_BITS;
     unsigned block = t->node[1] % SCHED_MAX_BLOCKS;
     const struct sched_block *b = &s->block[block];
+    uint64_t next;
 
     s->pending[block] = CLOCK_NEVER;
     s->running = block;
@@ -211,8 +215,12 @@ static inline void deliver(struct sched *s, struct sched_tree *t, unsigned domai
     s->delivered++;
     b->wake(b->self, cycle);
     s->running = SCHED_NOBODY;
-    replace(t, b->leaf, event_of(block, s->pending[block]));
-    set_least(s, domain, cycle_of(t->node[1]));
+    next = s->pending[block];
+    if (next < cycle || next + 1 > SCHED_CYCLES) { /* CLOCK_NEVER + 1 is 0 */
+        impossible(s, block, next);
+    }
+    replace(t, b->leaf, next == CLOCK_NEVER ? CLOCK_NEVER : event_of(block, next));
+    set_least(s, domain, t->node[1]);
 }
 
 /* Let the domain lead whose earliest event comes first: keys tell, unless two are too close. False: there

@@ -42,7 +42,8 @@ struct sched_block {
     void *self;
     const char *name;
     unsigned domain;
-    unsigned leaf;                 /* its node in the domain's tree */
+    unsigned leaf; /* in the domain's tree */
+    struct sched_tree *tree;
     const struct account *account; /* of its issue slots, if it has published them */
     size_t account_stride;         /* bytes from one to the next */
     unsigned accounts;
@@ -50,8 +51,7 @@ struct sched_block {
 
 struct sched {
     const struct clock_set *clocks;
-    struct sched_tree *tree; /* one per domain */
-    size_t trees;
+    struct sched_tree tree[CLOCK_MAX_DOMAINS];
     uint64_t least[CLOCK_MAX_DOMAINS];  /* earliest pending of the domain, CLOCK_NEVER if none */
     uint64_t key[CLOCK_MAX_DOMAINS];    /* clock_key() of it; CLOCK_NO_KEY if none */
     uint64_t pending[SCHED_MAX_BLOCKS]; /* of the block, CLOCK_NEVER if none */
@@ -76,13 +76,18 @@ void sched_register_state(struct sched *s, struct snapshot *snap);
 unsigned sched_add_block(struct sched *s, const char *name, unsigned domain, sched_wake_fn *wake,
                          void *self);
 
-/* For sched_wake: `cycle` is before the pending wake of the block. */
+/* For sched_wake: `cycle` is before the pending wake of the block, which is not the running one. */
 void sched_wake_earlier(struct sched *s, unsigned block, uint64_t cycle);
 
 /* Evaluate `block` at `cycle` of its domain, at the latest. */
 static inline void sched_wake(struct sched *s, unsigned block, uint64_t cycle)
 {
-    if (cycle < s->pending[block]) {
+    if (cycle >= s->pending[block]) {
+        return;
+    }
+    if (block == s->running) {
+        s->pending[block] = cycle; /* its leaf is put right when it is done */
+    } else {
         sched_wake_earlier(s, block, cycle);
     }
 }
