@@ -1,6 +1,7 @@
 #include "engine/account.h"
 
 #include <assert.h>
+#include <string.h>
 
 void account_blame(struct account *a, struct account_reason reason, uint64_t cycles)
 {
@@ -52,40 +53,42 @@ static void count_run(struct account *a, const struct account_run *r, uint64_t u
     a->settled = until;
 }
 
+/* Count up to `cycle` of the run, which begins before it. True if that is all of the run. */
+static inline bool settle_run(struct account *a, const struct account_run *r, uint64_t cycle)
+{
+    uint64_t end = run_end(r);
+
+    if (a->settled < r->first) {
+        count(a, a->idle, r->first - a->settled);
+        a->settled = r->first;
+    }
+    if (a->settled == r->first && end <= cycle) { /* all of it, the common case */
+        uint64_t gaps = (uint64_t)(r->beats - 1) * (r->step - r->busy);
+
+        a->total[ACCOUNT_BUSY] += end - r->first - gaps;
+        if (gaps) {
+            count(a, r->between, gaps);
+        }
+        a->settled = end;
+    } else {
+        count_run(a, r, cycle < end ? cycle : end);
+    }
+    return a->settled == end;
+}
+
 void account_settle(struct account *a, uint64_t cycle)
 {
-    while (a->runs && a->settled < cycle) {
-        const struct account_run *r = &a->run[0];
-        uint64_t end = run_end(r);
+    unsigned over = 0;
 
-        if (a->settled < r->first) {
-            uint64_t until = cycle < r->first ? cycle : r->first;
-
-            count(a, a->idle, until - a->settled);
-            a->settled = until;
-            continue;
-        }
-        if (a->settled == r->first && end <= cycle) { /* all of it, the common case */
-            uint64_t gaps = (uint64_t)(r->beats - 1) * (r->step - r->busy);
-
-            a->total[ACCOUNT_BUSY] += end - r->first - gaps;
-            if (gaps) {
-                count(a, r->between, gaps);
-            }
-            a->settled = end;
-        } else {
-            count_run(a, r, cycle < end ? cycle : end);
-        }
-        if (a->settled < end) {
-            return;
-        }
+    while (over < a->runs && a->run[over].first < cycle && settle_run(a, &a->run[over], cycle)) {
         a->before = (struct account_reason){ .state = ACCOUNT_BUSY };
-        a->idle = r->after;
-        a->idle_since = end;
-        a->runs--;
-        for (unsigned i = 0; i < a->runs; i++) {
-            a->run[i] = a->run[i + 1];
-        }
+        a->idle = a->run[over].after;
+        a->idle_since = a->settled;
+        over++;
+    }
+    a->runs = (uint8_t)(a->runs - over);
+    if (over && a->runs) {
+        memmove(&a->run[0], &a->run[over], a->runs * sizeof a->run[0]);
     }
     if (a->settled < cycle) {
         count(a, a->idle, cycle - a->settled);

@@ -20,7 +20,7 @@ enum account_state {
     ACCOUNT_STATES
 };
 
-enum { ACCOUNT_RUNS = 4 };
+enum { ACCOUNT_RUNS = 16 };
 
 /* Why a slot idles: the state and, for blocked and waiting, the block that is the cause. */
 struct account_reason {

@@ -98,20 +98,21 @@ void channel_wake_writer(struct channel *ch, const struct channel_run *run)
     sched_wake(ch->sched, ch->config.writer, channel_slot_visible(ch, run->first));
 }
 
-uint64_t channel_pop_bursts(struct channel *ch, uint64_t cycle, uint32_t step)
+/* However the writer had to split the item: for the slots it is one run. */
+void channel_pop_bursts(struct channel *ch, uint64_t first, uint32_t step)
 {
+    struct channel_run run = { .first = first, .step = step };
     uint32_t flags;
 
     do {
         const struct channel_burst *b = channel_head(ch);
-        struct channel_run run = { .first = cycle, .step = step };
 
         flags = b->flags;
-        run.beats = b->at.beats - ch->s.taken;
-        cycle += (uint64_t)run.beats * step;
-        channel_pop(ch, &run);
+        run.beats += b->at.beats - ch->s.taken;
+        ch->s.taken = 0;
+        ch->s.burst_head++;
     } while (!(flags & CHANNEL_LAST));
-    return cycle - step;
+    channel_popped(ch, &run);
 }
 
 static uint64_t last_back(const struct channel *ch, const struct channel_run *pops)

@@ -140,22 +140,14 @@ static inline void channel_give_back(struct channel *ch, const struct channel_ru
     }
 }
 
-/* Pop `run->beats` beats, all of the head burst. */
-static inline void channel_pop(struct channel *ch, const struct channel_run *run)
+/* For channel_pop: these beats have been taken off the bursts. */
+static inline void channel_popped(struct channel *ch, const struct channel_run *run)
 {
-    const struct channel_burst *b = &ch->burst[ch->s.burst_head & (ch->bursts - 1)];
-
-    assert(ch->s.burst_head != ch->s.burst_tail);
-    assert(ch->s.taken + run->beats <= b->at.beats);
+    if (ch->s.burst_head == ch->s.burst_tail) {
+        ch->gate->filled &= ~ch->gate_bit;
+    }
     if (ch->probe) {
         ch->probe(ch->probe_self, ch, false, run);
-    }
-    ch->s.taken += run->beats;
-    if (ch->s.taken == b->at.beats) {
-        ch->s.taken = 0;
-        if (++ch->s.burst_head == ch->s.burst_tail) {
-            ch->gate->filled &= ~ch->gate_bit;
-        }
     }
     ch->s.popped += run->beats;
     ch->s.read_free =
@@ -163,39 +155,37 @@ static inline void channel_pop(struct channel *ch, const struct channel_run *run
     channel_give_back(ch, run);
 }
 
-/* Pop the head burst, of which nothing has been popped yet, at cycles first, first + step, ... (step >= 1). */
-static inline void channel_pop_burst(struct channel *ch, uint64_t first, uint32_t step)
+/* Pop `run->beats` beats, all of the head burst. */
+static inline void channel_pop(struct channel *ch, const struct channel_run *run)
+{
+    const struct channel_burst *b = &ch->burst[ch->s.burst_head & (ch->bursts - 1)];
+
+    assert(ch->s.burst_head != ch->s.burst_tail);
+    assert(ch->s.taken + run->beats <= b->at.beats);
+    ch->s.taken += run->beats;
+    if (ch->s.taken == b->at.beats) {
+        ch->s.taken = 0;
+        ch->s.burst_head++;
+    }
+    channel_popped(ch, run);
+}
+
+/* For channel_pop_item: the item has several bursts, or was popped in part. */
+void channel_pop_bursts(struct channel *ch, uint64_t first, uint32_t step);
+
+/* Pop what is left of the head item, all of whose beats are visible by then, at cycles first, first + step, ...
+ * (step >= 1). */
+static inline void channel_pop_item(struct channel *ch, uint64_t first, uint32_t step)
 {
     const struct channel_burst *b = &ch->burst[ch->s.burst_head & (ch->bursts - 1)];
     struct channel_run run = { .first = first, .beats = b->at.beats, .step = step };
 
-    assert(!ch->s.taken);
-    if (ch->probe) {
-        ch->probe(ch->probe_self, ch, false, &run);
+    if (ch->s.taken || !(b->flags & CHANNEL_LAST)) {
+        channel_pop_bursts(ch, first, step);
+        return;
     }
-    if (++ch->s.burst_head == ch->s.burst_tail) {
-        ch->gate->filled &= ~ch->gate_bit;
-    }
-    ch->s.popped += run.beats;
-    ch->s.read_free = first + (uint64_t)(run.beats - 1) * step + 1;
-    channel_give_back(ch, &run);
-}
-
-/* For channel_pop_item: the item has several bursts, or was popped in part. */
-uint64_t channel_pop_bursts(struct channel *ch, uint64_t cycle, uint32_t step);
-
-/* Pop the whole head item, all of whose beats are visible, in cycle `cycle` and the ones after it,
- * `step` apart. Returns the cycle of the last pop. */
-static inline uint64_t channel_pop_item(struct channel *ch, uint64_t cycle, uint32_t step)
-{
-    const struct channel_burst *b = channel_head(ch);
-    uint32_t beats = b->at.beats;
-
-    if (step == 0 || ch->s.taken || !(b->flags & CHANNEL_LAST)) {
-        return channel_pop_bursts(ch, cycle, step);
-    }
-    channel_pop_burst(ch, cycle, step);
-    return cycle + (uint64_t)(beats - 1) * step;
+    ch->s.burst_head++;
+    channel_popped(ch, &run);
 }
 
 /* ---- writer ------------------------------------------------------------------------------ */

@@ -82,17 +82,20 @@ static inline uint64_t lane_startable(const struct channel *ch, enum lane_start 
  * item is complete. Call on every wake while active. */
 bool lane_continue(struct lane *lane, uint64_t now);
 
-/* Can all of this burst be popped at now, now + interval, ...? */
+/* Can all of the head item, whose first burst is `b`, be popped at now, now + interval, ...? (Else: perhaps.) */
 static inline bool lane_all_visible(const struct channel *in, const struct channel_burst *b,
                                     uint64_t now, uint32_t interval)
 {
+    if (!(b->flags & CHANNEL_LAST)) {
+        return channel_item_visible(in, UINT32_MAX) <= now;
+    }
     if (in->wdom == in->rdom && b->at.step <= interval) {
         return b->at.first < now;
     }
     return channel_visible(in, b->at.first + (uint64_t)(b->at.beats - 1) * b->at.step) <= now;
 }
 
-/* The common case: all of the item is there in its first burst `b`, there is room for all of it, and nothing
+/* The common case: all of the item, whose first burst is `b`, is there, there is room for all of it, and nothing
  * sets another pace. Then one run covers all slots: see lane_pass(). */
 static inline bool lane_can_pass(const struct lane *lane, const struct channel_burst *b,
                                  uint64_t now)
@@ -100,8 +103,7 @@ static inline bool lane_can_pass(const struct lane *lane, const struct channel_b
     const struct lane_job *j = &lane->s.job;
     struct channel *out;
 
-    if (j->interval == 0 || b->at.beats != j->beats_in ||
-        !lane_all_visible(lane->in[j->in], b, now, j->interval)) {
+    if (j->interval == 0 || !lane_all_visible(lane->in[j->in], b, now, j->interval)) {
         return false;
     }
     if (j->beats_out == 0) {
@@ -121,7 +123,7 @@ static inline void lane_pass(struct lane *lane, uint64_t now)
     uint64_t last = now + (slots - 1) * step;
     uint64_t exit = last;
 
-    channel_pop_burst(lane->in[j->in], now, j->interval);
+    channel_pop_item(lane->in[j->in], now, j->interval);
     s->delay = j->latency;
     if (j->beats_out) {
         struct channel_run run = { .beats = j->beats_out, .step = j->interval };
