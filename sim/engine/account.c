@@ -143,7 +143,9 @@ void account_after(struct account *a, uint64_t cycle, struct account_reason reas
     if (account_same(account_rest(a), reason)) {
         return;
     }
-    account_settle(a, cycle);
+    if (!a->runs || run_end(&a->run[a->runs - 1]) <= cycle) {
+        account_settle(a, cycle);
+    }
     if (a->runs) {
         a->run[a->runs - 1].after = reason;
     } else {

@@ -128,14 +128,22 @@ static inline void take_back(struct channel *ch, const struct channel_run *pops)
     ch->s.pop_head++;
 }
 
-/* Turn every slot that is back by `now` into credit. Nearly always all are. */
+/* Cycle in which the first slot is back that has not been taken as credit; there is a pop that gives one. */
+static inline uint64_t next_back(const struct channel *ch)
+{
+    const struct channel_run *p = &ch->pop[ch->s.pop_head & (ch->pops - 1)];
+
+    return channel_slot_visible(ch, p->first + (uint64_t)ch->s.returned * p->step);
+}
+
+/* Turn every slot that is back by `now` into credit. Mostly none or all are. */
 static void collect(struct channel *ch, uint64_t now)
 {
     const struct channel_run *ring = ch->pop;
     size_t mask = ch->pops - 1;
     bool all;
 
-    if (ch->s.pop_head == ch->s.pop_tail) {
+    if (ch->s.pop_head == ch->s.pop_tail || next_back(ch) > now) {
         return;
     }
     all = last_back(ch, &ring[(ch->s.pop_tail - 1) & mask]) <= now;
@@ -143,7 +151,7 @@ static void collect(struct channel *ch, uint64_t now)
         const struct channel_run *p = &ring[ch->s.pop_head & mask];
 
         if (!all && last_back(ch, p) > now) {
-            while (channel_slot_visible(ch, p->first + (uint64_t)ch->s.returned * p->step) <= now) {
+            while (next_back(ch) <= now) {
                 ch->s.credits++;
                 ch->s.returned++;
             }
@@ -189,17 +197,18 @@ uint64_t channel_room_at(struct channel *ch, uint64_t now, uint32_t need)
 
 uint64_t channel_next_return(struct channel *ch, uint64_t now)
 {
-    const struct channel_run *p;
+    uint64_t at;
 
-    if (channel_room(ch, now) > 0) {
-        return 0;
-    }
     if (ch->s.pop_head == ch->s.pop_tail) {
         ch->s.writer_waits = 1;
         return CLOCK_NEVER;
     }
-    p = &ch->pop[ch->s.pop_head & (ch->pops - 1)];
-    return channel_slot_visible(ch, p->first + (uint64_t)ch->s.returned * p->step);
+    at = next_back(ch);
+    if (at > now) {
+        return at;
+    }
+    collect(ch, now);
+    return 0;
 }
 
 typedef uint64_t visible_fn(const struct channel *ch, uint64_t cycle);
@@ -215,6 +224,9 @@ static uint32_t prefix(const struct channel *ch, visible_fn *seen, const struct 
 
     if (high == 0 || seen(ch, start) > want->first) {
         return 0;
+    }
+    if (high == 1 || seen(ch, start + run->step) > want->first + want->step) {
+        return 1; /* most often where the clocks differ */
     }
     if (seen(ch, start + (uint64_t)(high - 1) * run->step) <=
         want->first + (ch->wdom == ch->rdom ? (uint64_t)(high - 1) * want->step : 0)) {
