@@ -112,7 +112,7 @@ void channel_pop_bursts(struct channel *ch, uint64_t first, uint32_t step)
         ch->s.taken = 0;
         ch->s.burst_head++;
     } while (!(flags & CHANNEL_LAST));
-    channel_popped(ch, &run);
+    channel_popped(ch, &run, first + (uint64_t)(run.beats - 1) * step + 1);
 }
 
 static uint64_t last_back(const struct channel *ch, const struct channel_run *pops)

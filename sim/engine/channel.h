@@ -140,8 +140,8 @@ static inline void channel_give_back(struct channel *ch, const struct channel_ru
     }
 }
 
-/* For channel_pop: these beats have been taken off the bursts. */
-static inline void channel_popped(struct channel *ch, const struct channel_run *run)
+/* For channel_pop: these beats have been taken off the bursts; the read port is free again from cycle `port` on. */
+static inline void channel_popped(struct channel *ch, const struct channel_run *run, uint64_t port)
 {
     if (ch->s.burst_head == ch->s.burst_tail) {
         ch->gate->filled &= ~ch->gate_bit;
@@ -150,8 +150,7 @@ static inline void channel_popped(struct channel *ch, const struct channel_run *
         ch->probe(ch->probe_self, ch, false, run);
     }
     ch->s.popped += run->beats;
-    ch->s.read_free =
-        run->first + (uint64_t)(run->beats - 1) * run->step + (run->step || run->beats == 1);
+    ch->s.read_free = port;
     channel_give_back(ch, run);
 }
 
@@ -159,6 +158,7 @@ static inline void channel_popped(struct channel *ch, const struct channel_run *
 static inline void channel_pop(struct channel *ch, const struct channel_run *run)
 {
     const struct channel_burst *b = &ch->burst[ch->s.burst_head & (ch->bursts - 1)];
+    uint64_t last = run->first + (uint64_t)(run->beats - 1) * run->step;
 
     assert(ch->s.burst_head != ch->s.burst_tail);
     assert(ch->s.taken + run->beats <= b->at.beats);
@@ -167,7 +167,7 @@ static inline void channel_pop(struct channel *ch, const struct channel_run *run
         ch->s.taken = 0;
         ch->s.burst_head++;
     }
-    channel_popped(ch, run);
+    channel_popped(ch, run, last + (run->step || run->beats == 1));
 }
 
 /* For channel_pop_item: the item has several bursts, or was popped in part. */
@@ -182,10 +182,10 @@ static inline void channel_pop_item(struct channel *ch, uint64_t first, uint32_t
 
     if (ch->s.taken || !(b->flags & CHANNEL_LAST)) {
         channel_pop_bursts(ch, first, step);
-        return;
+    } else {
+        ch->s.burst_head++;
+        channel_popped(ch, &run, first + (uint64_t)(run.beats - 1) * step + 1);
     }
-    ch->s.burst_head++;
-    channel_popped(ch, &run);
 }
 
 /* ---- writer ------------------------------------------------------------------------------ */

@@ -20,7 +20,7 @@ a slot is back a cycle late@channel.h@/channel_slot_visible(const/,/^}/s/return 
 slots cross clocks without the synchroniser@channel.h@/channel_slot_visible(const/,/^}/s/ch->config.sync)/1)/
 a coincident edge counts as seen@clock.h@/clock_edge_after(const/,/^}/s/return clock_scale.*/const struct clock_ratio *r = \&set->ratio[from][to]; return (uint64_t)(((clock_u128)c * r->mul + r->div - 1) \/ r->div) + s - 1;/
 one slot too many@channel.c@s/ch->s.credits = config->depth;/ch->s.credits = config->depth + 1;/
-the read port is free in the cycle of a pop@channel.h@s/(run->step || run->beats == 1);/0;/
+the read port is free in the cycle of a pop@channel.h@s/ch->s.read_free = port;/ch->s.read_free = port - 1;/
 an item is whole when its first beat is there@channel.c@/^uint64_t channel_item_visible/,/^}/s/uint32_t last = .*/uint32_t last = 0;/
 runs are taken one beat too far@channel.c@/^static uint32_t prefix/,/^}/s/    return low;/    return low < want->beats ? low + 1 : low;/
 the tail is forgotten@lane.c@s/s->next_start = s->next_slot + s->job.tail;/s->next_start = s->next_slot;/
