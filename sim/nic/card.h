@@ -27,6 +27,7 @@ enum { NIC_RX, NIC_TX };
 
 enum { NIC_HEADROOM = 256, NIC_TAILROOM = 768 }; /* around a frame in its buffer */
 
+/* In the order of use: what every stage looks at, then the SA of this pass, then what the ends need. */
 struct nic_packet {
     uint8_t dir; /* NIC_RX, NIC_TX */
     uint8_t port, queue, lane;
@@ -48,26 +49,26 @@ struct nic_packet {
     uint8_t framed;     /* TX: encapsulation of this pass has been made */
     uint8_t size_class; /* of the buffer */
     uint8_t portion;    /* TX: 0 transport or only handle, 1 tunnel handle */
+    uint32_t beats;
+    uint32_t sa; /* context of this pass, 0 = none */
+    uint32_t job;
     uint32_t buffer;
     uint32_t start, length, l3; /* frame in the buffer, IP header in the frame */
-    uint32_t l3_header;         /* of the present packet, extension headers included */
-    uint32_t l3_length;         /* TX: of the present packet, as sequence has read it */
     uint32_t present;           /* bytes of the frame that are there, <= length */
-    uint32_t beats;
-    uint32_t sa;   /* context of this pass, 0 = none */
-    uint32_t mshr; /* context miss that it waits for: index + 1, 0 = none */
-    uint32_t job;
     uint32_t order_key;
-    uint32_t cookie;
-    uint32_t header_word, tfc;
-    uint32_t dma_bytes;
-    uint32_t wire_length; /* RX: as it came */
+    uint64_t order;
+    uint64_t sequence; /* of this pass */
     struct esp_bounds bounds;
     struct esp_transform transform; /* of the SA of this pass */
+    uint32_t l3_header;             /* of the present packet, extension headers included */
+    uint32_t l3_length;             /* TX: of the present packet, as sequence has read it */
+    uint32_t dma_bytes;
+    uint32_t cookie;
+    uint32_t header_word, tfc;
+    uint32_t wire_length; /* RX: as it came */
+    uint32_t mshr;        /* context miss that it waits for: index + 1, 0 = none */
     uint64_t mshr_ticket;
-    uint64_t order;
     uint64_t handle[2]; /* TX: descriptor's; RX: SAs that matched, outer first */
-    uint64_t sequence;  /* of this pass */
     uint64_t first_sequence;
     uint64_t tag, wire_ps, address;
 };
@@ -340,12 +341,32 @@ void nic_esp_packet(const struct espnic *card, const struct nic_packet *p, struc
 void nic_esp_packet_back(struct nic_packet *p, const struct esp_packet *in);
 struct channel *nic_channel(struct espnic *card, const char *name, unsigned writer, unsigned reader,
                             uint32_t depth);
-uint64_t nic_now_ns(const struct espnic *card, uint64_t core_cycle);
-uint64_t nic_port_time(const struct espnic *card, unsigned domain, uint64_t cycle);
+
+static inline uint64_t nic_now_ns(const struct espnic *card, uint64_t core_cycle)
+{
+    return clock_ps(&card->clocks, card->core, core_cycle) / 1000;
+}
+
+static inline uint64_t nic_port_time(const struct espnic *card, unsigned domain, uint64_t cycle)
+{
+    return clock_edge_from(&card->clocks, domain, cycle, card->port_domain);
+}
 
 /* Fill a job with the parameters of a plain stage. */
-void nic_plain_job(const struct nic_stage_config *c, bool ideal, uint32_t beats_in,
-                   uint32_t beats_out, struct lane_job *job);
+static inline void nic_plain_job(const struct nic_stage_config *c, bool ideal, uint32_t beats_in,
+                                 uint32_t beats_out, struct lane_job *job)
+{
+    job->beats_in = beats_in;
+    job->beats_out = beats_out;
+    if (!beats_out) {
+        job->out = LANE_NO_CHANNEL;
+    }
+    if (!ideal) {
+        job->interval = c->interval;
+        job->tail = c->overhead;
+        job->latency = c->latency;
+    }
+}
 
 /* Start a plain stage of one lane. */
 void nic_stage(struct espnic *card, struct stage *st, const char *name, unsigned domain,

@@ -162,33 +162,6 @@ void nic_hazard_note(struct nic_hazards *h, uint32_t sa, uint64_t cycle)
     h->at = (h->at + 1) % NIC_HAZARDS;
 }
 
-/* ---- time -------------------------------------------------------------------------------------------- */
-
-uint64_t nic_port_time(const struct espnic *card, unsigned domain, uint64_t cycle)
-{
-    return clock_edge_from(&card->clocks, domain, cycle, card->port_domain);
-}
-
-uint64_t nic_now_ns(const struct espnic *card, uint64_t core_cycle)
-{
-    return clock_ps(&card->clocks, card->core, core_cycle) / 1000;
-}
-
-void nic_plain_job(const struct nic_stage_config *c, bool ideal, uint32_t beats_in,
-                   uint32_t beats_out, struct lane_job *job)
-{
-    job->beats_in = beats_in;
-    job->beats_out = beats_out;
-    if (!beats_out) {
-        job->out = LANE_NO_CHANNEL;
-    }
-    if (!ideal) {
-        job->interval = c->interval;
-        job->tail = c->overhead;
-        job->latency = c->latency;
-    }
-}
-
 void nic_stage(struct espnic *card, struct stage *st, const char *name, unsigned domain,
                unsigned lanes, enum lane_start start, const struct stage_ops *ops, void *self)
 {
