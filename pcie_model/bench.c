@@ -8,7 +8,15 @@
 
 #include "engine/rng.h"
 
-enum { LINE = 64, PAGE = 4096, MAX_SLOTS = 65536, READS = 0, WRITES = 1, KINDS = 2 };
+enum {
+    LINE = 64,
+    PAGE = 4096,
+    SMALL_WINDOW = 8192,
+    MAX_SLOTS = 65536,
+    READS = 0,
+    WRITES = 1,
+    KINDS = 2
+};
 
 #define MIB (1024ull * 1024)
 #define BASE                                                                                       \
@@ -35,8 +43,8 @@ const struct param pcie_bench_params[] = {
     PARAM(size, PARAM_BYTES, 64, 1, MIB, NULL, "bytes of a transaction"),
     PARAM(offset, PARAM_BYTES, 0, 0, 1024 * MIB, NULL,
           "bytes from the beginning of a place to the transaction"),
-    PARAM(window, PARAM_BYTES, 8192, 1, 1024 * 1024 * MIB, NULL,
-          "bytes of host memory in which the places lie"),
+    PARAM(window, PARAM_BYTES, 0, 0, 1024 * 1024 * MIB, NULL,
+          "bytes of host memory in which the places lie; 0: 8 KiB, or one place if that is more"),
     PARAM(
         unit, PARAM_BYTES, 0, 0, 1024 * MIB, NULL,
         "bytes from one place to the next; 0: offset and size rounded up to a power of two from 64 "
@@ -83,9 +91,19 @@ uint64_t pcie_bench_unit(const struct pcie_bench_config *config)
     return need > PAGE ? (need + PAGE - 1) / PAGE * PAGE : unit;
 }
 
+uint64_t pcie_bench_window(const struct pcie_bench_config *config)
+{
+    uint64_t unit = pcie_bench_unit(config);
+
+    if (config->window) {
+        return config->window;
+    }
+    return unit > SMALL_WINDOW ? unit : SMALL_WINDOW;
+}
+
 uint64_t pcie_bench_places(const struct pcie_bench_config *config)
 {
-    uint64_t places = config->window / pcie_bench_unit(config);
+    uint64_t places = pcie_bench_window(config) / pcie_bench_unit(config);
 
     return places ? places : 1; /* the last one need not be whole, only its transaction */
 }
@@ -98,18 +116,19 @@ uint64_t pcie_bench_address(const struct pcie_bench_config *config, uint64_t n)
 bool pcie_bench_check(const struct pcie_bench_config *config, char *error, size_t error_size)
 {
     const struct pcie_bench_config *c = config;
+    uint64_t window = pcie_bench_window(config);
 
     if (c->size == 0) {
         snprintf(error, error_size, "size is 0, expected at least one byte");
-    } else if (c->size > c->window) {
+    } else if (c->size > window) {
         snprintf(error, error_size,
-                 "size is %" PRIu64 " bytes, expected at most the window (%" PRIu64 " bytes)",
-                 c->size, c->window);
-    } else if (c->offset > c->window - c->size) {
+                 "window is %" PRIu64 " bytes, expected at least the size (%" PRIu64 " bytes)",
+                 window, c->size);
+    } else if (c->offset > window - c->size) {
         snprintf(error, error_size,
                  "offset is %" PRIu64 " bytes, expected at most %" PRIu64 ": %" PRIu64
                  " bytes there must lie in the window of %" PRIu64,
-                 c->offset, c->window - c->size, c->size, c->window);
+                 c->offset, window - c->size, c->size, window);
     } else if (c->unit && c->unit < c->offset + c->size) {
         snprintf(error, error_size,
                  "unit is %" PRIu64 " bytes, expected at least offset and size (%" PRIu64 ")",
@@ -380,9 +399,9 @@ static void warm_cache(const struct engine *e)
     struct pcie_memory *memory = pcie_link_memory(e->link);
 
     if (e->config->cache == PCIE_BENCH_HOST) {
-        pcie_memory_touch(memory, BASE, e->config->window, true);
+        pcie_memory_touch(memory, BASE, pcie_bench_window(e->config), true);
     } else if (e->config->cache == PCIE_BENCH_DEVICE) {
-        pcie_memory_warm_device(memory, BASE, e->config->window);
+        pcie_memory_warm_device(memory, BASE, pcie_bench_window(e->config));
     }
 }
 

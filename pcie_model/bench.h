@@ -44,8 +44,9 @@ enum pcie_bench_cache {
 
 struct pcie_bench_config {
     uint32_t op; /* enum pcie_bench_op */
-    uint64_t size, offset, window;
-    uint64_t unit; /* bytes from one place to the next; 0: pcie_bench_unit() */
+    uint64_t size, offset;
+    uint64_t window; /* 0: pcie_bench_window() */
+    uint64_t unit;   /* bytes from one place to the next; 0: pcie_bench_unit() */
     bool random;
     uint32_t cache; /* enum pcie_bench_cache */
     uint64_t transactions, warmup;
@@ -84,6 +85,9 @@ struct pcie_bench_latency {
  * not cross. (pcie-bench has multiples of 64: 384 bytes then take one more read TLP in two places of
  * three.) */
 uint64_t pcie_bench_unit(const struct pcie_bench_config *config);
+
+/* 8 KiB, or one place if that is more. */
+uint64_t pcie_bench_window(const struct pcie_bench_config *config);
 
 /* The address of place `n` of the window, which has pcie_bench_places(). */
 uint64_t pcie_bench_address(const struct pcie_bench_config *config, uint64_t n);

@@ -22,6 +22,7 @@ static const struct command commands[] = {
     { "preset", cmd_preset, "list card presets; show one, value by value, with sources" },
     { "report", cmd_report, "what every number in a report means" },
     { "trace", cmd_trace, "look at recordings and captures; check them" },
+    { "pcie", cmd_pcie, "bandwidth and latency of the modelled PCIe link, as pcie-bench has them" },
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
