@@ -60,9 +60,10 @@ const struct param pcie_bench_params[] = {
     PARAM(overhead_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL,
           "the DMA engine's time for a transaction before it goes to the link"),
     PARAM(
-        byte_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL,
-        "the DMA engine's time for each byte: of a write before it goes to the link, of a read after "
-        "its data has come"),
+        copy_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL,
+        "the DMA engine's time to copy the data of a transaction, beside that for each byte: of a "
+        "write before it goes to the link, of a read after it has come; one at a time"),
+    PARAM(byte_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL, "... for each byte"),
     PARAM(read_interval_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL,
           "least time between two reads that go to the link"),
     PARAM(write_interval_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL,
@@ -133,6 +134,11 @@ bool pcie_bench_check(const struct pcie_bench_config *config, char *error, size_
         snprintf(error, error_size,
                  "unit is %" PRIu64 " bytes, expected at least offset and size (%" PRIu64 ")",
                  c->unit, c->offset + c->size);
+    } else if (c->outstanding == 0 && (c->copy_ps || c->byte_ps)) {
+        snprintf(
+            error, error_size,
+            "outstanding is 0, expected a number: without one copying (copy_ps, byte_ps) would "
+            "hold nothing up");
     } else {
         return true;
     }
@@ -145,9 +151,9 @@ bool pcie_bench_check(const struct pcie_bench_config *config, char *error, size_
 struct kind {
     struct channel request, response;
     unsigned client;
-    uint64_t before, after;  /* cycles from the slot to the link, from the answer to the end */
+    uint64_t before;         /* cycles from the slot to the link */
     uint64_t interval, next; /* the next one does not go to the link before `next` */
-    uint64_t answered;
+    uint64_t done;           /* in the measured phase */
 };
 
 struct engine {
@@ -162,10 +168,14 @@ struct engine {
     uint64_t place; /* of it */
     uint64_t issued;
     struct rng random;
-    /* slots that are free, or will be at that cycle: in order */
+    /* slots that are free, and since when: in order */
     uint64_t *slot;
     uint32_t slots, slot_head, slots_free;
-    uint64_t answered, goal;
+    /* reads that are being copied, and when that ends: in order */
+    uint64_t *copying;
+    uint32_t copy_head, copies;
+    uint64_t copy, copied; /* cycles of one; when the last of them ends */
+    uint64_t done, goal;
     uint64_t until; /* CLOCK_NEVER - 1, or the cycle of the end */
     uint64_t begun; /* of the measured phase; latency: of the transaction under way */
     uint64_t *latencies;
@@ -182,16 +192,9 @@ static void *must(void *memory)
     return memory;
 }
 
-/* Nearly always the latest: reads and writes differ in what follows their answers. */
 static void free_slot(struct engine *e, uint64_t cycle)
 {
-    uint32_t i = e->slots_free++;
-
-    while (i > 0 && e->slot[(e->slot_head + i - 1) % e->slots] > cycle) {
-        e->slot[(e->slot_head + i) % e->slots] = e->slot[(e->slot_head + i - 1) % e->slots];
-        i--;
-    }
-    e->slot[(e->slot_head + i) % e->slots] = cycle;
+    e->slot[(e->slot_head + e->slots_free++) % e->slots] = cycle;
 }
 
 static void take_slot(struct engine *e)
@@ -258,22 +261,33 @@ static void begin_measuring(struct engine *e, uint64_t now)
     e->link_before = *pcie_link_stats(e->link);
     e->memory_before = *pcie_memory_stats(pcie_link_memory(e->link));
     e->begun = now;
-    e->kind[READS].answered = e->kind[WRITES].answered = 0;
+    e->kind[READS].done = e->kind[WRITES].done = 0;
 }
 
-/* A transaction has got its answer; of wrrd, the read has. */
-static void count(struct engine *e, uint64_t now, uint64_t done)
+/* A transaction is done; of wrrd, its read is. */
+static void count(struct engine *e, uint64_t now)
 {
-    if (e->latency && e->answered >= e->config->warmup) {
-        e->latencies[e->answered - e->config->warmup] = done - e->begun;
+    if (e->latency && e->done >= e->config->warmup) {
+        e->latencies[e->done - e->config->warmup] = now - e->begun;
     }
-    e->answered++;
-    if (!e->latency && e->answered == e->config->warmup) {
+    e->done++;
+    if (!e->latency && e->done == e->config->warmup) {
         begin_measuring(e, now);
     }
-    if (e->answered == e->goal) {
+    if (e->done == e->goal) {
         e->until = now;
         pcie_link_settle(e->link, now);
+    }
+}
+
+static void finish(struct engine *e, unsigned which, uint64_t now)
+{
+    e->kind[which].done++;
+    if (e->slots) {
+        free_slot(e, now);
+    }
+    if (e->config->op != PCIE_BENCH_WRRD || which == READS) {
+        count(e, now);
     }
 }
 
@@ -290,32 +304,43 @@ static uint64_t take_answer(struct engine *e, unsigned which, uint64_t now)
     }
     pcie_request_release(e->link, channel_head(&k->response)->item);
     channel_pop(&k->response, &run);
-    k->answered++;
-    if (e->slots) {
-        free_slot(e, now + k->after);
-    }
-    if (e->config->op != PCIE_BENCH_WRRD || which == READS) {
-        count(e, now, now + k->after);
+    if (which == READS && e->copy) {
+        e->copied = (e->copied > now ? e->copied : now) + e->copy;
+        e->copying[(e->copy_head + e->copies++) % e->slots] = e->copied;
+    } else {
+        finish(e, which, now);
     }
     at = channel_next_visible(&k->response);
     return at > now ? at : now + 1;
 }
 
+/* A read that has been copied by now. Returns when the next one has. */
+static uint64_t end_copy(struct engine *e, uint64_t now)
+{
+    if (e->copies && e->copying[e->copy_head] <= now) {
+        e->copy_head = (e->copy_head + 1) % e->slots;
+        e->copies--;
+        finish(e, READS, now);
+    }
+    return e->copies ? e->copying[e->copy_head] : CLOCK_NEVER;
+}
+
 static void engine_wake(void *self, uint64_t now)
 {
     struct engine *e = self;
-    uint64_t next = CLOCK_NEVER;
+    uint64_t next = end_copy(e, now);
+    uint64_t at;
 
     for (unsigned k = 0; k < KINDS && e->until > now; k++) {
-        uint64_t at = take_answer(e, k, now);
-
+        at = take_answer(e, k, now);
         next = at < next ? at : next;
     }
     if (e->until <= now) {
         return;
     }
-    uint64_t at = issue(e, now);
-
+    at = issue(e, now);
+    next = at < next ? at : next;
+    at = e->copies ? e->copying[e->copy_head] : CLOCK_NEVER;
     next = at < next ? at : next;
     if (next != CLOCK_NEVER) {
         sched_wake(&e->sched, e->block, next);
@@ -383,15 +408,21 @@ static void init_kind(struct engine *e, unsigned which, unsigned depth)
                                              .writer = link,
                                              .reader = e->block,
                                              .unlimited = true };
-    uint64_t copying = cycles_of(e, c->byte_ps * c->size);
+    uint64_t copy = cycles_of(e, c->copy_ps + c->byte_ps * c->size);
+    uint64_t interval = cycles_of(e, which == READS ? c->read_interval_ps : c->write_interval_ps);
 
     channel_init(&k->request, &e->sched, &request);
     channel_init(&k->response, &e->sched, &response);
     k->client = pcie_link_attach(e->link, &k->request, &k->response,
                                  which == READS ? PCIE_ANSWERS_READS : PCIE_ANSWERS_WRITES);
-    k->before = cycles_of(e, c->overhead_ps) + (which == WRITES ? copying : 0);
-    k->after = which == READS ? copying : 0;
-    k->interval = cycles_of(e, which == READS ? c->read_interval_ps : c->write_interval_ps);
+    k->before = cycles_of(e, c->overhead_ps);
+    k->interval = interval;
+    if (which == READS) {
+        e->copy = copy;
+    } else {
+        k->before += copy;
+        k->interval = copy > interval ? copy : interval;
+    }
 }
 
 static void warm_cache(const struct engine *e)
@@ -410,6 +441,7 @@ static void init_slots(struct engine *e)
     e->slots = e->latency ? 1 : e->config->outstanding;
     if (e->slots) {
         e->slot = must(calloc(e->slots, sizeof *e->slot));
+        e->copying = must(calloc(e->slots, sizeof *e->copying));
         e->slots_free = e->slots; /* from cycle 0 */
     }
 }
@@ -456,6 +488,7 @@ static void destroy(struct engine *e)
     pcie_link_destroy(e->link);
     sched_free(&e->sched);
     free(e->slot);
+    free(e->copying);
     free(e->latencies);
     free(e);
 }
@@ -464,9 +497,9 @@ static bool run(struct engine *e, char *error, size_t error_size)
 {
     sched_wake(&e->sched, e->block, 0);
     sched_run(&e->sched, e->domain, &e->until);
-    if (e->answered < e->goal) {
+    if (e->done < e->goal) {
         snprintf(error, error_size,
-                 "the link stands still after %" PRIu64 " of %" PRIu64 " transactions", e->answered,
+                 "the link stands still after %" PRIu64 " of %" PRIu64 " transactions", e->done,
                  e->goal);
         return false;
     }
@@ -511,20 +544,29 @@ static void measured_counters(const struct engine *e, struct pcie_bench_rate *ra
     }
 }
 
+static double gbps(const struct engine *e, const struct pcie_bench_rate *rate,
+                   uint64_t transactions)
+{
+    return (double)transactions * (double)e->config->size * 8 / rate->seconds / 1e9;
+}
+
 static void measured_rates(const struct engine *e, struct pcie_bench_rate *rate)
 {
     const struct clock_domain *domain = &e->clocks.domain[e->domain];
-    double transactions;
+    uint64_t one_kind;
 
-    rate->reads = e->kind[READS].answered;
-    rate->writes = e->kind[WRITES].answered;
+    rate->reads = e->kind[READS].done;
+    rate->writes = e->kind[WRITES].done;
     rate->cycles = e->until - e->begun;
     rate->cycles = rate->cycles ? rate->cycles : 1; /* ideal: many in one cycle */
     rate->seconds = (double)rate->cycles * (double)domain->den / (double)domain->num;
-    transactions = (double)(rate->reads + rate->writes);
-    rate->total_gbps = transactions * (double)e->config->size * 8 / rate->seconds / 1e9;
-    rate->gbps = e->both ? rate->total_gbps / 2 : rate->total_gbps;
-    rate->mtps = transactions / (e->both ? 2 : 1) / rate->seconds / 1e6;
+    rate->total_gbps = gbps(e, rate, rate->reads + rate->writes);
+    /* Where the reads are the slower ones, writes are ahead of them until tags or slots have run out. */
+    one_kind = !e->both                     ? rate->reads + rate->writes
+               : rate->reads < rate->writes ? rate->reads
+                                            : rate->writes;
+    rate->gbps = gbps(e, rate, one_kind);
+    rate->mtps = (double)one_kind / rate->seconds / 1e6;
 }
 
 bool pcie_bench_bandwidth(const struct pcie_bench_config *config, const struct pcie_config *link,

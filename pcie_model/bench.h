@@ -6,18 +6,19 @@
  * The engine is a client of the link and nothing else: two request channels, one for reads and one for
  * writes, in the link's clock domain (a clock of its own would add its synchronisers to every latency).
  *
- * The engine has `outstanding` slots. A slot takes a transaction: it goes to the link `overhead_ps` later,
- * a write byte_ps for each of its bytes later still (the data is fetched first), not before
- * read_interval_ps (write_interval_ps) after the last one of its kind, and not before the link's queue has
- * room. A read is done byte_ps for each byte after its answer (the data is put away), a write with its
- * answer. The slot then takes the next transaction: the loop is closed.
+ * The engine has `outstanding` slots, and for reads and for writes a copier that moves the data of one
+ * transaction at a time between the link and the card's memory, in copy_ps and byte_ps for each byte. A slot
+ * takes a transaction: overhead_ps later a read goes to the link, a write after it has been copied; not
+ * before read_interval_ps (write_interval_ps) after the last one of its kind, and not before the link's
+ * queue has room. A read is done when it has been copied after its answer, a write with its answer. The slot
+ * then takes the next transaction: the loop is closed.
  *
  * A write's answer comes when its last byte has left the card: nothing else about a posted write ever
  * comes back. That is the device's rate all the same, because in the long run the card can send no more
  * than the host drains: the host's credits see to it.
  *
- * Bandwidth. The first `warmup` transactions are not measured. From the answer that ends them to the
- * answer that is the last of `transactions` more; the engine goes on behind it, so that the end is like the
+ * Bandwidth. The first `warmup` transactions are not measured. From the end of the last of
+ * them to the end of the last of `transactions` more; the engine goes on behind it, so that the end is like the
  * middle. Reads and writes of `rdwr` take turns, so that there are as many of one as of the other.
  *
  * Latency. One at a time: from the slot taking the transaction to its being done; of `wrrd` from that of
@@ -50,16 +51,17 @@ struct pcie_bench_config {
     bool random;
     uint32_t cache; /* enum pcie_bench_cache */
     uint64_t transactions, warmup;
-    uint64_t overhead_ps, byte_ps;
+    uint64_t overhead_ps, copy_ps, byte_ps;
     uint64_t read_interval_ps, write_interval_ps;
-    uint32_t outstanding; /* 0: as many as the link takes */
+    uint32_t outstanding; /* 0: as many as the link takes; then there must be no copying */
     uint64_t seed;
 };
 
 extern const struct param pcie_bench_params[];
 extern const size_t pcie_bench_param_count;
 
-/* The measured phase. Rates of one kind of transaction: of rdwr, reads and writes have them each. */
+/* The measured phase. Rates of one kind of transaction: of rdwr, of the slower kind; in the long run both
+ * have them. */
 struct pcie_bench_rate {
     uint64_t reads, writes;
     uint64_t cycles; /* of the link's domain */

@@ -23,6 +23,7 @@ static const struct command commands[] = {
     { "report", cmd_report, "what every number in a report means" },
     { "trace", cmd_trace, "look at recordings and captures; check them" },
     { "pcie", cmd_pcie, "bandwidth and latency of the modelled PCIe link, as pcie-bench has them" },
+    { "validate", cmd_validate, "published figures beside simulated ones, with the error" },
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

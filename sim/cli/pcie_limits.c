@@ -28,7 +28,7 @@ static void free_memory(struct pcie_memory_config *host)
 
 static void free_device(struct pcie_bench_config *bench)
 {
-    bench->overhead_ps = bench->byte_ps = 0;
+    bench->overhead_ps = bench->copy_ps = bench->byte_ps = 0;
     bench->read_interval_ps = bench->write_interval_ps = 0;
     bench->outstanding = 0;
 }

@@ -25,7 +25,7 @@ static const char *const wire_names[WIRES] = { "up", "down" };
 static const struct stat_field rate_fields[] = {
     REAL(struct pcie_bench_rate, gbps, "Gb/s",
          "data of one kind of transaction, measured at the device from the answer that ends the "
-         "warm-up to the last one; of rdwr, reads and writes have it each"),
+         "warm-up to the last one; of rdwr, of the slower kind: in the long run each has it"),
     REAL(struct pcie_bench_rate, mtps, "M/s", "transactions of one kind, likewise"),
     REAL(struct pcie_bench_rate, total_gbps, "Gb/s", "data of reads and writes together"),
     COUNT(struct pcie_bench_rate, reads, "transactions", "measured reads"),
