@@ -43,8 +43,9 @@ const struct param pcie_bench_params[] = {
     PARAM(size, PARAM_BYTES, 64, 1, MIB, NULL, "bytes of a transaction"),
     PARAM(offset, PARAM_BYTES, 0, 0, 1024 * MIB, NULL,
           "bytes from the beginning of a place to the transaction"),
-    PARAM(window, PARAM_BYTES, 0, 0, 1024 * 1024 * MIB, NULL,
-          "bytes of host memory in which the places lie; 0: 8 KiB, or one place if that is more"),
+    PARAM(
+        window, PARAM_BYTES, 0, 0, 1024 * 1024 * MIB, NULL,
+        "bytes of host memory in which the places lie; 0: 8 KiB, or size, rounded up as unit, if that is more"),
     PARAM(
         unit, PARAM_BYTES, 0, 0, 1024 * MIB, NULL,
         "bytes from one place to the next; 0: offset and size rounded up to a power of two from 64 "
@@ -94,7 +95,8 @@ uint64_t pcie_bench_unit(const struct pcie_bench_config *config)
 
 uint64_t pcie_bench_window(const struct pcie_bench_config *config)
 {
-    uint64_t unit = pcie_bench_unit(config);
+    const struct pcie_bench_config size = { .size = config->size };
+    uint64_t unit = pcie_bench_unit(&size);
 
     if (config->window) {
         return config->window;

@@ -88,7 +88,7 @@ struct pcie_bench_latency {
  * three.) */
 uint64_t pcie_bench_unit(const struct pcie_bench_config *config);
 
-/* 8 KiB, or one place if that is more. */
+/* 8 KiB, or the size, rounded up like a place, if that is more. */
 uint64_t pcie_bench_window(const struct pcie_bench_config *config);
 
 /* The address of place `n` of the window, which has pcie_bench_places(). */
