@@ -48,6 +48,7 @@ static void print_help(void)
         "  espnic preset list                           which cards there are\n"
         "  espnic preset show generic-100g              one card, with the source of every value\n"
         "  espnic report --describe                     the definition of every number\n"
+        "  espnic pcie bw --op rd --size 64             the PCIe link, measured\n"
         "\n"
         "exit status: 0 done, 1 the run ended with an error of the model, 2 bad input or usage");
 }

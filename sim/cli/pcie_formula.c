@@ -63,7 +63,9 @@ double pcie_bound_gbps(const struct pcie_bench_config *bench, const struct pcie_
 
 static double pieces(uint64_t size, uint64_t unit)
 {
-    return (double)((size + unit - 1) / unit);
+    uint64_t n = (size + unit - 1) / unit;
+
+    return (double)n;
 }
 
 double pcie_published_gbps(const struct pcie_bench_config *bench, const struct pcie_config *link,

@@ -10,8 +10,6 @@
 
 #include "cli/options.h"
 
-extern char **environ;
-
 /* ---- which points --------------------------------------------------------------------------------- */
 
 /* "4KiB", "4096"; ends at `end`. */
