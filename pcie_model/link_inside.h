@@ -27,7 +27,7 @@ enum tlp_kind {
 struct tlp {
     uint8_t kind;  /* enum tlp_kind */
     uint8_t last;  /* of its request; completion: of its read TLP */
-    uint8_t ok;    /* reply: the access was good */
+    uint8_t ok;    /* reply: the access was good; completion: enum pcie_status */
     uint8_t bytes; /* MMIO: of the access */
     uint32_t wire; /* bytes on the wire */
     uint32_t item; /* DMA: the request; MMIO: the offset */
@@ -81,6 +81,7 @@ struct ready {
     uint32_t left;    /* bytes to come */
     uint32_t item;
     uint32_t headers, data; /* completion space that the card keeps for it */
+    uint32_t status;        /* enum pcie_status: other than PCIE_OK: answered without data */
 };
 
 /* The completion of a register read that waits for the up wire. */
@@ -92,6 +93,7 @@ struct reply {
 struct client {
     struct channel *request, *response;
     enum pcie_answers answers;
+    struct ring order; /* uint32_t: reads under way whose answers keep their order */
 };
 
 struct client_state {
@@ -112,6 +114,8 @@ struct link_state {
     uint32_t repeat[2]; /* TLPs of lost[] that the transmitter has sent since the last Nak */
     uint64_t order;     /* read TLPs so far */
     uint64_t posted;    /* cycle in which the last write is in memory */
+    uint64_t taken;     /* cycle in which the credits of the last write come back */
+    struct rng poison, lost;
     uint64_t down_wait; /* cycle before which what goes down next cannot start */
     struct client_state client[PCIE_MAX_CLIENTS];
     struct pcie_stats stats;
@@ -128,18 +132,20 @@ struct pcie_link {
     struct link_state s;
     struct wires wires;
     struct pcie_memory *memory;
+    uint64_t timeout;
     uint64_t least_down; /* from the start of anything on its way down to its arrival, at least */
     struct account account[2];
     uint64_t by_cause[2][SCHED_MAX_BLOCKS];
     struct requests requests;
-    struct flights up;      /* to host memory and CPU */
-    struct flights cpu;     /* MMIO that the CPU has issued */
-    struct flights down;    /* to the card, where they make the link do something */
-    struct flights returns; /* read TLPs whose tag comes back: looked at when there are too few */
-    struct flights left;    /* writes that leave and could not be answered when they started */
-    struct ring replies;    /* struct reply */
-    struct ring lost[2];    /* struct tlp: sent, not received, to be sent again */
-    struct ready *ready;    /* heap */
+    struct flights up;       /* to host memory and CPU */
+    struct flights cpu;      /* MMIO that the CPU has issued */
+    struct flights down;     /* to the card, where they make the link do something */
+    struct flights returns;  /* read TLPs whose tag comes back: looked at when there are too few */
+    struct flights timeouts; /* read TLPs that will not be answered */
+    struct flights left;     /* writes that leave and could not be answered when they started */
+    struct ring replies;     /* struct reply */
+    struct ring lost[2];     /* struct tlp: sent, not received, to be sent again */
+    struct ready *ready;     /* heap */
     size_t ready_size;
     size_t readies;
 };
@@ -152,6 +158,34 @@ static inline uint64_t earlier(uint64_t a, uint64_t b)
 static inline uint64_t later(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
+}
+
+/* Completion space that the card keeps for a read TLP, the worst case: a header for each RCB that it touches
+ * (2.6.1); all there is if it needs more. */
+static inline struct units link_space(const struct pcie_link *link, const struct tlp *tlp)
+{
+    const struct pcie_config *c = &link->config;
+    uint32_t rcb = (uint32_t)c->rcb;
+    uint32_t headers = ((uint32_t)(tlp->address & (rcb - 1)) + tlp->length + rcb - 1) / rcb;
+    uint32_t data = (pcie_padded(tlp->address, tlp->length) + 15) / 16;
+
+    return (struct units){ .header = headers < c->space_headers ? headers : c->space_headers,
+                           .data = data < c->space_data ? data : c->space_data };
+}
+
+static inline bool by_chance(struct rng *rng, uint32_t ppb)
+{
+    return ppb && rng_below(rng, 1000000000) < ppb;
+}
+
+/* The first error of a request stands. */
+static inline void link_spoil(struct pcie_link *link, uint32_t item, enum pcie_status status)
+{
+    struct pcie_request *request = &link->requests.request[item];
+
+    if (request->status == PCIE_OK) {
+        request->status = (uint8_t)status;
+    }
 }
 
 /* Credit units of a TLP that carries so many bytes of padded payload. */
@@ -182,6 +216,8 @@ static inline bool device_wants(const struct pcie_link *link)
 bool device_start(struct pcie_link *link, uint64_t now, uint64_t *again);
 /* The client's channel has a new head, or none any more. */
 void device_look_at_head(struct pcie_link *link, unsigned client);
+/* The TLP is lost to its request: the tag comes back, the bytes count as arrived. */
+void device_time_out(struct pcie_link *link, const struct tlp *tlp, uint64_t now);
 /* A TLP has come down. */
 void device_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives);
 /* A register read arrives at the registers. */

@@ -156,7 +156,7 @@ static inline uint64_t wire_nak_arrives(const struct wires *w, unsigned d)
     if (w->wire[d].s.resend != CLOCK_NEVER || back->nak_due == CLOCK_NEVER) {
         return w->wire[d].s.resend;
     }
-    return back->nak_due > back->free ? back->nak_due : back->free;
+    return w->flit || back->nak_due > back->free ? back->nak_due : back->free;
 }
 
 /* The transmitter begins to repeat. */

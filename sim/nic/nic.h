@@ -34,6 +34,7 @@ struct nic_stats {
     uint64_t context_hits, context_misses; /* of the context cache */
     uint64_t doorbells, mmio_reads;
     uint64_t interrupts;
+    uint64_t dma_failures; /* reads of host memory that failed, requests */
     uint64_t commands, command_nodes;
     uint64_t delete_requests;          /* SaDeleteReq set on a received packet */
     uint64_t soft_limits, hard_limits; /* lifetime limits reached */
