@@ -16,6 +16,7 @@ struct request_slot {
     uint32_t next_free;
     uint32_t held; /* HELD_BY_* */
     uint32_t left; /* read: bytes that have not arrived yet */
+    uint32_t over; /* read: all have; it waits for earlier ones */
 };
 
 struct requests_state {

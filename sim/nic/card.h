@@ -231,6 +231,23 @@ struct nic_commands {
     uint64_t by_cause[2][SCHED_MAX_BLOCKS];
 };
 
+enum { NIC_AGAIN = 512 }; /* commands and contexts being read, at most */
+
+struct nic_again {
+    struct pcie_request request;
+    uint32_t client;
+};
+
+/* Reads that failed (dma_error.c). */
+struct nic_faults {
+    struct nic_again again[NIC_AGAIN]; /* ring: to be asked for again */
+    uint32_t head, tail;
+    uint32_t in_a_row;
+    uint8_t status; /* enum pcie_status of the one that stopped the card */
+    bool stopped;
+    uint64_t address;
+};
+
 enum { NIC_VECTORS = 33, NIC_VECTOR_CLASSES = 3, NIC_MMIO_RING = 4096 };
 
 struct nic_vector {
@@ -278,6 +295,7 @@ struct espnic {
     struct nic_mmio *mmio; /* ring between link and registers block */
     uint32_t mmio_head;
     struct nic_vector vector[NIC_VECTORS];
+    struct nic_faults faults;
     uint64_t vectors_due; /* bit v: vector v has events */
     struct nic_moderation moderation;
     struct esp_crypt *crypt;
@@ -396,6 +414,13 @@ void nic_tx_failed(struct espnic *card, uint32_t item, uint64_t cycle);
 
 /* Descriptors that queue q would ask for now (tx_dma.c). */
 uint32_t nic_descriptors_wanted(const struct espnic *card, bool rx, unsigned q);
+
+/* dma_error.c: a read has failed, counted; the same, and if so it is kept to be asked for again; ask for
+ * those of this client; what to say of a card that has stopped */
+void nic_read_failure(struct espnic *card, const struct pcie_request *r);
+bool nic_read_again(struct espnic *card, unsigned client, uint32_t index);
+void nic_ask_again(struct espnic *card, unsigned client, uint64_t now);
+size_t nic_explain_faults(const struct espnic *card, char *text, size_t size);
 
 /* interrupts.c */
 void nic_interrupt(struct espnic *card, unsigned vector, uint64_t cycle);

@@ -334,13 +334,13 @@ static void wire_pcie(struct espnic *card)
         l->rx_client = nic_client(card, "rx_dma.pcie", l->rx_dma.block, l->rx_answers_block,
                                   PCIE_ANSWERS_WRITES);
         l->tx_client = nic_client(card, "tx_dma.pcie", card->dma.tx_block, l->tx_dma.block,
-                                  PCIE_ANSWERS_READS);
+                                  PCIE_ANSWERS_ORDERED);
         stage_input(&l->tx_dma, card->answer[l->tx_client]);
     }
     card->dma.tx_client = nic_client(card, "tx_fetch.pcie", card->dma.tx_block, card->dma.tx_block,
-                                     PCIE_ANSWERS_READS);
+                                     PCIE_ANSWERS_ORDERED);
     card->dma.rx_client = nic_client(card, "rx_fetch.pcie", card->dma.rx_block, card->dma.rx_block,
-                                     PCIE_ANSWERS_READS);
+                                     PCIE_ANSWERS_ORDERED);
     card->dma.done_client = nic_client(card, "tx_done.pcie", card->dma.done_block,
                                        card->dma.done_block, PCIE_ANSWERS_WRITES);
     card->commands.client = nic_client(card, "command.pcie", card->commands.block,
