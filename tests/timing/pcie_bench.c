@@ -1,6 +1,7 @@
 #include "pcie_bench.h"
 
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void note(struct pcie_bench *b, uint64_t cycle, enum pb_event_kind kind, uint32_t client,
@@ -166,7 +167,52 @@ unsigned pb_client(struct pcie_bench *b, uint64_t num, uint64_t den, unsigned de
     return b->clients++;
 }
 
+/* ---- logs ---------------------------------------------------------------------------------- */
+
+static int by_time(const void *a, const void *b)
+{
+    const struct pb_event *x = a;
+    const struct pb_event *y = b;
+
+    if (x->cycle != y->cycle) {
+        return x->cycle < y->cycle ? -1 : 1;
+    }
+    if (x->kind != y->kind) {
+        return x->kind < y->kind ? -1 : 1;
+    }
+    if (x->client != y->client) {
+        return x->client < y->client ? -1 : 1;
+    }
+    return x->ref < y->ref ? -1 : x->ref > y->ref;
+}
+
+void pb_sort_log(struct pb_log *log)
+{
+    qsort(log->event, log->count, sizeof log->event[0], by_time);
+}
+
+uint64_t pb_end(const struct pcie_bench *b)
+{
+    uint64_t end = 0;
+
+    for (uint32_t i = 0; i < b->log.count; i++) {
+        end = b->log.event[i].cycle >= end ? b->log.event[i].cycle + 1 : end;
+    }
+    return end;
+}
+
 /* ---- the bench ----------------------------------------------------------------------------- */
+
+struct pcie_memory_config pb_host(void)
+{
+    const struct param_group group = { .path = "host",
+                                       .params = pcie_memory_params,
+                                       .count = pcie_memory_param_count };
+    struct pcie_memory_config host;
+
+    param_set_defaults(&host, &group, 1);
+    return host;
+}
 
 void pb_init(struct pcie_bench *b, const struct pcie_config *config)
 {
