@@ -106,6 +106,9 @@ static const struct param oid_params[] = {
       "CPU time to build and post a command." },
     { "complete", PARAM_TIME, F(host_oid_config, complete), 300 * NS, 0, SECOND, NULL, NULL,
       "CPU time to take its completion." },
+    { "drain_poll", PARAM_TIME, F(host_oid_config, drain_poll), 10 * MS, 1, SECOND, NULL, NULL,
+      "Card with tables behind registers: between two looks whether the security blocks are empty, before "
+      "the engines start or stop (Linux ixgbe: 10 ms, 20 times at most)." },
     { "signal", PARAM_ENUM, F(host_oid_config, signal), HOST_SIGNAL_INTERRUPT, 0, 1, signals, NULL,
       "How the host learns of command completions." },
     { "coalesce", PARAM_U32, F(host_oid_config, coalesce), 1, 1, 65536, NULL, NULL,

@@ -59,9 +59,10 @@ struct host_rx_config {
 
 struct host_oid_config {
     uint32_t ring;
-    uint64_t issue;    /* build and post a command */
-    uint64_t complete; /* take its completion */
-    uint32_t signal;   /* enum host_signal */
+    uint64_t issue;      /* build and post a command */
+    uint64_t complete;   /* take its completion */
+    uint64_t drain_poll; /* tables behind registers: between two looks whether a block is empty */
+    uint32_t signal;     /* enum host_signal */
     uint32_t coalesce;
     uint64_t holdoff;
 };

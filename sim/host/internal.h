@@ -5,6 +5,7 @@
 #include "engine/clock.h"
 #include "engine/rng.h"
 #include "host/host.h"
+#include "host/mailbox.h"
 #include "nic/abi.h"
 #include "nic/nic.h"
 #include "sa_table/index.h"
@@ -283,6 +284,7 @@ struct host_request {
     uint32_t op, spi, seq_hi;
     uint32_t argument;
     uint64_t time, ready, doorbell, visible;
+    uint64_t pcie_ps, card_ps, interrupt_ps; /* parts of its latency; the driver has the rest */
     uint64_t record, req;
 };
 
@@ -334,7 +336,8 @@ enum host_work {
     WORK_REFILL,
     WORK_RECLAIM,
     WORK_ISSUE,
-    WORK_COMPLETE
+    WORK_COMPLETE,
+    WORK_ACCESS /* of a sequence of register accesses */
 };
 
 /* What a core will deliver when it is done with a received packet. */
@@ -425,7 +428,7 @@ enum {
 
 enum host_start_step { START_NO, START_READING, START_ENCAPSULATION, START_DONE, START_FAILED };
 
-enum { CAP_REGISTERS = 8, HOST_DELAYED = 4096 };
+enum { CAP_REGISTERS = 12, HOST_DELAYED = 4096 };
 
 struct host_delayed { /* what SaDeleteReq leads to */
     uint64_t time;
@@ -449,6 +452,11 @@ struct host_state {
     bool packet_offload, esn_inferred, link_down, resetting, encapsulated;
     uint32_t reads_left;
     uint32_t cap[CAP_REGISTERS];
+    uint8_t path;               /* enum nic_path, as the card reports it */
+    uint32_t command_limit;     /* commands that the card lets wait, 0 = the ring */
+    bool no_inbound;            /* the card has no SAs for received packets */
+    struct sa_capabilities can; /* of a card whose driver decides what it takes */
+    struct host_mailbox mailbox;
     uint32_t tx_queues, rx_queues;
     uint32_t slot_free, slots_used;
     uint32_t generation;   /* of keys */
@@ -524,6 +532,7 @@ struct host {
     struct host_store packs, windows;
     struct host_index by_handle, by_card, by_spi;
     struct host_classifier classifier;
+    struct host_tables *tables; /* NULL unless the card's are behind registers */
 
     struct host_reasm *reasm; /* reassemblies of them, from 1 */
     uint8_t *reasm_bytes;
@@ -613,6 +622,10 @@ static inline uint64_t host_cost(const struct host *host, uint64_t ps)
 
 /* ---- driver.c ----------------------------------------------------------------------------------- */
 
+void host_mailbox_read(struct host *host, uint64_t time, unsigned reg);
+void host_mailbox_write(struct host *host, uint64_t time, unsigned reg, uint32_t index,
+                        uint32_t value);
+void host_reset_over(struct host *host, uint64_t time);
 void host_read_capabilities(struct host *host, uint64_t time);
 void host_msix(void *self, uint64_t time, unsigned vector);
 void host_mmio_done(void *self, uint64_t time, uint64_t tag, uint64_t value, bool ok);
@@ -695,6 +708,9 @@ struct host_ending {
     enum sa_reason reason;
 };
 
+/* The request has been served: its node's affairs, and its end. */
+void host_oid_finish(struct host *host, uint32_t id, const struct abi_command_completion *c,
+                     uint64_t time);
 /* True if `time` is past; else everything before it has happened. */
 bool host_late(struct host *host, uint64_t time);
 uint32_t host_request_new(struct host *host, unsigned kind, uint32_t count, uint64_t time);

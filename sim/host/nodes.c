@@ -203,8 +203,12 @@ bool host_preload_add(struct host *host, const struct esp_node *node, enum sa_re
     uint32_t sa = host_sa_new(host, node);
 
     *reason = SA_OK;
-    if (!espnic_preload_add(host->card, node, &handle, reason)) {
+    if (host->tables != NULL) {
+        handle = host_tables_preload(host, node, reason);
+    } else if (!espnic_preload_add(host->card, node, &handle, reason)) {
         handle = 0;
+    }
+    if (handle == 0) {
         host->stats->sa.refused[*reason]++;
     }
     settle(host, sa, handle, node->pair);

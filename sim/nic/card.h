@@ -47,6 +47,8 @@ struct nic_packet {
     uint8_t delete_req;
     uint8_t framed;     /* TX: encapsulation of this pass has been made */
     uint8_t size_class; /* of the buffer */
+    uint8_t tx_flags;   /* of the descriptor: ABI_TX_* */
+    uint8_t no_key;     /* TX: lengths, but no contents: the descriptor says that there is no key */
     uint8_t portion;    /* TX: 0 transport or only handle, 1 tunnel handle */
     uint32_t buffer;
     uint32_t start, length, l3; /* frame in the buffer, IP header in the frame */
@@ -198,7 +200,7 @@ enum nic_slot_state {
     NIC_SLOT_WRITING
 };
 
-enum { NIC_MAX_NODES = 64, NIC_MAX_SLOTS = 256 };
+enum { NIC_MAX_NODES = 64, NIC_MAX_SLOTS = 256, NIC_COMMAND_RING = 65536 };
 
 struct nic_slot {
     uint8_t state;
@@ -211,6 +213,8 @@ struct nic_slot {
     uint32_t buffer;
     uint32_t bytes_read;
     uint64_t finish; /* cycle in which the work is over */
+    uint64_t ready;  /* cycle in which command and buffer were there */
+    uint64_t card_ps;
     struct abi_command command;
     uint32_t id[NIC_MAX_NODES]; /* contexts */
     uint64_t handle[NIC_MAX_NODES];
@@ -226,7 +230,8 @@ struct nic_commands {
         uint64_t order;   /* commands decoded so far */
         bool resetting;
     } s;
-    uint64_t *turn; /* [slot]: order of arrival */
+    uint64_t *turn;   /* [slot]: order of arrival */
+    uint64_t *posted; /* [index mod NIC_COMMAND_RING]: cycle of its doorbell */
     struct account account;
     uint64_t by_cause[2][SCHED_MAX_BLOCKS];
 };
@@ -268,6 +273,7 @@ struct espnic {
     struct nic_memory memory;
     struct nic_dma dma;
     struct nic_commands commands;
+    struct nic_mailbox *mailbox; /* NULL unless SAs come through registers */
     struct pcie_link *link;
     struct channel *request[PCIE_MAX_CLIENTS], *answer[PCIE_MAX_CLIENTS];
     uint64_t last_request[PCIE_MAX_CLIENTS]; /* cycle after the last push */
@@ -282,6 +288,7 @@ struct espnic {
     struct nic_moderation moderation;
     struct esp_crypt *crypt;
     struct rng iv_random;
+    struct rng firmware_random; /* service times */
     struct nic_stats stats;
     uint16_t ip_id;
     bool offload_on, enabled;
@@ -400,6 +407,12 @@ uint32_t nic_descriptors_wanted(const struct espnic *card, bool rx, unsigned q);
 /* interrupts.c */
 void nic_interrupt(struct espnic *card, unsigned vector, uint64_t cycle);
 
+/* command.c: CMD_TAIL has been written */
+void nic_commands_posted(struct espnic *card, uint32_t tail, uint64_t now);
+/* firmware.c: of so many firmware commands, picoseconds */
+uint64_t nic_firmware_time(struct espnic *card, uint32_t commands);
+/* command.c: the SA leaves the table, and with it what is kept of its keys */
+void nic_forget_sa(struct espnic *card, uint32_t id);
 /* command.c: an SA that was being deleted has lost its last reference */
 void nic_command_drained(struct espnic *card, uint32_t sa, uint64_t cycle);
 

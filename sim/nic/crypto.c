@@ -140,10 +140,14 @@ static struct cost cost_of(struct espnic *card, const struct nic_packet *p)
 
 /* ---- contents ------------------------------------------------------------------------------------ */
 
+static bool keyless(struct espnic *card, const struct nic_packet *p)
+{
+    return p->no_key || (nic_entry(card, p)->flags & SA_ENTRY_TIMING_ONLY);
+}
+
 static bool has_contents(struct espnic *card, const struct nic_packet *p)
 {
-    return card->options.functional && p->present >= p->length &&
-           !(nic_entry(card, p)->flags & SA_ENTRY_TIMING_ONLY);
+    return card->options.functional && p->present >= p->length && !keyless(card, p);
 }
 
 /* Timing only: pad length and next header, if the bytes and the key are there. */
@@ -157,8 +161,7 @@ static void peek(struct espnic *card, struct nic_packet *p)
 
     over = ESP_HEADER + (uint32_t)t->iv;
     if (t->op == ESP_OP_AH || p->present < p->length ||
-        p->bounds.end - p->bounds.ipsec < over + t->icv + 2u ||
-        (nic_entry(card, p)->flags & SA_ENTRY_TIMING_ONLY)) {
+        p->bounds.end - p->bounds.ipsec < over + t->icv + 2u || keyless(card, p)) {
         return;
     }
     nic_suite(card, p, &suite);

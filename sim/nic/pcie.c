@@ -2,7 +2,7 @@
  *
  * Content moves when a request reaches host memory (the link calls memory()); the block that asked
  * goes on when the answer has crossed into its clock. */
-#include "nic/card.h"
+#include "nic/mailbox.h"
 
 #include <string.h>
 
@@ -206,13 +206,15 @@ static void mmio_write(void *self, uint64_t cycle, uint32_t offset, uint32_t byt
 static uint64_t mmio_read(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes, bool *ok)
 {
     struct espnic *card = self;
+    uint64_t value;
 
     (void)cycle;
     card->stats.mmio_reads++;
     reg_set(&card->registers, REG_CNT_RX_FRAMES, 0, card->stats.rx.packets_in);
     reg_set(&card->registers, REG_CNT_TX_FRAMES, 0, card->stats.tx.packets_out);
     reg_set(&card->registers, REG_CNT_SA_LIVE, 0, card->table.stats.live);
-    return reg_read(&card->registers, offset, bytes, ok);
+    value = reg_read(&card->registers, offset, bytes, ok);
+    return *ok && card->mailbox ? nic_mailbox_read(card, offset, value) : value;
 }
 
 static void mmio_done(void *self, uint64_t cycle, uint64_t tag, uint64_t value, bool ok)

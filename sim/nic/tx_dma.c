@@ -192,6 +192,8 @@ static uint32_t packet_of(struct espnic *card, const struct abi_tx_descriptor *d
     p->header_word = d->header_word;
     p->tfc = d->tfc;
     p->tag = d->tag;
+    p->tx_flags = (uint8_t)d->flags;
+    p->no_key = card->mailbox && (d->flags & ABI_TX_NO_KEY);
     p->address = d->address;
     p->lane = (uint8_t)lane;
     return index;

@@ -363,7 +363,7 @@ START_TEST(test_cx7_cache)
     ck_assert_uint_ge(contexts, 1540);
     ck_assert_uint_le(contexts, 1640);
     ck_assert_uint_eq(config->card.cache.line_bytes, config->card.sa.context);
-    read_ps = link->up_ps + link->read_ps + link->down_ps + 20000;
+    read_ps = link->up_ps + link->host.read_ps + link->down_ps + 20000;
     misses_per_s = config->card.cache.mshrs * 1000000000000 / read_ps;
     ck_assert_uint_ge(misses_per_s, 4700000);
     ck_assert_uint_le(misses_per_s, 6500000);
