@@ -118,6 +118,9 @@ static void take_limits(struct host *host)
         .esn = REG_GET(CAP_FLAGS, ESN, flags) != 0,
     };
     host->s->command_limit = (uint32_t)REG_GET(CAP_COMMAND, LIMIT, command);
+    if (cap[CAP_TX_CONTEXT] != host->s->tx_context) {
+        host_memory_longer_descriptors(host, cap[CAP_TX_CONTEXT]);
+    }
     if (host->s->path == NIC_PATH_REGISTERS && host->tables == NULL) {
         host->tables = host_tables_new((uint32_t)REG_GET(CAP_TABLES, TX, tables),
                                        (uint32_t)REG_GET(CAP_TABLES, RX, tables),
@@ -352,40 +355,28 @@ void host_slot_free(struct host *host, uint32_t slot)
     host->s->slot_free = slot + 1;
 }
 
-/* What a table entry behind registers does not say of its SA. */
-static unsigned use_flags(const struct host *host, const struct host_slot *s)
-{
-    const struct host_frame *frame;
-
-    if (host->tables == NULL || s->handle == 0 || s->sa == 0) {
-        return 0;
-    }
-    frame = host_sa_frame(host, s->sa);
-    if (frame == NULL) {
-        return 0;
-    }
-    return (frame->transform.op == ESP_OP_ESP ? (unsigned)ABI_TX_ESP : 0u) |
-           (frame->transform.enc == ESP_ALG_AES_GCM_128 ? (unsigned)ABI_TX_ENCRYPT : 0u) |
-           ((frame->flags & HOST_FRAME_NO_KEY) != 0 ? (unsigned)ABI_TX_NO_KEY : 0u);
-}
-
 void host_post(struct host *host, uint32_t queue, uint32_t slot, uint64_t time)
 {
     struct host_txq *q = &host->txq[queue];
     struct host_slot *s = &host->slot[slot];
     uint32_t entry = q->tail & (host->config.tx.ring - 1);
+    uint8_t *place =
+        host->rings + host_ring_tx(host, queue) + (size_t)entry * host_tx_entry(host);
     struct abi_tx_descriptor d = {
         .address = host_address(REGION_TX, ((uint64_t)slot << host->tx_shift) + s->start),
         .length = s->length,
         .port = s->port,
-        .flags = (uint16_t)(ABI_TX_INTERRUPT | use_flags(host, s)),
+        .flags = (uint16_t)(ABI_TX_INTERRUPT | s->tx_flags),
         .handle = s->handle,
         .tunnel_handle = s->tunnel,
         .header_word = s->header_word,
         .tag = TAG_OWN | (uint64_t)(s->generation & 0x7fffffff) << 32 | slot
     };
 
-    memcpy(host->rings + host_ring_tx(host, queue) + entry * sizeof d, &d, sizeof d);
+    if (host->s->tx_context != 0 && host_carried_write(host, s, place + sizeof d)) {
+        d.flags |= ABI_TX_CONTEXT;
+    }
+    memcpy(place, &d, sizeof d);
     host->tx_slot_of[queue * host->config.tx.ring + entry] = slot;
     s->state = SLOT_POSTED;
     if (q->tail == q->rung) {

@@ -276,6 +276,9 @@ void host_oid_post(struct host *host, uint64_t time)
         host_mailbox_request(host, id, time);
         return;
     }
+    if (host->s->path == NIC_PATH_DESCRIPTOR && host_carried_request(host, id, time)) {
+        return;
+    }
     command = (struct abi_command){
         .opcode = r->kind <= NDIS_DELETE_SA ? opcodes[r->kind] : (uint32_t)ABI_OP_ENCAPSULATION,
         .argument = r->argument,
@@ -339,6 +342,9 @@ void host_oid_take(struct host *host, uint64_t time)
         return;
     }
     time_on_card(host, host_request(host, (uint32_t)c.cookie), &c);
+    if (host->s->path == NIC_PATH_DESCRIPTOR) {
+        host_carried_complete(host, (uint32_t)c.cookie, &c);
+    }
     host_oid_finish(host, (uint32_t)c.cookie, &c, time);
 }
 

@@ -44,8 +44,29 @@ enum {
      * the 82599's context descriptor (bits 0x2000 and 0x4000 there). */
     ABI_TX_ESP = 1u << 1,     /* ESP, else AH */
     ABI_TX_ENCRYPT = 1u << 2, /* AES-GCM, else AES-GMAC */
-    ABI_TX_NO_KEY = 1u << 3   /* of the model only: the recording has no key */
+    ABI_TX_NO_KEY = 1u << 3,  /* of the model only: the recording has no key */
+    /* Cards without a table of transmit SAs: the context behind the descriptor is that of the SA. */
+    ABI_TX_CONTEXT = 1u << 4
 };
+
+/* On such a card CAP_TX_CONTEXT bytes follow each descriptor in the ring (entries are 64 + CAP_TX_CONTEXT
+ * bytes): this, 16 bytes for a precomputed hash key (AES-GCM), the cipher's key with its salt, the
+ * integrity key. */
+struct abi_tx_context {
+    uint32_t seq_hi; /* of this packet's number; ESN */
+    uint32_t reserved;
+    uint32_t spi;
+    uint8_t op;        /* 1 AH, 2 ESP */
+    uint8_t flags;     /* ABI_CONTEXT_* */
+    uint8_t enc, auth; /* enum esp_alg: algorithm numbers of CAP_ALGORITHMS */
+    uint8_t icv;
+    uint8_t enc_length, auth_length; /* bytes */
+    uint8_t reserved2[5];
+};
+
+enum { ABI_CONTEXT_ESN = 1, ABI_CONTEXT_NO_KEY = 2 /* of the model only */ };
+
+enum { ABI_CONTEXT_KEYS = 24 + 16 /* where the keys begin */, ABI_CONTEXT_MAX = 256 };
 
 /* Handles of such a card: the SPI above, the number of the entry below. The card reads the number only
  * (the 82599's context descriptor holds 10 bits); it makes such handles for what it receives. */
@@ -210,6 +231,7 @@ enum {
 };
 
 _Static_assert(sizeof(struct abi_tx_descriptor) == 64, "layout");
+_Static_assert(sizeof(struct abi_tx_context) == 24, "layout");
 _Static_assert(sizeof(struct abi_tx_completion) == 32, "layout");
 _Static_assert(sizeof(struct abi_rx_descriptor) == 16, "layout");
 _Static_assert(sizeof(struct abi_rx_completion) == 64, "layout");

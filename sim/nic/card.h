@@ -59,6 +59,7 @@ struct nic_packet {
     uint32_t sa;   /* context of this pass, 0 = none */
     uint32_t mshr; /* context miss that it waits for: index + 1, 0 = none */
     uint32_t job;
+    uint32_t carried; /* TX: context that came with the descriptor, 0 = none */
     uint32_t order_key;
     uint32_t cookie;
     uint32_t header_word, tfc;
@@ -72,6 +73,13 @@ struct nic_packet {
     uint64_t sequence;  /* of this pass */
     uint64_t first_sequence;
     uint64_t tag, wire_ps, address;
+};
+
+/* A context that came with a transmit descriptor. */
+struct nic_carried {
+    struct abi_tx_context head;
+    uint8_t key[ABI_CONTEXT_MAX - sizeof(struct abi_tx_context)];
+    struct esp_key_ref name;
 };
 
 /* Work that was given to the cryptographic library. */
@@ -179,6 +187,8 @@ struct nic_dma {
     uint32_t tx_asks, rx_asks, tx_ready;
     uint32_t tx_held; /* a read of payload waits for room in the buffer or for another read's end */
     struct abi_tx_descriptor *tx_descriptor; /* [queue][prefetch] */
+    uint8_t *tx_context;                     /* the same; what follows them in the ring, or NULL */
+    uint32_t tx_entry;                       /* bytes of both */
     struct abi_rx_descriptor *rx_descriptor;
     uint64_t tx_bytes; /* of packets being read */
     uint32_t tx_reads;
@@ -267,7 +277,7 @@ struct espnic {
     struct nic_port port[NIC_MAX_PORTS];
     struct channel *channel[256]; /* all of them, for state and for the search for deadlocks */
     unsigned channels;
-    struct nic_pool packets, jobs, buffers[3];
+    struct nic_pool packets, jobs, buffers[3], carried;
     struct sa_table table;
     struct sa_cache cache;
     struct nic_memory memory;
@@ -409,6 +419,16 @@ void nic_interrupt(struct espnic *card, unsigned vector, uint64_t cycle);
 
 /* command.c: CMD_TAIL has been written */
 void nic_commands_posted(struct espnic *card, uint32_t tail, uint64_t now);
+/* carried.c: a descriptor's context; the packet's transform is made of it (false: it is none); what goes with
+ * nic_transform; the full number of a packet; the packet goes. */
+uint32_t nic_carried_new(struct espnic *card, const uint8_t *bytes);
+bool nic_carried_use(struct espnic *card, struct nic_packet *p);
+void nic_carried_suite(const struct espnic *card, const struct nic_packet *p,
+                       struct esp_suite *suite);
+struct esp_key_ref nic_carried_name(const struct espnic *card, const struct nic_packet *p);
+uint64_t nic_carried_number(const struct espnic *card, const struct nic_packet *p, uint32_t lo);
+void nic_carried_free(struct espnic *card, struct nic_packet *p);
+
 /* firmware.c: of so many firmware commands, picoseconds */
 uint64_t nic_firmware_time(struct espnic *card, uint32_t commands);
 /* command.c: the SA leaves the table, and with it what is kept of its keys */

@@ -82,8 +82,15 @@ static enum sa_reason add_node(struct espnic *card, const struct esp_node *node,
                                uint64_t *handle)
 {
     enum sa_reason reason = sa_validate(node, &card->config.capabilities);
+    bool descriptors = card->config.command.path == NIC_PATH_DESCRIPTOR;
     struct sa_added added;
 
+    if (reason == SA_OK && descriptors && node->dir == ESP_DIR_OUT) {
+        return SA_OK; /* the driver's: it sends the context with each packet */
+    }
+    if (reason == SA_OK && descriptors && !card->config.command.inbound) {
+        reason = SA_UNSUPPORTED_INBOUND;
+    }
     if (reason != SA_OK) {
         card->table.stats.add_failures[reason]++;
         return reason;
@@ -118,7 +125,7 @@ static void start_add(struct espnic *card, struct nic_slot *s, enum ndis_kind ki
             card->table.stats.add_failures[reason]++;
         }
         s->offset[i] += ndis_handle_offset(kind);
-        s->done += reason == SA_OK;
+        s->done += s->handle[i] != 0;
         if (reason != SA_OK && !s->reason) {
             s->reason = (uint16_t)reason;
         }
@@ -510,7 +517,7 @@ bool espnic_preload_add(struct espnic *card, const struct esp_node *node, uint64
 
     *handle = 0;
     *reason = add_node(card, node, &id, handle);
-    if (*reason == SA_OK) {
+    if (*reason == SA_OK && id) {
         sa_table_commit(&card->table, id, 0);
         card->offload_on = true;
     }

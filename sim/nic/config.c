@@ -214,8 +214,9 @@ static const struct param command[] = {
       "firmware: commands for a node of DELETE." },
     { "limit", PARAM_U32, F(nic_command_config, limit), 32, 1, 65535, NULL, NULL,
       "firmware: requests that may be with the card; the host holds the others back (mlx5: 32 entries)." },
-    { "context", PARAM_BYTES, F(nic_command_config, context), 80, 32, 256, NULL, NULL,
-      "descriptor: bytes of SA context behind the 64 of every transmit descriptor, a multiple of 16." },
+    { "context", PARAM_BYTES, F(nic_command_config, context), 80, 64, 256, NULL, NULL,
+      "descriptor: bytes of SA context behind the 64 of every transmit descriptor, a multiple of 16: 24 of "
+      "its head, 16 of the hash key (T6), then the keys." },
     { "inbound", PARAM_BOOL, F(nic_command_config, inbound), 0, 0, 1, NULL, NULL,
       "descriptor: the card has a table of SAs for received packets; else the host decrypts." },
 };
@@ -435,12 +436,23 @@ static bool check_registers(const struct nic_config *c, char *error, size_t erro
                          error, error_size);
 }
 
+/* Each at least the one before it. */
 static bool check_firmware(const struct nic_command_config *c, char *error, size_t error_size)
 {
-    if (c->least > c->median || c->median > c->p99 || c->p99 > c->most) {
+    if (c->median < c->least) {
         return refuse(error, error_size,
-                      "card.command.median: found a service time out of order, expected least <= "
-                      "median <= p99 <= most");
+                      "card.command.least: found %llu ps, expected at most median (%llu ps)",
+                      (unsigned long long)c->least, (unsigned long long)c->median);
+    }
+    if (c->p99 < c->median) {
+        return refuse(error, error_size,
+                      "card.command.p99: found %llu ps, expected at least median (%llu ps)",
+                      (unsigned long long)c->p99, (unsigned long long)c->median);
+    }
+    if (c->most < c->p99) {
+        return refuse(error, error_size,
+                      "card.command.most: found %llu ps, expected at least p99 (%llu ps)",
+                      (unsigned long long)c->most, (unsigned long long)c->p99);
     }
     return true;
 }

@@ -142,7 +142,7 @@ static struct cost cost_of(struct espnic *card, const struct nic_packet *p)
 
 static bool keyless(struct espnic *card, const struct nic_packet *p)
 {
-    return p->no_key || (nic_entry(card, p)->flags & SA_ENTRY_TIMING_ONLY);
+    return p->no_key || (!p->carried && (nic_entry(card, p)->flags & SA_ENTRY_TIMING_ONLY));
 }
 
 static bool has_contents(struct espnic *card, const struct nic_packet *p)
@@ -303,7 +303,7 @@ static void begin(void *self, uint64_t now, unsigned lane, const struct lane_job
     struct espnic *card = c->card;
     struct nic_packet *p = nic_packet(card, j->item);
     uint32_t contexts = card->config.crypto.contexts;
-    uint32_t key = p->crypt ? p->sa % NIC_ORDER_KEYS : 0;
+    uint32_t key = p->crypt ? (p->carried ? p->transform.spi : p->sa) % NIC_ORDER_KEYS : 0;
 
     p->order_key = card->config.crypto.order == NIC_ORDER_LANE ? 0 : key;
     p->order = c->ticket[p->order_key]++;
@@ -382,7 +382,7 @@ static void reorder_begin(void *self, uint64_t now, unsigned lane, const struct 
 
     (void)lane;
     c->ticket[NIC_ORDER_KEYS + p->order_key]++;
-    if (c->dir == NIC_RX || !p->sa) {
+    if (c->dir == NIC_RX || (!p->sa && !p->carried)) {
         return;
     }
     nic_crypt_result(card, p);

@@ -186,6 +186,9 @@ static void wake(void *self, uint64_t now)
         channel_pop_item(in, now, 1);
         apply(card, &card->mmio[at], now);
     }
+    if (nic_mailbox_finish(card) < next) {
+        next = nic_mailbox_finish(card);
+    }
     if (next != CLOCK_NEVER) {
         sched_wake(&card->sched, card->registers_block, next);
     }

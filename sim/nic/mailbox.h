@@ -61,6 +61,11 @@ void nic_mailbox_reset(struct espnic *card, uint64_t now);
 void nic_mailbox_wake(struct espnic *card, uint64_t now);
 /* Must this write wait? The cycle until which, CLOCK_NEVER: no. */
 uint64_t nic_mailbox_busy(const struct espnic *card, const struct nic_mmio *next);
+/* When the store or load under way is over, CLOCK_NEVER: there is none. */
+static inline uint64_t nic_mailbox_finish(const struct espnic *card)
+{
+    return card->mailbox ? card->mailbox->s.finish : CLOCK_NEVER;
+}
 /* What a read shows of a register that holds `value`. */
 uint64_t nic_mailbox_read(struct espnic *card, uint32_t offset, uint64_t value);
 

@@ -35,6 +35,9 @@ void nic_packet_free(struct espnic *card, uint32_t index)
     if (p->job) {
         nic_crypt_result(card, p);
     }
+    if (p->carried) {
+        nic_carried_free(card, p);
+    }
     nic_pool_release(&card->buffers[p->size_class], p->buffer);
     nic_pool_release(&card->packets, index);
 }
@@ -136,8 +139,13 @@ void nic_make_transform(struct espnic *card, struct nic_packet *p)
 
 void nic_suite(struct espnic *card, const struct nic_packet *p, struct esp_suite *suite)
 {
-    const struct sa_entry *e = nic_entry(card, p);
+    const struct sa_entry *e;
 
+    if (p->carried) {
+        nic_carried_suite(card, p, suite);
+        return;
+    }
+    e = nic_entry(card, p);
     suite->enc = p->transform.enc;
     suite->auth = p->transform.auth;
     suite->icv = e->enc_icv ? e->enc_icv : e->auth_icv;
@@ -155,8 +163,12 @@ void nic_suite(struct espnic *card, const struct nic_packet *p, struct esp_suite
 
 struct esp_key_ref nic_key(struct espnic *card, const struct nic_packet *p)
 {
-    bool other_use = p->transform.auth != nic_entry(card, p)->auth; /* of a bundle of one */
+    bool other_use; /* of a bundle of one */
 
+    if (p->carried) {
+        return nic_carried_name(card, p);
+    }
+    other_use = p->transform.auth != nic_entry(card, p)->auth;
     return (struct esp_key_ref){ .id = p->sa * 2 + p->entry + (other_use ? 1u : 0u),
                                  .generation = sa_context(&card->table, p->sa)->generation };
 }
@@ -480,8 +492,12 @@ static bool make_memory(struct espnic *card, char *error, size_t error_size)
     } else {
         sa_table_init(&card->table, &card->config.table);
     }
+    if (card->config.command.path == NIC_PATH_DESCRIPTOR && !card->config.command.inbound) {
+        card->table.stats.capacity = 0;
+    }
     nic_pool_init(&card->packets, sizeof(struct nic_packet));
     nic_pool_init(&card->jobs, sizeof(struct nic_job));
+    nic_pool_init(&card->carried, sizeof(struct nic_carried));
     for (unsigned i = 0; i < 3; i++) {
         nic_pool_init(&card->buffers[i], buffer_bytes[i]);
     }
@@ -589,6 +605,7 @@ void espnic_destroy(struct espnic *card)
     free(card->memory.fill_cycle);
     free(card->memory.fill_mshr);
     free(card->dma.tx_descriptor);
+    free(card->dma.tx_context);
     free(card->dma.rx_descriptor);
     free(card->dma.failed);
     free(card->commands.slot);
@@ -597,6 +614,7 @@ void espnic_destroy(struct espnic *card)
     free(card->mmio);
     nic_pool_destroy(&card->packets);
     nic_pool_destroy(&card->jobs);
+    nic_pool_destroy(&card->carried);
     for (unsigned i = 0; i < 3; i++) {
         nic_pool_destroy(&card->buffers[i]);
     }

@@ -78,6 +78,8 @@ void nic_register_stats(struct espnic *card, struct stat_registry *registry);
 unsigned nic_block_accounts(struct espnic *card, struct nic_block_stats out[NIC_MAX_BLOCK_STATS]);
 /* Share of the time that the PCIe link carried TLPs: direction 0 up (to the host), 1 down. */
 double nic_pcie_busy(struct espnic *card, unsigned direction);
+/* Payload bytes of TLPs in this direction. */
+uint64_t nic_pcie_payload(const struct espnic *card, unsigned direction);
 const char *nic_block_name(const struct espnic *card, unsigned block);
 
 /* Packets inside, by direction. */

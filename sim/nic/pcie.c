@@ -139,6 +139,23 @@ static void memory_tx(struct espnic *card, uint64_t time, const struct pcie_requ
     nic_packet_free(card, r->ref);
 }
 
+static void tx_descriptors(struct espnic *card, unsigned q, const struct pcie_request *r,
+                           const uint8_t *bytes)
+{
+    struct nic_dma *dma = &card->dma;
+    uint32_t room = card->config.dma.tx_prefetch;
+    size_t context = dma->tx_entry - sizeof(struct abi_tx_descriptor);
+
+    for (uint32_t i = 0; i < r->length / dma->tx_entry; i++, bytes += dma->tx_entry) {
+        size_t at = q * room + (r->ref + i) % room;
+
+        memcpy(&dma->tx_descriptor[at], bytes, sizeof(struct abi_tx_descriptor));
+        if (context) {
+            memcpy(dma->tx_context + at * context, bytes + sizeof(struct abi_tx_descriptor), context);
+        }
+    }
+}
+
 /* Descriptors go to their place in the card's copy of the ring; a read never wraps there. */
 static void memory_descriptors(struct espnic *card, uint64_t time, const struct pcie_request *r)
 {
@@ -157,11 +174,7 @@ static void memory_descriptors(struct espnic *card, uint64_t time, const struct 
         }
         return;
     }
-    room = card->config.dma.tx_prefetch;
-    for (uint32_t i = 0; i < r->length / sizeof(struct abi_tx_descriptor); i++) {
-        memcpy(&card->dma.tx_descriptor[q * room + (r->ref + i) % room],
-               bytes + i * sizeof(struct abi_tx_descriptor), sizeof(struct abi_tx_descriptor));
-    }
+    tx_descriptors(card, q, r, bytes);
 }
 
 static void memory(void *self, uint64_t cycle, const struct pcie_request *r)

@@ -151,6 +151,11 @@ static void fetch(struct espnic *card, struct nic_packet *p)
 
     p->looked = 1;
     p->drop = NIC_DROP_NONE;
+    if (p->carried) {
+        p->crypt = nic_carried_use(card, p);
+        p->drop = p->crypt ? NIC_DROP_NONE : NIC_DROP_UNKNOWN_HANDLE;
+        return;
+    }
     if (p->sa || !p->handle[p->portion]) {
         p->crypt = p->sa != 0;
         if (p->sa) {

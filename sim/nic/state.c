@@ -90,6 +90,11 @@ static void dma_state(struct espnic *card, struct snapshot *snap)
     snapshot_fixed(snap, "dma.tx_held", &d->tx_held, sizeof d->tx_held);
     snapshot_fixed(snap, "dma.tx_descriptor", d->tx_descriptor,
                    (size_t)c->tx_queues * c->tx_prefetch * sizeof *d->tx_descriptor);
+    if (d->tx_context) {
+        snapshot_fixed(snap, "dma.tx_context", d->tx_context,
+                       (size_t)c->tx_queues * c->tx_prefetch *
+                           (d->tx_entry - sizeof *d->tx_descriptor));
+    }
     snapshot_fixed(snap, "dma.rx_descriptor", d->rx_descriptor,
                    (size_t)c->rx_queues * c->rx_prefetch * sizeof *d->rx_descriptor);
     snapshot_fixed(snap, "dma.tx_bytes", &d->tx_bytes, sizeof d->tx_bytes);
@@ -157,6 +162,7 @@ void nic_register_state(struct espnic *card, struct snapshot *snap)
     reg_file_register_state(&card->registers, snap);
     pcie_link_register_state(card->link, snap);
     nic_pool_snapshot(&card->packets, snap, "card.packets");
+    nic_pool_snapshot(&card->carried, snap, "card.carried");
     for (unsigned i = 0; i < 3; i++) {
         nic_pool_snapshot(&card->buffers[i], snap, "card.buffers");
     }
