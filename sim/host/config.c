@@ -28,6 +28,9 @@ static const struct param general_params[] = {
       "Busy polling: from a completion being visible to the host seeing it." },
     { "mmio", PARAM_TIME, F(host_general_config, mmio), 20 * NS, 0, SECOND, NULL, NULL,
       "CPU time of a register write (posted)." },
+    { "mmio_read", PARAM_TIME, F(host_general_config, mmio_read), 0, 0, SECOND, NULL, NULL,
+      "What a register read of the command path takes between core and root complex, beside its round trip "
+      "over the link; the core waits for both." },
     { "delete_delay", PARAM_TIME, F(host_general_config, delete_delay), 10 * US, 0, SECOND, NULL,
       NULL, "From a packet with SaDeleteReq to the first DELETE, and from that to the partner's." },
     { "reset_hold", PARAM_TIME, F(host_general_config, reset_hold), 10 * MS, 0, 100 * SECOND, NULL,

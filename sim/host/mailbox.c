@@ -1,6 +1,6 @@
 /* The driver of a card whose SA tables are behind registers: exactly the accesses of Linux's ixgbe
  * (hardware.md 2.3, 2.4; drivers/net/ethernet/intel/ixgbe/ixgbe_ipsec.c). Each write costs the core its CPU
- * time, each read its round trip over the link; a flush is the read of a status register.
+ * time, each read its round trip over the link (and host.mmio_read); a flush is the read of a status register.
  *
  *   transmit SA   4 key words, salt, flush; read IPSTXIDX, write it with WRITE, flush      6 writes 3 reads
  *   receive SA    SPI, index of its address, flush; IPSRXIDX likewise;
@@ -635,10 +635,10 @@ void host_mailbox_answer(struct host *host, uint64_t time, uint32_t value)
     struct host_core *core = &host->core[0];
 
     m->value = value;
-    m->read_ps += time - m->since;
-    core->until = time;
-    host->stats->core[0].busy_ps += time - m->since;
-    host_wake(host, BLOCK_CORE, time);
+    core->until = time + host_cost(host, host->config.general.mmio_read);
+    m->read_ps += core->until - m->since;
+    host->stats->core[0].busy_ps += core->until - m->since;
+    host_wake(host, BLOCK_CORE, core->until);
 }
 
 /* Of the tables, or of the engines. */

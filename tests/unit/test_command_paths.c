@@ -113,6 +113,11 @@ struct want {
     unsigned writes, reads;
 };
 
+static const struct host_oid_done *last(const struct rig *rig)
+{
+    return &rig->oid[rig->oids - 1];
+}
+
 static struct rig *with_tables(uint32_t in, uint32_t out, uint32_t ips)
 {
     struct rig *rig = rig_new(false, true);
@@ -176,9 +181,12 @@ START_TEST(numbers_of_accesses)
         rig->card_config.pcie.lanes = 8;
         rig->card_config.pcie.up_ps = 250000;
         rig->host_config.general.mmio = 97000;
+        rig->host_config.general.mmio_read = 500000;
     }
     rig_open(rig);
     round_trip(&rig->card_config, &least, &most);
+    least += rig->host_config.general.mmio_read;
+    most += rig->host_config.general.mmio_read;
     ck_assert_uint_le(most - least, 20000); /* edges of the link's clock */
     engine = &host_statistics(rig->host)->engine;
     add(rig, 1, ESP_DIR_OUT, 2); /* starts the engines */
@@ -286,7 +294,7 @@ static void both_ways(struct rig *rig, enum esp_mode mode, enum use use, bool v6
         node[i].sa[0].esn = true;
         node[i].sa[0].seq = 0xfffffff8u - i;
     }
-    ck_assert(host_oid_add(rig->host, rig->t0, node, 2, false, 7, 0));
+    ck_assert(host_oid_add(rig->host, host_now(rig->host) + US, node, 2, false, 7, 0));
     rig_settle(rig);
 }
 
@@ -303,11 +311,6 @@ START_TEST(through_tables)
 END_TEST
 
 /* ---- what the driver refuses ----------------------------------------------------------------------------- */
-
-static const struct host_oid_done *last(const struct rig *rig)
-{
-    return &rig->oid[rig->oids - 1];
-}
 
 static void refused(struct rig *rig, const struct esp_node *node, uint32_t status,
                     enum sa_reason reason)
@@ -436,6 +439,32 @@ START_TEST(reset_in_the_middle)
     ck_assert_uint_eq(host_statistics(rig->host)->engine.restores, 1);
     ck_assert_uint_eq(nic_statistics(rig->card)->sa_live,
                       host_where(rig->host, 5) == HOST_PLACE_CARD ? 3 : 2);
+    there_and_back(rig, HOST_OFFLOADED, 5);
+    rig_free(rig);
+}
+END_TEST
+
+/* Packets are inside when the first SA comes: the driver waits until they have left, and none is lost. */
+START_TEST(engines_start_under_load)
+{
+    struct rig *rig = with_tables(8, 8, 4);
+    const struct host_engine_stats *engine;
+
+    rig->card_config.mac.rate = 100000000;
+    rig->host_config.tx.no_match = HOST_NO_MATCH_CLEAR;
+    rig->host_config.oid.drain_poll = 200 * US;
+    rig_open(rig);
+    for (uint32_t i = 0; i < 30; i++) {
+        ck_assert(rig_send(rig, rig->t0 + i, 9, i, 1000));
+    }
+    host_simulate(rig->host, rig->t0 + 100 * US);
+    engine = &host_statistics(rig->host)->engine;
+    both_ways(rig, ESP_MODE_TUNNEL, GCM, false, false);
+    ck_assert_uint_eq(engine->starts, 1);
+    ck_assert_uint_gt(engine->waits, 1);
+    ck_assert_uint_eq(engine->mmio_reads, 5 + 3 + 2 * engine->waits);
+    ck_assert_uint_eq(last(rig)->part_ps[HOST_PART_CARD], engine->waits * 200 * US);
+    ck_assert_uint_eq(rig->wires, 30);
     there_and_back(rig, HOST_OFFLOADED, 5);
     rig_free(rig);
 }
@@ -676,6 +705,7 @@ int main(void)
     tcase_add_test(tcase, refused_without_an_access);
     tcase_add_test(tcase, restored_after_reset);
     tcase_add_loop_test(tcase, reset_in_the_middle, 0, 16);
+    tcase_add_test(tcase, engines_start_under_load);
     tcase_add_test(tcase, cancelled_before_its_turn);
     tcase_add_test(tcase, strobe_clears_itself);
     tcase_add_test(tcase, firmware_takes_its_time);
