@@ -387,7 +387,7 @@ static void on_mmio_done(void *self, uint64_t cycle, uint64_t tag, uint64_t valu
     (void)ok;
 }
 
-static const struct pcie_ops ops_table = { on_memory, on_mmio_write, on_mmio_read, on_mmio_done };
+static const struct pcie_ops ops_table = { on_memory, on_mmio_write, on_mmio_read, on_mmio_done, NULL };
 
 /* ---- life ---------------------------------------------------------------------------------------- */
 
