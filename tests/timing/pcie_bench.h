@@ -20,7 +20,8 @@ enum pb_event_kind {
 struct pb_event {
     uint64_t cycle; /* of the link */
     uint32_t kind, client, ref;
-    uint32_t ok;
+    uint32_t
+        status; /* enum pcie_status of writes in memory and of answers; MMIO reads: 0 is well */
 };
 
 struct pb_log {
@@ -45,6 +46,7 @@ struct pb_mmio {
 struct pb_client {
     struct pcie_bench *bench;
     unsigned domain, block, index;
+    enum pcie_answers answers;
     struct channel request, response;
     struct pb_planned plan[PB_MAX_PLAN];
     uint32_t planned;
@@ -68,6 +70,7 @@ struct pcie_bench {
     struct pb_log log;
     struct pb_mmio mmio[PB_MAX_MMIO]; /* in order of the calls */
     uint32_t mmios;
+    bool holes;     /* one page of host memory in eight is not there */
     uint32_t react; /* ops.memory of every n-th request makes an MMIO access; 0: never */
     struct snapshot snap;
 };
@@ -100,6 +103,12 @@ void pb_sort_log(struct pb_log *log);
 
 /* Cycle after the last event. */
 uint64_t pb_end(const struct pcie_bench *b);
+
+/* With holes: is this page one? */
+static inline bool pb_hole(uint64_t address)
+{
+    return address / 4096 % 8 == 5;
+}
 
 /* Registers at these offsets do not exist. */
 static inline bool pb_unsupported(uint32_t offset)

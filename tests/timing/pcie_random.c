@@ -95,6 +95,11 @@ struct pcie_config pr_config(struct rng *r)
     if (rng_below(r, 2)) {
         c.lcrc_ppb = (uint32_t)PICK(r, 1000000, 10000000, 100000000);
     }
+    if (rng_below(r, 3) == 0) {
+        c.poison_ppb = (uint32_t)PICK(r, 0, 10000000, 100000000);
+        c.lost_ppb = (uint32_t)PICK(r, 0, 10000000, 100000000);
+        c.timeout_ps = PICK(r, 1000000, 1500000);
+    }
     random_limits(r, &c);
     random_host(r, &c.host);
     return c;
@@ -108,9 +113,10 @@ void pr_show(const struct pcie_config *c)
            c->generation, c->lanes, c->mps, c->mrrs, c->rcb, c->dllp, c->ack_latency, c->retry,
            c->lcrc_ppb, c->tags, c->space_headers, c->space_data);
     printf("  host %" PRIu32 " %" PRIu32 " %" PRIu32 " card %" PRIu32 " %" PRIu32 " %" PRIu32
-           " relaxed %d up %" PRIu64 " ps down %" PRIu64 " ps\n",
+           " relaxed %d up %" PRIu64 " ps down %" PRIu64 " ps poison %" PRIu32 " lost %" PRIu32
+           "\n",
            c->host_ph, c->host_pd, c->host_nph, c->card_ph, c->card_pd, c->card_nph, c->relaxed,
-           c->up_ps, c->down_ps);
+           c->up_ps, c->down_ps, c->poison_ppb, c->lost_ppb);
 }
 
 /* ---- traffic ------------------------------------------------------------------------------- */
@@ -119,12 +125,12 @@ void pr_show(const struct pcie_config *c)
 static void random_client(struct pcie_bench *b, struct rng *r, uint32_t most)
 {
     uint64_t num = PICK(r, 0, 250000000, 322265625, 1000000007, 40000000000);
-    enum pcie_answers answers =
-        (enum pcie_answers)PICK(r, PCIE_ANSWERS_READS, PCIE_ANSWERS_WRITES, PCIE_ANSWERS_BOTH);
+    enum pcie_answers answers = (enum pcie_answers)PICK(r, PCIE_ANSWERS_READS, PCIE_ANSWERS_WRITES,
+                                                        PCIE_ANSWERS_BOTH, PCIE_ANSWERS_ORDERED);
     unsigned c = pb_client(b, num, num ? PICK(r, 1, 3) : 1, b->config.queue, answers);
     uint32_t requests = (uint32_t)rng_below(r, most + 1);
     uint64_t sparse = PICK(r, 1, 20, 300);
-    uint64_t reads = PICK(r, 9, 20); /* of 20 */
+    uint64_t reads = answers == PCIE_ANSWERS_ORDERED ? 20 : PICK(r, 9, 20); /* of 20 */
     uint64_t at = rng_below(r, 100);
 
     for (uint32_t i = 0; i < requests; i++) {
@@ -135,8 +141,8 @@ static void random_client(struct pcie_bench *b, struct rng *r, uint32_t most)
                                1 + rng_below(r, 3000), 1 + rng_below(r, 9000));
 
         at += rng_below(r, 8) ? 0 : rng_below(r, sparse) * 10;
-        pb_plan(b, c, at, op, pr_page + rng_below(r, 65536),
-                op == PCIE_MSIX ? 4 : (uint32_t)length, answer);
+        pb_plan(b, c, at, op, pr_page + rng_below(r, 65536), op == PCIE_MSIX ? 4 : (uint32_t)length,
+                answer);
     }
 }
 
@@ -160,12 +166,13 @@ void pr_bench(struct pcie_bench *b, uint64_t number, const struct pr_wish *wish)
     uint32_t mmios = (uint32_t)rng_below(&r, wish->mmios + 1);
 
     if (wish->exact) {
-        config.lcrc_ppb = 0;
+        config.lcrc_ppb = config.lost_ppb = config.poison_ppb = 0;
     }
     pb_init(b, &config);
     for (unsigned c = 0; c < clients; c++) {
         random_client(b, &r, wish->requests);
     }
+    b->holes = !wish->exact && rng_below(&r, 3) == 0;
     b->react = (uint32_t)PICK(&r, 0, 3, 7);
     pb_start(b);
     random_mmio(b, &r, mmios);

@@ -16,6 +16,8 @@ enum { NO_STALL = PCIE_STALLS, NOBODY = PCIE_MAX_CLIENTS };
 struct twin_request {
     unsigned edges; /* of the link since the push */
     uint32_t open;  /* read TLPs that are not complete */
+    uint32_t status;
+    bool complete; /* a read: all has come */
 };
 
 struct twin_client {
@@ -26,6 +28,7 @@ struct twin_client {
     struct twin_request request[PB_MAX_PLAN];
     struct tw_list left;    /* struct twin_left, writes that want an answer */
     struct tw_list answers; /* uint32_t, to be pushed */
+    uint32_t in_order; /* requests before this one have been answered, if they are to be in order */
 };
 
 struct twin_left {
@@ -44,17 +47,26 @@ struct twin_memory_event {
     uint32_t client, ref;
 };
 
+/* A read TLP that the host does not answer. */
+struct twin_timeout {
+    uint64_t cycle;
+    struct tw_tlp tlp;
+};
+
 struct link_twin {
     const struct pcie_bench *b;
     const struct pcie_config *config;
     uint64_t t;
     struct tw_wires wires;
     struct pcie_memory *memory;
-    uint64_t drained; /* all writes that have arrived are in memory */
+    uint64_t taken, drained;  /* all writes that have arrived */
     struct tw_list at_memory; /* struct twin_memory_event */
     struct tw_list data;      /* struct twin_down, of read TLPs in the order of their arrival */
     struct tw_list accesses;  /* struct twin_down, in the order of cycle and call */
     struct tw_list replies;   /* uint32_t, MMIO accesses */
+    struct tw_list timeouts;  /* struct twin_timeout */
+    struct rng poison, lost;
+    uint64_t timeout;
     uint32_t behind[PB_MAX_MMIO][PCIE_MAX_CLIENTS];
     uint32_t tags;
     uint64_t space_headers, space_data; /* in use */
@@ -66,13 +78,14 @@ struct link_twin {
 };
 
 static void log_event(struct link_twin *w, enum pb_event_kind kind, uint32_t client, uint32_t ref,
-                      bool ok)
+                      uint32_t status)
 {
     if (w->result->log.count == PB_MAX_LOG) {
         abort();
     }
-    w->result->log.event[w->result->log.count++] =
-        (struct pb_event){ .cycle = w->t, .kind = kind, .client = client, .ref = ref, .ok = ok };
+    w->result->log.event[w->result->log.count++] = (struct pb_event){
+        .cycle = w->t, .kind = kind, .client = client, .ref = ref, .status = status
+    };
 }
 
 static const struct pb_planned *planned(const struct link_twin *w, uint32_t client, uint32_t ref)
@@ -150,28 +163,79 @@ static void memory_event(struct link_twin *w, const struct tw_tlp *tlp, uint64_t
         (struct twin_memory_event){ .cycle = cycle, .client = tlp->client, .ref = tlp->ref };
 }
 
+static bool has_memory(const struct link_twin *w, const struct tw_tlp *tlp)
+{
+    return !w->b->holes || !pb_hole(tlp->from); /* a TLP is in one page */
+}
+
+/* Of several errors the first of the enum is told. */
+static void spoil(struct link_twin *w, const struct tw_tlp *tlp, uint32_t status)
+{
+    struct twin_request *request = &w->client[tlp->client].request[tlp->ref];
+
+    if (request->status == PCIE_OK || status < request->status) {
+        request->status = status;
+    }
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 static void write_arrives(struct link_twin *w, const struct tw_tlp *tlp)
 {
-    struct pcie_memory_written written =
-        pcie_memory_write(w->memory, w->t, tlp->from, (uint32_t)(tlp->to - tlp->from));
+    struct pcie_memory_written written = { .taken = later(w->t, w->taken),
+                                           .drained = later(w->t, w->drained) };
 
-    tw_give_free(&w->wires, TW_UP, TW_POSTED, tlp->need, written.taken);
+    if (has_memory(w, tlp)) {
+        written = pcie_memory_write(w->memory, w->t, tlp->from, (uint32_t)(tlp->to - tlp->from));
+    } else {
+        w->counts.stats.unsupported_writes++;
+        spoil(w, tlp, PCIE_UNSUPPORTED);
+    }
+    w->taken = written.taken;
     w->drained = written.drained;
+    tw_give_free(&w->wires, TW_UP, TW_POSTED, tlp->need, written.taken);
     if (tlp->last) {
         memory_event(w, tlp, written.drained);
     }
 }
 
-static void read_arrives(struct link_twin *w, const struct tw_tlp *tlp)
+static bool is_lost(struct link_twin *w, const struct tw_tlp *tlp)
 {
-    uint64_t ready = pcie_memory_read(w->memory, w->t, tlp->from, (uint32_t)(tlp->to - tlp->from));
+    if (rng_below(&w->lost, 1000000000) >= w->config->lost_ppb) {
+        return false;
+    }
+    *TW_ADD(&w->timeouts, struct twin_timeout) =
+        (struct twin_timeout){ .cycle = w->t - w->wires.wire[TW_UP].latency + w->timeout,
+                               .tlp = *tlp };
+    return true;
+}
+
+static void answer_with_data(struct link_twin *w, const struct tw_tlp *tlp, uint64_t ready,
+                             bool unsupported)
+{
     struct twin_down *data = TW_ADD(&w->data, struct twin_down);
 
-    tw_give_free(&w->wires, TW_UP, TW_NONPOSTED, tlp->need, w->t);
-    *data = (struct twin_down){ .ready = ready > w->drained ? ready : w->drained, .tlp = *tlp };
+    *data = (struct twin_down){ .ready = later(ready, w->drained), .tlp = *tlp };
     data->tlp.kind = TW_DATA;
+    data->tlp.unsupported = unsupported;
+}
+
+static void read_arrives(struct link_twin *w, const struct tw_tlp *tlp)
+{
+    tw_give_free(&w->wires, TW_UP, TW_NONPOSTED, tlp->need, w->t);
     if (tlp->last) {
-        memory_event(w, tlp, w->t > w->drained ? w->t : w->drained);
+        memory_event(w, tlp, later(w->t, w->drained));
+    }
+    if (!has_memory(w, tlp)) {
+        w->counts.stats.unsupported_reads++;
+        answer_with_data(w, tlp, w->t, true);
+    } else if (!is_lost(w, tlp)) {
+        answer_with_data(
+            w, tlp, pcie_memory_read(w->memory, w->t, tlp->from, (uint32_t)(tlp->to - tlp->from)),
+            false);
     }
 }
 
@@ -182,7 +246,7 @@ static void arrives_up(struct link_twin *w, const struct tw_tlp *tlp)
     } else if (tlp->kind == TW_READ) {
         read_arrives(w, tlp);
     } else {
-        memory_event(w, tlp, w->t > w->drained ? w->t : w->drained);
+        memory_event(w, tlp, later(w->t, w->drained));
     }
 }
 
@@ -197,9 +261,12 @@ static void memory_sees(struct link_twin *w)
             return;
         }
         if (e->client == NOBODY) {
-            log_event(w, PB_MMIO_DONE, 0, e->ref, !pb_unsupported(w->b->mmio[e->ref].offset));
+            log_event(w, PB_MMIO_DONE, 0, e->ref, pb_unsupported(w->b->mmio[e->ref].offset));
         } else {
-            log_event(w, PB_MEMORY, e->client, e->ref, true);
+            log_event(w, PB_MEMORY, e->client, e->ref,
+                      is_write(planned(w, e->client, e->ref))
+                          ? w->client[e->client].request[e->ref].status
+                          : PCIE_OK);
         }
         list->first++;
     }
@@ -207,20 +274,66 @@ static void memory_sees(struct link_twin *w)
 
 /* ---- arrivals at the card ------------------------------------------------------------------ */
 
-static void data_arrives(struct link_twin *w, const struct tw_tlp *tlp)
+/* In order: those before it first. */
+static void answer_read(struct link_twin *w, unsigned c, uint32_t ref)
+{
+    struct twin_client *client = &w->client[c];
+    const struct pb_client *its = &w->b->client[c];
+
+    client->request[ref].complete = true;
+    if (its->answers != PCIE_ANSWERS_ORDERED) {
+        *TW_ADD(&client->answers, uint32_t) = ref;
+        return;
+    }
+    for (; client->in_order < its->planned; client->in_order++) {
+        if (is_write(&its->plan[client->in_order])) {
+            continue;
+        }
+        if (!client->request[client->in_order].complete) {
+            return;
+        }
+        *TW_ADD(&client->answers, uint32_t) = client->in_order;
+    }
+}
+
+/* No more will come for this read TLP. */
+static void read_tlp_ends(struct link_twin *w, const struct tw_tlp *tlp)
 {
     struct twin_client *client = &w->client[tlp->client];
     struct twin_request *request = &client->request[tlp->ref];
 
-    if (!tlp->last) {
-        return;
-    }
     w->tags--;
     w->space_headers -= tlp->space.header;
     w->space_data -= tlp->space.data;
     request->open--;
     if (request->open == 0 && client->sent > tlp->ref) {
-        *TW_ADD(&client->answers, uint32_t) = tlp->ref;
+        answer_read(w, tlp->client, tlp->ref);
+    }
+}
+
+static void data_arrives(struct link_twin *w, const struct tw_tlp *tlp)
+{
+    if (tlp->unsupported) {
+        spoil(w, tlp, PCIE_UNSUPPORTED);
+    } else if (rng_below(&w->poison, 1000000000) < w->config->poison_ppb) {
+        w->counts.stats.poisoned++;
+        spoil(w, tlp, PCIE_POISONED);
+    }
+    if (tlp->last) {
+        read_tlp_ends(w, tlp);
+    }
+}
+
+static void time_out(struct link_twin *w)
+{
+    for (uint32_t i = 0; i < w->timeouts.count; i++) {
+        const struct twin_timeout *timeout = TW_AT(&w->timeouts, struct twin_timeout, i);
+
+        if (timeout->cycle == w->t) {
+            w->counts.stats.timeouts++;
+            spoil(w, &timeout->tlp, PCIE_TIMED_OUT);
+            read_tlp_ends(w, &timeout->tlp);
+        }
     }
 }
 
@@ -230,10 +343,10 @@ static void access_arrives(struct link_twin *w, const struct tw_tlp *tlp)
 
     tw_give_free(&w->wires, TW_DOWN, tlp->class, tlp->need, w->t);
     if (!m->read) {
-        log_event(w, PB_MMIO_WRITE, 0, tlp->ref, true);
+        log_event(w, PB_MMIO_WRITE, 0, tlp->ref, 0);
         return;
     }
-    log_event(w, PB_MMIO_READ, 0, m->offset, !pb_unsupported(m->offset));
+    log_event(w, PB_MMIO_READ, 0, m->offset, pb_unsupported(m->offset));
     for (unsigned c = 0; c < w->b->clients; c++) {
         w->behind[tlp->ref][c] = w->client[c].known;
     }
@@ -298,7 +411,10 @@ static void push_answers(struct link_twin *w)
         struct tw_list *answers = &w->client[c].answers;
 
         if (answers->first < answers->count) {
-            log_event(w, PB_ANSWER, c, *TW_AT(answers, uint32_t, answers->first++), true);
+            uint32_t ref = *TW_AT(answers, uint32_t, answers->first++);
+
+            log_event(w, PB_ANSWER, c, ref,
+                      is_write(planned(w, c, ref)) ? PCIE_OK : w->client[c].request[ref].status);
         }
     }
 }
@@ -387,7 +503,7 @@ static void send_of_client(struct link_twin *w, unsigned c, const struct tw_tlp 
 
     count_tlp(w, tlp);
     if (client->taken == client->sent) {
-        log_event(w, PB_TAKEN, c, client->taken++, true);
+        log_event(w, PB_TAKEN, c, client->taken++, 0);
     }
     client->sent_to = tlp->to;
     if (tlp->last) {
@@ -446,46 +562,53 @@ static void send_reply(struct link_twin *w, const struct tw_tlp *tlp)
     w->replies.first++;
 }
 
-/* Place c is a client, or the replies as one more. A stall goes on while a DLLP is on the wire. */
-static bool start_up(struct link_twin *w)
+/* Place c is a client, or the replies as one more. Does it send? */
+static bool turn(struct link_twin *w, unsigned c)
+{
+    bool reply = c == w->b->clients;
+    struct tw_tlp tlp;
+    unsigned lack;
+
+    if (!(reply ? next_reply(w, &tlp) : next_tlp(w, c, &tlp))) {
+        return false;
+    }
+    lack = lacks(w, &tlp);
+    if (lack != NO_STALL) {
+        w->stall = w->stall == NO_STALL ? lack : w->stall;
+        return false;
+    }
+    if (reply) {
+        send_reply(w, &tlp);
+    } else {
+        send_of_client(w, c, &tlp);
+    }
+    return true;
+}
+
+/* A stall goes on while a DLLP is on the wire. */
+static void start_up(struct link_twin *w)
 {
     unsigned places = w->b->clients + 1;
 
     if (tw_sends_tlp(&w->wires, TW_UP)) {
         w->stall = NO_STALL;
-        return false;
     }
     if (!tw_clear(&w->wires, TW_UP)) {
-        return false;
+        return;
     }
     w->stall = NO_STALL;
     if (tw_repeat(&w->wires, TW_UP)) {
-        return true;
+        return;
     }
     for (unsigned i = 0; i < places; i++) {
         unsigned c = (w->turn + i) % places;
-        bool reply = c == w->b->clients;
-        struct tw_tlp tlp;
-        unsigned lack;
 
-        if (!(reply ? next_reply(w, &tlp) : next_tlp(w, c, &tlp))) {
-            continue;
+        if (turn(w, c)) {
+            w->turn = c + 1;
+            w->stall = NO_STALL;
+            return;
         }
-        lack = lacks(w, &tlp);
-        if (lack != NO_STALL) {
-            w->stall = w->stall == NO_STALL ? lack : w->stall;
-            continue;
-        }
-        if (reply) {
-            send_reply(w, &tlp);
-        } else {
-            send_of_client(w, c, &tlp);
-        }
-        w->turn = c + 1;
-        w->stall = NO_STALL;
-        return true;
     }
-    return false;
 }
 
 /* ---- down ---------------------------------------------------------------------------------- */
@@ -515,13 +638,13 @@ static void send_data(struct link_twin *w, uint32_t which)
 
     w->result->overtakings += which > 0;
     tlp.class = TW_COMPLETION;
-    tlp.to = completion_end(w, tlp.from, data->tlp.to);
+    tlp.to = tlp.unsupported ? tlp.to : completion_end(w, tlp.from, tlp.to);
     tlp.last = tlp.to == data->tlp.to;
-    tlp.bytes = framing(w) + 12 + dws(tlp.from, tlp.to);
+    tlp.bytes = framing(w) + 12 + (tlp.unsupported ? 0 : dws(tlp.from, tlp.to));
     tlp.need = (struct tw_units){ 0, 0 };
     s->tlps_completion++;
     s->wire_completion += tlp.bytes;
-    s->payload_bytes += tlp.to - tlp.from;
+    s->payload_bytes += tlp.unsupported ? 0 : tlp.to - tlp.from;
     tw_send(&w->wires, TW_DOWN, &tlp);
     data->tlp.from = tlp.to;
     if (tlp.last) {
@@ -530,7 +653,7 @@ static void send_data(struct link_twin *w, uint32_t which)
     }
 }
 
-static bool send_access(struct link_twin *w)
+static void send_access(struct link_twin *w)
 {
     const struct twin_down *access = TW_AT(&w->accesses, struct twin_down, w->accesses.first);
     struct pcie_direction_stats *s = &w->counts.stats.dir[TW_DOWN];
@@ -538,7 +661,7 @@ static bool send_access(struct link_twin *w)
 
     if (!tw_has_credit(&w->wires, TW_DOWN, tlp->class, tlp->need)) {
         w->result->blocked_mmio++;
-        return false;
+        return;
     }
     s->tlps_mmio++;
     w->counts.stats.mmio_reads += tlp->class == TW_NONPOSTED;
@@ -547,31 +670,31 @@ static bool send_access(struct link_twin *w)
     s->payload_bytes += tlp->class == TW_POSTED ? tlp->to - tlp->from : 0;
     tw_send(&w->wires, TW_DOWN, tlp);
     w->accesses.first++;
-    return true;
 }
 
-static bool start_down(struct link_twin *w)
+static bool access_is_first(const struct link_twin *w, uint32_t data)
 {
-    uint32_t data = first_data(w);
-    bool has_data = data < w->data.count;
     const struct twin_down *access = TW_AT(&w->accesses, struct twin_down, w->accesses.first);
-    bool has_access = w->accesses.first < w->accesses.count && access->ready <= w->t;
 
-    if (!tw_clear(&w->wires, TW_DOWN)) {
+    if (w->accesses.first == w->accesses.count || access->ready > w->t) {
         return false;
     }
-    if (tw_repeat(&w->wires, TW_DOWN)) {
-        return true;
+    return data == w->data.count || access->ready < TW_AT(&w->data, struct twin_down, data)->ready;
+}
+
+static void start_down(struct link_twin *w)
+{
+    uint32_t data;
+
+    if (!tw_clear(&w->wires, TW_DOWN) || tw_repeat(&w->wires, TW_DOWN)) {
+        return;
     }
-    if (!has_data && !has_access) {
-        return false;
+    data = first_data(w);
+    if (access_is_first(w, data)) {
+        send_access(w);
+    } else if (data < w->data.count) {
+        send_data(w, data);
     }
-    if (has_access &&
-        (!has_data || access->ready < TW_AT(&w->data, struct twin_down, data)->ready)) {
-        return send_access(w);
-    }
-    send_data(w, data);
-    return true;
 }
 
 /* ---- all of it ----------------------------------------------------------------------------- */
@@ -617,7 +740,8 @@ static void sort_mmio(struct link_twin *w)
                      .ref = m,
                      .from = mmio->offset,
                      .to = mmio->offset + mmio->bytes,
-                     .bytes = header(w) + (mmio->read ? 0 : dws(mmio->offset, mmio->offset + mmio->bytes)),
+                     .bytes = header(w) +
+                              (mmio->read ? 0 : dws(mmio->offset, mmio->offset + mmio->bytes)),
                      .need = { .header = 1 } }
         };
         uint32_t at;
@@ -651,6 +775,9 @@ static struct link_twin *create(const struct pcie_bench *b, struct pt_result *re
     w->wires.wire[TW_DOWN].latency = edges_in(w, b->config.down_ps);
     w->wires.stats = &w->counts.stats;
     w->stall = NO_STALL;
+    w->timeout = edges_in(w, b->config.timeout_ps);
+    w->poison = rng_stream(b->config.seed, 0x706f6973);
+    w->lost = rng_stream(b->config.seed, 0x6c6f7374);
     w->wires.deliver = deliver;
     w->wires.self = w;
     w->memory = pcie_memory_create(&b->config.host, &b->clocks, b->domain, error, sizeof error);
@@ -671,6 +798,7 @@ static void destroy(struct link_twin *w)
     free(w->data.item);
     free(w->accesses.item);
     free(w->replies.item);
+    free(w->timeouts.item);
     tw_free(&w->wires);
     pcie_memory_destroy(w->memory);
     free(w);
@@ -689,6 +817,7 @@ void pt_run(const struct pcie_bench *b, uint64_t cut, uint64_t cycles, struct pt
         writes_have_left(w);
         tw_arrivals(&w->wires, TW_UP);
         memory_sees(w);
+        time_out(w);
         tw_arrivals(&w->wires, TW_DOWN);
         push_answers(w);
         tw_dllps(&w->wires);

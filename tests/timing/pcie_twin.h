@@ -31,6 +31,7 @@ struct tw_tlp {
     uint64_t from, to;    /* bytes that it carries or asks for */
     uint64_t bytes;       /* on the wire */
     bool last;            /* of its request; TW_DATA: of its read TLP */
+    bool unsupported;     /* TW_DATA: there is no memory, it carries nothing */
     enum tw_class class;
     struct tw_units need;  /* credits */
     struct tw_units space; /* for completions: of a read TLP, and its completions */
@@ -75,9 +76,9 @@ struct tw_wire {
     uint64_t pulses[TW_DLLPS];
     /* receiver */
     struct rng errors;
-    uint32_t expected, covered;       /* numbers; covered: by Acks that were sent */
-    struct tw_list arrival;           /* uint64_t, of the good ones */
-    bool nak_waits; /* to be sent */
+    uint32_t expected, covered; /* numbers; covered: by Acks that were sent */
+    struct tw_list arrival;     /* uint64_t, of the good ones */
+    bool nak_waits;             /* to be sent */
     uint64_t broken_since, nak_arrives;
     struct tw_list freed[TW_CLASSES]; /* struct tw_freed; first: not told yet */
     struct tw_units told_free[TW_CLASSES];

@@ -40,7 +40,8 @@ static uint64_t guideline(const struct pcie_config *c)
     while (1u << width < c->lanes) {
         width++;
     }
-    return (c->mps + 28) * (c->mps <= 256 ? tenths_small : tenths_large)[width] / 10 / c->lanes + delay;
+    return (c->mps + 28) * (c->mps <= 256 ? tenths_small : tenths_large)[width] / 10 / c->lanes +
+           delay;
 }
 
 static void set_intervals(struct tw_wires *w)
@@ -300,8 +301,8 @@ bool tw_has_credit(const struct tw_wires *w, int direction, enum tw_class class,
 {
     const struct tw_wire *wire = &w->wire[direction];
 
-    return fits(wire->limit[class].header, wire->used[class].header,
-                wire->known_free[class].header, need.header) &&
+    return fits(wire->limit[class].header, wire->used[class].header, wire->known_free[class].header,
+                need.header) &&
            fits(wire->limit[class].data, wire->used[class].data, wire->known_free[class].data,
                 need.data);
 }

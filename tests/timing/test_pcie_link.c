@@ -56,10 +56,10 @@ START_TEST(single_read)
     const struct pcie_config config = base_config(h->generation, h->lanes);
     uint64_t done[] = {
         /* MRd 24; 64 bytes come in 84; 512 in 2 x 276; 1000 at 40 as 472 and 512 and 16: 3 MRd,
-         * 5 CplD */
+         * 5 CplD, from the arrival of the first MRd on without a gap */
         11 + 24 + h->one_way + h->memory + 84 + h->one_way,
         11 + 24 + h->one_way + h->memory + 552 + h->one_way,
-        11 + 72 + h->one_way + h->memory + 1100 + h->one_way,
+        11 + 24 + h->one_way + h->memory + 1100 + h->one_way,
     };
     static const struct {
         uint32_t offset, length;
@@ -155,6 +155,7 @@ START_TEST(defaults)
     uint64_t ps;
 
     param_set_defaults(&config, &group, 1);
+    config.host = pb_host();
     ck_assert_uint_eq(config.generation * 100 + config.lanes, 416);
     single(&config, PCIE_ANSWERS_READS);
     pb_plan(&bench, 0, 10, PCIE_READ, page, 64, true);
@@ -366,7 +367,8 @@ START_TEST(tag_limit)
     ck_assert_uint_eq(stats->dir[1].busy_cycles, 168000);
     ck_assert_uint_gt(stats->stall_cycles[PCIE_STALL_TAGS], 0);
     ck_assert_uint_eq(up->total[ACCOUNT_WAITING], stats->stall_cycles[PCIE_STALL_TAGS]);
-    ck_assert_uint_eq(up->by_cause[1][pcie_link_block(bench.link)], stats->stall_cycles[PCIE_STALL_TAGS]);
+    ck_assert_uint_eq(up->by_cause[1][pcie_link_block(bench.link)],
+                      stats->stall_cycles[PCIE_STALL_TAGS]);
     pb_free(&bench);
 }
 END_TEST
@@ -413,8 +415,7 @@ START_TEST(tag_by_tag)
     pb_start(&bench);
     pb_run(&bench, forever);
     ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 0), 3897 + 552 + 24 + 867);
-    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 0),
-                      3897 + 552 + 24 + 867 + 1576 + 552 + 867);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 0), 3897 + 552 + 24 + 867 + 1576 + 552 + 867);
     pb_free(&bench);
 }
 END_TEST
@@ -741,14 +742,17 @@ END_TEST
 
 /* ---- errors -------------------------------------------------------------------------------- */
 
-/* A seed with which the first draws for direction d come out like this. */
-static uint64_t seed_with(unsigned direction, uint32_t ppb, const bool *damaged, unsigned draws)
+/* Streams of chance: damage of TLPs up, down; completions poisoned; reads lost. */
+enum { DAMAGE_UP = 0x70636965, DAMAGE_DOWN, POISON = 0x706f6973, LOST = 0x6c6f7374 };
+
+/* A seed with which the first draws come out like this. */
+static uint64_t seed_with(uint64_t stream, uint32_t ppb, const bool *hits, unsigned draws)
 {
     for (uint64_t seed = 1;; seed++) {
-        struct rng r = rng_stream(seed, 0x70636965 + direction);
+        struct rng r = rng_stream(seed, stream);
         unsigned same = 0;
 
-        while (same < draws && (rng_below(&r, 1000000000) < ppb) == damaged[same]) {
+        while (same < draws && (rng_below(&r, 1000000000) < ppb) == hits[same]) {
             same++;
         }
         if (same == draws) {
@@ -768,7 +772,7 @@ START_TEST(damage_down)
     const struct pcie_stats *stats;
 
     config.lcrc_ppb = 300000000;
-    config.seed = seed_with(1, config.lcrc_ppb, damaged, 5);
+    config.seed = seed_with(DAMAGE_DOWN, config.lcrc_ppb, damaged, 5);
     single(&config, PCIE_ANSWERS_BOTH);
     pb_start(&bench);
     for (unsigned i = 0; i < 3; i++) {
@@ -799,7 +803,7 @@ START_TEST(damage_and_credit)
 
     config.card_ph = 1;
     config.lcrc_ppb = 300000000;
-    config.seed = seed_with(1, config.lcrc_ppb, damaged, 3);
+    config.seed = seed_with(DAMAGE_DOWN, config.lcrc_ppb, damaged, 3);
     single(&config, PCIE_ANSWERS_BOTH);
     pb_start(&bench);
     pb_mmio(&bench, 0, false, 0, 4);
@@ -823,7 +827,7 @@ START_TEST(damage_up)
 
     config.tags = 1;
     config.lcrc_ppb = 1000000;
-    config.seed = seed_with(0, config.lcrc_ppb, damaged, 4);
+    config.seed = seed_with(DAMAGE_UP, config.lcrc_ppb, damaged, 4);
     single(&config, PCIE_ANSWERS_BOTH);
     pb_plan(&bench, 0, 10, PCIE_WRITE, page, 64, true);
     pb_plan(&bench, 0, 10, PCIE_READ, page, 64, true);
@@ -839,6 +843,160 @@ START_TEST(damage_up)
     pcie_link_settle(bench.link, back);
     stats = pcie_link_stats(bench.link);
     ck_assert_uint_eq(stats->stall_cycles[PCIE_STALL_TAGS], again - 123 + back - again - 112);
+    pb_free(&bench);
+}
+END_TEST
+
+static uint32_t status_of(enum pb_event_kind kind, uint32_t ref)
+{
+    for (uint32_t i = 0; i < bench.log.count; i++) {
+        const struct pb_event *e = &bench.log.event[i];
+
+        if (e->kind == (uint32_t)kind && e->ref == ref) {
+            return e->status;
+        }
+    }
+    ck_abort_msg("no event of kind %d with number %u", (int)kind, ref);
+    return 0;
+}
+
+/* The first of three reads is lost: 1 us (7877 cycles) after it has left, in 35, its tag comes back. The other
+ * two share the second tag and are answered before it; in order they are not. */
+START_TEST(unanswered)
+{
+    static const bool lost[] = { true, false, false };
+    static const enum pcie_answers answers[] = { PCIE_ANSWERS_READS, PCIE_ANSWERS_BOTH,
+                                                 PCIE_ANSWERS_ORDERED };
+    struct pcie_config config = base_config(3, 8);
+    uint64_t second = 35 + 24 + 867 + 1576 + 84 + 867;
+    uint64_t third = second + 24 + 867 + 1576 + 84 + 867;
+    bool ordered = answers[_i] == PCIE_ANSWERS_ORDERED;
+
+    config.tags = 2;
+    config.timeout_ps = 1000000;
+    config.lost_ppb = 300000000;
+    config.seed = seed_with(LOST, config.lost_ppb, lost, 3);
+    single(&config, answers[_i]);
+    for (unsigned i = 0; i < 3; i++) {
+        pb_plan(&bench, 0, 10, PCIE_READ, page, 64, true);
+    }
+    pb_start(&bench);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_TAKEN, 0, 2), second);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 0), 35 + 7877);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 1), ordered ? 35 + 7877 + 1 : second);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 2), ordered ? 35 + 7877 + 2 : third);
+    ck_assert_uint_eq(status_of(PB_ANSWER, 0), PCIE_TIMED_OUT);
+    ck_assert_uint_eq(status_of(PB_ANSWER, 1), PCIE_OK);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->timeouts, 1);
+    pb_free(&bench);
+}
+END_TEST
+
+/* The second TLP's data goes down in 59 + 867 + 5774 = 6700 and arrives in 8119. The first is lost and times
+ * out in 7912: as one read they are answered with the data, as two each in its time. */
+START_TEST(unanswered_meanwhile)
+{
+    static const bool lost[] = { true, false };
+    struct pcie_config config = base_config(3, 8);
+    bool one = _i == 0;
+
+    config.host.read_ps = 733000;
+    config.timeout_ps = 1000000;
+    config.lost_ppb = 300000000;
+    config.seed = seed_with(LOST, config.lost_ppb, lost, 2);
+    single(&config, PCIE_ANSWERS_READS);
+    pb_plan(&bench, 0, 10, PCIE_READ, page, one ? 1024 : 512, true);
+    if (!one) {
+        pb_plan(&bench, 0, 10, PCIE_READ, page, 512, true);
+    }
+    pb_start(&bench);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 0), one ? 8119 : 7912);
+    ck_assert_uint_eq(status_of(PB_ANSWER, 0), PCIE_TIMED_OUT);
+    if (!one) {
+        ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 1), 8119);
+        ck_assert_uint_eq(status_of(PB_ANSWER, 1), PCIE_OK);
+    }
+    pb_free(&bench);
+}
+END_TEST
+
+/* A read is given up before the write in front of it is in memory, which takes 2 us (15754 cycles). The host
+ * samples it all the same, when the client has long made other requests. */
+START_TEST(unanswered_before_sampled)
+{
+    static const bool lost[] = { true, false, false, false };
+    struct pcie_config config = base_config(3, 8);
+
+    config.host.write_ps = 2000000;
+    config.timeout_ps = 1000000;
+    config.lost_ppb = 300000000;
+    config.seed = seed_with(LOST, config.lost_ppb, lost, 4);
+    single(&config, PCIE_ANSWERS_READS);
+    pb_plan(&bench, 0, 10, PCIE_WRITE, page, 64, false);
+    pb_plan(&bench, 0, 10, PCIE_READ, page, 64, true);
+    for (unsigned i = 0; i < 3; i++) {
+        pb_plan(&bench, 0, 9000, PCIE_READ, page, 64, true);
+    }
+    pb_start(&bench);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 1), 11 + 88 + 24 + 7877);
+    for (uint32_t i = 0; i < 5; i++) {
+        ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, i), 11 + 88 + 867 + 15754);
+    }
+    ck_assert_uint_eq(pcie_request_live(bench.link), 0);
+    pb_free(&bench);
+}
+END_TEST
+
+/* A write and a read where there is no memory, the read answered without data; credits come back. */
+START_TEST(no_memory)
+{
+    struct pcie_config config = base_config(3, 8);
+    uint64_t hole = page + 5 * 4096ull;
+    uint64_t read = 11 + 88 + 867 + 867;
+
+    config.host_ph = 1;
+    single(&config, PCIE_ANSWERS_BOTH);
+    bench.holes = true;
+    ck_assert(pb_hole(hole));
+    pb_plan(&bench, 0, 10, PCIE_WRITE, hole, 64, false);
+    pb_plan(&bench, 0, 10, PCIE_WRITE, page, 64, false);
+    pb_plan(&bench, 0, 10, PCIE_READ, hole, 512, true);
+    pb_start(&bench);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 0), 11 + 88 + 867);
+    ck_assert_uint_eq(status_of(PB_MEMORY, 0), PCIE_UNSUPPORTED);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_TAKEN, 0, 1), read);
+    ck_assert_uint_eq(status_of(PB_MEMORY, 1), PCIE_OK);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 2), read + 88 + 24 + 867 + 20 + 867);
+    ck_assert_uint_eq(status_of(PB_ANSWER, 2), PCIE_UNSUPPORTED);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->unsupported_writes, 1);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->unsupported_reads, 1);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->dir[1].payload_bytes, 0);
+    pb_free(&bench);
+}
+END_TEST
+
+/* The third completion of two reads is poisoned: it spoils the second, and costs no time. */
+START_TEST(poisoned)
+{
+    static const bool poison[] = { false, false, true, false };
+    struct pcie_config config = base_config(3, 8);
+
+    config.poison_ppb = 300000000;
+    config.seed = seed_with(POISON, config.poison_ppb, poison, 4);
+    single(&config, PCIE_ANSWERS_READS);
+    pb_plan(&bench, 0, 10, PCIE_READ, page, 512, true);
+    pb_plan(&bench, 0, 10, PCIE_READ, page, 512, true);
+    pb_start(&bench);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 0), 35 + 867 + 1576 + 552 + 867);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 1), 35 + 867 + 1576 + 1104 + 867);
+    ck_assert_uint_eq(status_of(PB_ANSWER, 0), PCIE_OK);
+    ck_assert_uint_eq(status_of(PB_ANSWER, 1), PCIE_POISONED);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->poisoned, 1);
     pb_free(&bench);
 }
 END_TEST
@@ -931,6 +1089,11 @@ int main(void)
     tcase_add_test(tcase, damage_down);
     tcase_add_test(tcase, damage_and_credit);
     tcase_add_test(tcase, damage_up);
+    tcase_add_loop_test(tcase, unanswered, 0, 3);
+    tcase_add_loop_test(tcase, unanswered_meanwhile, 0, 2);
+    tcase_add_test(tcase, unanswered_before_sampled);
+    tcase_add_test(tcase, no_memory);
+    tcase_add_test(tcase, poisoned);
     tcase_add_test(tcase, flits);
     tcase_add_test(tcase, flits_do_not_wait);
     suite_add_tcase(suite, tcase);

@@ -129,8 +129,8 @@ static void check_pushed(const struct pcie_bench *b, uint64_t read, uint64_t don
         for (uint32_t n = 0; n < b->client[c].planned; n++) {
             const struct pb_planned *p = &b->client[c].plan[n];
 
-            if (p->op != PCIE_READ && clock_compare(&b->clocks, b->client[c].domain, p->pushed,
-                                                    b->domain, read) < 0) {
+            if (p->op != PCIE_READ &&
+                clock_compare(&b->clocks, b->client[c].domain, p->pushed, b->domain, read) < 0) {
                 ck_assert_uint_le(seen[c][n].memory, done + 1);
             }
         }
@@ -206,9 +206,9 @@ struct loan {
 struct book {
     struct loan loan[PB_MAX_LOG / 8];
     uint32_t first, count;
-    uint32_t header, data;               /* lent */
-    uint32_t header_limit, data_limit;   /* 0: none */
-    uint32_t most_header, most_data;     /* ever lent */
+    uint32_t header, data;             /* lent */
+    uint32_t header_limit, data_limit; /* 0: none */
+    uint32_t most_header, most_data;   /* ever lent */
 };
 
 /* TLPs of the only client as they start, known by their order. */
