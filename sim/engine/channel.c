@@ -102,16 +102,17 @@ void channel_wake_writer(struct channel *ch, const struct channel_run *run)
 void channel_pop_bursts(struct channel *ch, uint64_t first, uint32_t step)
 {
     struct channel_run run = { .first = first, .step = step };
-    uint32_t flags;
+    uint32_t next = ch->s.burst_head;
+    const struct channel_burst *b;
 
     do {
-        const struct channel_burst *b = channel_head(ch);
-
-        flags = b->flags;
-        run.beats += b->at.beats - ch->s.taken;
-        ch->s.taken = 0;
-        ch->s.burst_head++;
-    } while (!(flags & CHANNEL_LAST));
+        b = &ch->burst[next++ & (ch->bursts - 1)];
+        run.beats += b->at.beats;
+    } while (!(b->flags & CHANNEL_LAST));
+    run.beats -= ch->s.taken;
+    channel_probe_pop(ch, &run);
+    ch->s.taken = 0;
+    ch->s.burst_head = next;
     channel_popped(ch, &run, first + (uint64_t)(run.beats - 1) * step + 1);
 }
 

@@ -140,14 +140,19 @@ static inline void channel_give_back(struct channel *ch, const struct channel_ru
     }
 }
 
+/* Probes see the item that is popped as the head. */
+static inline void channel_probe_pop(struct channel *ch, const struct channel_run *run)
+{
+    if (ch->probe) {
+        ch->probe(ch->probe_self, ch, false, run);
+    }
+}
+
 /* For channel_pop: these beats have been taken off the bursts; the read port is free again from cycle `port` on. */
 static inline void channel_popped(struct channel *ch, const struct channel_run *run, uint64_t port)
 {
     if (ch->s.burst_head == ch->s.burst_tail) {
         ch->gate->filled &= ~ch->gate_bit;
-    }
-    if (ch->probe) {
-        ch->probe(ch->probe_self, ch, false, run);
     }
     ch->s.popped += run->beats;
     ch->s.read_free = port;
@@ -162,6 +167,7 @@ static inline void channel_pop(struct channel *ch, const struct channel_run *run
 
     assert(ch->s.burst_head != ch->s.burst_tail);
     assert(ch->s.taken + run->beats <= b->at.beats);
+    channel_probe_pop(ch, run);
     ch->s.taken += run->beats;
     if (ch->s.taken == b->at.beats) {
         ch->s.taken = 0;
@@ -183,6 +189,7 @@ static inline void channel_pop_item(struct channel *ch, uint64_t first, uint32_t
     if (ch->s.taken || !(b->flags & CHANNEL_LAST)) {
         channel_pop_bursts(ch, first, step);
     } else {
+        channel_probe_pop(ch, &run);
         ch->s.burst_head++;
         channel_popped(ch, &run, first + (uint64_t)(run.beats - 1) * step + 1);
     }
