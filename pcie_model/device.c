@@ -370,19 +370,35 @@ static void end_request(struct pcie_link *link, uint32_t item, uint64_t cycle)
 }
 
 /* Bytes of a request are there, or are given up; with the last of them it is answered. */
-static void take_bytes(struct pcie_link *link, const struct tlp *tlp, uint64_t cycle)
+void device_take_bytes(struct pcie_link *link, const struct tlp *tlp, uint64_t cycle)
 {
     struct request_slot *slot = &link->requests.slot[tlp->item];
 
     slot->left -= tlp->length;
-    if (slot->left) {
-        return;
-    }
-    if (link->client[link->requests.request[tlp->item].client].answers == PCIE_ANSWERS_BOTH) {
-        fly(&link->down, cycle, tlp);
-    } else {
+    if (!slot->left) {
         end_request(link, tlp->item, cycle);
     }
+}
+
+/* An answer of a later cycle is pushed at once, unless a write's could come before it. If reads can time out,
+ * nothing is known ahead. */
+static void bytes_arrive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
+{
+    struct request_slot *slot = &link->requests.slot[tlp->item];
+    struct tlp rest = *tlp;
+
+    if (!link->config.lost_ppb) {
+        slot->left -= tlp->length;
+        rest.length = 0;
+        if (slot->left) {
+            return;
+        }
+        if (link->client[link->requests.request[tlp->item].client].answers != PCIE_ANSWERS_BOTH) {
+            end_request(link, tlp->item, arrives);
+            return;
+        }
+    }
+    fly(&link->down, arrives, &rest);
 }
 
 static void take_completion(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
@@ -396,7 +412,7 @@ static void take_completion(struct pcie_link *link, const struct tlp *tlp, uint6
     if (tlp->last) {
         end_read(link, tlp, arrives);
     }
-    take_bytes(link, tlp, arrives);
+    bytes_arrive(link, tlp, arrives);
 }
 
 /* What goes down may have been started ahead of now: `returns` and `down` stay in order. */
@@ -405,10 +421,7 @@ void device_time_out(struct pcie_link *link, const struct tlp *tlp, uint64_t now
     link->s.stats.timeouts++;
     link_spoil(link, tlp->item, PCIE_TIMED_OUT);
     give_back(link, tlp->address);
-    link->requests.slot[tlp->item].left -= tlp->length;
-    if (!link->requests.slot[tlp->item].left) {
-        end_request(link, tlp->item, now);
-    }
+    device_take_bytes(link, tlp, now);
 }
 
 void device_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)

@@ -170,8 +170,7 @@ static void arrive_down(struct pcie_link *link, uint64_t now)
     } else if (tlp.kind == TLP_MMIO_READ) {
         device_read_register(link, now, &tlp);
     } else {
-        link_answer(link, now, tlp.item);
-        requests_let_go(&link->requests, tlp.item, HELD_BY_LINK);
+        device_take_bytes(link, &tlp, now);
     }
 }
 

@@ -183,7 +183,7 @@ static inline void link_spoil(struct pcie_link *link, uint32_t item, enum pcie_s
 {
     struct pcie_request *request = &link->requests.request[item];
 
-    if (request->status == PCIE_OK) {
+    if (request->status == PCIE_OK || status < request->status) {
         request->status = (uint8_t)status;
     }
 }
@@ -217,6 +217,7 @@ bool device_start(struct pcie_link *link, uint64_t now, uint64_t *again);
 /* The client's channel has a new head, or none any more. */
 void device_look_at_head(struct pcie_link *link, unsigned client);
 /* The TLP is lost to its request: the tag comes back, the bytes count as arrived. */
+void device_take_bytes(struct pcie_link *link, const struct tlp *tlp, uint64_t cycle);
 void device_time_out(struct pcie_link *link, const struct tlp *tlp, uint64_t now);
 /* A TLP has come down. */
 void device_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives);

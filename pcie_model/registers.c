@@ -1,6 +1,5 @@
 #include "pcie_model/registers.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,6 +116,15 @@ void reg_file_init(struct reg_file *file)
         file->first[r] = first[r];
         place(file, (enum reg_id)r);
         to_reset_value(file, (enum reg_id)r);
+    }
+}
+
+void reg_file_hide(struct reg_file *file, enum reg_id id)
+{
+    for (unsigned i = 0; i < reg_table[id].count; i++) {
+        for (uint32_t at = 0; at < reg_table[id].bytes; at += 4) {
+            file->at[(reg_offset(id, i) + at) / 4] = 0;
+        }
     }
 }
 
@@ -248,84 +256,4 @@ bool reg_write(struct reg_file *file, uint32_t offset, uint32_t bytes, uint64_t 
     written->index = t.index;
     written->effect = t.half && !t.upper ? REG_EFFECT_NONE : (enum reg_effect)t.info->effect;
     return true;
-}
-
-/* ---- documentation ------------------------------------------------------------------------- */
-
-/* A bar would end the cell of the table. */
-static void write_text(FILE *out, const char *text)
-{
-    for (; *text; text++) {
-        if (*text == '|') {
-            fputc('\\', out);
-        }
-        fputc(*text, out);
-    }
-}
-
-static void write_fields(FILE *out, enum reg_id id)
-{
-    bool any = false;
-
-    for (size_t i = 0; i < reg_field_count; i++) {
-        const struct reg_field_info *f = &reg_field_table[i];
-
-        if (f->reg != id) {
-            continue;
-        }
-        if (!any) {
-            fprintf(out, "\n### %s\n\n| bits | field | meaning |\n|---|---|---|\n",
-                    reg_table[id].name);
-            any = true;
-        }
-        if (f->width == 1) {
-            fprintf(out, "| %u | %s | ", f->lsb, f->name);
-        } else {
-            fprintf(out, "| %u:%u | %s | ", f->lsb + f->width - 1u, f->lsb, f->name);
-        }
-        write_text(out, f->help);
-        fputs(" |\n", out);
-    }
-}
-
-static void write_register(FILE *out, const struct reg_info *info)
-{
-    fprintf(out, "| 0x%04" PRIx32, info->offset);
-    if (info->count > 1) {
-        fprintf(out, " + 0x%" PRIx32 " i | %s[%" PRIu32 "]", info->stride, info->name, info->count);
-    } else {
-        fprintf(out, " | %s", info->name);
-    }
-    fprintf(out, " | %d | %s | ", info->bytes * 8, access_names[info->access]);
-    fprintf(out, info->reset > 9 ? "0x%" PRIx64 : "%" PRIu64, info->reset);
-    fputs(" | ", out);
-    write_text(out, info->help);
-    fprintf(out, "%s |\n", info->effect ? ". *Writing it starts work.*" : "");
-}
-
-void reg_write_markdown(FILE *out)
-{
-    fputs(
-        "# Registers of BAR0\n\n"
-        "Made from `registers.def`; do not edit. A test compares the two.\n\n"
-        "Accesses are 4 bytes, or 8 for 64-bit registers, at multiples of their size,\n"
-        "little-endian. A 64-bit register may be accessed as two halves, the lower one first:\n"
-        "reading it keeps the upper half for the next read, and the register takes effect with\n"
-        "the upper half written. Bits of no field are reserved: ignored when written, read as 0.\n"
-        "Refused accesses are counted in CNT_BAD_ACCESS: writes change nothing, reads return\n"
-        "all ones.\n\n",
-        out);
-    fprintf(
-        out,
-        "The window is %d KiB. RO: the driver reads; RW: reads and writes; WO: writes; W1C, W1S: "
-        "a one\nwritten clears or sets the bit.\n\n",
-        REG_BAR_BYTES / 1024);
-    fputs("| offset | name | bits | access | reset | meaning |\n|---|---|---|---|---|---|\n", out);
-    for (unsigned r = 0; r < REG_COUNT; r++) {
-        write_register(out, &reg_table[r]);
-    }
-    fputs("\n## Fields\n", out);
-    for (unsigned r = 0; r < REG_COUNT; r++) {
-        write_fields(out, (enum reg_id)r);
-    }
 }

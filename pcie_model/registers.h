@@ -16,7 +16,7 @@
 
 #include "engine/snapshot.h"
 
-enum { REG_BAR_BYTES = 0x8000 };
+enum { REG_BAR_BYTES = 0x10000 };
 
 enum reg_id {
 #define REG(name, offset, count, stride, bytes, access, reset, effect, doc) REG_##name,
@@ -79,7 +79,9 @@ enum reg_effect {
     REG_EFFECT_CTRL,
     REG_EFFECT_CMD_TAIL,
     REG_EFFECT_TX_TAIL,
-    REG_EFFECT_RX_TAIL
+    REG_EFFECT_RX_TAIL,
+    REG_EFFECT_SECURITY, /* the security blocks of a card with tables behind registers */
+    REG_EFFECT_TABLE     /* ... one of those tables */
 };
 
 struct reg_info {
@@ -131,6 +133,9 @@ struct reg_file {
 void reg_file_init(struct reg_file *file);
 void reg_file_register_state(struct reg_file *file, struct snapshot *snap);
 
+/* This card has no such register: accesses are refused as unknown. */
+void reg_file_hide(struct reg_file *file, enum reg_id id);
+
 /* What a device reset does: registers that the driver writes go back to their reset values;
  * those that the card writes (RO) stay. */
 void reg_file_reset(struct reg_file *file);
@@ -173,7 +178,9 @@ static inline uint32_t reg_offset(enum reg_id reg, unsigned index)
 
 const char *reg_access_name(enum reg_access access);
 
-/* pcie_model/REGISTERS.md */
+/* pcie_model/REGISTERS.md (registers_text.c) */
 void reg_write_markdown(FILE *out);
+/* rtl_models/espnic_regs_pkg.sv: the same for the RTL */
+void reg_write_package(FILE *out);
 
 #endif

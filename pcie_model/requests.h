@@ -7,7 +7,7 @@
 
 #include "pcie_model/link.h"
 
-enum { HELD_BY_CLIENT = 1, HELD_BY_LINK = 2 };
+enum { HELD_BY_CLIENT = 1, HELD_BY_LINK = 2, HELD_BY_HOST = 4 /* a read, until it is sampled */ };
 
 enum { REQUEST_NONE = UINT32_MAX };
 

@@ -129,6 +129,7 @@ static void receive_read(struct pcie_link *link, const struct tlp *tlp, uint64_t
     }
     if (tlp->last) {
         link->requests.request[tlp->item].visible = sampled;
+        link->requests.slot[tlp->item].held |= HELD_BY_HOST; /* it may time out before */
         fly(&link->up, sampled, tlp);
     }
 }
@@ -152,9 +153,7 @@ void root_arrival(struct pcie_link *link, uint64_t now)
         return;
     }
     request = link->requests.request[tlp.item];
-    if (tlp.kind == TLP_WRITE) {
-        requests_let_go(&link->requests, tlp.item, HELD_BY_LINK);
-    }
+    requests_let_go(&link->requests, tlp.item, tlp.kind == TLP_WRITE ? HELD_BY_LINK : HELD_BY_HOST);
     link->ops.memory(link->self, now, &request);
 }
 

@@ -43,6 +43,12 @@ static const struct reason reasons[SA_REASON_COUNT] = {
                              SA_CLASS_UNSUPPORTED },
     [SA_UNSUPPORTED_WINDOW] = { "unsupported_window", "the card has not exactly this replay window",
                                 SA_CLASS_UNSUPPORTED },
+    [SA_UNSUPPORTED_DESTINATION] = { "unsupported_destination",
+                                     "the card finds SAs by one exact destination and an SPI above 0",
+                                     SA_CLASS_UNSUPPORTED },
+    [SA_UNSUPPORTED_INBOUND] = { "unsupported_inbound",
+                                 "the card has no table of SAs for received packets",
+                                 SA_CLASS_UNSUPPORTED },
     [SA_INVALID_COUNT] = { "invalid_count", "a node has 1 or 2 SAs", SA_CLASS_INVALID },
     [SA_INVALID_OPERATIONS] = { "invalid_operations",
                                 "two SAs are one ESP and one AH, ESP first on send; UDP "

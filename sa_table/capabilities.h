@@ -30,6 +30,8 @@ enum sa_reason {
     SA_UNSUPPORTED_ICV,
     SA_UNSUPPORTED_ESN,
     SA_UNSUPPORTED_WINDOW,
+    SA_UNSUPPORTED_DESTINATION, /* any destination (O-13), or SPI 0, where the table has no way to say so */
+    SA_UNSUPPORTED_INBOUND, /* no table for received packets */
     /* malformed */
     SA_INVALID_COUNT,      /* not 1 or 2 entries */
     SA_INVALID_OPERATIONS, /* 2 that are not ESP and AH; AH first on send; UDP and AH */

@@ -797,7 +797,9 @@ static void sum_up_sas(struct simulation *s, const struct host_stats *h)
     r->lookups = t->lookups;
     r->hits = t->hits;
     r->misses = t->misses;
-    memcpy(r->refused, t->add_failures, sizeof r->refused);
+    for (unsigned i = 0; i < SA_REASON_COUNT; i++) {
+        r->refused[i] = t->add_failures[i] + h->sa.driver_refused[i];
+    }
     r->live = n->sa_live;
     r->peak_live = n->sa_peak;
     r->adds = h->oid[HOST_OID_ADD].nodes_done;

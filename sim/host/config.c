@@ -28,6 +28,9 @@ static const struct param general_params[] = {
       "Busy polling: from a completion being visible to the host seeing it." },
     { "mmio", PARAM_TIME, F(host_general_config, mmio), 20 * NS, 0, SECOND, NULL, NULL,
       "CPU time of a register write (posted)." },
+    { "mmio_read", PARAM_TIME, F(host_general_config, mmio_read), 0, 0, SECOND, NULL, NULL,
+      "What a register read of the command path takes between core and root complex, beside its round trip "
+      "over the link; the core waits for both." },
     { "delete_delay", PARAM_TIME, F(host_general_config, delete_delay), 10 * US, 0, SECOND, NULL,
       NULL, "From a packet with SaDeleteReq to the first DELETE, and from that to the partner's." },
     { "reset_hold", PARAM_TIME, F(host_general_config, reset_hold), 10 * MS, 0, 100 * SECOND, NULL,
@@ -106,6 +109,9 @@ static const struct param oid_params[] = {
       "CPU time to build and post a command." },
     { "complete", PARAM_TIME, F(host_oid_config, complete), 300 * NS, 0, SECOND, NULL, NULL,
       "CPU time to take its completion." },
+    { "drain_poll", PARAM_TIME, F(host_oid_config, drain_poll), 10 * MS, 1, SECOND, NULL, NULL,
+      "Card with tables behind registers: between two looks whether the security blocks are empty, before "
+      "the engines start or stop (Linux ixgbe: 10 ms, 20 times at most)." },
     { "signal", PARAM_ENUM, F(host_oid_config, signal), HOST_SIGNAL_INTERRUPT, 0, 1, signals, NULL,
       "How the host learns of command completions." },
     { "coalesce", PARAM_U32, F(host_oid_config, coalesce), 1, 1, 65536, NULL, NULL,

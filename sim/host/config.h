@@ -21,6 +21,7 @@ struct host_general_config {
     uint64_t interrupt;    /* message to first instruction of the handler */
     uint64_t poll;         /* busy polling: completion visible to seen */
     uint64_t mmio;         /* CPU time of a register write */
+    uint64_t mmio_read;    /* of a register read, beside the round trip over the link */
     uint64_t delete_delay; /* SaDeleteReq seen to the first DELETE, and first DELETE to second */
     uint64_t reset_hold;   /* a reset that no record ends */
     uint64_t reset_poll;   /* between two looks whether a reset is over */
@@ -59,9 +60,10 @@ struct host_rx_config {
 
 struct host_oid_config {
     uint32_t ring;
-    uint64_t issue;    /* build and post a command */
-    uint64_t complete; /* take its completion */
-    uint32_t signal;   /* enum host_signal */
+    uint64_t issue;      /* build and post a command */
+    uint64_t complete;   /* take its completion */
+    uint64_t drain_poll; /* tables behind registers: between two looks whether a block is empty */
+    uint32_t signal;     /* enum host_signal */
     uint32_t coalesce;
     uint64_t holdoff;
 };

@@ -59,9 +59,23 @@ static void begin(struct host_core *core, enum host_work work, uint32_t id, uint
     core->until = until;
 }
 
+/* CPU time of a request up to what the card sees of it. */
+static uint64_t issue_cost(const struct host *host)
+{
+    bool doorbell = host->s->path != NIC_PATH_REGISTERS;
+
+    return host_cost(host, host->config.oid.issue + (doorbell ? host->config.general.mmio : 0));
+}
+
 /* The first core serves the OIDs. */
 static bool begin_oid(struct host *host, struct host_core *core, uint64_t now)
 {
+    uint64_t until;
+
+    if (host_mailbox_busy(host) && host_mailbox_step(host, now, &until)) {
+        begin(core, WORK_ACCESS, 0, until);
+        return true;
+    }
     if (host->s->cmd_poll_at <= now) {
         if (host_cmd_visible(host)) {
             begin(core, WORK_COMPLETE, 0, now + host_cost(host, host->config.oid.complete));
@@ -70,8 +84,7 @@ static bool begin_oid(struct host *host, struct host_core *core, uint64_t now)
         host->s->cmd_poll_at = CLOCK_NEVER;
     }
     if (host->s->queued.head != 0 && host_oid_ready(host) != 0) {
-        begin(core, WORK_ISSUE, 0,
-              now + host_cost(host, host->config.oid.issue + host->config.general.mmio));
+        begin(core, WORK_ISSUE, 0, now + issue_cost(host));
         return true;
     }
     return false;
@@ -254,6 +267,7 @@ static void finish(struct host *host, struct host_core *core, struct host_core_s
         stats->oids++;
         host_oid_take(host, now);
         break;
+    case WORK_ACCESS: host_mailbox_stepped(host, now); break;
     default: break;
     }
 }
@@ -297,7 +311,8 @@ uint64_t host_core_wake(struct host *host, uint32_t index, uint64_t time)
             core->running = 0;
             return at > time ? at : time + 1;
         }
-        stats->busy_ps += core->until - time;
+        /* that of a register read is known when it is answered */
+        stats->busy_ps += core->until == CLOCK_NEVER ? 0 : core->until - time;
     } while (core->until <= time);
     core->running = 0;
     return core->until;

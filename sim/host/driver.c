@@ -5,7 +5,7 @@
 #include "pcie_model/registers.h"
 
 /* Tags of register reads. */
-enum { READ_CAPABILITY = 0, READ_RESET = 100, READ_RINGS };
+enum { READ_CAPABILITY = 0, READ_RESET = 100, READ_RINGS, READ_MAILBOX };
 
 enum { CTRL_ENABLE = 1, CTRL_RESET = 2, CTRL_OFFLOAD = 4 };
 enum { FLAG_PACKET_OFFLOAD = 1 << 11, FLAG_ESN_INFERRED = 1 << 12 };
@@ -14,10 +14,21 @@ enum { VECTOR_COMMANDS = 0, VECTOR_RX = 1, VECTOR_TX = 17 };
 /* Tags of frames that this driver sends have the top bit, those of received ones do not. */
 #define TAG_OWN (1ull << 63)
 
-static const enum reg_id capabilities[] = { REG_CAP_FLAGS, REG_CAP_RINGS,  REG_CAP_SA_CAPACITY,
-                                            REG_CAP_UDP,   REG_CAP_WINDOW, REG_CAP_ALGORITHMS };
+static const enum reg_id capabilities[] = { REG_CAP_FLAGS, REG_CAP_RINGS, REG_CAP_SA_CAPACITY,
+                                            REG_CAP_UDP, REG_CAP_WINDOW, REG_CAP_ALGORITHMS,
+                                            /* unless the command path is the plain queue */
+                                            REG_CAP_TABLES, REG_CAP_COMMAND, REG_CAP_TX_CONTEXT };
 
-enum { CAPABILITIES = sizeof capabilities / sizeof capabilities[0] };
+enum {
+    CAP_FLAGS,
+    CAP_RINGS,
+    CAP_UDP = 3,
+    CAP_ALGORITHMS = 5,
+    CAP_TABLES,
+    CAP_COMMAND,
+    CAP_TX_CONTEXT
+};
+enum { CAPABILITIES = sizeof capabilities / sizeof capabilities[0], FOR_ALL = CAP_TABLES };
 
 static void write_register(struct host *host, uint64_t time, enum reg_id reg, uint32_t index,
                            uint64_t value)
@@ -27,17 +38,33 @@ static void write_register(struct host *host, uint64_t time, enum reg_id reg, ui
     espnic_mmio_write(host->card, time, info->offset + index * info->stride, info->bytes, value);
 }
 
+void host_mailbox_read(struct host *host, uint64_t time, unsigned reg)
+{
+    espnic_mmio_read(host->card, time, reg_table[reg].offset, 4, READ_MAILBOX);
+}
+
+void host_mailbox_write(struct host *host, uint64_t time, unsigned reg, uint32_t index,
+                        uint32_t value)
+{
+    write_register(host, time, (enum reg_id)reg, index, value);
+}
+
 /* ---- start ---------------------------------------------------------------------------------------- */
 
-void host_read_capabilities(struct host *host, uint64_t time)
+static void read_some(struct host *host, uint64_t time, uint32_t first, uint32_t end)
 {
     host->s->started = START_READING;
-    host->s->reads_left = CAPABILITIES;
-    for (uint32_t i = 0; i < CAPABILITIES; i++) {
+    host->s->reads_left = end - first;
+    for (uint32_t i = first; i < end; i++) {
         const struct reg_info *info = &reg_table[capabilities[i]];
 
         espnic_mmio_read(host->card, time, info->offset, info->bytes, READ_CAPABILITY + i);
     }
+}
+
+void host_read_capabilities(struct host *host, uint64_t time)
+{
+    read_some(host, time, 0, FOR_ALL);
 }
 
 static uint32_t least(uint32_t a, uint32_t b)
@@ -65,12 +92,50 @@ static void take_capabilities(struct host *host)
     }
 }
 
+/* Of a card whose driver decides what it takes. */
+static void take_limits(struct host *host)
+{
+    const uint32_t *cap = host->s->cap;
+    struct sa_capabilities *can = &host->s->can;
+    uint32_t tables = cap[CAP_TABLES];
+    uint32_t flags = cap[CAP_FLAGS];
+    uint32_t command = cap[CAP_COMMAND];
+
+    *can = (struct sa_capabilities){
+        .encryption = cap[CAP_ALGORITHMS],
+        .authentication = cap[CAP_ALGORITHMS],
+        .aead_icvs = (REG_GET(CAP_COMMAND, ICV_8, command) ? SA_ICV(8) : 0) |
+                     (REG_GET(CAP_COMMAND, ICV_12, command) ? SA_ICV(12) : 0) |
+                     (REG_GET(CAP_COMMAND, ICV_16, command) ? SA_ICV(16) : 0),
+        .udp = cap[CAP_UDP],
+        .host_checks_replay = true, /* these cards do crypto offload */
+        .ipv6 = REG_GET(CAP_FLAGS, IPV6, flags) != 0,
+        .ah = REG_GET(CAP_FLAGS, AH, flags) != 0,
+        .esp = REG_GET(CAP_FLAGS, ESP, flags) != 0,
+        .ah_esp = REG_GET(CAP_FLAGS, AH_ESP, flags) != 0,
+        .transport = REG_GET(CAP_FLAGS, TRANSPORT, flags) != 0,
+        .tunnel = REG_GET(CAP_FLAGS, TUNNEL, flags) != 0,
+        .esn = REG_GET(CAP_FLAGS, ESN, flags) != 0,
+    };
+    host->s->command_limit = (uint32_t)REG_GET(CAP_COMMAND, LIMIT, command);
+    if (cap[CAP_TX_CONTEXT] != host->s->tx_context) {
+        host_memory_longer_descriptors(host, cap[CAP_TX_CONTEXT]);
+    }
+    if (host->s->path == NIC_PATH_REGISTERS && host->tables == NULL) {
+        host->tables = host_tables_new((uint32_t)REG_GET(CAP_TABLES, TX, tables),
+                                       (uint32_t)REG_GET(CAP_TABLES, RX, tables),
+                                       (uint32_t)REG_GET(CAP_COMMAND, IP_ENTRIES, command));
+    }
+}
+
 static void program_rings(struct host *host, uint64_t time)
 {
-    write_register(host, time, REG_CMD_BASE, 0, host_address(REGION_RINGS, 0));
-    write_register(host, time, REG_CMD_DONE_BASE, 0,
-                   host_address(REGION_RINGS, host->layout.cmd_done));
-    write_register(host, time, REG_CMD_SIZE, 0, host->config.oid.ring);
+    if (host->s->path != NIC_PATH_REGISTERS) {
+        write_register(host, time, REG_CMD_BASE, 0, host_address(REGION_RINGS, 0));
+        write_register(host, time, REG_CMD_DONE_BASE, 0,
+                       host_address(REGION_RINGS, host->layout.cmd_done));
+        write_register(host, time, REG_CMD_SIZE, 0, host->config.oid.ring);
+    }
     for (uint32_t q = 0; q < host->s->tx_queues; q++) {
         write_register(host, time, REG_TX_BASE, q,
                        host_address(REGION_RINGS, host_ring_tx(host, q)));
@@ -90,7 +155,8 @@ static void program_rings(struct host *host, uint64_t time)
 static void program_interrupts(struct host *host, uint64_t time)
 {
     const struct host_config *c = &host->config;
-    uint32_t enable = c->oid.signal == HOST_SIGNAL_INTERRUPT ? 1u << VECTOR_COMMANDS : 0;
+    bool commands = c->oid.signal == HOST_SIGNAL_INTERRUPT && host->s->path != NIC_PATH_REGISTERS;
+    uint32_t enable = commands ? 1u << VECTOR_COMMANDS : 0;
 
     for (uint32_t q = 0; q < host->s->rx_queues && c->rx.signal == HOST_SIGNAL_INTERRUPT; q++) {
         enable |= 1u << (VECTOR_RX + q);
@@ -179,6 +245,10 @@ void host_mmio_done(void *self, uint64_t time, uint64_t tag, uint64_t value, boo
 {
     struct host *host = self;
 
+    if (tag == READ_MAILBOX) {
+        host_mailbox_answer(host, time, (uint32_t)value);
+        return;
+    }
     if (tag >= READ_RESET) {
         reset_answer(host, time, tag, ok ? value : CTRL_RESET);
         return;
@@ -188,7 +258,14 @@ void host_mmio_done(void *self, uint64_t time, uint64_t tag, uint64_t value, boo
     }
     host->s->cap[tag] = ok ? (uint32_t)value : 0;
     if (--host->s->reads_left == 0) {
+        host->s->path = (uint8_t)REG_GET(CAP_FLAGS, COMMAND_PATH, host->s->cap[CAP_FLAGS]);
+        host->s->no_inbound = REG_GET(CAP_FLAGS, NO_INBOUND, host->s->cap[CAP_FLAGS]) != 0;
+        if (host->s->path != NIC_PATH_QUEUE && tag < FOR_ALL) {
+            read_some(host, time, FOR_ALL, CAPABILITIES);
+            return;
+        }
         take_capabilities(host);
+        take_limits(host);
         program(host, time);
         host->s->started = START_ENCAPSULATION;
         host_encapsulation(host, true, REQUEST_STARTING, time);
@@ -283,18 +360,23 @@ void host_post(struct host *host, uint32_t queue, uint32_t slot, uint64_t time)
     struct host_txq *q = &host->txq[queue];
     struct host_slot *s = &host->slot[slot];
     uint32_t entry = q->tail & (host->config.tx.ring - 1);
+    uint8_t *place =
+        host->rings + host_ring_tx(host, queue) + (size_t)entry * host_tx_entry(host);
     struct abi_tx_descriptor d = {
         .address = host_address(REGION_TX, ((uint64_t)slot << host->tx_shift) + s->start),
         .length = s->length,
         .port = s->port,
-        .flags = ABI_TX_INTERRUPT,
+        .flags = (uint16_t)(ABI_TX_INTERRUPT | s->tx_flags),
         .handle = s->handle,
         .tunnel_handle = s->tunnel,
         .header_word = s->header_word,
         .tag = TAG_OWN | (uint64_t)(s->generation & 0x7fffffff) << 32 | slot
     };
 
-    memcpy(host->rings + host_ring_tx(host, queue) + entry * sizeof d, &d, sizeof d);
+    if (host->s->tx_context != 0 && host_carried_write(host, s, place + sizeof d)) {
+        d.flags |= ABI_TX_CONTEXT;
+    }
+    memcpy(place, &d, sizeof d);
     host->tx_slot_of[queue * host->config.tx.ring + entry] = slot;
     s->state = SLOT_POSTED;
     if (q->tail == q->rung) {
@@ -548,7 +630,7 @@ static void flush_rx(struct host *host)
 }
 
 /* The card may have kept its rings or lost them: an empty CMD_SIZE says so. */
-static void reset_over(struct host *host, uint64_t time)
+void host_reset_over(struct host *host, uint64_t time)
 {
     host->s->reset_over_at = CLOCK_NEVER;
     host->s->reset_check = CLOCK_NEVER;
@@ -572,7 +654,11 @@ static void reset_over(struct host *host, uint64_t time)
 void host_timer_wake(struct host *host, uint64_t time)
 {
     if (host->s->reset_over_at <= time) {
-        reset_over(host, time);
+        host->s->reset_over_at = CLOCK_NEVER;
+        host->s->reset_check = CLOCK_NEVER;
+        if (!host_mailbox_restore(host, time)) {
+            host_reset_over(host, time);
+        }
     }
     if (host->s->reset_check <= time && host->s->reset_reads == 0) {
         host->s->reset_check = CLOCK_NEVER;

@@ -25,6 +25,9 @@ static void init_histograms(struct host_stats *stats)
         oid->driver_ns.divisor = PS_IN_NS;
         oid->card_ns.divisor = PS_IN_NS;
         oid->complete_ns.divisor = PS_IN_NS;
+        for (unsigned p = 0; p < HOST_PARTS; p++) {
+            oid->part_ns[p].divisor = PS_IN_NS;
+        }
     }
 }
 
@@ -126,6 +129,7 @@ void host_destroy(struct host *host)
     free(host->core);
     free(host->txq);
     free(host->rxq);
+    free(host->tables);
     free(host);
 }
 
@@ -483,6 +487,9 @@ void host_register_state(struct host *host, struct snapshot *snap)
     snapshot_fixed(snap, "host.reasm", host->reasm,
                    (host->config.software.reassemblies + 1u) * sizeof *host->reasm);
     snapshot_array(snap, "host.contents", &host->image, 1, &host->image_bytes);
+    if (host->tables != NULL) {
+        snapshot_fixed(snap, "host.tables", host->tables, sizeof *host->tables);
+    }
     state_of_array(snap, "host.sas", &host->sas);
     state_of_array(snap, "host.frames", &host->frames);
     state_of_array(snap, "host.requests", &host->requests);

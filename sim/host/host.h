@@ -48,15 +48,25 @@ struct host_delivery {
     enum host_verdict verdict;
 };
 
+/* Where the time of a request went; the four are its whole latency. */
+enum host_oid_part {
+    HOST_PART_DRIVER,    /* waiting for an ADD or the core, CPU, refused and made once more */
+    HOST_PART_PCIE,      /* doorbell, DMA and completion; register reads */
+    HOST_PART_CARD,      /* the card had all it needed and was not done */
+    HOST_PART_INTERRUPT, /* from the completion in memory until the driver is told */
+    HOST_PARTS
+};
+
 struct host_oid_done {
     uint64_t request_time, time;
     uint64_t record; /* as given with the request; 0: made by the host itself */
     enum ndis_kind kind;
-    uint32_t status;       /* NDIS; SUCCESS also for what was done in software alone */
-    uint32_t nodes;        /* of the request */
-    uint32_t done;         /* nodes offloaded (ADD), handled by the card (DELETE, UPDATE) */
-    bool on_card;          /* false: no command went to the card */
-    enum sa_reason reason; /* ADD: of the first node that the card refused */
+    uint32_t status;              /* NDIS; SUCCESS also for what was done in software alone */
+    uint32_t nodes;               /* of the request */
+    uint32_t done;                /* nodes offloaded (ADD), handled by the card (DELETE, UPDATE) */
+    bool on_card;                 /* false: no command went to the card */
+    enum sa_reason reason;        /* ADD: of the first node that the card refused */
+    uint64_t part_ps[HOST_PARTS]; /* of its latency; their sum is time - request_time */
 };
 
 /* Any of these may be NULL. Called from inside host_simulate. */
@@ -274,12 +284,22 @@ struct host_oid_stats {
     struct histogram driver_ns;   /* queue, CPU, up to the doorbell */
     struct histogram card_ns;     /* doorbell to completion visible */
     struct histogram complete_ns; /* visible to taken */
+    struct histogram part_ns[HOST_PARTS];
+    uint64_t mmio_writes, mmio_reads; /* into tables behind registers */
+};
+
+/* Engines of a card whose tables are behind registers. */
+struct host_engine_stats {
+    uint64_t starts, stops, mmio_writes, mmio_reads;
+    uint64_t waits; /* for a block to be empty, host.oid.drain_poll each */
+    uint64_t restores, restore_writes, restore_reads, restore_ps;
 };
 
 struct host_sa_stats {
     uint64_t live, peak_live; /* nodes that the host holds */
     uint64_t on_card, in_software;
-    uint64_t refused[SA_REASON_COUNT]; /* first refusal of a request */
+    uint64_t refused[SA_REASON_COUNT];        /* first refusal of a request */
+    uint64_t driver_refused[SA_REASON_COUNT]; /* nodes that the card was not asked about */
     uint64_t delete_requests_obeyed, pair_deletes, pair_missing;
     uint64_t unknown_handles; /* records that name no node */
     uint64_t duplicate_handles;
@@ -301,9 +321,11 @@ struct host_stats {
     struct host_rx_stats rx;
     struct host_oid_stats oid[HOST_OID_KINDS];
     struct host_sa_stats sa;
+    struct host_engine_stats engine;
     struct host_core_stats core[HOST_MAX_CORES];
     uint64_t software_packets, software_bytes; /* both directions */
-    uint64_t foreign_dma; /* accesses to memory that holds nothing of the host's */
+    uint64_t commands_held; /* requests that found as many with the card as it lets wait */
+    uint64_t foreign_dma;   /* accesses to memory that holds nothing of the host's */
 };
 
 /* Up to date, gauges included. */

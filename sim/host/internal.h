@@ -5,6 +5,7 @@
 #include "engine/clock.h"
 #include "engine/rng.h"
 #include "host/host.h"
+#include "host/mailbox.h"
 #include "nic/abi.h"
 #include "nic/nic.h"
 #include "sa_table/index.h"
@@ -111,7 +112,11 @@ struct host_sa {
     uint16_t reserved;
 };
 
-enum { HOST_FRAME_ESN = 1, HOST_FRAME_NO_KEY = 2 /* timing only */ };
+enum {
+    HOST_FRAME_ESN = 1,
+    HOST_FRAME_NO_KEY = 2, /* timing only */
+    HOST_FRAME_CONTEXT = 4 /* `bitmap` is a block of `packs`: what goes behind its descriptors */
+};
 enum { HOST_STALL_NO, HOST_STALL_DRAIN, HOST_STALL_UPDATE };
 
 /* One SA entry that the host frames, numbers or checks: crypto offload, or software. */
@@ -120,7 +125,7 @@ struct host_frame {
     uint32_t second; /* frame of the bundle's other entry, 0 = none */
     struct esp_transform transform;
     uint64_t number; /* out: of the next packet; in: highest received */
-    uint64_t bitmap; /* window <= 64; above: block of `windows` */
+    uint64_t bitmap; /* window <= 64; above: block of `windows`; see HOST_FRAME_CONTEXT */
     uint64_t stall_since;
     uint32_t card_hi;              /* upper half that the card has */
     uint32_t want_hi;              /* during a stall: the half to set */
@@ -283,6 +288,7 @@ struct host_request {
     uint32_t op, spi, seq_hi;
     uint32_t argument;
     uint64_t time, ready, doorbell, visible;
+    uint64_t pcie_ps, card_ps, interrupt_ps; /* parts of its latency; the driver has the rest */
     uint64_t record, req;
 };
 
@@ -313,12 +319,14 @@ struct host_slot {
     uint32_t start, length, captured; /* of the frame in the buffer */
     uint32_t l3, l3_header;           /* of the clear packet */
     uint16_t port;
-    uint8_t version, reserved;
+    uint8_t version;
+    uint8_t tx_flags;    /* ABI_TX_*: what a table entry behind registers does not say of its SA */
     uint32_t sa;         /* chosen, 0 = none */
     uint32_t generation; /* part of the tag */
     struct host_use use[2];
     uint32_t header_word;
-    uint64_t tag; /* the caller's */
+    uint32_t seq_hi; /* upper half of its number, for a context in the descriptor */
+    uint64_t tag;    /* the caller's */
     uint64_t arrival, doorbell;
     uint64_t handle, tunnel;
     struct host_flow flow;
@@ -334,7 +342,8 @@ enum host_work {
     WORK_REFILL,
     WORK_RECLAIM,
     WORK_ISSUE,
-    WORK_COMPLETE
+    WORK_COMPLETE,
+    WORK_ACCESS /* of a sequence of register accesses */
 };
 
 /* What a core will deliver when it is done with a received packet. */
@@ -425,7 +434,7 @@ enum {
 
 enum host_start_step { START_NO, START_READING, START_ENCAPSULATION, START_DONE, START_FAILED };
 
-enum { CAP_REGISTERS = 8, HOST_DELAYED = 4096 };
+enum { CAP_REGISTERS = 12, HOST_DELAYED = 4096 };
 
 struct host_delayed { /* what SaDeleteReq leads to */
     uint64_t time;
@@ -449,6 +458,12 @@ struct host_state {
     bool packet_offload, esn_inferred, link_down, resetting, encapsulated;
     uint32_t reads_left;
     uint32_t cap[CAP_REGISTERS];
+    uint8_t path;               /* enum nic_path, as the card reports it */
+    uint32_t tx_context; /* bytes behind each transmit descriptor */
+    uint32_t command_limit;     /* commands that the card lets wait, 0 = the ring */
+    bool no_inbound;            /* the card has no SAs for received packets */
+    struct sa_capabilities can; /* of a card whose driver decides what it takes */
+    struct host_mailbox mailbox;
     uint32_t tx_queues, rx_queues;
     uint32_t slot_free, slots_used;
     uint32_t generation;   /* of keys */
@@ -524,6 +539,7 @@ struct host {
     struct host_store packs, windows;
     struct host_index by_handle, by_card, by_spi;
     struct host_classifier classifier;
+    struct host_tables *tables; /* NULL unless the card's are behind registers */
 
     struct host_reasm *reasm; /* reassemblies of them, from 1 */
     uint8_t *reasm_bytes;
@@ -547,11 +563,19 @@ static inline struct host_request *host_request(const struct host *host, uint32_
     return host_at(&host->requests, id);
 }
 
+/* May a descriptor name a second SA? */
+static inline bool host_two_handles(const struct host *host)
+{
+    return host->s->path == NIC_PATH_QUEUE || host->s->path == NIC_PATH_FIRMWARE;
+}
+
 /* ---- memory.c: where things are in the simulated address space ---------------------------------- */
 
 enum { REGION_RINGS = 1, REGION_COMMANDS = 2, REGION_TX = 3, REGION_RX = 4, REGION_SHIFT = 36 };
 
 bool host_memory_init(struct host *host, char *error, size_t error_size);
+/* Transmit descriptors are longer; before anything is in the rings. */
+void host_memory_longer_descriptors(struct host *host, uint32_t more);
 void host_memory_destroy(struct host *host);
 /* Contents of packet buffers into the image and back; what they belong to must be in place. */
 bool host_memory_save(struct host *host);
@@ -560,6 +584,12 @@ const uint8_t *host_dma_read(void *self, uint64_t time, uint64_t address, uint32
 bool host_dma_mapped(void *self, uint64_t address, uint32_t length);
 void host_dma_write(void *self, uint64_t time, uint64_t address, const uint8_t *bytes,
                     uint32_t length);
+
+/* Bytes of an entry of a transmit ring. */
+static inline uint32_t host_tx_entry(const struct host *host)
+{
+    return (uint32_t)sizeof(struct abi_tx_descriptor) + host->s->tx_context;
+}
 
 /* Offsets inside the ring region; the ring of commands is at 0. */
 static inline uint32_t host_ring_tx(const struct host *host, uint32_t queue)
@@ -614,6 +644,10 @@ static inline uint64_t host_cost(const struct host *host, uint64_t ps)
 
 /* ---- driver.c ----------------------------------------------------------------------------------- */
 
+void host_mailbox_read(struct host *host, uint64_t time, unsigned reg);
+void host_mailbox_write(struct host *host, uint64_t time, unsigned reg, uint32_t index,
+                        uint32_t value);
+void host_reset_over(struct host *host, uint64_t time);
 void host_read_capabilities(struct host *host, uint64_t time);
 void host_msix(void *self, uint64_t time, unsigned vector);
 void host_mmio_done(void *self, uint64_t time, uint64_t tag, uint64_t value, bool ok);
@@ -696,6 +730,9 @@ struct host_ending {
     enum sa_reason reason;
 };
 
+/* The request has been served: its node's affairs, and its end. */
+void host_oid_finish(struct host *host, uint32_t id, const struct abi_command_completion *c,
+                     uint64_t time);
 /* True if `time` is past; else everything before it has happened. */
 bool host_late(struct host *host, uint64_t time);
 uint32_t host_request_new(struct host *host, unsigned kind, uint32_t count, uint64_t time);
@@ -705,6 +742,18 @@ void host_request_queue(struct host *host, uint32_t id, uint64_t time);
 /* O-27: a reset refused it or cut it short; true if it will be made once more. */
 bool host_request_retry(struct host *host, uint32_t id, uint32_t status, uint64_t time);
 void host_request_end(struct host *host, uint32_t id, const struct host_ending *e, uint64_t time);
+
+/* ---- carried.c: transmit SAs that travel in descriptors ------------------------------------------ */
+
+/* True if the request ends in the driver; it has. */
+bool host_carried_request(struct host *host, uint32_t id, uint64_t time);
+/* The card has served a request: what the driver adds to its result. */
+void host_carried_complete(struct host *host, uint32_t id, struct abi_command_completion *c);
+/* The handle of an outbound SA that the driver takes; 0: refused for *reason. */
+uint64_t host_carried_take(const struct host *host, const struct esp_node *node, uint32_t sa,
+                           enum sa_reason *reason);
+/* Write the SA of a packet behind its descriptor; false: it has none. */
+bool host_carried_write(struct host *host, const struct host_slot *s, uint8_t *place);
 
 /* ---- nodes.c ------------------------------------------------------------------------------------ */
 

@@ -19,10 +19,10 @@ static uint32_t ring_bytes(uint32_t entries, size_t entry)
 }
 
 /* One ring of commands, then those of a kind for all queues, one kind after the other. */
-static struct host_layout lay_out(const struct host_config *c)
+static struct host_layout lay_out(const struct host_config *c, uint32_t tx_entry)
 {
     struct host_layout l = {
-        .tx_step = ring_bytes(c->tx.ring, sizeof(struct abi_tx_descriptor)),
+        .tx_step = ring_bytes(c->tx.ring, tx_entry),
         .tx_done_step = ring_bytes(c->tx.ring, sizeof(struct abi_tx_completion)),
         .rx_step = ring_bytes(c->rx.ring, sizeof(struct abi_rx_descriptor)),
         .rx_done_step = ring_bytes(c->rx.ring, sizeof(struct abi_rx_completion)),
@@ -59,7 +59,7 @@ bool host_memory_init(struct host *host, char *error, size_t error_size)
     uint64_t queues =
         config->general.cores < HOST_MAX_QUEUES ? config->general.cores : HOST_MAX_QUEUES;
 
-    host->layout = lay_out(config);
+    host->layout = lay_out(config, host_tx_entry(host));
     host->ring_bytes = host->layout.end;
     host->slots = (uint32_t)(queues * config->tx.ring +
                              (uint64_t)config->general.cores * config->tx.backlog + 64);
@@ -87,6 +87,19 @@ bool host_memory_init(struct host *host, char *error, size_t error_size)
         return false;
     }
     return true;
+}
+
+void host_memory_longer_descriptors(struct host *host, uint32_t more)
+{
+    host->s->tx_context = more;
+    host->layout = lay_out(&host->config, host_tx_entry(host));
+    host->ring_bytes = host->layout.end;
+    free(host->rings);
+    host->rings = zeroed(host->ring_bytes, 1);
+    if (host->rings == NULL) {
+        fputs("espnic: out of memory\n", stderr);
+        abort();
+    }
 }
 
 void host_memory_destroy(struct host *host)

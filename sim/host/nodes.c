@@ -203,8 +203,14 @@ bool host_preload_add(struct host *host, const struct esp_node *node, enum sa_re
     uint32_t sa = host_sa_new(host, node);
 
     *reason = SA_OK;
-    if (!espnic_preload_add(host->card, node, &handle, reason)) {
+    if (host->tables != NULL) {
+        handle = host_tables_preload(host, node, reason);
+    } else if (host->s->tx_context != 0 && node->dir == ESP_DIR_OUT) {
+        handle = host_carried_take(host, node, sa, reason);
+    } else if (!espnic_preload_add(host->card, node, &handle, reason)) {
         handle = 0;
+    }
+    if (handle == 0) {
         host->stats->sa.refused[*reason]++;
     }
     settle(host, sa, handle, node->pair);
@@ -379,7 +385,8 @@ static void evaluate_update(struct host *host, uint32_t id, uint64_t time)
         /* Crypto offload, outbound: not before what is in flight has left (section 7). */
         if (frame != NULL && (host_sa(host, item->sa)->flags & SA_HOST_IN) == 0 &&
             (r->flags & REQUEST_STALL) == 0 && frame->stall == HOST_STALL_NO &&
-            (frame->flags & HOST_FRAME_ESN) != 0 && !host->s->esn_inferred) {
+            (frame->flags & HOST_FRAME_ESN) != 0 && !host->s->esn_inferred &&
+            host->s->tx_context == 0) {
             host_stall_adopt(host, item->sa, frame_id, id, time);
             return;
         }

@@ -116,6 +116,11 @@ static void free_request(struct host *host, uint32_t id)
 void host_request_queue(struct host *host, uint32_t id, uint64_t time)
 {
     struct host_request *r = host_request(host, id);
+    uint32_t limit = host->s->command_limit;
+
+    if (limit != 0 && host->s->cmd_tail - host->s->cmd_done + host->s->queued.count >= limit) {
+        host->stats->commands_held++;
+    }
 
     r->state = REQUEST_QUEUED;
     r->ready = time;
@@ -125,10 +130,23 @@ void host_request_queue(struct host *host, uint32_t id, uint64_t time)
 
 /* ---- the end of a request --------------------------------------------------------------------------- */
 
-static void measure(struct host *host, const struct host_request *r, bool on_card, uint64_t time)
+/* What the card and the way to it did not take was the driver's. */
+static void divide(const struct host_request *r, uint64_t time, uint64_t part[HOST_PARTS])
+{
+    part[HOST_PART_PCIE] = r->pcie_ps;
+    part[HOST_PART_CARD] = r->card_ps;
+    part[HOST_PART_INTERRUPT] = r->interrupt_ps;
+    part[HOST_PART_DRIVER] = time - r->time - r->pcie_ps - r->card_ps - r->interrupt_ps;
+}
+
+static void measure(struct host *host, const struct host_request *r, bool on_card, uint64_t time,
+                    const uint64_t part[HOST_PARTS])
 {
     struct host_oid_stats *stats = &host->stats->oid[stat_kind(r)];
 
+    for (unsigned i = 0; i < HOST_PARTS; i++) {
+        histogram_add(&stats->part_ns[i], part[i]);
+    }
     histogram_add(&stats->latency_ns, time - r->time);
     histogram_add(&stats->wait_ns, r->ready - r->time);
     if (on_card && r->visible >= r->doorbell && r->visible != 0) {
@@ -162,7 +180,8 @@ void host_request_end(struct host *host, uint32_t id, const struct host_ending *
     }
     stats->status[host_status_index(e->status)]++;
     stats->nodes_done += e->done;
-    measure(host, r, e->on_card, time);
+    divide(r, time, done.part_ps);
+    measure(host, r, e->on_card, time, done.part_ps);
     if ((r->flags & REQUEST_STARTING) != 0) {
         host->s->started = e->status == NDIS_STATUS_SUCCESS ? START_DONE : START_FAILED;
         host->s->start_status = e->status;
@@ -221,7 +240,15 @@ void host_encapsulation(struct host *host, bool on, uint8_t flags, uint64_t time
 
 uint32_t host_oid_ready(const struct host *host)
 {
-    return host->s->cmd_tail - host->s->cmd_done < host->config.oid.ring ? host->s->queued.head : 0;
+    uint32_t with_card = host->s->cmd_tail - host->s->cmd_done;
+    uint32_t limit = host->s->command_limit;
+
+    if (host->s->path == NIC_PATH_REGISTERS) {
+        return host_mailbox_busy(host) ? 0 : host->s->queued.head;
+    }
+    return with_card < host->config.oid.ring && (limit == 0 || with_card < limit)
+               ? host->s->queued.head
+               : 0;
 }
 
 void host_oid_post(struct host *host, uint64_t time)
@@ -242,6 +269,16 @@ void host_oid_post(struct host *host, uint64_t time)
     r->state = REQUEST_POSTED;
     r->doorbell = time;
     r->visible = 0;
+    r->pcie_ps = 0;
+    r->card_ps = 0;
+    r->interrupt_ps = 0;
+    if (host->s->path == NIC_PATH_REGISTERS) {
+        host_mailbox_request(host, id, time);
+        return;
+    }
+    if (host->s->path == NIC_PATH_DESCRIPTOR && host_carried_request(host, id, time)) {
+        return;
+    }
     command = (struct abi_command){
         .opcode = r->kind <= NDIS_DELETE_SA ? opcodes[r->kind] : (uint32_t)ABI_OP_ENCAPSULATION,
         .argument = r->argument,
@@ -255,8 +292,8 @@ void host_oid_post(struct host *host, uint64_t time)
     host_cmd_write(host, &command, time);
 }
 
-static void finish(struct host *host, uint32_t id, const struct abi_command_completion *c,
-                   uint64_t time)
+void host_oid_finish(struct host *host, uint32_t id, const struct abi_command_completion *c,
+                     uint64_t time)
 {
     struct host_request *r = host_request(host, id);
 
@@ -277,6 +314,19 @@ static void finish(struct host *host, uint32_t id, const struct abi_command_comp
     }
 }
 
+/* From the doorbell on until the driver has been told. */
+static void time_on_card(const struct host *host, struct host_request *r,
+                         const struct abi_command_completion *c)
+{
+    uint64_t span = r->visible - r->doorbell;
+    uint64_t told = host->s->cmd_poll_at;
+    uint64_t card = (uint64_t)c->card_ps_high << 32 | c->card_ps_low;
+
+    r->card_ps = card < span ? card : span;
+    r->pcie_ps = span - r->card_ps;
+    r->interrupt_ps = told != CLOCK_NEVER && told > r->visible ? told - r->visible : 0;
+}
+
 void host_oid_take(struct host *host, uint64_t time)
 {
     struct abi_command_completion c;
@@ -291,7 +341,11 @@ void host_oid_take(struct host *host, uint64_t time)
         host->s->strange_completions++;
         return;
     }
-    finish(host, (uint32_t)c.cookie, &c, time);
+    time_on_card(host, host_request(host, (uint32_t)c.cookie), &c);
+    if (host->s->path == NIC_PATH_DESCRIPTOR) {
+        host_carried_complete(host, (uint32_t)c.cookie, &c);
+    }
+    host_oid_finish(host, (uint32_t)c.cookie, &c, time);
 }
 
 void host_oid_flush(struct host *host, bool lost, uint64_t time)
@@ -305,7 +359,7 @@ void host_oid_flush(struct host *host, bool lost, uint64_t time)
         host->s->cmd_done = 0;
         for (uint32_t id = 1; id < host->requests.used; id++) {
             if (host_request(host, id)->state == REQUEST_POSTED) {
-                finish(host, id, &c, time);
+                host_oid_finish(host, id, &c, time);
             }
         }
     }
@@ -343,7 +397,7 @@ static void cancel(struct host *host, uint64_t req, uint64_t time)
         struct abi_command_completion c = { .status = NDIS_STATUS_REQUEST_ABORTED };
 
         host_request(host, found)->flags |= REQUEST_CANCELLED | REQUEST_RETRY;
-        finish(host, found, &c, time);
+        host_oid_finish(host, found, &c, time);
     }
 }
 

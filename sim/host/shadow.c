@@ -353,11 +353,17 @@ static void free_frame(struct host *host, uint32_t id)
     if (frame->window > 64) {
         host_store_release(&host->windows, (uint32_t)frame->bitmap, window_bytes(frame));
     }
+    if ((frame->flags & HOST_FRAME_CONTEXT) != 0) {
+        host_store_release(&host->packs, (uint32_t)frame->bitmap, host->s->tx_context);
+    }
     host_array_release(&host->frames, id);
 }
 
 static bool keep_content(const struct host *host, const struct host_sa *sa)
 {
+    if (host->s->tx_context != 0 && (sa->flags & SA_HOST_IN) == 0) {
+        return true; /* it goes with every packet */
+    }
     switch ((enum host_keep)host->config.software.keep) {
     case HOST_KEEP_AUTO: return host->options.functional && (sa->flags & SA_HOST_IN) != 0;
     case HOST_KEEP_INBOUND: return (sa->flags & SA_HOST_IN) != 0;

@@ -153,6 +153,41 @@ static const struct stat_field oid_stats[] = {
     HIST(host_oid_stats, driver_ns, "Of it: queue and CPU up to the doorbell."),
     HIST(host_oid_stats, card_ns, "Of it: from the doorbell to the completion being visible."),
     HIST(host_oid_stats, complete_ns, "Of it: until the host has taken the completion."),
+    U64(host_oid_stats, mmio_writes, "", "Register writes into tables of the card."),
+    U64(host_oid_stats, mmio_reads, "", "Register reads for these."),
+};
+
+#define PART(name_, index_, help_)                                                                 \
+    {                                                                                              \
+        name_, STAT_HIST,                                                                          \
+            offsetof(struct host_oid_stats, part_ns) + (index_) * sizeof(struct histogram), "ns",  \
+            help_                                                                                  \
+    }
+
+static const struct stat_field part_stats[] = {
+    PART("driver_ns", HOST_PART_DRIVER,
+         "Waiting for an ADD or for the core, and CPU time; all of a request that needs no card."),
+    PART("pcie_ns", HOST_PART_PCIE,
+         "Doorbell, DMA of request and completion; or round trips of register reads."),
+    PART(
+        "card_ns", HOST_PART_CARD,
+        "The card had all it needed: waiting for its processor, and work; or the driver waiting for the "
+        "card to be empty."),
+    PART("interrupt_ns", HOST_PART_INTERRUPT,
+         "From the completion being in host memory until the driver is told (interrupt or poll)."),
+};
+
+static const struct stat_field engine_stats[] = {
+    U64(host_engine_stats, starts, "", "Starts: with the first SA."),
+    U64(host_engine_stats, stops, "", "Stops: when the last SA goes."),
+    U64(host_engine_stats, mmio_writes, "", "Register writes of both."),
+    U64(host_engine_stats, mmio_reads, "", "Register reads of both."),
+    U64(host_engine_stats, waits, "",
+        "Waits for packets to leave the blocks, host.oid.drain_poll each."),
+    U64(host_engine_stats, restores, "", "Restorations of the tables after a reset."),
+    U64(host_engine_stats, restore_writes, "", "Register writes of these."),
+    U64(host_engine_stats, restore_reads, "", "Register reads of these."),
+    U64(host_engine_stats, restore_ps, "ps", "Time that they took."),
 };
 
 #define STATUS(index, key)                                                                         \
@@ -231,6 +266,8 @@ static const struct stat_field core_stats[] = {
 static const struct stat_field other_stats[] = {
     U64(host_stats, software_packets, "packets", "IPsec in software, both directions."),
     U64(host_stats, software_bytes, "bytes", "Their bytes."),
+    U64(host_stats, commands_held, "",
+        "Requests that found as many commands with the card as it lets wait."),
     U64(host_stats, foreign_dma, "",
         "Accesses of the card to memory that holds nothing of the host."),
 };
@@ -262,12 +299,16 @@ void host_register_stats(struct host *host, struct stat_registry *registry)
     for (unsigned i = 0; i < HOST_OID_KINDS; i++) {
         snprintf(path, sizeof path, "oids.%s", kinds[i]);
         REGISTER(path, "Control requests of this kind.", OF(oid[i]), oid_stats);
+        snprintf(path, sizeof path, "oids.%s.parts", kinds[i]);
+        REGISTER(path, "Where their latency went: the four add up to it.", OF(oid[i]), part_stats);
         snprintf(path, sizeof path, "oids.%s.status", kinds[i]);
         REGISTER(path, "How they ended.", OF(oid[i]), status_stats);
     }
     REGISTER("host.sa", "Nodes, as the host knows them.", OF(sa), sa_stats);
     REGISTER("host.sa.refused", "Requests with a node that the card refused, by the first reason.",
              OF(sa), refusal_stats);
+    REGISTER("host.engine", "Engines of a card whose tables are behind registers.", OF(engine),
+             engine_stats);
     for (uint32_t i = 0; i < cores; i++) {
         snprintf(path, sizeof path, "host.core%u", i);
         REGISTER(path, "A core of the CPU.", OF(core[i]), core_stats);

@@ -360,6 +360,9 @@ static void hold(struct host *host, struct host_frame *frame, uint32_t slot)
 /* Must a packet of the SA wait for an UPDATE_SA? Holds it if so. */
 static bool stalls(struct host *host, uint32_t sa, uint32_t slot, uint64_t time)
 {
+    if (host->s->tx_context != 0) {
+        return false; /* each descriptor says the upper half */
+    }
     for (uint32_t id = host_sa(host, sa)->detail; id != 0; id = host_frame(host, id)->second) {
         struct host_frame *frame = host_frame(host, id);
 
@@ -504,6 +507,7 @@ static enum host_tx_drop frame_node(struct host *host, uint32_t sa, uint32_t slo
     if (!host_numbers_left(host, sa)) {
         return HOST_TX_DROP_SEQ_EXHAUSTED;
     }
+    s->seq_hi = (uint32_t)(host_frame(host, first)->number >> 32);
     for (uint32_t id = first; id != 0; id = host_frame(host, id)->second) {
         struct host_frame *frame = host_frame(host, id);
         uint32_t before = s->length;
@@ -541,7 +545,7 @@ static uint32_t choose(struct host *host, const struct host_flow *flow, uint32_t
     uint32_t sa = 0;
 
     *tunnel = 0;
-    if (host->config.tx.nest && flow->family != 0) {
+    if (host->config.tx.nest && host_two_handles(host) && flow->family != 0) {
         sa = host_classify(&host->classifier, flow, HOST_WANT_TRANSPORT);
         *tunnel = host_classify(&host->classifier, flow, HOST_WANT_TUNNEL);
         if (sa == 0 || *tunnel == 0) {
@@ -558,6 +562,19 @@ static uint32_t choose(struct host *host, const struct host_flow *flow, uint32_t
     return sa;
 }
 
+/* What a table entry behind registers does not say of its SA. */
+static uint8_t tx_flags(const struct host *host, uint32_t sa)
+{
+    const struct host_frame *frame = host->tables == NULL ? NULL : host_sa_frame(host, sa);
+
+    if (frame == NULL) {
+        return 0;
+    }
+    return (uint8_t)((frame->transform.op == ESP_OP_ESP ? (unsigned)ABI_TX_ESP : 0u) |
+                     (frame->transform.enc == ESP_ALG_AES_GCM_128 ? (unsigned)ABI_TX_ENCRYPT : 0u) |
+                     ((frame->flags & HOST_FRAME_NO_KEY) != 0 ? (unsigned)ABI_TX_NO_KEY : 0u));
+}
+
 static enum host_tx_drop protect_on_card(struct host *host, uint32_t slot, uint32_t sa,
                                          uint32_t tunnel)
 {
@@ -567,6 +584,7 @@ static enum host_tx_drop protect_on_card(struct host *host, uint32_t slot, uint3
     s->handle = host_sa(host, sa)->card;
     s->tunnel = tunnel != 0 ? host_sa(host, tunnel)->card : 0;
     s->flags |= SLOT_OFFLOADED;
+    s->tx_flags = tx_flags(host, sa);
     if (!host->s->packet_offload) {
         drop = frame_node(host, sa, slot, 0);
         if (drop == HOST_TX_DROP_NONE && tunnel != 0) {

@@ -39,8 +39,43 @@ struct abi_tx_descriptor {  /* 64 bytes */
 };
 
 enum {
-    ABI_TX_INTERRUPT = 1u << 0 /* this completion may raise the queue's interrupt */
+    ABI_TX_INTERRUPT = 1u << 0, /* this completion may raise the queue's interrupt */
+    /* Cards whose transmit SAs are entries of a table behind registers: what the entry does not say, as in
+     * the 82599's context descriptor (bits 0x2000 and 0x4000 there). */
+    ABI_TX_ESP = 1u << 1,     /* ESP, else AH */
+    ABI_TX_ENCRYPT = 1u << 2, /* AES-GCM, else AES-GMAC */
+    ABI_TX_NO_KEY = 1u << 3,  /* of the model only: the recording has no key */
+    /* Cards without a table of transmit SAs: the context behind the descriptor is that of the SA. */
+    ABI_TX_CONTEXT = 1u << 4
 };
+
+/* On such a card CAP_TX_CONTEXT bytes follow each descriptor in the ring (entries are 64 + CAP_TX_CONTEXT
+ * bytes): this, 16 bytes for a precomputed hash key (AES-GCM), the cipher's key with its salt, the
+ * integrity key. */
+struct abi_tx_context {
+    uint32_t seq_hi; /* of this packet's number; ESN */
+    uint32_t reserved;
+    uint32_t spi;
+    uint8_t op;        /* 1 AH, 2 ESP */
+    uint8_t flags;     /* ABI_CONTEXT_* */
+    uint8_t enc, auth; /* enum esp_alg: algorithm numbers of CAP_ALGORITHMS */
+    uint8_t icv;
+    uint8_t enc_length, auth_length; /* bytes */
+    uint8_t reserved2[5];
+};
+
+enum { ABI_CONTEXT_ESN = 1, ABI_CONTEXT_NO_KEY = 2 /* of the model only */ };
+
+enum { ABI_CONTEXT_KEYS = 24 + 16 /* where the keys begin */, ABI_CONTEXT_MAX = 256 };
+
+/* Handles of such a card: the SPI above, the number of the entry below. The card reads the number only
+ * (the 82599's context descriptor holds 10 bits); it makes such handles for what it receives. */
+enum { ABI_TABLE_RX_HANDLE = 1, ABI_TABLE_TX_HANDLE = ABI_TABLE_RX_HANDLE + 1024 };
+
+static inline uint64_t abi_table_handle(uint32_t spi, uint32_t number)
+{
+    return (uint64_t)spi << 32 | number;
+}
 
 enum abi_tx_status { /* NDIS status values */
                      ABI_TX_OK = 0,
@@ -111,6 +146,16 @@ enum {
     ABI_HEADER_ESP_OFFSET_LSB = 24
 };
 
+/* ---- command paths ------------------------------------------------------------------------- */
+
+/* How SAs get to the card: CAP_FLAGS.COMMAND_PATH. */
+enum nic_path {
+    NIC_PATH_QUEUE,     /* command queue */
+    NIC_PATH_REGISTERS, /* tables behind registers */
+    NIC_PATH_FIRMWARE,  /* command queue, served by a firmware */
+    NIC_PATH_DESCRIPTOR /* with every packet to send; the queue for what is received */
+};
+
 /* ---- commands ------------------------------------------------------------------------------ */
 
 enum abi_opcode {
@@ -138,9 +183,9 @@ struct abi_command_completion { /* 32 bytes */
     uint16_t reason; /* enum sa_reason of the first node that failed (ADD), else 0 */
     uint16_t reserved;
     uint32_t bytes_read;
-    uint32_t reserved2;
-    uint16_t reserved3;
-    uint16_t flags; /* ABI_PHASE */
+    uint32_t card_ps_low;  /* picoseconds that the card had all it needed and was not done: */
+    uint16_t card_ps_high; /* ... waiting for its processor, and being executed */
+    uint16_t flags;        /* ABI_PHASE */
 };
 
 /* The buffer of a command holds the raw NDIS structures in the 64-bit WDK layout
@@ -186,6 +231,7 @@ enum {
 };
 
 _Static_assert(sizeof(struct abi_tx_descriptor) == 64, "layout");
+_Static_assert(sizeof(struct abi_tx_context) == 24, "layout");
 _Static_assert(sizeof(struct abi_tx_completion) == 32, "layout");
 _Static_assert(sizeof(struct abi_rx_descriptor) == 16, "layout");
 _Static_assert(sizeof(struct abi_rx_completion) == 64, "layout");

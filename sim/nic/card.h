@@ -27,6 +27,7 @@ enum { NIC_RX, NIC_TX };
 
 enum { NIC_HEADROOM = 256, NIC_TAILROOM = 768 }; /* around a frame in its buffer */
 
+/* In the order of use: what every stage looks at, then the SA of this pass, then what the ends need. */
 struct nic_packet {
     uint8_t dir; /* NIC_RX, NIC_TX */
     uint8_t port, queue, lane;
@@ -47,29 +48,39 @@ struct nic_packet {
     uint8_t delete_req;
     uint8_t framed;     /* TX: encapsulation of this pass has been made */
     uint8_t size_class; /* of the buffer */
+    uint8_t tx_flags;   /* of the descriptor: ABI_TX_* */
+    uint8_t no_key;     /* TX: lengths, but no contents: the descriptor says that there is no key */
     uint8_t portion;    /* TX: 0 transport or only handle, 1 tunnel handle */
+    uint32_t beats;
+    uint32_t sa; /* context of this pass, 0 = none */
+    uint32_t job;
+    uint32_t carried; /* TX: context that came with the descriptor, 0 = none */
     uint32_t buffer;
     uint32_t start, length, l3; /* frame in the buffer, IP header in the frame */
-    uint32_t l3_header;         /* of the present packet, extension headers included */
-    uint32_t l3_length;         /* TX: of the present packet, as sequence has read it */
     uint32_t present;           /* bytes of the frame that are there, <= length */
-    uint32_t beats;
-    uint32_t sa;   /* context of this pass, 0 = none */
-    uint32_t mshr; /* context miss that it waits for: index + 1, 0 = none */
-    uint32_t job;
     uint32_t order_key;
-    uint32_t cookie;
-    uint32_t header_word, tfc;
-    uint32_t dma_bytes;
-    uint32_t wire_length; /* RX: as it came */
+    uint64_t order;
+    uint64_t sequence; /* of this pass */
     struct esp_bounds bounds;
     struct esp_transform transform; /* of the SA of this pass */
+    uint32_t l3_header;             /* of the present packet, extension headers included */
+    uint32_t l3_length;             /* TX: of the present packet, as sequence has read it */
+    uint32_t dma_bytes;
+    uint32_t cookie;
+    uint32_t header_word, tfc;
+    uint32_t wire_length; /* RX: as it came */
+    uint32_t mshr;        /* context miss that it waits for: index + 1, 0 = none */
     uint64_t mshr_ticket;
-    uint64_t order;
     uint64_t handle[2]; /* TX: descriptor's; RX: SAs that matched, outer first */
-    uint64_t sequence;  /* of this pass */
     uint64_t first_sequence;
     uint64_t tag, wire_ps, address;
+};
+
+/* A context that came with a transmit descriptor. */
+struct nic_carried {
+    struct abi_tx_context head;
+    uint8_t key[ABI_CONTEXT_MAX - sizeof(struct abi_tx_context)];
+    struct esp_key_ref name;
 };
 
 /* Work that was given to the cryptographic library. */
@@ -177,6 +188,8 @@ struct nic_dma {
     uint32_t tx_asks, rx_asks, tx_ready;
     uint32_t tx_held; /* a read of payload waits for room in the buffer or for another read's end */
     struct abi_tx_descriptor *tx_descriptor; /* [queue][prefetch] */
+    uint8_t *tx_context;                     /* the same; what follows them in the ring, or NULL */
+    uint32_t tx_entry;                       /* bytes of both */
     struct abi_rx_descriptor *rx_descriptor;
     uint64_t tx_bytes; /* of packets being read */
     uint32_t tx_reads;
@@ -198,7 +211,7 @@ enum nic_slot_state {
     NIC_SLOT_WRITING
 };
 
-enum { NIC_MAX_NODES = 64, NIC_MAX_SLOTS = 256 };
+enum { NIC_MAX_NODES = 64, NIC_MAX_SLOTS = 256, NIC_COMMAND_RING = 65536 };
 
 struct nic_slot {
     uint8_t state;
@@ -211,6 +224,8 @@ struct nic_slot {
     uint32_t buffer;
     uint32_t bytes_read;
     uint64_t finish; /* cycle in which the work is over */
+    uint64_t ready;  /* cycle in which command and buffer were there */
+    uint64_t card_ps;
     struct abi_command command;
     uint32_t id[NIC_MAX_NODES]; /* contexts */
     uint64_t handle[NIC_MAX_NODES];
@@ -226,7 +241,8 @@ struct nic_commands {
         uint64_t order;   /* commands decoded so far */
         bool resetting;
     } s;
-    uint64_t *turn; /* [slot]: order of arrival */
+    uint64_t *turn;   /* [slot]: order of arrival */
+    uint64_t *posted; /* [index mod NIC_COMMAND_RING]: cycle of its doorbell */
     struct account account;
     uint64_t by_cause[2][SCHED_MAX_BLOCKS];
 };
@@ -279,12 +295,13 @@ struct espnic {
     struct nic_port port[NIC_MAX_PORTS];
     struct channel *channel[256]; /* all of them, for state and for the search for deadlocks */
     unsigned channels;
-    struct nic_pool packets, jobs, buffers[3];
+    struct nic_pool packets, jobs, buffers[3], carried;
     struct sa_table table;
     struct sa_cache cache;
     struct nic_memory memory;
     struct nic_dma dma;
     struct nic_commands commands;
+    struct nic_mailbox *mailbox; /* NULL unless SAs come through registers */
     struct pcie_link *link;
     struct channel *request[PCIE_MAX_CLIENTS], *answer[PCIE_MAX_CLIENTS];
     uint64_t last_request[PCIE_MAX_CLIENTS]; /* cycle after the last push */
@@ -300,6 +317,7 @@ struct espnic {
     struct nic_moderation moderation;
     struct esp_crypt *crypt;
     struct rng iv_random;
+    struct rng firmware_random; /* service times */
     struct nic_stats stats;
     uint16_t ip_id;
     bool offload_on, enabled;
@@ -340,12 +358,32 @@ void nic_esp_packet(const struct espnic *card, const struct nic_packet *p, struc
 void nic_esp_packet_back(struct nic_packet *p, const struct esp_packet *in);
 struct channel *nic_channel(struct espnic *card, const char *name, unsigned writer, unsigned reader,
                             uint32_t depth);
-uint64_t nic_now_ns(const struct espnic *card, uint64_t core_cycle);
-uint64_t nic_port_time(const struct espnic *card, unsigned domain, uint64_t cycle);
+
+static inline uint64_t nic_now_ns(const struct espnic *card, uint64_t core_cycle)
+{
+    return clock_ps(&card->clocks, card->core, core_cycle) / 1000;
+}
+
+static inline uint64_t nic_port_time(const struct espnic *card, unsigned domain, uint64_t cycle)
+{
+    return clock_edge_from(&card->clocks, domain, cycle, card->port_domain);
+}
 
 /* Fill a job with the parameters of a plain stage. */
-void nic_plain_job(const struct nic_stage_config *c, bool ideal, uint32_t beats_in,
-                   uint32_t beats_out, struct lane_job *job);
+static inline void nic_plain_job(const struct nic_stage_config *c, bool ideal, uint32_t beats_in,
+                                 uint32_t beats_out, struct lane_job *job)
+{
+    job->beats_in = beats_in;
+    job->beats_out = beats_out;
+    if (!beats_out) {
+        job->out = LANE_NO_CHANNEL;
+    }
+    if (!ideal) {
+        job->interval = c->interval;
+        job->tail = c->overhead;
+        job->latency = c->latency;
+    }
+}
 
 /* Start a plain stage of one lane. */
 void nic_stage(struct espnic *card, struct stage *st, const char *name, unsigned domain,
@@ -425,6 +463,22 @@ size_t nic_explain_faults(const struct espnic *card, char *text, size_t size);
 /* interrupts.c */
 void nic_interrupt(struct espnic *card, unsigned vector, uint64_t cycle);
 
+/* command.c: CMD_TAIL has been written */
+void nic_commands_posted(struct espnic *card, uint32_t tail, uint64_t now);
+/* carried.c: a descriptor's context; the packet's transform is made of it (false: it is none); what goes with
+ * nic_transform; the full number of a packet; the packet goes. */
+uint32_t nic_carried_new(struct espnic *card, const uint8_t *bytes);
+bool nic_carried_use(struct espnic *card, struct nic_packet *p);
+void nic_carried_suite(const struct espnic *card, const struct nic_packet *p,
+                       struct esp_suite *suite);
+struct esp_key_ref nic_carried_name(const struct espnic *card, const struct nic_packet *p);
+uint64_t nic_carried_number(const struct espnic *card, const struct nic_packet *p, uint32_t lo);
+void nic_carried_free(struct espnic *card, struct nic_packet *p);
+
+/* firmware.c: of so many firmware commands, picoseconds */
+uint64_t nic_firmware_time(struct espnic *card, uint32_t commands);
+/* command.c: the SA leaves the table, and with it what is kept of its keys */
+void nic_forget_sa(struct espnic *card, uint32_t id);
 /* command.c: an SA that was being deleted has lost its last reference */
 void nic_command_drained(struct espnic *card, uint32_t sa, uint64_t cycle);
 

@@ -1,7 +1,8 @@
 /* command: the command processor and the command queue.
  *
  * Modelled: a doorbell makes the card read commands (64 bytes each) and their buffers by DMA, several at a
- * time; one processor executes them in order of arrival, `card.command.add|update|remove` per node; the
+ * time; one processor executes them in order of arrival, `card.command.add|update|remove` per node, or what
+ * a firmware takes (firmware.c); the
  * table changes when the work on the command ends; handles are written back into the request's
  * buffer, then the completion, then an interrupt.
  * DELETE has two phases: from its execution no packet finds the SA; it completes when the last packet that
@@ -65,6 +66,8 @@ void nic_command_memory(struct espnic *card, uint64_t time, const struct pcie_re
         c.nodes = s->done;
         c.reason = s->reason;
         c.bytes_read = s->bytes_read;
+        c.card_ps_low = (uint32_t)s->card_ps;
+        c.card_ps_high = (uint16_t)(s->card_ps >> 32);
         c.flags = (card->commands.s.completed & size) ? 0 : ABI_PHASE;
         card->commands.s.completed++;
         reg_set(&card->registers, REG_CMD_HEAD, 0, card->commands.s.completed);
@@ -80,25 +83,20 @@ void nic_command_memory(struct espnic *card, uint64_t time, const struct pcie_re
 
 /* ---- execution -------------------------------------------------------------------------------------- */
 
-static uint32_t status_of(enum sa_reason reason)
-{
-    switch (sa_reason_class(reason)) {
-    case SA_CLASS_OK: return NDIS_STATUS_SUCCESS;
-    case SA_CLASS_RESOURCES: return NDIS_STATUS_RESOURCES;
-    case SA_CLASS_UNSUPPORTED: return NDIS_STATUS_NOT_SUPPORTED;
-    case SA_CLASS_INVALID: return NDIS_STATUS_INVALID_DATA;
-    case SA_CLASS_DUPLICATE: break;
-    }
-    return NDIS_STATUS_FAILURE;
-}
-
 /* One node of an ADD: into the table, not yet live. */
 static enum sa_reason add_node(struct espnic *card, const struct esp_node *node, uint32_t *id,
                                uint64_t *handle)
 {
     enum sa_reason reason = sa_validate(node, &card->config.capabilities);
+    bool descriptors = card->config.command.path == NIC_PATH_DESCRIPTOR;
     struct sa_added added;
 
+    if (reason == SA_OK && descriptors && node->dir == ESP_DIR_OUT) {
+        return SA_OK; /* the driver's: it sends the context with each packet */
+    }
+    if (reason == SA_OK && descriptors && !card->config.command.inbound) {
+        reason = SA_UNSUPPORTED_INBOUND;
+    }
     if (reason != SA_OK) {
         card->table.stats.add_failures[reason]++;
         return reason;
@@ -133,14 +131,14 @@ static void start_add(struct espnic *card, struct nic_slot *s, enum ndis_kind ki
             card->table.stats.add_failures[reason]++;
         }
         s->offset[i] += ndis_handle_offset(kind);
-        s->done += reason == SA_OK;
+        s->done += s->handle[i] != 0;
         if (reason != SA_OK && !s->reason) {
             s->reason = (uint16_t)reason;
         }
     }
     s->writes = (uint8_t)s->node_count;
     if (!s->done) {
-        s->status = status_of((enum sa_reason)s->reason);
+        s->status = ndis_status_of((enum sa_reason)s->reason);
     }
 }
 
@@ -191,10 +189,20 @@ static bool refused_by_reset(const struct espnic *card, struct nic_slot *s)
     return true;
 }
 
+/* Work that takes `ps`, or so many commands of a firmware; for each node, at least for one. */
+static uint64_t work(struct espnic *card, uint64_t ps, uint32_t commands, uint32_t nodes)
+{
+    nodes = nodes ? nodes : 1;
+    return card->config.command.path == NIC_PATH_FIRMWARE
+               ? nic_firmware_time(card, commands * nodes)
+               : ps * nodes;
+}
+
 /* Begin the work on a command; returns how long it takes, picoseconds. */
 static uint64_t start(struct espnic *card, struct nic_slot *s)
 {
     const struct nic_command_config *c = &card->config.command;
+    enum ndis_kind kind = s->command.opcode == ABI_OP_ADD_SA ? NDIS_ADD_SA : NDIS_ADD_SA_EX;
 
     s->status = NDIS_STATUS_SUCCESS;
     s->reason = 0;
@@ -205,37 +213,37 @@ static uint64_t start(struct espnic *card, struct nic_slot *s)
     s->bytes_read = 0;
     card->stats.commands++;
     if (refused_by_reset(card, s)) {
-        return c->update;
+        return work(card, c->update, 1, 1);
     }
     if (!s->buffer && s->command.opcode != ABI_OP_ENCAPSULATION) {
         s->status = NDIS_STATUS_INVALID_LENGTH; /* no buffer, or one above MAX_BUFFER */
-        return c->update;
+        return work(card, c->update, 1, 1);
     }
     switch (s->command.opcode) {
     case ABI_OP_ADD_SA:
     case ABI_OP_ADD_SA_EX:
         if (!card->offload_on) {
             s->status = NDIS_STATUS_NOT_SUPPORTED; /* O-32: new ADDs fail */
-            return c->update;
+            return work(card, c->update, 1, 1);
         }
-        start_add(card, s, s->command.opcode == ABI_OP_ADD_SA ? NDIS_ADD_SA : NDIS_ADD_SA_EX);
+        start_add(card, s, kind);
         card->stats.command_nodes += s->node_count;
-        return c->add * (s->node_count ? s->node_count : 1);
-    case ABI_OP_UPDATE_SA: return c->update;
+        return work(card, c->add, c->add_commands, s->node_count);
+    case ABI_OP_UPDATE_SA: return work(card, c->update, c->update_commands, 1);
     case ABI_OP_DELETE_SA:
         start_delete(card, s);
         card->stats.command_nodes += s->node_count;
-        return c->remove * (s->node_count ? s->node_count : 1);
+        return work(card, c->remove, c->remove_commands, s->node_count);
     case ABI_OP_ENCAPSULATION:
         if (s->command.argument) {
             card->offload_on = s->command.argument == 1;
         }
-        return c->update;
-    default: s->status = NDIS_STATUS_INVALID_OID; return c->update;
+        return work(card, c->update, 1, 1);
+    default: s->status = NDIS_STATUS_INVALID_OID; return work(card, c->update, 1, 1);
     }
 }
 
-static void forget_sa(struct espnic *card, uint32_t id)
+void nic_forget_sa(struct espnic *card, uint32_t id)
 {
     for (uint32_t e = 0; e < ESP_MAX_SAS; e++) {
         struct esp_key_ref key = { .id = id * 2 + e,
@@ -263,7 +271,7 @@ static void finish(struct espnic *card, struct nic_slot *s, uint64_t now)
             sa_table_commit(&card->table, s->id[i], nic_now_ns(card, now));
         } else if (s->command.opcode == ABI_OP_DELETE_SA && s->id[i] &&
                    sa_context(&card->table, s->id[i])->references == 0) {
-            forget_sa(card, s->id[i]);
+            nic_forget_sa(card, s->id[i]);
             s->id[i] = 0;
         }
     }
@@ -278,6 +286,11 @@ static void finish(struct espnic *card, struct nic_slot *s, uint64_t now)
 
 void nic_command_drained(struct espnic *card, uint32_t sa, uint64_t cycle)
 {
+    if (card->mailbox) { /* its entry has changed since: nobody waits for it */
+        nic_forget_sa(card, sa);
+        card->stats.sa_live = card->table.stats.live;
+        return;
+    }
     for (uint32_t i = 0; i < card->config.command.depth; i++) {
         struct nic_slot *s = slot_at(card, i);
 
@@ -287,7 +300,7 @@ void nic_command_drained(struct espnic *card, uint32_t sa, uint64_t cycle)
         for (uint32_t n = 0; n < s->node_count; n++) {
             if (s->id[n] == sa) {
                 s->id[n] = 0;
-                forget_sa(card, sa);
+                nic_forget_sa(card, sa);
                 s->waiting--;
                 s->state = s->waiting ? NIC_SLOT_DRAIN : NIC_SLOT_WRITING;
                 card->stats.sa_live = card->table.stats.live;
@@ -299,6 +312,23 @@ void nic_command_drained(struct espnic *card, uint32_t sa, uint64_t cycle)
 }
 
 /* ---- the block ---------------------------------------------------------------------------------------- */
+
+void nic_commands_posted(struct espnic *card, uint32_t tail, uint64_t now)
+{
+    struct nic_commands *c = &card->commands;
+    uint32_t more = tail - c->s.posted;
+
+    for (uint32_t i = 0; i < more && i < NIC_COMMAND_RING; i++) {
+        c->posted[(c->s.posted + i) % NIC_COMMAND_RING] = now;
+    }
+    c->s.posted = tail;
+    sched_wake(&card->sched, c->block, now + 1);
+}
+
+static uint64_t elapsed_ps(const struct espnic *card, uint64_t from, uint64_t to)
+{
+    return clock_ps(&card->clocks, card->core, to) - clock_ps(&card->clocks, card->core, from);
+}
 
 static void take_answers(struct espnic *card, uint64_t now)
 {
@@ -322,6 +352,7 @@ static void take_answers(struct espnic *card, uint64_t now)
             s->state = NIC_SLOT_BUFFER;
         } else {
             s->state = NIC_SLOT_READY;
+            s->ready = now;
         }
         if ((r->ref2 & 0xff) == NIC_FOR_COMMANDS) {
             c->turn[r->ref] = c->s.order++;
@@ -348,6 +379,8 @@ static bool fetch_command(struct espnic *card, uint64_t now)
     for (uint32_t i = 0; i < card->config.command.depth; i++) {
         if (slot_at(card, i)->state == NIC_SLOT_FREE) {
             slot_at(card, i)->state = NIC_SLOT_COMMAND;
+            slot_at(card, i)->card_ps =
+                elapsed_ps(card, c->posted[c->s.requested % NIC_COMMAND_RING], now);
             r.address = reg_get(&card->registers, REG_CMD_BASE, 0) +
                         (uint64_t)(c->s.requested & (size - 1)) * sizeof(struct abi_command);
             r.ref = i;
@@ -442,6 +475,10 @@ static bool write_back(struct espnic *card, uint64_t now)
             !nic_request_room(card, c->client, now, 1)) {
             continue;
         }
+        if (s->ready != CLOCK_NEVER) { /* the first write */
+            s->card_ps += elapsed_ps(card, s->ready, now);
+            s->ready = CLOCK_NEVER;
+        }
         if (s->writes) {
             s->writes--;
             r.address = s->command.buffer + s->offset[s->writes];
@@ -492,7 +529,7 @@ bool espnic_preload_add(struct espnic *card, const struct esp_node *node, uint64
 
     *handle = 0;
     *reason = add_node(card, node, &id, handle);
-    if (*reason == SA_OK) {
+    if (*reason == SA_OK && id) {
         sa_table_commit(&card->table, id, 0);
         card->offload_on = true;
     }
@@ -509,7 +546,8 @@ void nic_commands_init(struct espnic *card)
     c->block = sched_add_block(&card->sched, "command", card->core, wake, card);
     c->slot = calloc(depth, sizeof *c->slot);
     c->turn = calloc(depth, sizeof *c->turn);
-    if (!c->slot || !c->turn) {
+    c->posted = calloc(NIC_COMMAND_RING, sizeof *c->posted);
+    if (!c->slot || !c->turn || !c->posted) {
         fputs("espnic: out of memory\n", stderr);
         abort();
     }

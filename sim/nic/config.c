@@ -17,6 +17,7 @@ static const char *const steerings[] = { "sa", "arrival", NULL };
 static const char *const esns[] = { "host", "inferred", NULL };
 static const char *const storages[] = { "on-chip", "host-cache", "card-cache", NULL };
 static const char *const orders[] = { "sa", "lane", NULL };
+static const char *const paths[] = { "queue", "registers", "firmware", "descriptor", NULL };
 
 const char *const nic_ideal_names[] = { "wire",        "parser",    "sa_lookup",     "replay_check",
                                         "crypto",      "reorder",   "replay_update", "decapsulate",
@@ -178,7 +179,12 @@ static const struct param dma[] = {
       "Cycles of the DMA engine from packet to request." },
 };
 
+#define LONGEST (1000000000ull * NS)
+
 static const struct param command[] = {
+    { "path", PARAM_ENUM, F(nic_command_config, path), NIC_PATH_QUEUE, 0, 3, paths, NULL,
+      "How SAs get to the card: command queue; tables behind registers (82599); queue served by a firmware "
+      "(mlx5); in every transmit descriptor, with the queue for what is received (T6)." },
     { "depth", PARAM_U32, F(nic_command_config, depth), 16, 1, 256, NULL, NULL,
       "Commands under way on the card." },
     { "add", PARAM_TIME, F(nic_command_config, add), 2000 * NS, 0, 1000000000ull * NS, NULL, NULL,
@@ -187,6 +193,32 @@ static const struct param command[] = {
       NULL, "Work for UPDATE." },
     { "remove", PARAM_TIME, F(nic_command_config, remove), 1000 * NS, 0, 1000000000ull * NS, NULL,
       NULL, "Work for a node of DELETE." },
+    { "table_write", PARAM_TIME, F(nic_command_config, table_write), 100 * NS, 0, 5000 * NS, NULL,
+      NULL,
+      "registers: from the WRITE bit of an index register to the entry being stored (assumed; not "
+      "published)." },
+    { "least", PARAM_TIME, F(nic_command_config, least), 150000 * NS, 0, LONGEST, NULL, NULL,
+      "firmware: the shortest firmware command." },
+    { "median", PARAM_TIME, F(nic_command_config, median), 195000 * NS, 0, LONGEST, NULL, NULL,
+      "firmware: half of the commands take at most this; registering memory with mlx5 takes 160 to 230 us a "
+      "command." },
+    { "p99", PARAM_TIME, F(nic_command_config, p99), 250000 * NS, 0, LONGEST, NULL, NULL,
+      "firmware: 99 % of the commands take at most this." },
+    { "most", PARAM_TIME, F(nic_command_config, most), 500000 * NS, 0, LONGEST, NULL, NULL,
+      "firmware: the longest command. Between these four the distribution is linear." },
+    { "add_commands", PARAM_U32, F(nic_command_config, add_commands), 2, 1, 64, NULL, NULL,
+      "firmware: commands for a node of ADD (mlx5: key and IPsec object)." },
+    { "update_commands", PARAM_U32, F(nic_command_config, update_commands), 2, 1, 64, NULL, NULL,
+      "firmware: commands for UPDATE (mlx5: query and modify)." },
+    { "remove_commands", PARAM_U32, F(nic_command_config, remove_commands), 2, 1, 64, NULL, NULL,
+      "firmware: commands for a node of DELETE." },
+    { "limit", PARAM_U32, F(nic_command_config, limit), 32, 1, 65535, NULL, NULL,
+      "firmware: requests that may be with the card; the host holds the others back (mlx5: 32 entries)." },
+    { "context", PARAM_BYTES, F(nic_command_config, context), 80, 64, 256, NULL, NULL,
+      "descriptor: bytes of SA context behind the 64 of every transmit descriptor, a multiple of 16: 24 of "
+      "its head, 16 of the hash key (T6), then the keys." },
+    { "inbound", PARAM_BOOL, F(nic_command_config, inbound), 0, 0, 1, NULL, NULL,
+      "descriptor: the card has a table of SAs for received packets; else the host decrypts." },
 };
 
 #define GROUP(path, help, field, table)                                                            \
@@ -352,6 +384,106 @@ static bool check_table(const struct nic_config *config, char *error, size_t err
     return true;
 }
 
+/* ---- command paths ------------------------------------------------------------------------------ */
+
+/* What tables behind registers have no field for: a sentence about the first parameter that wants it. */
+struct unlike {
+    const char *path, *found, *expected;
+    bool wanted;
+};
+
+static bool refuse_unlike(const struct unlike *u, size_t count, const char *why, char *error,
+                          size_t error_size)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (u[i].wanted) {
+            return refuse(error, error_size, "%s: found %s, expected %s: %s", u[i].path, u[i].found,
+                          u[i].expected, why);
+        }
+    }
+    return true;
+}
+
+static bool check_registers(const struct nic_config *c, char *error, size_t error_size)
+{
+    const struct sa_capabilities *can = &c->capabilities;
+    const struct sa_table_config *t = &c->table;
+    uint32_t enc = SA_ALGORITHM(ESP_ALG_AES_GCM_128) | SA_ALGORITHM(ESP_ALG_NULL);
+    const struct unlike unlike[] = {
+        { "card.offload", "packet", "crypto", c->general.offload != NIC_OFFLOAD_CRYPTO },
+        { "card.sa.storage", "a cache", "on-chip", c->sa.storage != NIC_STORAGE_ON_CHIP },
+        { "card.sa.table.per_direction", "false", "true", !t->per_direction },
+        { "card.sa.table.capacity_in", "another number", "1 to 1024",
+          t->capacity_in < 1 || t->capacity_in > 1024 },
+        { "card.sa.table.capacity_out", "another number", "1 to 1024",
+          t->capacity_out < 1 || t->capacity_out > 1024 },
+        { "card.sa.table.ip_entries", "another number", "1 to 1024",
+          t->ip_entries < 1 || t->ip_entries > 1024 },
+        { "card.algorithms.encryption", "other ciphers", "aes-gcm-128, null or both",
+          (can->encryption & ~enc) != 0 },
+        { "card.algorithms.authentication", "others", "aes-gmac-128 or none",
+          (can->authentication & ~SA_ALGORITHM(ESP_ALG_AES_GMAC_128)) != 0 },
+        { "card.algorithms.icv_8", "true", "false", (can->aead_icvs & SA_ICV(8)) != 0 },
+        { "card.algorithms.icv_12", "true", "false", (can->aead_icvs & SA_ICV(12)) != 0 },
+        { "card.algorithms.udp", "true", "false", can->udp != 0 },
+        { "card.capabilities.esn", "true", "false", can->esn },
+        { "card.capabilities.ah_esp", "true", "false", can->ah_esp },
+        { "card.capabilities.transport_tunnel", "true", "false", can->transport_tunnel },
+    };
+
+    return refuse_unlike(unlike, sizeof unlike / sizeof unlike[0],
+                         "card.command.path registers has the fields of the 82599 and no others",
+                         error, error_size);
+}
+
+/* Each at least the one before it. */
+static bool check_firmware(const struct nic_command_config *c, char *error, size_t error_size)
+{
+    if (c->median < c->least) {
+        return refuse(error, error_size,
+                      "card.command.least: found %llu ps, expected at most median (%llu ps)",
+                      (unsigned long long)c->least, (unsigned long long)c->median);
+    }
+    if (c->p99 < c->median) {
+        return refuse(error, error_size,
+                      "card.command.p99: found %llu ps, expected at least median (%llu ps)",
+                      (unsigned long long)c->p99, (unsigned long long)c->median);
+    }
+    if (c->most < c->p99) {
+        return refuse(error, error_size,
+                      "card.command.most: found %llu ps, expected at least p99 (%llu ps)",
+                      (unsigned long long)c->most, (unsigned long long)c->p99);
+    }
+    return true;
+}
+
+static bool check_descriptor(const struct nic_config *c, char *error, size_t error_size)
+{
+    const struct unlike unlike[] = {
+        { "card.offload", "packet", "crypto", c->general.offload != NIC_OFFLOAD_CRYPTO },
+        { "card.capabilities.ah_esp", "true", "false", c->capabilities.ah_esp },
+        { "card.capabilities.transport_tunnel", "true", "false", c->capabilities.transport_tunnel },
+        { "card.command.context", "another number", "a multiple of 16",
+          c->command.context % 16 != 0 },
+    };
+
+    return refuse_unlike(
+        unlike, sizeof unlike / sizeof unlike[0],
+        "with card.command.path descriptor a packet carries one context, and the host "
+        "numbers",
+        error, error_size);
+}
+
+static bool check_path(const struct nic_config *config, char *error, size_t error_size)
+{
+    switch (config->command.path) {
+    case NIC_PATH_REGISTERS: return check_registers(config, error, error_size);
+    case NIC_PATH_FIRMWARE: return check_firmware(&config->command, error, error_size);
+    case NIC_PATH_DESCRIPTOR: return check_descriptor(config, error, error_size);
+    default: return true;
+    }
+}
+
 bool nic_config_check(struct nic_config *config, char *error, size_t error_size)
 {
     const struct nic_general *g = &config->general;
@@ -381,6 +513,6 @@ bool nic_config_check(struct nic_config *config, char *error, size_t error_size)
     }
     return check_ideal(config, error, error_size) &&
            check_capabilities(config, error, error_size) &&
-           check_table(config, error, error_size) &&
+           check_table(config, error, error_size) && check_path(config, error, error_size) &&
            pcie_link_clock(&config->pcie, &num, &den, error, error_size);
 }

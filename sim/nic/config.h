@@ -3,6 +3,7 @@
 #define ESPNIC_NIC_CONFIG_H
 
 #include "engine/describe.h"
+#include "nic/abi.h"
 #include "pcie_model/link.h"
 #include "sa_table/cache.h"
 #include "sa_table/capabilities.h"
@@ -113,8 +114,17 @@ struct nic_dma_config {
 };
 
 struct nic_command_config {
+    uint32_t path;                /* enum nic_path */
     uint32_t depth;               /* commands under way */
     uint64_t add, update, remove; /* ps: work of the command processor, per node */
+    uint64_t table_write;         /* ps: registers: a store into a table, or a load */
+    /* firmware */
+    uint64_t least, median, p99, most;                       /* ps: a firmware command */
+    uint32_t add_commands, update_commands, remove_commands; /* of them, per node */
+    uint32_t limit;                                          /* commands posted and not completed */
+    /* descriptor */
+    uint64_t context; /* bytes behind each transmit descriptor */
+    bool inbound;     /* there is a table for received packets */
 };
 
 struct nic_algorithms {

@@ -16,6 +16,7 @@
 #include "nic/card.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { BLOCK_AES = 16, BLOCK_DES = 8, BLOCK_CHACHA = 64, TAG_CYCLES = 3 };
 
@@ -140,10 +141,14 @@ static struct cost cost_of(struct espnic *card, const struct nic_packet *p)
 
 /* ---- contents ------------------------------------------------------------------------------------ */
 
+static bool keyless(struct espnic *card, const struct nic_packet *p)
+{
+    return p->no_key || (!p->carried && (nic_entry(card, p)->flags & SA_ENTRY_TIMING_ONLY));
+}
+
 static bool has_contents(struct espnic *card, const struct nic_packet *p)
 {
-    return card->options.functional && p->present >= p->length &&
-           !(nic_entry(card, p)->flags & SA_ENTRY_TIMING_ONLY);
+    return card->options.functional && p->present >= p->length && !keyless(card, p);
 }
 
 /* Timing only: pad length and next header, if the bytes and the key are there. */
@@ -157,8 +162,7 @@ static void peek(struct espnic *card, struct nic_packet *p)
 
     over = ESP_HEADER + (uint32_t)t->iv;
     if (t->op == ESP_OP_AH || p->present < p->length ||
-        p->bounds.end - p->bounds.ipsec < over + t->icv + 2u ||
-        (nic_entry(card, p)->flags & SA_ENTRY_TIMING_ONLY)) {
+        p->bounds.end - p->bounds.ipsec < over + t->icv + 2u || keyless(card, p)) {
         return;
     }
     nic_suite(card, p, &suite);
@@ -168,9 +172,7 @@ static void peek(struct espnic *card, struct nic_packet *p)
         return;
     }
     /* the clear head takes the place of the ciphered one, for whoever parses the inner packet */
-    for (uint32_t i = 0; i < look.head_length; i++) {
-        esp[over + i] = look.head[i];
-    }
+    memcpy(esp + over, look.head, look.head_length);
     p->info = look.tail_known;
     p->pad_length = look.pad_length;
     p->next_header = look.next_header;
@@ -300,7 +302,7 @@ static void begin(void *self, uint64_t now, unsigned lane, const struct lane_job
     struct espnic *card = c->card;
     struct nic_packet *p = nic_packet(card, j->item);
     uint32_t contexts = card->config.crypto.contexts;
-    uint32_t key = p->crypt ? p->sa % NIC_ORDER_KEYS : 0;
+    uint32_t key = p->crypt ? (p->carried ? p->transform.spi : p->sa) % NIC_ORDER_KEYS : 0;
 
     p->order_key = card->config.crypto.order == NIC_ORDER_LANE ? 0 : key;
     p->order = c->ticket[p->order_key]++;
@@ -379,7 +381,7 @@ static void reorder_begin(void *self, uint64_t now, unsigned lane, const struct 
 
     (void)lane;
     c->ticket[NIC_ORDER_KEYS + p->order_key]++;
-    if (c->dir == NIC_RX || !p->sa) {
+    if (c->dir == NIC_RX || (!p->sa && !p->carried)) {
         return;
     }
     nic_crypt_result(card, p);

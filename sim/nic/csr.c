@@ -1,5 +1,5 @@
 /* registers: MMIO writes cross into the core clock and take effect there. */
-#include "nic/card.h"
+#include "nic/mailbox.h"
 
 static uint32_t capability_flags(const struct nic_config *config)
 {
@@ -20,6 +20,9 @@ static uint32_t capability_flags(const struct nic_config *config)
     v = REG_PUT(CAP_FLAGS, PACKET_OFFLOAD, v, config->general.offload == NIC_OFFLOAD_PACKET);
     v = REG_PUT(CAP_FLAGS, ESN_INFERRED, v, config->sa.esn == NIC_ESN_INFERRED);
     v = REG_PUT(CAP_FLAGS, UNIT_SAS, v, config->table.unit == SA_UNIT_SAS);
+    v = REG_PUT(CAP_FLAGS, COMMAND_PATH, v, config->command.path);
+    v = REG_PUT(CAP_FLAGS, NO_INBOUND, v,
+                config->command.path == NIC_PATH_DESCRIPTOR && !config->command.inbound);
     return (uint32_t)v;
 }
 
@@ -40,6 +43,32 @@ static void report_algorithms(struct espnic *card)
     reg_set(&card->registers, REG_CAP_ALGORITHMS, 0, can->encryption | can->authentication);
 }
 
+/* What only drivers of other paths than the plain queue have to know. */
+static void report_path(struct espnic *card)
+{
+    const struct nic_config *c = &card->config;
+    uint64_t tables = 0;
+    uint64_t v = 0;
+
+    if (c->command.path == NIC_PATH_QUEUE) {
+        return;
+    }
+    v = REG_PUT(CAP_COMMAND, ICV_8, v, (c->capabilities.aead_icvs & SA_ICV(8)) != 0);
+    v = REG_PUT(CAP_COMMAND, ICV_12, v, (c->capabilities.aead_icvs & SA_ICV(12)) != 0);
+    v = REG_PUT(CAP_COMMAND, ICV_16, v, (c->capabilities.aead_icvs & SA_ICV(16)) != 0);
+    if (c->command.path == NIC_PATH_REGISTERS) {
+        tables = REG_PUT(CAP_TABLES, TX, tables, c->table.capacity_out);
+        tables = REG_PUT(CAP_TABLES, RX, tables, c->table.capacity_in);
+        v = REG_PUT(CAP_COMMAND, IP_ENTRIES, v, c->table.ip_entries);
+        reg_set(&card->registers, REG_CAP_TABLES, 0, tables);
+    } else if (c->command.path == NIC_PATH_FIRMWARE) {
+        v = REG_PUT(CAP_COMMAND, LIMIT, v, c->command.limit);
+    } else {
+        reg_set(&card->registers, REG_CAP_TX_CONTEXT, 0, c->command.context);
+    }
+    reg_set(&card->registers, REG_CAP_COMMAND, 0, v);
+}
+
 static void report_capabilities(struct espnic *card)
 {
     const struct nic_config *c = &card->config;
@@ -58,6 +87,7 @@ static void report_capabilities(struct espnic *card)
     rings = REG_PUT(CAP_RINGS, RX_QUEUES, rings, c->dma.rx_queues);
     reg_set(&card->registers, REG_CAP_RINGS, 0, rings);
     report_algorithms(card);
+    report_path(card);
 }
 
 static void control(struct espnic *card, uint64_t now)
@@ -66,8 +96,11 @@ static void control(struct espnic *card, uint64_t now)
     bool reset = REG_GET(CTRL, RESET, v) != 0;
 
     card->enabled = REG_GET(CTRL, ENABLE, v) != 0;
-    if (REG_GET(CTRL, OFFLOAD, v)) {
+    if (REG_GET(CTRL, OFFLOAD, v) && !card->mailbox) {
         card->offload_on = true;
+    }
+    if (reset && !card->commands.s.resetting && card->mailbox) {
+        nic_mailbox_reset(card, now);
     }
     card->commands.s.resetting = reset;
     reg_set(&card->registers, REG_STATUS, 0, reset ? 2 : 1);
@@ -125,12 +158,11 @@ static void apply(struct espnic *card, const struct nic_mmio *m, uint64_t now)
     value = (uint32_t)reg_get(&card->registers, w.reg, w.index);
     switch (w.effect) {
     case REG_EFFECT_CTRL: control(card, now); break;
-    case REG_EFFECT_CMD_TAIL:
-        card->commands.s.posted = value;
-        sched_wake(&card->sched, card->commands.block, now + 1);
-        break;
+    case REG_EFFECT_CMD_TAIL: nic_commands_posted(card, value, now); break;
     case REG_EFFECT_TX_TAIL: post(card, false, w.index, value, now); break;
     case REG_EFFECT_RX_TAIL: post(card, true, w.index, value, now); break;
+    case REG_EFFECT_SECURITY:
+    case REG_EFFECT_TABLE: nic_mailbox_written(card, w.reg, now); return;
     case REG_EFFECT_NONE: return;
     }
     card->stats.doorbells++;
@@ -142,14 +174,37 @@ static void wake(void *self, uint64_t now)
     struct channel *in = card->mmio_channel;
     uint64_t next;
 
+    nic_mailbox_wake(card, now);
     while ((next = channel_next_visible(in)) <= now) {
         uint32_t at = channel_head(in)->item;
+        uint64_t busy = nic_mailbox_busy(card, &card->mmio[at]);
 
+        if (busy != CLOCK_NEVER) {
+            next = busy;
+            break;
+        }
         channel_pop_item(in, now, 1);
         apply(card, &card->mmio[at], now);
     }
+    if (nic_mailbox_finish(card) < next) {
+        next = nic_mailbox_finish(card);
+    }
     if (next != CLOCK_NEVER) {
         sched_wake(&card->sched, card->registers_block, next);
+    }
+}
+
+/* A card has the registers of its own command path only. */
+static void hide_other_path(struct espnic *card)
+{
+    bool tables = card->config.command.path == NIC_PATH_REGISTERS;
+
+    for (unsigned r = 0; r < REG_COUNT; r++) {
+        bool queue = r >= REG_CMD_BASE && r <= REG_CMD_HEAD;
+
+        if (tables ? queue : r >= REG_SECTXCTRL && r <= REG_IPSRXMOD) {
+            reg_file_hide(&card->registers, (enum reg_id)r);
+        }
     }
 }
 
@@ -157,6 +212,7 @@ void nic_csr_init(struct espnic *card)
 {
     card->registers_block = sched_add_block(&card->sched, "registers", card->core, wake, card);
     reg_file_init(&card->registers);
+    hide_other_path(card);
     for (unsigned r = 0; r < REG_COUNT; r++) {
         for (unsigned i = 0; i < reg_table[r].count; i++) {
             decode(card, (enum reg_id)r, i);

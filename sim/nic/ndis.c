@@ -54,6 +54,18 @@ const char *ndis_status_name(uint32_t status)
 
 /* ---- form ------------------------------------------------------------------------------------ */
 
+uint32_t ndis_status_of(enum sa_reason reason)
+{
+    switch (sa_reason_class(reason)) {
+    case SA_CLASS_OK: return NDIS_STATUS_SUCCESS;
+    case SA_CLASS_RESOURCES: return NDIS_STATUS_RESOURCES;
+    case SA_CLASS_UNSUPPORTED: return NDIS_STATUS_NOT_SUPPORTED;
+    case SA_CLASS_INVALID: return NDIS_STATUS_INVALID_DATA;
+    case SA_CLASS_DUPLICATE: break;
+    }
+    return NDIS_STATUS_FAILURE;
+}
+
 uint32_t ndis_handle_offset(enum ndis_kind kind)
 {
     static const uint32_t offset[] = { NDIS_HANDLE_ADD, NDIS_HANDLE_ADD_EX, NDIS_HANDLE_UPDATE,

@@ -49,6 +49,9 @@
 /* "SUCCESS", "INVALID_PARAMETER", ...; NULL if the number has no name here. */
 const char *ndis_status_name(uint32_t status);
 
+/* How a request ends of which no node was taken, the first one for this reason (O-2). */
+uint32_t ndis_status_of(enum sa_reason reason);
+
 /* ---- form ------------------------------------------------------------------------------------ */
 
 enum ndis_kind { NDIS_ADD_SA, NDIS_ADD_SA_EX, NDIS_UPDATE_SA, NDIS_DELETE_SA };

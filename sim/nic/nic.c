@@ -1,5 +1,5 @@
 /* nic: the card as a whole. Wires the blocks, keeps packets, and is the public API. */
-#include "nic/card.h"
+#include "nic/mailbox.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -34,6 +34,9 @@ void nic_packet_free(struct espnic *card, uint32_t index)
 
     if (p->job) {
         nic_crypt_result(card, p);
+    }
+    if (p->carried) {
+        nic_carried_free(card, p);
     }
     nic_pool_release(&card->buffers[p->size_class], p->buffer);
     nic_pool_release(&card->packets, index);
@@ -92,6 +95,18 @@ void nic_release_sa(struct espnic *card, struct nic_packet *p, uint64_t cycle)
     }
 }
 
+/* An entry of a transmit table behind registers is a key. */
+static void as_descriptor_says(struct nic_packet *p)
+{
+    struct esp_transform *t = &p->transform;
+
+    t->op = p->tx_flags & ABI_TX_ESP ? ESP_OP_ESP : ESP_OP_AH;
+    if (t->op == ESP_OP_AH || !(p->tx_flags & ABI_TX_ENCRYPT)) {
+        t->enc = t->op == ESP_OP_ESP ? ESP_ALG_NULL : ESP_ALG_NONE;
+        t->auth = ESP_ALG_AES_GMAC_128;
+    }
+}
+
 /* The tunnel header belongs to the entry next to the clear packet: of AH and ESP it is ESP, in whatever
  * order the request lists them. */
 void nic_make_transform(struct espnic *card, struct nic_packet *p)
@@ -112,6 +127,9 @@ void nic_make_transform(struct espnic *card, struct nic_packet *p)
     t->enc = e->enc;
     t->auth = e->auth;
     t->spi = e->spi;
+    if (card->mailbox && p->dir == NIC_TX) {
+        as_descriptor_says(p);
+    }
     sa_ports(&card->table, c, &t->encap_sport, &t->encap_dport);
     esp_transform_init(t, e->enc_icv ? e->enc_icv : e->auth_icv);
     if (t->mode == ESP_MODE_TUNNEL) {
@@ -121,20 +139,37 @@ void nic_make_transform(struct espnic *card, struct nic_packet *p)
 
 void nic_suite(struct espnic *card, const struct nic_packet *p, struct esp_suite *suite)
 {
-    const struct sa_entry *e = nic_entry(card, p);
+    const struct sa_entry *e;
 
-    suite->enc = e->enc;
-    suite->auth = e->auth;
+    if (p->carried) {
+        nic_carried_suite(card, p, suite);
+        return;
+    }
+    e = nic_entry(card, p);
+    suite->enc = p->transform.enc;
+    suite->auth = p->transform.auth;
     suite->icv = e->enc_icv ? e->enc_icv : e->auth_icv;
     suite->enc_length = e->enc_key;
     suite->auth_length = e->auth_key;
     suite->enc_key = sa_enc_key(&card->table, e);
     suite->auth_key = sa_auth_key(&card->table, e);
+    if (suite->auth != e->auth) { /* the descriptor says GMAC with this key */
+        suite->auth_length = suite->enc_length;
+        suite->auth_key = suite->enc_key;
+        suite->enc_length = 0;
+        suite->enc_key = NULL;
+    }
 }
 
 struct esp_key_ref nic_key(struct espnic *card, const struct nic_packet *p)
 {
-    return (struct esp_key_ref){ .id = p->sa * 2 + p->entry,
+    bool other_use; /* of a bundle of one */
+
+    if (p->carried) {
+        return nic_carried_name(card, p);
+    }
+    other_use = p->transform.auth != nic_entry(card, p)->auth;
+    return (struct esp_key_ref){ .id = p->sa * 2 + p->entry + (other_use ? 1u : 0u),
                                  .generation = sa_context(&card->table, p->sa)->generation };
 }
 
@@ -160,33 +195,6 @@ void nic_hazard_note(struct nic_hazards *h, uint32_t sa, uint64_t cycle)
     h->sa[h->at] = sa;
     h->cycle[h->at] = cycle;
     h->at = (h->at + 1) % NIC_HAZARDS;
-}
-
-/* ---- time -------------------------------------------------------------------------------------------- */
-
-uint64_t nic_port_time(const struct espnic *card, unsigned domain, uint64_t cycle)
-{
-    return clock_edge_from(&card->clocks, domain, cycle, card->port_domain);
-}
-
-uint64_t nic_now_ns(const struct espnic *card, uint64_t core_cycle)
-{
-    return clock_ps(&card->clocks, card->core, core_cycle) / 1000;
-}
-
-void nic_plain_job(const struct nic_stage_config *c, bool ideal, uint32_t beats_in,
-                   uint32_t beats_out, struct lane_job *job)
-{
-    job->beats_in = beats_in;
-    job->beats_out = beats_out;
-    if (!beats_out) {
-        job->out = LANE_NO_CHANNEL;
-    }
-    if (!ideal) {
-        job->interval = c->interval;
-        job->tail = c->overhead;
-        job->latency = c->latency;
-    }
 }
 
 void nic_stage(struct espnic *card, struct stage *st, const char *name, unsigned domain,
@@ -449,9 +457,20 @@ static bool make_memory(struct espnic *card, char *error, size_t error_size)
     if (!card->crypt || !sa_cache_init(&card->cache, &card->config.cache, error, error_size)) {
         return false;
     }
-    sa_table_init(&card->table, &card->config.table);
+    if (card->config.command.path == NIC_PATH_REGISTERS) {
+        const struct sa_table_config table = nic_mailbox_table(&card->config);
+
+        sa_table_init(&card->table, &table);
+        nic_mailbox_init(card);
+    } else {
+        sa_table_init(&card->table, &card->config.table);
+    }
+    if (card->config.command.path == NIC_PATH_DESCRIPTOR && !card->config.command.inbound) {
+        card->table.stats.capacity = 0;
+    }
     nic_pool_init(&card->packets, sizeof(struct nic_packet));
     nic_pool_init(&card->jobs, sizeof(struct nic_job));
+    nic_pool_init(&card->carried, sizeof(struct nic_carried));
     for (unsigned i = 0; i < 3; i++) {
         nic_pool_init(&card->buffers[i], buffer_bytes[i]);
     }
@@ -490,12 +509,16 @@ struct espnic *espnic_create(const struct nic_config *config, const struct espni
     }
     sched_init(&card->sched, &card->clocks);
     card->iv_random = rng_stream(card->config.general.seed, 1);
+    card->firmware_random = rng_stream(card->config.general.seed, 2);
     make_blocks(card);
     for (unsigned i = 0; i < card->config.general.lanes; i++) {
         wire_rx(card, &card->lane[i]);
         wire_tx(card, &card->lane[i]);
     }
     wire_pcie(card);
+    if (card->mailbox) {
+        nic_mailbox_wire(card);
+    }
     return card;
 }
 
@@ -547,6 +570,7 @@ void espnic_destroy(struct espnic *card)
     if (card->link) {
         pcie_link_destroy(card->link);
     }
+    nic_mailbox_free(card);
     sa_table_destroy(&card->table);
     sa_cache_destroy(&card->cache);
     free(card->memory.mshr_ticket);
@@ -554,13 +578,16 @@ void espnic_destroy(struct espnic *card)
     free(card->memory.fill_cycle);
     free(card->memory.fill_mshr);
     free(card->dma.tx_descriptor);
+    free(card->dma.tx_context);
     free(card->dma.rx_descriptor);
     free(card->dma.failed);
     free(card->commands.slot);
     free(card->commands.turn);
+    free(card->commands.posted);
     free(card->mmio);
     nic_pool_destroy(&card->packets);
     nic_pool_destroy(&card->jobs);
+    nic_pool_destroy(&card->carried);
     for (unsigned i = 0; i < 3; i++) {
         nic_pool_destroy(&card->buffers[i]);
     }

@@ -58,6 +58,16 @@ enum { NIC_MAX_BLOCK_STATS = 96 };
 bool espnic_preload_add(struct espnic *card, const struct esp_node *node, uint64_t *handle,
                         enum sa_reason *reason);
 
+/* Tables of a card that is programmed through registers. */
+enum nic_table { NIC_TABLE_TX, NIC_TABLE_IP, NIC_TABLE_SPI, NIC_TABLE_KEY, NIC_TABLES };
+enum { NIC_TABLE_WORDS = 6, NIC_TABLE_MAX = 1024 /* an index has 10 bits */ };
+
+/* The same for such a card: what writing this entry would do. `words`: its data registers. */
+void espnic_preload_entry(struct espnic *card, enum nic_table table, uint32_t index,
+                          const uint32_t words[NIC_TABLE_WORDS]);
+/* ... and its engines run. */
+void espnic_preload_engines(struct espnic *card);
+
 /* Counters as they stand. */
 const struct nic_stats *nic_statistics(struct espnic *card);
 
@@ -71,6 +81,8 @@ void nic_register_stats(struct espnic *card, struct stat_registry *registry);
 unsigned nic_block_accounts(struct espnic *card, struct nic_block_stats out[NIC_MAX_BLOCK_STATS]);
 /* Share of the time that the PCIe link carried TLPs: direction 0 up (to the host), 1 down. */
 double nic_pcie_busy(struct espnic *card, unsigned direction);
+/* Payload bytes of TLPs in this direction. */
+uint64_t nic_pcie_payload(const struct espnic *card, unsigned direction);
 const char *nic_block_name(const struct espnic *card, unsigned block);
 
 /* Packets inside, by direction. */

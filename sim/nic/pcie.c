@@ -2,7 +2,7 @@
  *
  * Content moves when a request reaches host memory (the link calls memory()); the block that asked
  * goes on when the answer has crossed into its clock. */
-#include "nic/card.h"
+#include "nic/mailbox.h"
 
 #include <string.h>
 
@@ -153,6 +153,23 @@ static void memory_tx(struct espnic *card, uint64_t time, const struct pcie_requ
     nic_packet_free(card, r->ref);
 }
 
+static void tx_descriptors(struct espnic *card, unsigned q, const struct pcie_request *r,
+                           const uint8_t *bytes)
+{
+    struct nic_dma *dma = &card->dma;
+    uint32_t room = card->config.dma.tx_prefetch;
+    size_t context = dma->tx_entry - sizeof(struct abi_tx_descriptor);
+
+    for (uint32_t i = 0; i < r->length / dma->tx_entry; i++, bytes += dma->tx_entry) {
+        size_t at = q * room + (r->ref + i) % room;
+
+        memcpy(&dma->tx_descriptor[at], bytes, sizeof(struct abi_tx_descriptor));
+        if (context) {
+            memcpy(dma->tx_context + at * context, bytes + sizeof(struct abi_tx_descriptor), context);
+        }
+    }
+}
+
 /* Descriptors go to their place in the card's copy of the ring; a read never wraps there. */
 static void memory_descriptors(struct espnic *card, uint64_t time, const struct pcie_request *r)
 {
@@ -174,11 +191,7 @@ static void memory_descriptors(struct espnic *card, uint64_t time, const struct 
         }
         return;
     }
-    room = card->config.dma.tx_prefetch;
-    for (uint32_t i = 0; i < r->length / sizeof(struct abi_tx_descriptor); i++) {
-        memcpy(&card->dma.tx_descriptor[q * room + (r->ref + i) % room],
-               bytes + i * sizeof(struct abi_tx_descriptor), sizeof(struct abi_tx_descriptor));
-    }
+    tx_descriptors(card, q, r, bytes);
 }
 
 static void memory(void *self, uint64_t cycle, const struct pcie_request *r)
@@ -237,13 +250,15 @@ static void mmio_write(void *self, uint64_t cycle, uint32_t offset, uint32_t byt
 static uint64_t mmio_read(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes, bool *ok)
 {
     struct espnic *card = self;
+    uint64_t value;
 
     (void)cycle;
     card->stats.mmio_reads++;
     reg_set(&card->registers, REG_CNT_RX_FRAMES, 0, card->stats.rx.packets_in);
     reg_set(&card->registers, REG_CNT_TX_FRAMES, 0, card->stats.tx.packets_out);
     reg_set(&card->registers, REG_CNT_SA_LIVE, 0, card->table.stats.live);
-    return reg_read(&card->registers, offset, bytes, ok);
+    value = reg_read(&card->registers, offset, bytes, ok);
+    return *ok && card->mailbox ? nic_mailbox_read(card, offset, value) : value;
 }
 
 static void mmio_done(void *self, uint64_t cycle, uint64_t tag, uint64_t value, bool ok)

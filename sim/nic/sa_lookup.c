@@ -6,7 +6,7 @@
  * for; the packet goes on into sa_wait, where it stays until its context has come. Misses overlap up to
  * the MSHRs; packets leave sa_wait in order (the ones behind a miss wait with it).
  * The hard lifetime is checked here, before anything else is done with the SA. */
-#include "nic/card.h"
+#include "nic/mailbox.h"
 
 static bool cached(const struct espnic *card)
 {
@@ -18,6 +18,13 @@ static bool may_ask(struct espnic *card, const struct nic_packet *p, unsigned *c
 {
     *cause = card->memory.block;
     return !p->sa || !cached(card) || nic_memory_can_ask(card, p);
+}
+
+/* The driver has stopped feeding the block (SECTXCTRL, SECRXCTRL). */
+static bool stopped(const struct espnic *card, unsigned dir, unsigned *cause)
+{
+    *cause = card->registers_block;
+    return card->mailbox && card->mailbox->s.stopped[dir];
 }
 
 /* ---- RX ---------------------------------------------------------------------------------------- */
@@ -57,7 +64,8 @@ static void look_up(struct espnic *card, struct nic_packet *p)
     p->crypt = 1;
     nic_make_transform(card, p);
     if (p->pass < 2) {
-        p->handle[p->pass] = sa_table_handle(&card->table, hit.id);
+        p->handle[p->pass] = card->mailbox ? nic_mailbox_handle(card, hit.id)
+                                           : sa_table_handle(&card->table, hit.id);
     }
 }
 
@@ -69,6 +77,9 @@ static bool rx_ready(void *self, uint64_t now, uint32_t item, unsigned *cause, u
 
     (void)now;
     (void)again;
+    if (stopped(card, NIC_RX, cause)) {
+        return false;
+    }
     if (!p->looked) {
         look_up(card, p);
     }
@@ -140,6 +151,11 @@ static void fetch(struct espnic *card, struct nic_packet *p)
 
     p->looked = 1;
     p->drop = NIC_DROP_NONE;
+    if (p->carried) {
+        p->crypt = nic_carried_use(card, p);
+        p->drop = p->crypt ? NIC_DROP_NONE : NIC_DROP_UNKNOWN_HANDLE;
+        return;
+    }
     if (p->sa || !p->handle[p->portion]) {
         p->crypt = p->sa != 0;
         if (p->sa) {
@@ -147,7 +163,11 @@ static void fetch(struct espnic *card, struct nic_packet *p)
         }
         return;
     }
-    id = card->offload_on ? sa_table_find(&card->table, p->handle[p->portion]) : 0;
+    if (card->mailbox) {
+        id = nic_mailbox_sa(card, p->handle[p->portion]);
+    } else {
+        id = card->offload_on ? sa_table_find(&card->table, p->handle[p->portion]) : 0;
+    }
     if (!id || sa_dir(sa_context(&card->table, id)) != ESP_DIR_OUT) {
         p->drop = NIC_DROP_UNKNOWN_HANDLE;
         return;
@@ -165,6 +185,9 @@ static bool tx_ready(void *self, uint64_t now, uint32_t item, unsigned *cause, u
 
     (void)now;
     (void)again;
+    if (stopped(card, NIC_TX, cause)) {
+        return false;
+    }
     if (!p->looked) {
         fetch(card, p);
     }

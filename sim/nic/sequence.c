@@ -241,7 +241,8 @@ static void find_frame(struct espnic *card, struct nic_packet *p, uint64_t now)
     }
     seq_at = p->bounds.ipsec + (t->op == ESP_OP_AH ? 8 : 4);
     seq_lo = p->present >= p->bounds.ipsec + 12 ? esp_get32(nic_bytes(card, p) + seq_at) : 0;
-    p->sequence = host_number(card, p, nic_entry(card, p), seq_lo);
+    p->sequence = p->carried ? nic_carried_number(card, p, seq_lo)
+                             : host_number(card, p, nic_entry(card, p), seq_lo);
     if (p->pass == 0) {
         p->first_sequence = p->sequence;
     }
@@ -253,7 +254,9 @@ static void find_frame(struct espnic *card, struct nic_packet *p, uint64_t now)
         make_encap(card, p, &encap);
         memcpy(nic_bytes(card, p) + p->bounds.ipsec + ESP_HEADER, encap.iv, t->iv);
     }
-    count_use(card, p, p->bounds.end - p->bounds.ipsec, now);
+    if (!p->carried) {
+        count_use(card, p, p->bounds.end - p->bounds.ipsec, now);
+    }
 }
 
 static void encapsulate_job(void *self, uint64_t now, unsigned slot, struct lane_job *j)

@@ -3,7 +3,7 @@
  * Jobs of the cryptographic library are completed before the regions are copied: that changes no time,
  * only when the host computer does the work. So no job is ever part of a snapshot. Expanded keys are not
  * either: they follow from the keys in the SA table. */
-#include "nic/card.h"
+#include "nic/mailbox.h"
 
 static bool finish_jobs(void *self)
 {
@@ -90,6 +90,11 @@ static void dma_state(struct espnic *card, struct snapshot *snap)
     snapshot_fixed(snap, "dma.tx_held", &d->tx_held, sizeof d->tx_held);
     snapshot_fixed(snap, "dma.tx_descriptor", d->tx_descriptor,
                    (size_t)c->tx_queues * c->tx_prefetch * sizeof *d->tx_descriptor);
+    if (d->tx_context) {
+        snapshot_fixed(snap, "dma.tx_context", d->tx_context,
+                       (size_t)c->tx_queues * c->tx_prefetch *
+                           (d->tx_entry - sizeof *d->tx_descriptor));
+    }
     snapshot_fixed(snap, "dma.rx_descriptor", d->rx_descriptor,
                    (size_t)c->rx_queues * c->rx_prefetch * sizeof *d->rx_descriptor);
     snapshot_fixed(snap, "dma.tx_bytes", &d->tx_bytes, sizeof d->tx_bytes);
@@ -110,6 +115,7 @@ static void command_state(struct espnic *card, struct snapshot *snap)
     snapshot_fixed(snap, "command.state", &c->s, sizeof c->s);
     snapshot_fixed(snap, "command.slot", c->slot, depth * sizeof *c->slot);
     snapshot_fixed(snap, "command.turn", c->turn, depth * sizeof *c->turn);
+    snapshot_fixed(snap, "command.posted", c->posted, NIC_COMMAND_RING * sizeof *c->posted);
     snapshot_fixed(snap, "command.account", &c->account, offsetof(struct account, by_cause));
     snapshot_fixed(snap, "command.by_cause", c->by_cause, sizeof c->by_cause);
 }
@@ -124,6 +130,7 @@ static void card_state(struct espnic *card, struct snapshot *snap)
     snapshot_fixed(snap, "card.vectors_due", &card->vectors_due, sizeof card->vectors_due);
     snapshot_fixed(snap, "card.moderation", &card->moderation, sizeof card->moderation);
     snapshot_fixed(snap, "card.iv_random", &card->iv_random, sizeof card->iv_random);
+    snapshot_fixed(snap, "card.firmware", &card->firmware_random, sizeof card->firmware_random);
     snapshot_fixed(snap, "card.stats", &card->stats, sizeof card->stats);
     snapshot_fixed(snap, "card.ip_id", &card->ip_id, sizeof card->ip_id);
     snapshot_fixed(snap, "card.offload_on", &card->offload_on, sizeof card->offload_on);
@@ -149,10 +156,14 @@ void nic_register_state(struct espnic *card, struct snapshot *snap)
     memory_state(card, snap);
     dma_state(card, snap);
     command_state(card, snap);
+    if (card->mailbox) {
+        nic_mailbox_register_state(card, snap);
+    }
     card_state(card, snap);
     reg_file_register_state(&card->registers, snap);
     pcie_link_register_state(card->link, snap);
     nic_pool_snapshot(&card->packets, snap, "card.packets");
+    nic_pool_snapshot(&card->carried, snap, "card.carried");
     for (unsigned i = 0; i < 3; i++) {
         nic_pool_snapshot(&card->buffers[i], snap, "card.buffers");
     }

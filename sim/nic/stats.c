@@ -288,6 +288,11 @@ double nic_pcie_busy(struct espnic *card, unsigned direction)
                   : 0;
 }
 
+uint64_t nic_pcie_payload(const struct espnic *card, unsigned direction)
+{
+    return pcie_link_stats(card->link)->dir[direction].payload_bytes;
+}
+
 const char *nic_block_name(const struct espnic *card, unsigned block)
 {
     return block < card->sched.blocks ? card->sched.block[block].name : "?";

@@ -107,7 +107,7 @@ static bool fetch_descriptors(struct espnic *card, bool rx, unsigned q, uint64_t
     struct nic_dma *dma = &card->dma;
     struct nic_ring *ring = rx ? &dma->rx[q] : &dma->tx[q];
     unsigned client = rx ? dma->rx_client : dma->tx_client;
-    uint32_t entry = rx ? sizeof(struct abi_rx_descriptor) : sizeof(struct abi_tx_descriptor);
+    uint32_t entry = rx ? (uint32_t)sizeof(struct abi_rx_descriptor) : dma->tx_entry;
     uint32_t n = nic_descriptors_wanted(card, rx, q);
     struct pcie_request r = { .op = PCIE_READ };
 
@@ -155,7 +155,7 @@ static bool take_descriptors(struct espnic *card, bool rx, const struct pcie_req
     struct nic_dma *dma = &card->dma;
     unsigned q = r->ref2 >> NIC_PURPOSE_BITS;
     struct nic_ring *ring = rx ? &dma->rx[q] : &dma->tx[q];
-    uint32_t entry = rx ? sizeof(struct abi_rx_descriptor) : sizeof(struct abi_tx_descriptor);
+    uint32_t entry = rx ? (uint32_t)sizeof(struct abi_rx_descriptor) : dma->tx_entry;
 
     if (r->ref != ring->fetched) {
         return false; /* behind one that failed */
@@ -217,6 +217,14 @@ static unsigned lane_of(const struct espnic *card, const struct abi_tx_descripto
     return d->handle ? (unsigned)(rng_mix(d->handle) % lanes) : q % lanes;
 }
 
+/* The context behind the descriptor. */
+static const uint8_t *context_of(const struct nic_dma *dma, const struct abi_tx_descriptor *d)
+{
+    size_t context = dma->tx_entry - sizeof *d;
+
+    return dma->tx_context + (size_t)(d - dma->tx_descriptor) * context;
+}
+
 static uint32_t packet_of(struct espnic *card, const struct abi_tx_descriptor *d, unsigned q,
                           unsigned lane)
 {
@@ -230,6 +238,11 @@ static uint32_t packet_of(struct espnic *card, const struct abi_tx_descriptor *d
     p->header_word = d->header_word;
     p->tfc = d->tfc;
     p->tag = d->tag;
+    p->tx_flags = (uint8_t)d->flags;
+    p->no_key = card->mailbox && (d->flags & ABI_TX_NO_KEY);
+    if (card->dma.tx_context && (d->flags & ABI_TX_CONTEXT)) {
+        p->carried = nic_carried_new(card, context_of(&card->dma, d));
+    }
     p->address = d->address;
     p->lane = (uint8_t)lane;
     return index;
@@ -456,9 +469,15 @@ void nic_dma_init(struct espnic *card)
     d->rx_block = sched_add_block(&card->sched, "rx_fetch", card->core, rx_wake, card);
     d->done_block = sched_add_block(&card->sched, "tx_done", card->core, done_wake, card);
     d->tx_descriptor = calloc((size_t)c->tx_queues * c->tx_prefetch, sizeof *d->tx_descriptor);
+    d->tx_entry = sizeof *d->tx_descriptor;
+    if (card->config.command.path == NIC_PATH_DESCRIPTOR) {
+        d->tx_entry += (uint32_t)card->config.command.context;
+        d->tx_context = calloc((size_t)c->tx_queues * c->tx_prefetch, card->config.command.context);
+    }
     d->rx_descriptor = calloc((size_t)c->rx_queues * c->rx_prefetch, sizeof *d->rx_descriptor);
     d->failed = calloc(NIC_FAILED_RING, sizeof *d->failed);
-    if (!d->tx_descriptor || !d->rx_descriptor || !d->failed) {
+    if (!d->tx_descriptor || !d->rx_descriptor || !d->failed ||
+        (d->tx_entry > sizeof *d->tx_descriptor && !d->tx_context)) {
         fputs("espnic: out of memory\n", stderr);
         abort();
     }

@@ -48,6 +48,12 @@ static void on_oid(void *self, const struct host_oid_done *done)
 {
     struct rig *rig = self;
 
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < HOST_PARTS; i++) {
+        sum += done->part_ps[i];
+    }
+    ck_assert_uint_eq(sum, done->time - done->request_time);
     ck_assert_uint_lt(rig->oids, RIG_LIST);
     rig->oid[rig->oids++] = *done;
 }
@@ -126,6 +132,28 @@ struct rig *rig_new(bool packet_offload, bool functional)
     rig->card_config.general.offload = packet_offload ? NIC_OFFLOAD_PACKET : NIC_OFFLOAD_CRYPTO;
     rig->functional = functional;
     return rig;
+}
+
+void rig_path(struct rig *rig, enum nic_path path)
+{
+    struct nic_config *c = &rig->card_config;
+
+    c->command.path = path;
+    if (path == NIC_PATH_REGISTERS || path == NIC_PATH_DESCRIPTOR) {
+        c->general.offload = NIC_OFFLOAD_CRYPTO;
+        c->capabilities.ah_esp = false;
+        c->capabilities.transport_tunnel = false;
+    }
+    if (path == NIC_PATH_REGISTERS) {
+        c->capabilities.esn = false;
+        c->algorithms.udp = false;
+        c->algorithms.icv_8 = false;
+        c->algorithms.icv_12 = false;
+        c->table.per_direction = true;
+        c->table.ip_entries = 128;
+        strcpy(c->algorithms.encryption, "aes-gcm-128,null");
+        strcpy(c->algorithms.authentication, "aes-gmac-128");
+    }
 }
 
 void rig_open(struct rig *rig)

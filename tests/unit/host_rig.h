@@ -36,6 +36,8 @@ struct rig {
 /* Defaults; change rig->card_config and rig->host_config, then rig_open. */
 struct rig *rig_new(bool packet_offload, bool functional);
 void rig_open(struct rig *rig);
+/* SAs get to the card by this path; what it cannot be combined with is turned off. Before rig_open. */
+void rig_path(struct rig *rig, enum nic_path path);
 /* Books of both sides must balance. */
 void rig_check(struct rig *rig);
 void rig_free(struct rig *rig);

@@ -722,6 +722,36 @@ static void commotion(struct rig *rig, struct inputs *in, unsigned steps)
     *in = (struct inputs){ state, now, record, sent, in->step + steps };
 }
 
+/* Kinds of rigs beyond those of the plain queue: other command paths, two of each. */
+enum { QUEUE_RIGS = 6, RIGS = QUEUE_RIGS + 8 };
+
+static void choose_path(struct rig *rig, int kind)
+{
+    struct nic_config *c = &rig->card_config;
+
+    switch (kind / 2) {
+    case 3:
+        rig_path(rig, NIC_PATH_REGISTERS);
+        c->table.capacity_in = 7;
+        c->table.capacity_out = 5;
+        c->table.ip_entries = 2;
+        rig->host_config.oid.drain_poll = 3 * US;
+        break;
+    case 4:
+        rig_path(rig, NIC_PATH_FIRMWARE);
+        c->command.least = US / 2;
+        c->command.median = US;
+        c->command.p99 = 2 * US;
+        c->command.most = 10 * US;
+        c->command.limit = 3;
+        break;
+    default:
+        rig_path(rig, NIC_PATH_DESCRIPTOR);
+        c->command.inbound = kind / 2 == 6;
+        break;
+    }
+}
+
 static struct rig *commotion_rig(int kind)
 {
     struct rig *rig = rig_new(kind % 2 != 0, true);
@@ -738,6 +768,9 @@ static struct rig *commotion_rig(int kind)
     rig->host_config.general.reset_hold = 50 * US;
     rig->card_config.table.capacity = 12;
     rig->card_config.sa.esn = kind % 4 == 0 ? NIC_ESN_HOST : NIC_ESN_INFERRED;
+    if (kind >= QUEUE_RIGS) {
+        choose_path(rig, kind);
+    }
     rig_open(rig);
     return rig;
 }
@@ -762,6 +795,12 @@ START_TEST(books_in_commotion)
     ck_assert_mem_eq(host_statistics(a->host), host_statistics(b->host), sizeof(struct host_stats));
     ck_assert_uint_gt(a->wires, 100);
     ck_assert_uint_gt(a->ups, 10);
+    if (a->card_config.command.path == NIC_PATH_REGISTERS) { /* all of it has happened */
+        const struct host_engine_stats *e = &host_statistics(a->host)->engine;
+
+        ck_assert_uint_gt(e->starts, 0);
+        ck_assert_uint_gt(e->restores, 0);
+    }
     for (unsigned i = 0; i < a->wires; i++) {
         ck_assert_uint_eq(a->wire[i].time, b->wire[i].time);
         ck_assert_mem_eq(a->wire[i].bytes, b->wire[i].bytes, a->wire[i].length);
@@ -844,8 +883,8 @@ int main(void)
     tcase_add_loop_test(tcase, reset_retries_deletes, 0, 2);
     tcase_add_loop_test(tcase, which_sa, 0, 2);
     tcase_add_loop_test(tcase, closed_loop, 0, 4);
-    tcase_add_loop_test(tcase, books_in_commotion, 0, 6);
-    tcase_add_loop_test(tcase, snapshot_and_restore, 0, 4);
+    tcase_add_loop_test(tcase, books_in_commotion, 0, RIGS);
+    tcase_add_loop_test(tcase, snapshot_and_restore, 0, RIGS);
     tcase_set_timeout(tcase, 120);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_NORMAL);

@@ -98,6 +98,38 @@ static bool says_nothing_of_the_link(const char *name)
     return starts(name, "host.") && strcmp(name, "host.read_ps") != 0;
 }
 
+/* Parameters of command paths that the card has not. */
+static bool of_another_path(const char *path)
+{
+    static const struct {
+        const char *name;
+        unsigned paths; /* bits: it is for these */
+    } of[] = {
+        { "depth", 1 << NIC_PATH_QUEUE | 1 << NIC_PATH_FIRMWARE | 1 << NIC_PATH_DESCRIPTOR },
+        { "add", 1 << NIC_PATH_QUEUE | 1 << NIC_PATH_DESCRIPTOR },
+        { "update", 1 << NIC_PATH_QUEUE | 1 << NIC_PATH_DESCRIPTOR },
+        { "remove", 1 << NIC_PATH_QUEUE | 1 << NIC_PATH_DESCRIPTOR },
+        { "table_write", 1 << NIC_PATH_REGISTERS },
+        { "least", 1 << NIC_PATH_FIRMWARE },
+        { "median", 1 << NIC_PATH_FIRMWARE },
+        { "p99", 1 << NIC_PATH_FIRMWARE },
+        { "most", 1 << NIC_PATH_FIRMWARE },
+        { "add_commands", 1 << NIC_PATH_FIRMWARE },
+        { "update_commands", 1 << NIC_PATH_FIRMWARE },
+        { "remove_commands", 1 << NIC_PATH_FIRMWARE },
+        { "limit", 1 << NIC_PATH_FIRMWARE },
+        { "context", 1 << NIC_PATH_DESCRIPTOR },
+        { "inbound", 1 << NIC_PATH_DESCRIPTOR },
+    };
+
+    for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {
+        if (strcmp(path + strlen("card.command."), of[i].name) == 0) {
+            return (of[i].paths >> config->card.command.path & 1) == 0;
+        }
+    }
+    return false;
+}
+
 /* Values that say nothing of the card: of the simulator, of experiments, or of parts that it has not. */
 static bool says_nothing(const char *path)
 {
@@ -108,6 +140,9 @@ static bool says_nothing(const char *path)
         if (strcmp(path, simulator[i]) == 0) {
             return true;
         }
+    }
+    if (starts(path, "card.command.")) {
+        return of_another_path(path);
     }
     if (starts(path, "card.pcie.")) {
         return card->pcie.ideal || says_nothing_of_the_link(path + strlen("card.pcie."));

@@ -1,12 +1,10 @@
 /* The register file: a walk over every register by its description, every offset that is none,
- * and the committed documentation. `test_registers --write` writes pcie_model/REGISTERS.md anew. */
+ * and what is made of it for others. `test_registers --write` writes that anew. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pcie_model/registers.h"
-
-static const char document[] = "pcie_model/REGISTERS.md";
 
 static struct reg_file file;
 
@@ -259,36 +257,123 @@ START_TEST(reset)
 }
 END_TEST
 
-START_TEST(documentation)
+/* What is made of registers.def, and where it lies. */
+static const struct {
+    const char *path;
+    void (*write)(FILE *out);
+} made[] = { { "pcie_model/REGISTERS.md", reg_write_markdown },
+             { "rtl_models/espnic_regs_pkg.sv", reg_write_package } };
+
+enum { MADE = sizeof made / sizeof made[0] };
+
+START_TEST(made_of_it)
 {
     char *want = NULL;
     size_t want_bytes = 0;
-    char found[65536];
+    static char found[1 << 18];
     size_t found_bytes;
     FILE *memory = open_memstream(&want, &want_bytes);
-    FILE *in = fopen(document, "rb");
+    FILE *in = fopen(made[_i].path, "rb");
 
-    ck_assert_msg(in != NULL, "no %s; run this program with --write", document);
+    ck_assert_msg(in != NULL, "no %s; run this program with --write", made[_i].path);
     found_bytes = fread(found, 1, sizeof found, in);
     fclose(in);
-    reg_write_markdown(memory);
+    made[_i].write(memory);
     fclose(memory);
     ck_assert_msg(found_bytes == want_bytes && memcmp(found, want, want_bytes) == 0,
-                  "%s is not what registers.def says; run this program with --write", document);
+                  "%s is not what registers.def says; run this program with --write",
+                  made[_i].path);
     free(want);
 }
 END_TEST
 
-static int write_document(void)
+/* The value of a constant of the package, read from its text. */
+static uint64_t constant(const char *text, const char *name)
 {
-    FILE *out = fopen(document, "wb");
+    char wanted[128];
+    const char *at;
 
-    if (!out) {
-        perror(document);
-        return 1;
+    snprintf(wanted, sizeof wanted, " %s = ", name);
+    at = strstr(text, wanted);
+    ck_assert_msg(at != NULL, "the package has no %s", name);
+    at += strlen(wanted);
+    if (strchr(at, '\'') != NULL && strchr(at, '\'') < strchr(at, ';')) {
+        return strtoull(strchr(at, 'h') + 1, NULL, 16);
     }
-    reg_write_markdown(out);
-    return fclose(out) ? 1 : 0;
+    return strtoull(at, NULL, 10);
+}
+
+/* The package says of every register and field what the tables of the decoder say. */
+START_TEST(package_means_it)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *memory = open_memstream(&text, &bytes);
+    char name[128];
+
+    reg_write_package(memory);
+    fclose(memory);
+    for (unsigned r = 0; r < REG_COUNT; r++) {
+        const struct reg_info *info = &reg_table[r];
+
+        snprintf(name, sizeof name, "%s_OFFSET", info->name);
+        ck_assert_uint_eq(constant(text, name), info->offset);
+        snprintf(name, sizeof name, "%s_BITS", info->name);
+        ck_assert_uint_eq(constant(text, name), info->bytes * 8u);
+        snprintf(name, sizeof name, "%s_RESVAL", info->name);
+        ck_assert_uint_eq(constant(text, name), info->reset);
+        if (info->count > 1) {
+            snprintf(name, sizeof name, "%s_STRIDE", info->name);
+            ck_assert_uint_eq(constant(text, name), info->stride);
+        }
+    }
+    for (size_t i = 0; i < reg_field_count; i++) {
+        const struct reg_field_info *f = &reg_field_table[i];
+
+        snprintf(name, sizeof name, "%s_%s_LSB", reg_table[f->reg].name, f->name);
+        ck_assert_uint_eq(constant(text, name), f->lsb);
+        snprintf(name, sizeof name, "%s_%s_WIDTH", reg_table[f->reg].name, f->name);
+        ck_assert_uint_eq(constant(text, name), f->width);
+    }
+    free(text);
+}
+END_TEST
+
+/* Registers that a card has not are refused; their neighbours are not touched. */
+START_TEST(hidden)
+{
+    struct reg_written w;
+    bool ok;
+
+    fresh();
+    reg_file_hide(&file, REG_IPSTXKEY);
+    for (unsigned i = 0; i < 4; i++) {
+        ck_assert(!reg_write(&file, reg_offset(REG_IPSTXKEY, i), 4, 1, &w));
+        ck_assert_uint_eq(reg_read(&file, reg_offset(REG_IPSTXKEY, i), 4, &ok), UINT64_MAX);
+        ck_assert(!ok);
+    }
+    ck_assert_uint_eq(bad(), 8);
+    ck_assert(reg_write(&file, REG_IPSTXSALT_OFFSET, 4, 1, &w));
+    reg_file_hide(&file, REG_CMD_BASE); /* 64 bits */
+    ck_assert(!reg_write(&file, REG_CMD_BASE_OFFSET + 4, 4, 1, &w));
+}
+END_TEST
+
+static int write_documents(void)
+{
+    for (size_t i = 0; i < MADE; i++) {
+        FILE *out = fopen(made[i].path, "wb");
+
+        if (!out) {
+            perror(made[i].path);
+            return 1;
+        }
+        made[i].write(out);
+        if (fclose(out)) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 int main(int argc, char **argv)
@@ -299,7 +384,7 @@ int main(int argc, char **argv)
     int failed;
 
     if (argc == 2 && strcmp(argv[1], "--write") == 0) {
-        return write_document();
+        return write_documents();
     }
     tcase_add_test(tcase, names_and_macros);
     tcase_add_test(tcase, walk);
@@ -309,7 +394,9 @@ int main(int argc, char **argv)
     tcase_add_test(tcase, halves);
     tcase_add_test(tcase, access_types);
     tcase_add_test(tcase, reset);
-    tcase_add_test(tcase, documentation);
+    tcase_add_loop_test(tcase, made_of_it, 0, MADE);
+    tcase_add_test(tcase, package_means_it);
+    tcase_add_test(tcase, hidden);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
