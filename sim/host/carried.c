@@ -176,7 +176,8 @@ bool host_carried_request(struct host *host, uint32_t id, uint64_t time)
     bool add = r->kind == NDIS_ADD_SA || r->kind == NDIS_ADD_SA_EX;
     uint32_t others = 0;
 
-    if (r->kind == HOST_REQUEST_ENCAPSULATION || (add && !host->s->no_inbound && has_inbound(host, r)) ||
+    if (r->kind == HOST_REQUEST_ENCAPSULATION ||
+        (add && !host->s->no_inbound && has_inbound(host, r)) ||
         (r->kind == NDIS_UPDATE_SA && !own(host_items(host, r)[0].value))) {
         return false;
     }

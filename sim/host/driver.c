@@ -360,8 +360,7 @@ void host_post(struct host *host, uint32_t queue, uint32_t slot, uint64_t time)
     struct host_txq *q = &host->txq[queue];
     struct host_slot *s = &host->slot[slot];
     uint32_t entry = q->tail & (host->config.tx.ring - 1);
-    uint8_t *place =
-        host->rings + host_ring_tx(host, queue) + (size_t)entry * host_tx_entry(host);
+    uint8_t *place = host->rings + host_ring_tx(host, queue) + (size_t)entry * host_tx_entry(host);
     struct abi_tx_descriptor d = {
         .address = host_address(REGION_TX, ((uint64_t)slot << host->tx_shift) + s->start),
         .length = s->length,

@@ -459,7 +459,7 @@ struct host_state {
     uint32_t reads_left;
     uint32_t cap[CAP_REGISTERS];
     uint8_t path;               /* enum nic_path, as the card reports it */
-    uint32_t tx_context; /* bytes behind each transmit descriptor */
+    uint32_t tx_context;        /* bytes behind each transmit descriptor */
     uint32_t command_limit;     /* commands that the card lets wait, 0 = the ring */
     bool no_inbound;            /* the card has no SAs for received packets */
     struct sa_capabilities can; /* of a card whose driver decides what it takes */

@@ -158,31 +158,30 @@ static uint32_t selection(unsigned table, uint32_t entry)
     return (uint32_t)(table == NIC_TABLE_TX ? v : REG_PUT(IPSRXIDX, TABLE, v, table));
 }
 
-static void write_transmit(struct host *host, uint32_t entry)
+static void write_entry(struct host *host, enum program program, unsigned table, uint32_t entry)
 {
     struct host_mailbox *m = mailbox(host);
 
-    memcpy(m->words, host->tables->tx[entry].key, 5 * sizeof *m->words);
-    m->select = selection(NIC_TABLE_TX, entry);
-    run(m, PROGRAM_TX);
+    host_tables_words(host->tables, table, entry, m->words);
+    m->select = selection(table, entry);
+    run(m, program);
 }
 
+static void write_transmit(struct host *host, uint32_t entry)
+{
+    write_entry(host, PROGRAM_TX, NIC_TABLE_TX, entry);
+}
+
+/* SPI, address; key, salt and mode: the second store selects the keys. */
 static void write_receive(struct host *host, uint32_t entry)
 {
-    struct host_mailbox *m = mailbox(host);
-
-    memcpy(m->words, &host->tables->rx[entry].spi, sizeof m->words);
-    m->select = selection(NIC_TABLE_SPI, entry); /* the second store selects the keys */
-    run(m, PROGRAM_RX);
+    write_entry(host, PROGRAM_RX, NIC_TABLE_SPI, entry);
+    host_tables_words(host->tables, NIC_TABLE_KEY, entry, mailbox(host)->words + 2);
 }
 
 static void write_address(struct host *host, uint32_t ip)
 {
-    struct host_mailbox *m = mailbox(host);
-
-    memcpy(m->words, host->tables->ip[ip].word, 4 * sizeof *m->words);
-    m->select = selection(NIC_TABLE_IP, ip);
-    run(m, PROGRAM_IP);
+    write_entry(host, PROGRAM_IP, NIC_TABLE_IP, ip);
 }
 
 /* ---- ADD ------------------------------------------------------------------------------------------------ */

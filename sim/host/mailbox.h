@@ -78,6 +78,9 @@ bool host_tables_find(const struct host_tables *t, uint64_t handle, bool *inboun
 uint64_t host_tables_handle(const struct host_tables *t, bool inbound, uint32_t entry);
 /* The entry is free; true if its address is as well: *ip. */
 bool host_tables_remove(struct host_tables *t, bool inbound, uint32_t entry, uint32_t *ip);
+/* The data registers of an entry. */
+void host_tables_words(const struct host_tables *t, unsigned table, uint32_t entry,
+                       uint32_t *words);
 /* Put an SA there before time starts; 0: refused for *reason. */
 uint64_t host_tables_preload(struct host *host, const struct esp_node *node,
                              enum sa_reason *reason);

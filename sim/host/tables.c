@@ -154,7 +154,7 @@ static enum sa_reason add_transmit(struct host_tables *t, const struct esp_node 
     }
     t->tx[i] = (struct host_tx_entry){ .used = 1, .spi = node->sa[0].spi };
     key_words(key_of(&node->sa[0]), t->tx[i].key, &t->tx[i].salt);
-    if (is_zero((const uint8_t *)t->tx[i].key, sizeof t->tx[i].key + sizeof t->tx[i].salt)) {
+    if (is_zero((const uint8_t *)t->tx[i].key, sizeof t->tx[i].key) && t->tx[i].salt == 0) {
         t->tx[i].salt = 1; /* no key in the recording: an entry of zeros would be no SA */
     }
     t->tx_used++;
@@ -210,12 +210,40 @@ bool host_tables_remove(struct host_tables *t, bool inbound, uint32_t entry, uin
     return true;
 }
 
+void host_tables_words(const struct host_tables *t, unsigned table, uint32_t entry, uint32_t *words)
+{
+    switch (table) {
+    case NIC_TABLE_TX:
+        memcpy(words, t->tx[entry].key, sizeof t->tx[entry].key);
+        words[4] = t->tx[entry].salt;
+        break;
+    case NIC_TABLE_IP: memcpy(words, t->ip[entry].word, sizeof t->ip[entry].word); break;
+    case NIC_TABLE_SPI:
+        words[0] = t->rx[entry].spi;
+        words[1] = t->rx[entry].ip;
+        break;
+    default:
+        memcpy(words, t->rx[entry].key, sizeof t->rx[entry].key);
+        words[4] = t->rx[entry].salt;
+        words[5] = t->rx[entry].mode;
+        break;
+    }
+}
+
 /* ---- before time starts ------------------------------------------------------------------------------ */
+
+static void preload_entry(struct host *host, enum nic_table table, uint32_t entry)
+{
+    uint32_t words[NIC_TABLE_WORDS] = { 0 };
+
+    host_tables_words(host->tables, table, entry, words);
+    espnic_preload_entry(host->card, table, entry, words);
+    explicit_bzero(words, sizeof words);
+}
 
 uint64_t host_tables_preload(struct host *host, const struct esp_node *node, enum sa_reason *reason)
 {
     struct host_tables *t = host->tables;
-    uint32_t words[NIC_TABLE_WORDS] = { 0 };
     uint32_t entry;
     bool new_address;
 
@@ -224,17 +252,12 @@ uint64_t host_tables_preload(struct host *host, const struct esp_node *node, enu
         return 0;
     }
     if (node->dir == ESP_DIR_OUT) {
-        memcpy(words, t->tx[entry].key, 5 * sizeof *words);
-        espnic_preload_entry(host->card, NIC_TABLE_TX, entry, words);
+        preload_entry(host, NIC_TABLE_TX, entry);
     } else {
-        memcpy(words, t->ip[t->rx[entry].ip].word, 4 * sizeof *words);
-        espnic_preload_entry(host->card, NIC_TABLE_IP, t->rx[entry].ip, words);
-        memcpy(words, &t->rx[entry].spi, 2 * sizeof *words);
-        espnic_preload_entry(host->card, NIC_TABLE_SPI, entry, words);
-        memcpy(words, t->rx[entry].key, 6 * sizeof *words);
-        espnic_preload_entry(host->card, NIC_TABLE_KEY, entry, words);
+        preload_entry(host, NIC_TABLE_IP, t->rx[entry].ip);
+        preload_entry(host, NIC_TABLE_SPI, entry);
+        preload_entry(host, NIC_TABLE_KEY, entry);
     }
-    explicit_bzero(words, sizeof words);
     espnic_preload_engines(host->card);
     host->s->mailbox.engines = true;
     return host_tables_handle(t, node->dir == ESP_DIR_IN, entry);

@@ -16,15 +16,18 @@ static const struct nic_carried *of(const struct espnic *card, const struct nic_
     return nic_pool_at(&card->carried, p->carried);
 }
 
+static uint64_t word_at(const uint8_t *bytes)
+{
+    return (uint64_t)esp_get32(bytes) << 32 | esp_get32(bytes + 4);
+}
+
 /* Equal contexts share what the library makes of their key. */
 static struct esp_key_ref name_of(const uint8_t *bytes, uint32_t count)
 {
     uint64_t h = count;
-    uint64_t word;
 
-    for (uint32_t i = 0; i < count; i += sizeof word) {
-        memcpy(&word, bytes + i, sizeof word);
-        h = rng_mix(h ^ word) + i;
+    for (uint32_t i = 0; i + 8 <= count; i += 8) {
+        h = rng_mix(h ^ word_at(bytes + i)) + i;
     }
     return (struct esp_key_ref){ .id = (uint32_t)h | (uint32_t)OF_A_PACKET,
                                  .generation = (uint32_t)(h >> 32) };

@@ -165,7 +165,8 @@ static void tx_descriptors(struct espnic *card, unsigned q, const struct pcie_re
 
         memcpy(&dma->tx_descriptor[at], bytes, sizeof(struct abi_tx_descriptor));
         if (context) {
-            memcpy(dma->tx_context + at * context, bytes + sizeof(struct abi_tx_descriptor), context);
+            memcpy(dma->tx_context + at * context, bytes + sizeof(struct abi_tx_descriptor),
+                   context);
         }
     }
 }

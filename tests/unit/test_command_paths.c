@@ -84,7 +84,8 @@ static uint64_t bench_read(struct bench *b, uint64_t time, enum reg_id reg)
 static void bench_write(struct bench *b, uint64_t time, enum reg_id reg, unsigned index,
                         uint64_t value)
 {
-    ck_assert(espnic_mmio_write(b->card, time, reg_offset(reg, index), reg_table[reg].bytes, value));
+    ck_assert(
+        espnic_mmio_write(b->card, time, reg_offset(reg, index), reg_table[reg].bytes, value));
 }
 
 /* Shortest and longest round trip of a register read, at different places within a cycle of the link. */
@@ -160,7 +161,7 @@ static void add(struct rig *rig, uint64_t handle, enum esp_dir dir, uint8_t last
     ck_assert(host_oid_add(rig->host, host_now(rig->host) + US, &node, 1, false, handle, 0));
 }
 
-static void delete(struct rig *rig, uint64_t handle)
+static void delete (struct rig *rig, uint64_t handle)
 {
     ck_assert(host_oid_delete(rig->host, host_now(rig->host) + US, &handle, 1, 1000 + handle, 0));
 }
@@ -303,7 +304,8 @@ START_TEST(through_tables)
     struct rig *rig = with_tables(8, 8, 4);
 
     rig_open(rig);
-    both_ways(rig, _i & 1 ? ESP_MODE_TRANSPORT : ESP_MODE_TUNNEL, (enum use)(_i / 4), _i & 2, false);
+    both_ways(rig, _i & 1 ? ESP_MODE_TRANSPORT : ESP_MODE_TUNNEL, (enum use)(_i / 4), _i & 2,
+              false);
     there_and_back(rig, HOST_OFFLOADED, 30);
     ck_assert_uint_eq(nic_statistics(rig->card)->tx.ipsec_passes, 30);
     rig_free(rig);
@@ -355,7 +357,8 @@ START_TEST(refused_without_an_access)
     add(rig, 2, ESP_DIR_IN, 3);
     rig_settle(rig);
     node = rig_node(55, ESP_DIR_IN, ESP_MODE_TUNNEL, 605);
-    node.dst.bytes[3] = 4; /* the third address: the table of addresses is full before that of SAs */
+    node.dst.bytes[3] =
+        4; /* the third address: the table of addresses is full before that of SAs */
     refused(rig, &node, NDIS_STATUS_RESOURCES, SA_NO_IP_SLOT);
     node = rig_node(56, ESP_DIR_IN, ESP_MODE_TUNNEL, 1001); /* the first one again */
     refused(rig, &node, NDIS_STATUS_FAILURE, SA_DUPLICATE);
@@ -669,7 +672,8 @@ START_TEST(impossible_cards)
         { NIC_PATH_REGISTERS, "card.sa.storage", "host-cache", "card.sa.storage" },
         { NIC_PATH_REGISTERS, "card.sa.table.capacity_in", "1025", "card.sa.table.capacity_in" },
         { NIC_PATH_REGISTERS, "card.sa.table.ip_entries", "0", "card.sa.table.ip_entries" },
-        { NIC_PATH_REGISTERS, "card.sa.table.per_direction", "false", "card.sa.table.per_direction" },
+        { NIC_PATH_REGISTERS, "card.sa.table.per_direction", "false",
+          "card.sa.table.per_direction" },
         { NIC_PATH_REGISTERS, "card.algorithms.encryption", "all", "card.algorithms.encryption" },
         { NIC_PATH_REGISTERS, "card.capabilities.esn", "true", "card.capabilities.esn" },
         { NIC_PATH_FIRMWARE, "card.command.p99", "1us", "card.command.p99" },
