@@ -43,7 +43,7 @@ HAVE_SV := $(firstword $(wildcard rtl_models/*.sv))
 CORE_NEED := gcc libc6-dev pkg-config libpcap-dev libyaml-dev libjansson-dev libssl-dev
 CORE_WANT := $(if $(filter x86_64,$(MACHINE)),libipsec-mb-dev)
 TEST_NEED := check
-TEST_WANT := tshark python3
+TEST_WANT := tshark python3 gnuplot-nox
 FUZZ_WANT = $(if $(HAVE_LIBFUZZER),,clang-14 libclang-rt-14-dev)
 LINT_NEED := clang-14 clang-tidy-14 clang-format-14 cppcheck $(if $(HAVE_SV),verilator)
 

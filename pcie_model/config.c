@@ -57,6 +57,11 @@ const struct param pcie_params[] = {
           "TLPs that a transmitter keeps until they are acknowledged; 0: any number"),
     PARAM(lcrc_ppb, PARAM_U32, 0, 0, BILLION / 2,
           "TLPs that arrive damaged and are sent again, of 10^9, both directions"),
+    PARAM(poison_ppb, PARAM_U32, 0, 0, BILLION / 2, "completions that arrive poisoned, of 10^9"),
+    PARAM(lost_ppb, PARAM_U32, 0, 0, BILLION / 2,
+          "read TLPs that the host does not answer, of 10^9: the completion timeout ends them"),
+    PARAM(timeout_ps, PARAM_TIME, 50000000, 1000000, LONGEST_PS,
+          "completion timeout; the specification has 50 us to 64 s"),
     PARAM(tags, PARAM_U32, 256, 1, 16384,
           "read TLPs (of at most mrrs) outstanding: 32, 256 (extended tags) or 768 (10 bits)"),
     PARAM(
@@ -92,6 +97,19 @@ const size_t pcie_param_count = PARAM_COUNT(pcie_params);
         .unit = (unit_), .help = (help_)                                                           \
     }
 
+const char *pcie_stall_name(enum pcie_stall stall)
+{
+    static const char *const names[PCIE_STALLS] = {
+        [PCIE_STALL_TAGS] = "tags",
+        [PCIE_STALL_SPACE] = "completion space",
+        [PCIE_STALL_POSTED] = "posted credits",
+        [PCIE_STALL_NONPOSTED] = "non-posted credits",
+        [PCIE_STALL_RETRY] = "room for repetition",
+    };
+
+    return names[stall];
+}
+
 #define STALL(stall_, name_, what_)                                                                \
     {                                                                                              \
         .name = "stall_" #name_, .type = STAT_U64,                                                 \
@@ -111,6 +129,14 @@ const struct stat_field pcie_stat_table[] = {
     STALL(POSTED, posted, "posted credits"),
     STALL(NONPOSTED, nonposted, "non-posted credits"),
     STALL(RETRY, retry, "room in the retry buffer"),
+    COUNTER(pcie_stats, poisoned, "TLPs",
+            "completions that arrived poisoned (AER: uncorrectable, non-fatal)"),
+    COUNTER(pcie_stats, timeouts, "TLPs",
+            "reads that were not answered in time (AER: completion timeout)"),
+    COUNTER(pcie_stats, unsupported_reads, "TLPs",
+            "reads where the host has no memory, answered as unsupported request (AER)"),
+    COUNTER(pcie_stats, unsupported_writes, "TLPs",
+            "writes where the host has no memory, dropped (AER: unsupported request)"),
 };
 const size_t pcie_stat_count = STAT_COUNT(pcie_stat_table);
 

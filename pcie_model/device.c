@@ -49,43 +49,31 @@ static struct tlp next_tlp(const struct pcie_link *link, unsigned client)
 
 /* ---- what a TLP has to have ------------------------------------------------------------------ */
 
-/* Completion space that a read may need at the worst: a header for each RCB that it touches (2.6.1). */
-static struct units space_of(const struct pcie_link *link, const struct tlp *tlp)
+/* Tag and completion space of a read TLP; a completion or a lost TLP holds its space in `address`. */
+static void give_back(struct pcie_link *link, uint64_t space)
 {
-    uint32_t rcb = (uint32_t)link->config.rcb;
-
-    return (struct units){ .header =
-                               ((uint32_t)(tlp->address & (rcb - 1)) + tlp->length + rcb - 1) / rcb,
-                           .data = (pcie_padded(tlp->address, tlp->length) + 15) / 16 };
+    link->s.tags_free++;
+    link->s.space.header += (uint32_t)(space >> 32);
+    link->s.space.data += (uint32_t)space;
 }
 
 static void take_returns(struct pcie_link *link, uint64_t now)
 {
     while (link->returns.next <= now) {
-        struct tlp back = land(&link->returns);
-
-        link->s.tags_free++;
-        link->s.space.header += back.length;
-        link->s.space.data += back.wire;
+        give_back(link, land(&link->returns).address);
     }
 }
 
-/* More than all there is waits until all is free. */
 static bool has_space(const struct pcie_link *link, struct units need)
 {
-    const struct pcie_config *c = &link->config;
-    uint32_t headers = need.header < c->space_headers ? need.header : c->space_headers;
-    uint32_t data = need.data < c->space_data ? need.data : c->space_data;
-
-    return (!c->space_headers || link->s.space.header >= headers) &&
-           (!c->space_data || link->s.space.data >= data);
+    return link->s.space.header >= need.header && link->s.space.data >= need.data;
 }
 
 /* Tag, space for the data, credit of the host: in this order. */
 static enum pcie_stall read_lacks(struct pcie_link *link, const struct tlp *tlp, uint64_t now,
                                   uint64_t *again)
 {
-    struct units space = space_of(link, tlp);
+    struct units space = link_space(link, tlp);
 
     if (link->s.tags_free == 0 || !has_space(link, space)) {
         take_returns(link, now);
@@ -165,7 +153,7 @@ static void use_up(struct pcie_link *link, const struct tlp *tlp)
     struct pcie_direction_stats *stats = &link->s.stats.dir[UP];
 
     if (tlp->kind == TLP_READ) {
-        struct units space = space_of(link, tlp);
+        struct units space = link_space(link, tlp);
 
         stats->tlps_read++;
         if (!link->config.ideal) {
@@ -195,6 +183,9 @@ static void begin_request(struct pcie_link *link, unsigned client, uint64_t now)
     channel_pop(ch, &run);
     link->requests.slot[item].held |= HELD_BY_LINK;
     link->requests.slot[item].left = r->length;
+    if (link->client[client].answers == PCIE_ANSWERS_ORDERED) {
+        *(uint32_t *)ring_push(&link->client[client].order) = item;
+    }
     s->item = item;
     s->address = r->address;
     s->left = r->length;
@@ -246,16 +237,20 @@ static bool turn(struct pcie_link *link, uint32_t c, uint64_t now, uint64_t *aga
     enum pcie_stall lack;
     struct tlp tlp;
 
-    if (c == link->clients) {
-        if (!reply_may_go(link)) {
-            return false;
-        }
-        send_reply(link, now);
-        return true;
+    if (c == link->clients && !reply_may_go(link)) {
+        return false;
     }
-    if (link->s.client[c].item == NONE && link->s.client[c].visible > now) {
+    if (c < link->clients && link->s.client[c].item == NONE && link->s.client[c].visible > now) {
         *again = earlier(*again, link->s.client[c].visible);
         return false;
+    }
+    if (!wire_has_retry(&link->wires, UP, now, again)) {
+        *stall = PCIE_STALL_RETRY;
+        return false;
+    }
+    if (c == link->clients) {
+        send_reply(link, now);
+        return true;
     }
     tlp = next_tlp(link, c);
     lack = lacks(link, &tlp, now, again);
@@ -301,32 +296,32 @@ static void note_stall(struct pcie_link *link, uint64_t now, enum pcie_stall sta
     }
 }
 
+static void end_stall(struct pcie_link *link, uint64_t now)
+{
+    if (link->s.stall != PCIE_STALLS) {
+        note_stall(link, now, PCIE_STALLS);
+    }
+}
+
 bool device_start(struct pcie_link *link, uint64_t now, uint64_t *again)
 {
     enum pcie_stall stall = PCIE_STALLS;
     uint64_t clear;
 
-    if (!link->s.offers && !ring_used(&link->lost[UP])) {
-        return false;
-    }
     clear = wire_clear(&link->wires, UP, now);
     if (clear > now) {
         *again = earlier(*again, clear);
         return false;
     }
-    if (link_repeat(link, UP, now)) {
+    if (ring_used(&link->lost[UP]) && link_repeat(link, UP, now)) {
+        end_stall(link, now);
         return true;
     }
     if (!link->s.offers) {
         return false;
     }
-    if (!wire_has_retry(&link->wires, UP, now, again)) {
-        stall = PCIE_STALL_RETRY;
-    } else if (next_in_turn(link, now, again, &stall)) {
-        stall = PCIE_STALLS;
-        if (link->s.stall != PCIE_STALLS) {
-            note_stall(link, now, stall);
-        }
+    if (next_in_turn(link, now, again, &stall)) {
+        end_stall(link, now);
         return true;
     }
     if (stall != PCIE_STALLS || link->s.stall != PCIE_STALLS) {
@@ -348,28 +343,85 @@ static void free_buffer(struct pcie_link *link, const struct tlp *tlp, uint64_t 
     }
 }
 
-/* Data for a request; `address` holds the completion space that its read TLP kept. */
-static void take_completion(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
+/* The tag and the completion space of a read TLP come back; `address` holds the space. */
+static void end_read(struct pcie_link *link, const struct tlp *tlp, uint64_t cycle)
 {
-    struct request_slot *slot = &link->requests.slot[tlp->item];
-    const struct pcie_request *request = &link->requests.request[tlp->item];
+    fly(&link->returns, cycle, tlp);
+}
 
-    if (tlp->last) {
-        struct tlp back = { .length = (uint32_t)(tlp->address >> 32),
-                            .wire = (uint32_t)tlp->address };
+/* The read is over. Who wants its answers in order gets it after those of earlier reads, and with it those
+ * of later ones that waited for it. */
+static void end_request(struct pcie_link *link, uint32_t item, uint64_t cycle)
+{
+    struct client *client = &link->client[link->requests.request[item].client];
+    const uint32_t *first;
 
-        fly(&link->returns, arrives, &back);
-    }
-    slot->left -= tlp->length;
-    if (slot->left) {
+    if (client->answers != PCIE_ANSWERS_ORDERED) {
+        link_answer(link, cycle, item);
+        requests_let_go(&link->requests, item, HELD_BY_LINK);
         return;
     }
-    if (link->client[request->client].answers == PCIE_ANSWERS_BOTH) {
-        fly(&link->down, arrives, tlp);
-    } else {
-        link_answer(link, arrives, tlp->item);
-        requests_let_go(&link->requests, tlp->item, HELD_BY_LINK);
+    link->requests.slot[item].over = 1;
+    while ((first = ring_head(&client->order)) && link->requests.slot[*first].over) {
+        link_answer(link, cycle, *first);
+        requests_let_go(&link->requests, *first, HELD_BY_LINK);
+        ring_pop(&client->order);
     }
+}
+
+/* Bytes of a request are there, or are given up; with the last of them it is answered. */
+void device_take_bytes(struct pcie_link *link, const struct tlp *tlp, uint64_t cycle)
+{
+    struct request_slot *slot = &link->requests.slot[tlp->item];
+
+    slot->left -= tlp->length;
+    if (!slot->left) {
+        end_request(link, tlp->item, cycle);
+    }
+}
+
+/* An answer of a later cycle is pushed at once, unless a write's could come before it. If reads can time out,
+ * nothing is known ahead. */
+static void bytes_arrive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
+{
+    struct request_slot *slot = &link->requests.slot[tlp->item];
+    struct tlp rest = *tlp;
+
+    if (!link->config.lost_ppb) {
+        slot->left -= tlp->length;
+        rest.length = 0;
+        if (slot->left) {
+            return;
+        }
+        if (link->client[link->requests.request[tlp->item].client].answers != PCIE_ANSWERS_BOTH) {
+            end_request(link, tlp->item, arrives);
+            return;
+        }
+    }
+    fly(&link->down, arrives, &rest);
+}
+
+static void take_completion(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
+{
+    if (tlp->ok != PCIE_OK) {
+        link_spoil(link, tlp->item, (enum pcie_status)tlp->ok);
+    } else if (by_chance(&link->s.poison, link->config.poison_ppb)) {
+        link->s.stats.poisoned++;
+        link_spoil(link, tlp->item, PCIE_POISONED);
+    }
+    if (tlp->last) {
+        end_read(link, tlp, arrives);
+    }
+    bytes_arrive(link, tlp, arrives);
+}
+
+/* What goes down may have been started ahead of now: `returns` and `down` stay in order. */
+void device_time_out(struct pcie_link *link, const struct tlp *tlp, uint64_t now)
+{
+    link->s.stats.timeouts++;
+    link_spoil(link, tlp->item, PCIE_TIMED_OUT);
+    give_back(link, tlp->address);
+    device_take_bytes(link, tlp, now);
 }
 
 void device_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)

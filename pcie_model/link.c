@@ -95,7 +95,7 @@ static void account_tlp(struct account *account, uint64_t start, uint32_t wire)
                                      .busy = wire,
                                      .after = { .state = ACCOUNT_STARVED } };
 
-    account_settle(account, start);
+    account_close(account);
     account_add(account, &run);
 }
 
@@ -161,47 +161,58 @@ bool link_repeat(struct pcie_link *link, unsigned direction, uint64_t t)
 
 /* ---- the block ------------------------------------------------------------------------------- */
 
-static bool leave(struct pcie_link *link, uint64_t now)
+static void arrive_down(struct pcie_link *link, uint64_t now)
 {
-    if (link->left.next > now) {
-        return false;
-    }
-    link_answer(link, now, land(&link->left).item);
-    return true;
-}
+    struct tlp tlp = land(&link->down);
 
-static bool arrive_down(struct pcie_link *link, uint64_t now)
-{
-    struct tlp tlp;
-
-    if (link->down.next > now) {
-        return false;
-    }
-    tlp = land(&link->down);
     if (tlp.kind == TLP_MMIO_WRITE) {
         link->ops.mmio_write(link->self, now, tlp.item, tlp.bytes, tlp.address);
     } else if (tlp.kind == TLP_MMIO_READ) {
         device_read_register(link, now, &tlp);
     } else {
-        link_answer(link, now, tlp.item);
-        requests_let_go(&link->requests, tlp.item, HELD_BY_LINK);
+        device_take_bytes(link, &tlp, now);
     }
-    return true;
 }
 
-/* A Nak changes what goes up next: it is waited for. */
-static uint64_t nak_arrives(const struct pcie_link *link)
+/* What arrives or is answered at `now`. */
+static bool settle_due(struct pcie_link *link, uint64_t now)
 {
-    const struct wire *up = &link->wires.wire[UP];
-    const struct wire *down = &link->wires.wire[DOWN];
+    bool progress = false;
 
-    if (!ring_used(&link->lost[UP])) {
-        return CLOCK_NEVER;
+    while (link->left.next <= now) { /* all of them, before the answers of reads */
+        link_answer(link, now, land(&link->left).item);
+        progress = true;
     }
-    if (up->s.resend != CLOCK_NEVER) {
-        return later(up->s.resend, up->s.free);
+    if (link->up.next <= now) {
+        root_arrival(link, now);
+        progress = true;
     }
-    return down->s.nak_due == CLOCK_NEVER ? CLOCK_NEVER : later(down->s.nak_due, down->s.free);
+    if (link->timeouts.next <= now) {
+        struct tlp lost = land(&link->timeouts);
+
+        device_time_out(link, &lost, now);
+        progress = true;
+    }
+    if (link->down.next <= now) {
+        arrive_down(link, now);
+        progress = true;
+    }
+    return progress;
+}
+
+/* The next cycle in which something has to be looked at because of Naks: that of what goes up is waited for, that of
+ * what goes down has to be known when it makes something go. */
+static uint64_t next_nak(const struct pcie_link *link)
+{
+    uint64_t next = CLOCK_NEVER;
+
+    if (ring_used(&link->lost[UP])) {
+        next = later(wire_nak_arrives(&link->wires, UP), link->wires.wire[UP].s.free);
+    }
+    if (ring_used(&link->lost[DOWN]) && link->wires.wire[DOWN].s.resend == CLOCK_NEVER) {
+        next = earlier(next, wire_nak_arrives(&link->wires, DOWN));
+    }
+    return next;
 }
 
 static void link_wake(void *self, uint64_t now)
@@ -213,17 +224,20 @@ static void link_wake(void *self, uint64_t now)
 
     do {
         again = CLOCK_NEVER;
-        progress = leave(link, now);
-        progress |= root_arrival(link, now);
-        progress |= root_start(link, now);
-        progress |= arrive_down(link, now);
-        progress |= device_start(link, now, &again);
+        progress = settle_due(link, now);
+        /* who asks about a wire wants all that came before to have happened, on both wires */
+        if (!progress && root_starts(link) <= now) {
+            progress = root_start(link, now);
+        }
+        if (!progress && device_wants(link)) {
+            progress = device_start(link, now, &again);
+        }
     } while (progress);
-    next = earlier(link->left.next, link->up.next);
-    next = earlier(next, link->down.next);
-    next = earlier(next, root_must_start(link));
-    next = earlier(next, again);
-    next = earlier(next, nak_arrives(link));
+    next = earlier(earlier(link->left.next, link->up.next), link->down.next);
+    next = earlier(earlier(next, root_must_start(link)), earlier(again, link->timeouts.next));
+    if (ring_used(&link->lost[UP]) || ring_used(&link->lost[DOWN])) {
+        next = earlier(next, next_nak(link));
+    }
     if (next != CLOCK_NEVER) {
         sched_wake(link->sched, link->block, later(next, now + 1));
     }
@@ -277,7 +291,7 @@ void pcie_mmio_read(struct pcie_link *link, uint64_t cycle, uint32_t offset, uin
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-enum { QUEUES = 5 };
+enum { QUEUES = 6 };
 
 struct named_flights {
     const char *name;
@@ -289,7 +303,7 @@ static void all_flights(struct pcie_link *link, struct named_flights all[QUEUES]
     const struct named_flights list[QUEUES] = {
         { "pcie.up", &link->up },     { "pcie.cpu", &link->cpu },
         { "pcie.down", &link->down }, { "pcie.returns", &link->returns },
-        { "pcie.left", &link->left },
+        { "pcie.left", &link->left }, { "pcie.timeouts", &link->timeouts },
     };
 
     memcpy(all, list, sizeof list);
@@ -322,6 +336,8 @@ static void init_state(struct pcie_link *link)
     link->s.stall = PCIE_STALLS;
     link->s.tags_free = c->tags;
     link->s.space = (struct units){ c->space_headers, c->space_data };
+    link->s.poison = rng_stream(c->seed, 0x706f6973);
+    link->s.lost = rng_stream(c->seed, 0x6c6f7374);
     for (unsigned i = 0; i < PCIE_MAX_CLIENTS; i++) {
         link->s.client[i].item = NONE;
     }
@@ -332,8 +348,12 @@ static void init_memory(struct pcie_link *link, const struct clock_set *clocks)
     struct pcie_memory_config memory = link->config.host;
     char error[256];
 
-    if (link->config.ideal) {
-        memory = (struct pcie_memory_config){ 0 };
+    if (link->config.ideal) { /* memory takes no time, whatever else it has */
+        memory.read_ps = memory.write_ps = memory.cross_ps = 0;
+        memory.llc_bytes = 0;
+        memory.remote = memory.iommu = memory.jitter = false;
+        memory.credits = 0;
+        memory.bandwidth = 0;
     }
     link->memory = pcie_memory_create(&memory, clocks, link->domain, error, sizeof error);
     if (!link->memory) {
@@ -358,6 +378,7 @@ struct pcie_link *pcie_link_create(struct sched *sched, unsigned domain,
     init_state(link);
     wires_init(&link->wires, config, sched->clocks, domain, &link->s.stats);
     init_memory(link, sched->clocks);
+    link->timeout = clock_cycles_from_ps(sched->clocks, domain, config->timeout_ps);
     /* no TLP is shorter than a completion without data */
     link->least_down =
         config->ideal ? 0 : link->wires.wire[DOWN].latency + pcie_completion_overhead(config);
@@ -386,6 +407,9 @@ void pcie_link_destroy(struct pcie_link *link)
     for (unsigned i = 0; i < QUEUES; i++) {
         ring_free(&all[i].flights->ring);
     }
+    for (unsigned i = 0; i < link->clients; i++) {
+        ring_free(&link->client[i].order);
+    }
     ring_free(&link->replies);
     ring_free(&link->lost[UP]);
     ring_free(&link->lost[DOWN]);
@@ -413,6 +437,9 @@ void pcie_link_register_state(struct pcie_link *link, struct snapshot *snap)
     for (unsigned i = 0; i < QUEUES; i++) {
         flights_register_state(all[i].flights, snap, all[i].name);
     }
+    for (unsigned i = 0; i < link->clients; i++) {
+        ring_register_state(&link->client[i].order, snap, "pcie.order");
+    }
     ring_register_state(&link->replies, snap, "pcie.replies");
     ring_register_state(&link->lost[UP], snap, "pcie.lost_up");
     ring_register_state(&link->lost[DOWN], snap, "pcie.lost_down");
@@ -431,7 +458,9 @@ unsigned pcie_link_attach(struct pcie_link *link, struct channel *request, struc
     assert(link->clients < PCIE_MAX_CLIENTS);
     assert(request->config.reader == link->block);
     assert(!response || (response->config.writer == link->block && response->config.unlimited));
-    link->client[link->clients] = (struct client){ request, response, answers };
+    link->client[link->clients] =
+        (struct client){ .request = request, .response = response, .answers = answers };
+    ring_init(&link->client[link->clients].order, sizeof(uint32_t));
     link->s.last_client = link->clients + 1; /* the first turn is client 0's */
     return link->clients++;
 }
@@ -461,11 +490,14 @@ static void settle_stall(struct pcie_link *link, uint64_t cycle)
 
 void pcie_link_settle(struct pcie_link *link, uint64_t cycle)
 {
-    while (root_start(link, cycle)) {}
+    /* of `cycle` itself not everything may have happened yet */
+    while (cycle > 0 && root_starts(link) < cycle && root_start(link, cycle - 1)) {}
     for (unsigned d = UP; d <= DOWN; d++) {
         struct pcie_direction_stats *stats = &link->s.stats.dir[d];
 
-        wire_clear(&link->wires, d, cycle);
+        if (cycle > 0) {
+            wire_clear(&link->wires, d, cycle - 1);
+        }
         account_settle(&link->account[d], cycle);
         stats->busy_cycles = link->account[d].total[ACCOUNT_BUSY];
         stats->utilisation = cycle ? (double)stats->busy_cycles / (double)cycle : 0;
@@ -477,5 +509,6 @@ bool pcie_link_idle(const struct pcie_link *link)
 {
     return !link->s.offers && link->left.next == CLOCK_NEVER && link->up.next == CLOCK_NEVER &&
            link->readies == 0 && link->cpu.next == CLOCK_NEVER && link->down.next == CLOCK_NEVER &&
-           !ring_used(&link->lost[UP]) && !ring_used(&link->lost[DOWN]);
+           link->timeouts.next == CLOCK_NEVER && !ring_used(&link->lost[UP]) &&
+           !ring_used(&link->lost[DOWN]);
 }

@@ -32,6 +32,14 @@
  * needs the card's credits, which come back when it arrives. An answer of a read is pushed when the last
  * byte of the request has arrived, that of a write when its last byte has left the card.
  *
+ * Errors (wire.h has the TLPs that are damaged and come again). A completion arrives poisoned with
+ * probability poison_ppb / 10^9 and spoils its read (one draw a completion, stream 0x706f6973). A read TLP
+ * is never answered with probability lost_ppb / 10^9 (one draw a read TLP that has memory to read, stream
+ * 0x6c6f7374): its tag and space come back, and its bytes count as arrived, `timeout_ps` after it has left
+ * the card. Where there is no memory a write TLP is dropped when it arrives, its credits come back then
+ * or with those of the write before it; a read TLP is answered by a completion without data as soon as the
+ * earlier writes are in memory.
+ *
  * Unloaded, one TLP of W bytes that is visible in cycle t on a clear wire: it has left in t+W and arrives U
  * later (up_ps in cycles, rounded up); a read's data is ready R later, its C bytes of completion have
  * arrived D after the last: t+W+U+R+C+D.
@@ -72,6 +80,9 @@ struct pcie_config {
     uint32_t ack_latency;    /* symbol times between Acks and between UpdateFCs; 0: the guideline */
     uint32_t retry;          /* TLPs that a transmitter can have unacknowledged; 0: any number */
     uint32_t lcrc_ppb;       /* TLPs of 10^9 that arrive damaged, both directions */
+    uint32_t poison_ppb;     /* completions of 10^9 that arrive poisoned */
+    uint32_t lost_ppb;       /* read TLPs of 10^9 that the host does not answer */
+    uint64_t timeout_ps;     /* completion timeout */
     uint32_t tags;           /* read TLPs outstanding */
     uint32_t space_headers, space_data;  /* of the card for completions, units; 0: infinite */
     uint32_t host_ph, host_pd, host_nph; /* units that the host advertises; 0: infinite */
@@ -89,6 +100,15 @@ extern const size_t pcie_param_count;
 
 enum pcie_op { PCIE_READ, PCIE_WRITE, PCIE_MSIX };
 
+/* What became of a request; the first error that it met. */
+enum pcie_status {
+    PCIE_OK,
+    PCIE_UNSUPPORTED, /* no memory there */
+    PCIE_POISONED,    /* data arrived marked as bad */
+    PCIE_TIMED_OUT,   /* a read TLP was never answered */
+    PCIE_STATUSES
+};
+
 struct pcie_request {
     uint64_t address;
     uint32_t length; /* bytes, 1..2^30; PCIE_MSIX: 4 */
@@ -96,8 +116,8 @@ struct pcie_request {
     uint8_t client;  /* index of its channels */
     uint8_t answer;  /* 1: put it on the response channel when done (reads: always). A write is done
                         * when its last byte has left: ops.memory is called later */
-    uint8_t reserved;
-    uint32_t ref; /* the client's: packet, ring entry, ... */
+    uint8_t status;  /* out: enum pcie_status */
+    uint32_t ref;    /* the client's: packet, ring entry, ... */
     uint32_t ref2;
     uint64_t visible; /* out: cycle (of the link's domain) of ops.memory */
 };
@@ -105,7 +125,8 @@ struct pcie_request {
 /* What the link calls; `cycle` is in the link's domain. A callback may make requests, release
  * them and start MMIO. `request` is a copy, good until the callback returns. */
 struct pcie_ops {
-    /* The request reaches host memory: a write becomes visible, a read samples the bytes. */
+    /* The request reaches host memory: a write becomes visible, a read samples the bytes. A write with a
+     * status other than PCIE_OK has changed nothing; a read's may still become bad. */
     void (*memory)(void *self, uint64_t cycle, const struct pcie_request *request);
     /* MMIO from the host arrives at the card's registers. */
     void (*mmio_write)(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes, uint64_t value);
@@ -113,6 +134,8 @@ struct pcie_ops {
     uint64_t (*mmio_read)(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes, bool *ok);
     /* The completion of an MMIO read arrives at the CPU. */
     void (*mmio_done)(void *self, uint64_t cycle, uint64_t tag, uint64_t value, bool ok);
+    /* Is there memory at these bytes (of one TLP)? Pure. NULL: everywhere. */
+    bool (*mapped)(void *self, uint64_t address, uint32_t length);
 };
 
 /* Why nothing goes up although a client has something to send: what the first in turn lacks. */
@@ -124,6 +147,9 @@ enum pcie_stall {
     PCIE_STALL_RETRY,
     PCIE_STALLS
 };
+
+/* "tags", "posted credits", ... */
+const char *pcie_stall_name(enum pcie_stall stall);
 
 /* Counters per direction: 0 = up (device to host), 1 = down. TLPs are counted when they start. */
 struct pcie_direction_stats {
@@ -146,6 +172,8 @@ struct pcie_stats {
     uint64_t reads, writes, msix, mmio_reads, mmio_writes; /* requests */
     uint64_t
         stall_cycles[PCIE_STALLS]; /* the wire up was clear and somebody had something to send */
+    /* Errors as Advanced Error Reporting counts them, TLPs; damaged ones are in `dir`. */
+    uint64_t poisoned, timeouts, unsupported_reads, unsupported_writes;
 };
 
 extern const struct stat_field pcie_stat_table[]; /* of struct pcie_stats, but for dir */
@@ -162,7 +190,7 @@ bool pcie_link_clock(const struct pcie_config *config, uint64_t *num, uint64_t *
                      size_t error_size);
 
 /* The configuration must have passed pcie_link_clock(); `ops` is copied, its members must all be
- * set. */
+ * set but `mapped`. */
 struct pcie_link *pcie_link_create(struct sched *sched, unsigned domain,
                                    const struct pcie_config *config, const struct pcie_ops *ops,
                                    void *self);
@@ -175,12 +203,17 @@ unsigned pcie_link_block(const struct pcie_link *link);
 /* What a client may be answered. The answers of one kind come in a fixed order, so they can be pushed as
  * soon as their cycle is known; of a client with both, a read can overtake or be overtaken, and an answer
  * has to wait for its cycle. */
-enum pcie_answers { PCIE_ANSWERS_READS = 1, PCIE_ANSWERS_WRITES = 2, PCIE_ANSWERS_BOTH = 3 };
+enum pcie_answers {
+    PCIE_ANSWERS_READS = 1,
+    PCIE_ANSWERS_WRITES = 2,
+    PCIE_ANSWERS_BOTH = 3,
+    PCIE_ANSWERS_ORDERED = 4 | PCIE_ANSWERS_READS /* reads alone, in the order of the requests */
+};
 
 /* Request channel: depth config->queue, one beat an item. Response channel: `unlimited`; the
  * client bounds what it has outstanding; NULL if it never wants an answer. At most one answer a
- * cycle: others follow. Reads may be answered out of order, if memory takes its time. Returns the
- * client's index; all are attached before the first request. */
+ * cycle: others follow. Reads may be answered out of order, if memory takes its time, unless the client
+ * wants them ordered: then an answer waits for those before it. Returns the client's index; all are attached before the first request. */
 unsigned pcie_link_attach(struct pcie_link *link, struct channel *request, struct channel *response,
                           enum pcie_answers answers);
 

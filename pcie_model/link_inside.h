@@ -27,7 +27,7 @@ enum tlp_kind {
 struct tlp {
     uint8_t kind;  /* enum tlp_kind */
     uint8_t last;  /* of its request; completion: of its read TLP */
-    uint8_t ok;    /* reply: the access was good */
+    uint8_t ok;    /* reply: the access was good; completion: enum pcie_status */
     uint8_t bytes; /* MMIO: of the access */
     uint32_t wire; /* bytes on the wire */
     uint32_t item; /* DMA: the request; MMIO: the offset */
@@ -81,6 +81,7 @@ struct ready {
     uint32_t left;    /* bytes to come */
     uint32_t item;
     uint32_t headers, data; /* completion space that the card keeps for it */
+    uint32_t status;        /* enum pcie_status: other than PCIE_OK: answered without data */
 };
 
 /* The completion of a register read that waits for the up wire. */
@@ -92,6 +93,7 @@ struct reply {
 struct client {
     struct channel *request, *response;
     enum pcie_answers answers;
+    struct ring order; /* uint32_t: reads under way whose answers keep their order */
 };
 
 struct client_state {
@@ -112,6 +114,8 @@ struct link_state {
     uint32_t repeat[2]; /* TLPs of lost[] that the transmitter has sent since the last Nak */
     uint64_t order;     /* read TLPs so far */
     uint64_t posted;    /* cycle in which the last write is in memory */
+    uint64_t taken;     /* cycle in which the credits of the last write come back */
+    struct rng poison, lost;
     uint64_t down_wait; /* cycle before which what goes down next cannot start */
     struct client_state client[PCIE_MAX_CLIENTS];
     struct pcie_stats stats;
@@ -128,18 +132,20 @@ struct pcie_link {
     struct link_state s;
     struct wires wires;
     struct pcie_memory *memory;
+    uint64_t timeout;
     uint64_t least_down; /* from the start of anything on its way down to its arrival, at least */
     struct account account[2];
     uint64_t by_cause[2][SCHED_MAX_BLOCKS];
     struct requests requests;
-    struct flights up;      /* to host memory and CPU */
-    struct flights cpu;     /* MMIO that the CPU has issued */
-    struct flights down;    /* to the card, where they make the link do something */
-    struct flights returns; /* read TLPs whose tag comes back: looked at when there are too few */
-    struct flights left;    /* writes that leave and could not be answered when they started */
-    struct ring replies;    /* struct reply */
-    struct ring lost[2];    /* struct tlp: sent, not received, to be sent again */
-    struct ready *ready;    /* heap */
+    struct flights up;       /* to host memory and CPU */
+    struct flights cpu;      /* MMIO that the CPU has issued */
+    struct flights down;     /* to the card, where they make the link do something */
+    struct flights returns;  /* read TLPs whose tag comes back: looked at when there are too few */
+    struct flights timeouts; /* read TLPs that will not be answered */
+    struct flights left;     /* writes that leave and could not be answered when they started */
+    struct ring replies;     /* struct reply */
+    struct ring lost[2];     /* struct tlp: sent, not received, to be sent again */
+    struct ready *ready;     /* heap */
     size_t ready_size;
     size_t readies;
 };
@@ -152,6 +158,34 @@ static inline uint64_t earlier(uint64_t a, uint64_t b)
 static inline uint64_t later(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
+}
+
+/* Completion space that the card keeps for a read TLP, the worst case: a header for each RCB that it touches
+ * (2.6.1); all there is if it needs more. */
+static inline struct units link_space(const struct pcie_link *link, const struct tlp *tlp)
+{
+    const struct pcie_config *c = &link->config;
+    uint32_t rcb = (uint32_t)c->rcb;
+    uint32_t headers = ((uint32_t)(tlp->address & (rcb - 1)) + tlp->length + rcb - 1) / rcb;
+    uint32_t data = (pcie_padded(tlp->address, tlp->length) + 15) / 16;
+
+    return (struct units){ .header = headers < c->space_headers ? headers : c->space_headers,
+                           .data = data < c->space_data ? data : c->space_data };
+}
+
+static inline bool by_chance(struct rng *rng, uint32_t ppb)
+{
+    return ppb && rng_below(rng, 1000000000) < ppb;
+}
+
+/* The first error of a request stands. */
+static inline void link_spoil(struct pcie_link *link, uint32_t item, enum pcie_status status)
+{
+    struct pcie_request *request = &link->requests.request[item];
+
+    if (request->status == PCIE_OK || status < request->status) {
+        request->status = (uint8_t)status;
+    }
 }
 
 /* Credit units of a TLP that carries so many bytes of padded payload. */
@@ -173,10 +207,18 @@ void link_answer(struct pcie_link *link, uint64_t cycle, uint32_t item);
 
 /* ---- device.c: the device side ------------------------------------------------------------------- */
 
+/* Is there anything to send up? */
+static inline bool device_wants(const struct pcie_link *link)
+{
+    return link->s.offers || ring_used(&link->lost[UP]);
+}
 /* Start what is next in turn on the way up. If nothing can go, *again is lowered to when something may. */
 bool device_start(struct pcie_link *link, uint64_t now, uint64_t *again);
 /* The client's channel has a new head, or none any more. */
 void device_look_at_head(struct pcie_link *link, unsigned client);
+/* The TLP is lost to its request: the tag comes back, the bytes count as arrived. */
+void device_take_bytes(struct pcie_link *link, const struct tlp *tlp, uint64_t cycle);
+void device_time_out(struct pcie_link *link, const struct tlp *tlp, uint64_t now);
 /* A TLP has come down. */
 void device_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives);
 /* A register read arrives at the registers. */
@@ -186,11 +228,42 @@ void device_read_register(struct pcie_link *link, uint64_t now, const struct tlp
 
 /* A TLP has come up. */
 void root_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives);
-/* Start what was to start by `now` on the way down. */
-bool root_start(struct pcie_link *link, uint64_t now);
+/* What goes down next: what is ready first, completions before register accesses. So register accesses keep
+ * their order, and completions and register reads do not pass earlier register writes (2.4.1). Since the
+ * card takes what comes without asking for anything, waiting for its credit locks nothing up. */
+static inline bool root_completes_first(const struct pcie_link *link)
+{
+    return link->readies && link->ready[0].cycle <= link->cpu.next;
+}
+static inline uint64_t root_ready(const struct pcie_link *link)
+{
+    return root_completes_first(link) ? link->ready[0].cycle : link->cpu.next;
+}
+
+/* When the next TLP down starts, as far as is known: certain from the cycle on in which it is ready. */
+static inline uint64_t root_starts(const struct pcie_link *link)
+{
+    uint64_t ready = later(root_ready(link), link->s.down_wait);
+
+    if (link->s.repeat[DOWN] < ring_used(&link->lost[DOWN])) {
+        ready = 0; /* in the middle of repeating */
+    } else if (ring_used(&link->lost[DOWN])) {
+        ready = earlier(ready, wire_nak_arrives(&link->wires, DOWN));
+    }
+    return ready == CLOCK_NEVER ? CLOCK_NEVER : later(ready, link->wires.wire[DOWN].s.free);
+}
+
 /* When it has to be started at the latest: before anyone can see anything of it. */
-uint64_t root_must_start(const struct pcie_link *link);
-/* Something arrives at memory or CPU in this cycle. */
-bool root_arrival(struct pcie_link *link, uint64_t now);
+static inline uint64_t root_must_start(const struct pcie_link *link)
+{
+    uint64_t start = root_starts(link);
+
+    return start == CLOCK_NEVER ? CLOCK_NEVER : start + link->least_down;
+}
+
+/* Start it, if it was to start by `now`. */
+bool root_start(struct pcie_link *link, uint64_t now);
+/* Something arrives at memory or CPU in this cycle: the first of link->up. */
+void root_arrival(struct pcie_link *link, uint64_t now);
 
 #endif

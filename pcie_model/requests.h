@@ -7,7 +7,7 @@
 
 #include "pcie_model/link.h"
 
-enum { HELD_BY_CLIENT = 1, HELD_BY_LINK = 2 };
+enum { HELD_BY_CLIENT = 1, HELD_BY_LINK = 2, HELD_BY_HOST = 4 /* a read, until it is sampled */ };
 
 enum { REQUEST_NONE = UINT32_MAX };
 
@@ -16,6 +16,7 @@ struct request_slot {
     uint32_t next_free;
     uint32_t held; /* HELD_BY_* */
     uint32_t left; /* read: bytes that have not arrived yet */
+    uint32_t over; /* read: all have; it waits for earlier ones */
 };
 
 struct requests_state {

@@ -54,14 +54,35 @@ static void remove_ready(struct pcie_link *link)
 
 /* ---- what comes up --------------------------------------------------------------------------- */
 
-/* Posted writes become visible in order; their credits come back when memory has taken them. */
+static bool mapped(const struct pcie_link *link, const struct tlp *tlp)
+{
+    return !link->ops.mapped || link->ops.mapped(link->self, tlp->address, tlp->length);
+}
+
+/* When it is in memory, and when its place in the receive buffer is free. A write that changes nothing
+ * passes through all the same. */
+static struct pcie_memory_written write_memory(struct pcie_link *link, const struct tlp *tlp,
+                                               uint64_t arrives)
+{
+    uint64_t in_order = later(arrives, link->s.posted);
+
+    if (!mapped(link, tlp)) {
+        link->s.stats.unsupported_writes++;
+        link_spoil(link, tlp->item, PCIE_UNSUPPORTED);
+        return (struct pcie_memory_written){ .taken = arrives, .drained = in_order };
+    }
+    return pcie_memory_write(link->memory, arrives, tlp->address, tlp->length);
+}
+
+/* Posted writes become visible in order; their credits come back, in order too, when memory has taken
+ * them. */
 static void receive_write(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
 {
-    struct pcie_memory_written written =
-        pcie_memory_write(link->memory, arrives, tlp->address, tlp->length);
+    struct pcie_memory_written written = write_memory(link, tlp, arrives);
 
+    link->s.taken = later(link->s.taken, written.taken);
     wire_freed(&link->wires, UP, PCIE_POSTED, units_of(pcie_padded(tlp->address, tlp->length)),
-               written.taken);
+               link->s.taken);
     link->s.posted = written.drained;
     if (tlp->last) {
         link->requests.request[tlp->item].visible = written.drained;
@@ -69,26 +90,46 @@ static void receive_write(struct pcie_link *link, const struct tlp *tlp, uint64_
     }
 }
 
+/* Never answered. The card's timer began when the TLP had left. */
+static void lose_read(struct pcie_link *link, const struct tlp *tlp, const struct ready *r,
+                      uint64_t arrives)
+{
+    struct tlp lost = *tlp;
+
+    lost.address = (uint64_t)r->headers << 32 | r->data;
+    fly(&link->timeouts, arrives - link->wires.wire[UP].latency + link->timeout, &lost);
+}
+
 /* The bytes are sampled when the last read TLP of the request has come and the writes before it are in
  * memory. */
 static void receive_read(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
 {
-    uint32_t rcb = (uint32_t)link->config.rcb;
+    struct units space = link_space(link, tlp);
     uint64_t sampled = later(arrives, link->s.posted);
-    struct ready r = { .cycle = pcie_memory_read(link->memory, arrives, tlp->address, tlp->length),
+    struct ready r = { .cycle = sampled,
                        .order = link->s.order++,
                        .address = tlp->address,
                        .left = tlp->length,
                        .item = tlp->item,
-                       .headers =
-                           ((uint32_t)(tlp->address & (rcb - 1)) + tlp->length + rcb - 1) / rcb,
-                       .data = (pcie_padded(tlp->address, tlp->length) + 15) / 16 };
+                       .headers = space.header,
+                       .data = space.data };
 
-    r.cycle = later(r.cycle, sampled);
     wire_freed(&link->wires, UP, PCIE_NONPOSTED, (struct units){ 1, 0 }, arrives);
-    add_ready(link, r);
+    if (!mapped(link, tlp)) {
+        link->s.stats.unsupported_reads++;
+        link_spoil(link, tlp->item, PCIE_UNSUPPORTED);
+        r.status = PCIE_UNSUPPORTED;
+        add_ready(link, r);
+    } else if (by_chance(&link->s.lost, link->config.lost_ppb)) {
+        lose_read(link, tlp, &r, arrives);
+    } else {
+        r.cycle =
+            later(pcie_memory_read(link->memory, arrives, tlp->address, tlp->length), sampled);
+        add_ready(link, r);
+    }
     if (tlp->last) {
         link->requests.request[tlp->item].visible = sampled;
+        link->requests.slot[tlp->item].held |= HELD_BY_HOST; /* it may time out before */
         fly(&link->up, sampled, tlp);
     }
 }
@@ -102,25 +143,18 @@ void root_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrive
     }
 }
 
-bool root_arrival(struct pcie_link *link, uint64_t now)
+void root_arrival(struct pcie_link *link, uint64_t now)
 {
     struct pcie_request request;
-    struct tlp tlp;
+    struct tlp tlp = land(&link->up);
 
-    if (link->up.next > now) {
-        return false;
-    }
-    tlp = land(&link->up);
     if (tlp.kind == TLP_REPLY) {
         link->ops.mmio_done(link->self, now, tlp.tag, tlp.address, tlp.ok);
-        return true;
+        return;
     }
     request = link->requests.request[tlp.item];
-    if (tlp.kind == TLP_WRITE) {
-        requests_let_go(&link->requests, tlp.item, HELD_BY_LINK);
-    }
+    requests_let_go(&link->requests, tlp.item, tlp.kind == TLP_WRITE ? HELD_BY_LINK : HELD_BY_HOST);
     link->ops.memory(link->self, now, &request);
-    return true;
 }
 
 /* ---- what goes down -------------------------------------------------------------------------- */
@@ -136,14 +170,19 @@ static struct tlp next_completion(const struct pcie_link *link, const struct rea
 
     most = most && most < mps ? most : mps;
     tlp.length = r->left;
+    tlp.ok = (uint8_t)r->status;
+    tlp.address = (uint64_t)r->headers << 32 | r->data;
+    tlp.wire = pcie_completion_overhead(&link->config);
+    if (r->status != PCIE_OK) {
+        return tlp; /* without data: it stands for all of it */
+    }
     if (pcie_padded(r->address, r->left) > most) {
         uint64_t end = ((r->address & ~3ull) + most) & ~(uint64_t)(rcb - 1);
 
         tlp.length = (uint32_t)(end - r->address);
         tlp.last = 0;
     }
-    tlp.address = (uint64_t)r->headers << 32 | r->data;
-    tlp.wire = pcie_completion_overhead(&link->config) + pcie_padded(r->address, tlp.length);
+    tlp.wire += pcie_padded(r->address, tlp.length);
     return tlp;
 }
 
@@ -154,7 +193,7 @@ static void send_completion(struct pcie_link *link, uint64_t start)
     struct pcie_direction_stats *stats = &link->s.stats.dir[DOWN];
 
     stats->tlps_completion++;
-    stats->payload_bytes += tlp.length;
+    stats->payload_bytes += tlp.ok == PCIE_OK ? tlp.length : 0;
     r->address += tlp.length;
     r->left -= tlp.length;
     if (tlp.last) {
@@ -181,39 +220,6 @@ static void send_mmio(struct pcie_link *link, uint64_t start)
     link_send(link, DOWN, start, &tlp, false);
 }
 
-/* What goes down next: what is ready first, completions before register accesses. So register accesses keep
- * their order, and completions and register reads do not pass earlier register writes (2.4.1). Since the
- * card takes what comes without asking for anything, waiting for its credit locks nothing up. */
-enum down { DOWN_COMPLETION, DOWN_MMIO };
-
-static enum down first_down(const struct pcie_link *link)
-{
-    return link->readies && link->ready[0].cycle <= link->cpu.next ? DOWN_COMPLETION : DOWN_MMIO;
-}
-
-static uint64_t first_ready(const struct pcie_link *link)
-{
-    return first_down(link) == DOWN_COMPLETION ? link->ready[0].cycle : link->cpu.next;
-}
-
-/* When the next of them starts, as far as is known: certain from the cycle on in which it is ready. */
-static uint64_t down_starts(const struct pcie_link *link)
-{
-    uint64_t ready = later(first_ready(link), link->s.down_wait);
-
-    if (ring_used(&link->lost[DOWN])) {
-        ready = earlier(ready, link->wires.wire[DOWN].s.resend);
-    }
-    return ready == CLOCK_NEVER ? CLOCK_NEVER : later(ready, link->wires.wire[DOWN].s.free);
-}
-
-uint64_t root_must_start(const struct pcie_link *link)
-{
-    uint64_t start = down_starts(link);
-
-    return start == CLOCK_NEVER ? CLOCK_NEVER : start + link->least_down;
-}
-
 /* Does the card have room for the register access that is next? */
 static bool has_credit(struct pcie_link *link, uint64_t t, uint64_t *again)
 {
@@ -227,31 +233,48 @@ static bool has_credit(struct pcie_link *link, uint64_t t, uint64_t *again)
                            again);
 }
 
+/* When the next TLP down really starts: DLLPs that are due go first, and those that are due by then. */
+static uint64_t clear_down(struct pcie_link *link, uint64_t start, uint64_t now)
+{
+    uint64_t clear = wire_clear(&link->wires, DOWN, start);
+
+    while (clear > start && clear <= now) {
+        start = clear;
+        clear = wire_clear(&link->wires, DOWN, start);
+    }
+    return clear;
+}
+
 bool root_start(struct pcie_link *link, uint64_t now)
 {
-    uint64_t start = down_starts(link);
     uint64_t again = CLOCK_NEVER;
+    uint64_t start;
 
+    if (ring_used(&link->lost[DOWN])) {
+        wire_resend(&link->wires, DOWN, now);
+    }
+    start = root_starts(link);
     if (start > now) {
         return false;
     }
-    start = wire_clear(&link->wires, DOWN, start);
+    start = clear_down(link, start, now);
     if (start > now) {
         return false;
     }
-    if (link_repeat(link, DOWN, start)) {
+    if (ring_used(&link->lost[DOWN]) && link_repeat(link, DOWN, start)) {
+        link->s.down_wait = 0; /* what arrives now frees credits */
         return true;
     }
-    if (later(first_ready(link), link->s.down_wait) > start) {
+    if (later(root_ready(link), link->s.down_wait) > start) {
         return false;
     }
-    if (first_down(link) == DOWN_COMPLETION) {
+    if (root_completes_first(link)) {
         send_completion(link, start);
     } else if (has_credit(link, start, &again)) {
         send_mmio(link, start);
     } else {
         link->s.down_wait = again;
-        return again <= now;
+        return root_starts(link) <= now; /* what is to be repeated does not wait for credit */
     }
     link->s.down_wait = 0;
     return true;

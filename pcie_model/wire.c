@@ -171,7 +171,7 @@ static void act(struct wires *w, unsigned d, enum source source, uint64_t s, uin
             pulse_sent(&wire->s.pulse[PULSE_ACK]);
         }
         acknowledge(w, d, s, arrives);
-        stats->acks++;
+        stats->acks += w->flit == 0;
         break;
     case SOURCE_PULSE_FC:
         pulse_sent(&wire->s.pulse[PULSE_FC]);
@@ -182,7 +182,7 @@ static void act(struct wires *w, unsigned d, enum source source, uint64_t s, uin
         break;
     default:
         update_credit(w, d, (enum pcie_class)(source - SOURCE_FC), s, arrives);
-        stats->updates++;
+        stats->updates += w->flit == 0;
         break;
     }
     stats->wire_dllp += w->flit ? 0u : (uint64_t)DLLP_BYTES;
@@ -190,10 +190,7 @@ static void act(struct wires *w, unsigned d, enum source source, uint64_t s, uin
 
 static uint32_t bytes_of(const struct wires *w, unsigned d, enum source source)
 {
-    if (source == SOURCE_SKP) {
-        return w->wire[d].s.pulse[PULSE_SKP].bytes;
-    }
-    return w->flit ? 0 : DLLP_BYTES;
+    return source == SOURCE_SKP ? w->wire[d].s.pulse[PULSE_SKP].bytes : (uint32_t)DLLP_BYTES;
 }
 
 static uint64_t end_of_flit(const struct wires *w, uint64_t cycle)
@@ -239,14 +236,18 @@ void wire_catch_up(struct wires *w, unsigned d, uint64_t t)
     if (s->due + 4096 < t) {
         skip_idle(w, d, t);
     }
-    while (s->due <= t && s->free <= t) {
+    while (s->due <= t && (w->flit || s->free <= t)) {
         enum source source = first_source(w, d);
-        uint64_t start = later(due_of(w, d, source), s->free);
-        uint32_t bytes = bytes_of(w, d, source);
+        uint64_t start = due_of(w, d, source);
 
-        s->free = start + bytes;
-        start = end_of_flit(w, start);
-        act(w, d, source, start, start + bytes + w->wire[d].latency);
+        if (w->flit) { /* there is room for it in every one */
+            start = end_of_flit(w, start);
+            act(w, d, source, start, start + w->wire[d].latency);
+        } else {
+            start = later(start, s->free);
+            s->free = start + bytes_of(w, d, source);
+            act(w, d, source, start, s->free + w->wire[d].latency);
+        }
         find_due(w, d);
     }
 }
@@ -257,6 +258,12 @@ static bool enough(const struct units *limit, const struct units *have, const st
 {
     return (!limit->header || have->header >= need->header) &&
            (!limit->data || have->data >= need->data);
+}
+
+/* When something that is due on wire d can go, as far as is known. */
+static uint64_t can_go(const struct wires *w, unsigned d, uint64_t due)
+{
+    return w->flit ? due : later(due, w->wire[d].s.free);
 }
 
 bool wire_has_credit(struct wires *w, unsigned d, enum pcie_class class, struct units need,
@@ -281,7 +288,7 @@ bool wire_has_credit(struct wires *w, unsigned d, enum pcie_class class, struct 
     if (enough(&wire->limit[class], &c->credit, &need)) {
         return true;
     }
-    at = update ? update->cycle : later(c->fc_due, w->wire[!d].s.free);
+    at = update ? update->cycle : can_go(w, !d, c->fc_due);
     if (w->policy == PCIE_DLLP_PUBLISHED && !update) {
         at = later(w->wire[!d].s.pulse[PULSE_FC].due, w->wire[!d].s.free);
     }
@@ -308,7 +315,7 @@ bool wire_has_retry(struct wires *w, unsigned d, uint64_t t, uint64_t *again)
     if (wire->s.unacked < w->retry) {
         return true;
     }
-    at = ack ? ack->cycle : later(w->wire[!d].s.due, w->wire[!d].s.free);
+    at = ack ? ack->cycle : can_go(w, !d, w->wire[!d].s.due);
     *again = earlier(*again, later(at, t + 1));
     return false;
 }

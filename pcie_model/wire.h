@@ -148,6 +148,17 @@ void wire_freed(struct wires *w, unsigned d, enum pcie_class class, struct units
 
 /* From which cycle on wire d has to repeat; CLOCK_NEVER if nothing is known at t. */
 uint64_t wire_resend(struct wires *w, unsigned d, uint64_t t);
+/* The same, as a cycle not after it: while the Nak has not been sent, when it can be. */
+static inline uint64_t wire_nak_arrives(const struct wires *w, unsigned d)
+{
+    const struct wire_state *back = &w->wire[!d].s;
+
+    if (w->wire[d].s.resend != CLOCK_NEVER || back->nak_due == CLOCK_NEVER) {
+        return w->wire[d].s.resend;
+    }
+    return w->flit || back->nak_due > back->free ? back->nak_due : back->free;
+}
+
 /* The transmitter begins to repeat. */
 static inline void wire_repeats(struct wires *w, unsigned d)
 {

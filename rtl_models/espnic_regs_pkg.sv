@@ -57,6 +57,9 @@ package espnic_regs_pkg;
   localparam int unsigned STATUS_RESETTING_LSB = 1;
   localparam int unsigned STATUS_RESETTING_WIDTH = 1;
   localparam logic [31:0] STATUS_RESETTING_MASK = 32'h00000002;
+  localparam int unsigned STATUS_DMA_ERROR_LSB = 2;
+  localparam int unsigned STATUS_DMA_ERROR_WIDTH = 1;
+  localparam logic [31:0] STATUS_DMA_ERROR_MASK = 32'h00000004;
 
   localparam logic [15:0] CAP_SA_CAPACITY_OFFSET = 16'h0020;
   localparam int unsigned CAP_SA_CAPACITY_BITS = 32;

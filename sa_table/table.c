@@ -1,5 +1,6 @@
 #include "sa_table/table.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "engine/rng.h"
@@ -669,7 +670,10 @@ uint32_t sa_table_next(const struct sa_table *table, uint32_t id)
 
 void sa_table_ref(struct sa_table *table, uint32_t id)
 {
-    sa_context(table, id)->references++;
+    struct sa_context *context = sa_context(table, id);
+
+    context->references++;
+    assert(context->references != 0); /* 22 bits: more than all buffers of a card can hold */
 }
 
 bool sa_table_put(struct sa_table *table, uint32_t id)

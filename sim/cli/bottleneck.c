@@ -311,6 +311,31 @@ static const char *work_of(const struct bottleneck_trial *t)
     return t->of_requests ? "SA requests" : "packets";
 }
 
+/* What the link lacked, where that held it up. */
+static void add_stalls(struct bottleneck *b, struct simulation *measured)
+{
+    unsigned n;
+    const struct run_block *block = simulation_blocks(measured, &n);
+    size_t used = strlen(b->why);
+
+    while (n > 0 && strcmp(block->name, "pcie_up") != 0) {
+        block++;
+        n--;
+    }
+    for (unsigned k = 0; n > 0 && k < PCIE_STALLS; k++) {
+        uint64_t total = 0;
+
+        for (unsigned i = 0; i < ACCOUNT_STATES; i++) {
+            total += block->cycles[i];
+        }
+        if (block->stall[k] * 100 >= total && total && used < sizeof b->why) {
+            used += (size_t)snprintf(b->why + used, sizeof b->why - used, "; it lacked %s %.1f %%",
+                                     pcie_stall_name((enum pcie_stall)k),
+                                     100.0 * (double)block->stall[k] / (double)total);
+        }
+    }
+}
+
 static void explain(struct bottleneck *b)
 {
     const struct bottleneck_trial *t = b->first < 0 ? NULL : &b->trial[b->first];
@@ -385,6 +410,9 @@ bool bottleneck_find(struct bottleneck *b, const struct espnic_config *config,
         return false;
     }
     explain(b);
+    if (b->first >= 0 && !strcmp(b->trial[b->first].block, "pcie")) {
+        add_stalls(b, measured);
+    }
     return true;
 }
 
@@ -434,6 +462,17 @@ static json_t *causes(struct simulation *s, const uint64_t *by_cause)
     return o;
 }
 
+static json_t *stalls(const struct run_block *block)
+{
+    json_t *o = json_object();
+
+    for (unsigned k = 0; k < PCIE_STALLS; k++) {
+        json_object_set_new(o, pcie_stall_name((enum pcie_stall)k),
+                            json_integer((json_int_t)block->stall[k]));
+    }
+    return o;
+}
+
 json_t *blocks_json(struct simulation *s)
 {
     static const char *const states[] = { "busy", "blocked", "waiting", "starved" };
@@ -451,6 +490,9 @@ json_t *blocks_json(struct simulation *s)
         }
         json_object_set_new(o, "blocked_by", causes(s, blocks[i].by_cause[0]));
         json_object_set_new(o, "waiting_for", causes(s, blocks[i].by_cause[1]));
+        if (!strcmp(blocks[i].name, "pcie_up")) {
+            json_object_set_new(o, "lacked", stalls(&blocks[i]));
+        }
         json_object_set_new(all, blocks[i].name, o);
     }
     return all;

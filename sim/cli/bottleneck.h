@@ -37,7 +37,7 @@ struct bottleneck {
     double together;      /* headroom with first and second ideal, 0: not tried */
     double packets_per_s; /* of the run that headrooms are relative to */
     double requests_per_s;
-    char why[240];
+    char why[360];
 };
 
 /* `measured` has run to its end. Up to `experiments` more runs of at most `packets` packets (0: all), and

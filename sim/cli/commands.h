@@ -7,5 +7,7 @@ int cmd_run(int argc, char **argv);
 int cmd_preset(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
+int cmd_pcie(int argc, char **argv);
+int cmd_validate(int argc, char **argv);
 
 #endif

@@ -14,7 +14,7 @@ _espnic()
     COMPREPLY=()
 
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='run preset trace report help --help --version'
+        words='run preset trace pcie validate report help --help --version'
     else
         case $prev in
         --preset | show)
@@ -26,10 +26,20 @@ _espnic()
         --load) words='recorded max' ;;
         --pace) words='recorded' ;;
         --find) words='loss=0' ;;
+        --op)
+            words='rd wr rdwr'
+            [ "${COMP_WORDS[2]-}" != lat ] || words='rd wrrd' ;;
+        --dllp) words='on-demand published share' ;;
+        --cache) words='cold host device' ;;
+        --gen) words='1 2 3 4 5 6' ;;
+        --lanes) words='1 2 4 8 16' ;;
+        --only)
+            words=$(espnic validate --help 2>/dev/null | sed -n 's/^NAME is one of: //p') ;;
         --set | --tx-filter | --rx-filter | --filter | --loop | --interval | --tx-sa | --stop-time | \
-            --packets | --warmup | --experiments)
+            --packets | --warmup | --experiments | --size | --offset | --window | --unit | --transactions | \
+            --seed | --mps | --mrrs | --rcb | --completion | --tags | --llc | --outstanding)
             return ;;
-        --oids | --tx | --rx | --tx-out | --rx-out | --report | -o | --csv | --series | --timeline) ;;
+        --oids | --tx | --rx | --tx-out | --rx-out | --report | -o | --csv | --series | --timeline | --plot) ;;
         *)
             case $command in
             run)
@@ -40,8 +50,14 @@ _espnic()
             trace)
                 [ "$COMP_CWORD" -ne 2 ] || words='info check'
                 [[ $cur != -* ]] || words=$(_espnic_options trace "${COMP_WORDS[2]}") ;;
+            pcie)
+                [ "$COMP_CWORD" -ne 2 ] || words='bw lat'
+                [[ $cur != -* ]] || words=$(_espnic_options pcie) ;;
+            validate)
+                [ "$COMP_CWORD" -ne 2 ] || words='pcie'
+                [[ $cur != -* ]] || words=$(_espnic_options validate) ;;
             report) words=$(_espnic_options report) ;;
-            help) words='run preset trace report' ;;
+            help) words='run preset trace pcie validate report' ;;
             esac ;;
         esac
     fi

@@ -22,6 +22,8 @@ static const struct command commands[] = {
     { "preset", cmd_preset, "list card presets; show one, value by value, with sources" },
     { "report", cmd_report, "what every number in a report means" },
     { "trace", cmd_trace, "look at recordings and captures; check them" },
+    { "pcie", cmd_pcie, "bandwidth and latency of the modelled PCIe link, as pcie-bench has them" },
+    { "validate", cmd_validate, "published figures beside simulated ones, with the error" },
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
@@ -46,6 +48,7 @@ static void print_help(void)
         "  espnic preset list                           which cards there are\n"
         "  espnic preset show generic-100g              one card, with the source of every value\n"
         "  espnic report --describe                     the definition of every number\n"
+        "  espnic pcie bw --op rd --size 64             the PCIe link, measured\n"
         "\n"
         "exit status: 0 done, 1 the run ended with an error of the model, 2 bad input or usage");
 }

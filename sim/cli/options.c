@@ -60,6 +60,13 @@ static int take_value(struct options *o, int index, const char *inline_value)
         }
         return index;
     }
+    if (inline_value == NULL && spec->arg[0] == '[') {
+        const char *next = o->at < o->argc ? o->argv[o->at] : "";
+        if (next[0] >= '0' && next[0] <= '9') {
+            o->value = o->argv[o->at++];
+        }
+        return index;
+    }
     if (inline_value == NULL) {
         if (o->at == o->argc) {
             options_complain(o, "option --%s needs a value: --%s %s", spec->name, spec->name,

@@ -15,7 +15,9 @@ enum { EXIT_DONE = 0, EXIT_MODEL = 1, EXIT_USAGE = 2 };
 struct option_spec {
     const char *name; /* "report", without dashes */
     char letter;      /* 'o', or 0 */
-    const char *arg;  /* name of its value in the help: "FILE"; NULL: a flag */
+    const char
+        *arg; /* name of its value in the help: "FILE"; NULL: a flag; "[LIST]": the value may be
+                       * left out: --name, --name=VALUE, or --name VALUE if that begins with a digit */
     const char *help; /* may hold line breaks */
 };
 
@@ -30,7 +32,7 @@ struct options {
     char **argv;
     int at;            /* next argument */
     bool only_values;  /* after -- */
-    const char *value; /* of the option or the positional argument just returned */
+    const char *value; /* of the option or the positional argument just returned; NULL: left out */
 };
 
 /* `argv[0]` is the name of the subcommand and is passed over. */

@@ -10,6 +10,7 @@ static void copy_block(struct run_block *to, const struct nic_block_stats *from)
     to->slots = from->slots;
     to->items = from->items;
     memcpy(to->cycles, from->cycles, sizeof to->cycles);
+    memcpy(to->stall, from->stall, sizeof to->stall);
     for (unsigned k = 0; k < 2; k++) {
         if (from->by_cause[k]) {
             memcpy(to->by_cause[k], from->by_cause[k], sizeof to->by_cause[k]);
@@ -63,6 +64,9 @@ void phase_subtract(struct phase_mark *end, const struct phase_mark *begin)
         b->items -= a->items;
         for (unsigned k = 0; k < ACCOUNT_STATES; k++) {
             b->cycles[k] -= a->cycles[k];
+        }
+        for (unsigned k = 0; k < PCIE_STALLS; k++) {
+            b->stall[k] -= a->stall[k];
         }
         for (unsigned c = 0; c < SCHED_MAX_BLOCKS; c++) {
             b->by_cause[0][c] -= a->by_cause[0][c];

@@ -11,6 +11,7 @@ struct run_block {
     uint64_t slots, items;
     uint64_t cycles[ACCOUNT_STATES];
     uint64_t by_cause[2][SCHED_MAX_BLOCKS]; /* blocked by, waiting for: [block number] */
+    uint64_t stall[PCIE_STALLS];            /* pcie_up: waiting, by what it lacked */
 };
 
 /* Counters at one moment. All zeros: not taken yet. */

@@ -53,38 +53,42 @@ static void count_run(struct account *a, const struct account_run *r, uint64_t u
     a->settled = until;
 }
 
+/* Count up to `cycle` of the run, which begins before it. True if that is all of the run. */
+static inline bool settle_run(struct account *a, const struct account_run *r, uint64_t cycle)
+{
+    uint64_t end = run_end(r);
+
+    if (a->settled < r->first) {
+        count(a, a->idle, r->first - a->settled);
+        a->settled = r->first;
+    }
+    if (a->settled == r->first && end <= cycle) { /* all of it, the common case */
+        uint64_t gaps = (uint64_t)(r->beats - 1) * (r->step - r->busy);
+
+        a->total[ACCOUNT_BUSY] += end - r->first - gaps;
+        if (gaps) {
+            count(a, r->between, gaps);
+        }
+        a->settled = end;
+    } else {
+        count_run(a, r, cycle < end ? cycle : end);
+    }
+    return a->settled == end;
+}
+
 void account_settle(struct account *a, uint64_t cycle)
 {
-    while (a->runs && a->settled < cycle) {
-        const struct account_run *r = &a->run[0];
-        uint64_t end = run_end(r);
+    unsigned over = 0;
 
-        if (a->settled < r->first) {
-            uint64_t until = cycle < r->first ? cycle : r->first;
-
-            count(a, a->idle, until - a->settled);
-            a->settled = until;
-            continue;
-        }
-        if (a->settled == r->first && end <= cycle) { /* all of it, the common case */
-            uint64_t gaps = (uint64_t)(r->beats - 1) * (r->step - r->busy);
-
-            a->total[ACCOUNT_BUSY] += end - r->first - gaps;
-            if (gaps) {
-                count(a, r->between, gaps);
-            }
-            a->settled = end;
-        } else {
-            count_run(a, r, cycle < end ? cycle : end);
-        }
-        if (a->settled < end) {
-            return;
-        }
+    while (over < a->runs && a->run[over].first < cycle && settle_run(a, &a->run[over], cycle)) {
         a->before = (struct account_reason){ .state = ACCOUNT_BUSY };
-        a->idle = r->after;
-        a->idle_since = end;
-        a->runs--;
-        memmove(&a->run[0], &a->run[1], a->runs * sizeof a->run[0]);
+        a->idle = a->run[over].after;
+        a->idle_since = a->settled;
+        over++;
+    }
+    a->runs = (uint8_t)(a->runs - over);
+    if (over && a->runs) {
+        memmove(&a->run[0], &a->run[over], a->runs * sizeof a->run[0]);
     }
     if (a->settled < cycle) {
         count(a, a->idle, cycle - a->settled);
@@ -102,18 +106,10 @@ void account_add(struct account *a, const struct account_run *run)
     a->run[a->runs++] = *run;
 }
 
-static bool same(struct account_reason a, struct account_reason b)
+void account_idle_anew(struct account *a, uint64_t cycle, struct account_reason reason)
 {
-    return a.state == b.state && a.cause == b.cause;
-}
-
-void account_idle(struct account *a, uint64_t cycle, struct account_reason reason)
-{
-    if (same(a->runs ? a->run[a->runs - 1].after : a->idle, reason)) {
-        return; /* it goes on as it is */
-    }
     account_settle(a, cycle);
-    if (a->runs || (a->idle.state == reason.state && a->idle.cause == reason.cause)) {
+    if (a->runs || account_same(a->idle, reason)) {
         return;
     }
     if (a->idle_since != cycle) { /* else `before` already is what the cycle before was */
@@ -144,10 +140,12 @@ struct account_reason account_seen(const struct account *a, uint64_t cycle)
 
 void account_after(struct account *a, uint64_t cycle, struct account_reason reason)
 {
-    if (same(a->runs ? a->run[a->runs - 1].after : a->idle, reason)) {
+    if (account_same(account_rest(a), reason)) {
         return;
     }
-    account_settle(a, cycle);
+    if (!a->runs || run_end(&a->run[a->runs - 1]) <= cycle) {
+        account_settle(a, cycle);
+    }
     if (a->runs) {
         a->run[a->runs - 1].after = reason;
     } else {

@@ -8,6 +8,8 @@
 #ifndef ESPNIC_ENGINE_ACCOUNT_H
 #define ESPNIC_ENGINE_ACCOUNT_H
 
+#include <assert.h>
+
 #include "engine/sched.h"
 
 enum account_state {
@@ -18,7 +20,7 @@ enum account_state {
     ACCOUNT_STATES
 };
 
-enum { ACCOUNT_RUNS = 4 };
+enum { ACCOUNT_RUNS = 16 };
 
 /* Why a slot idles: the state and, for blocked and waiting, the block that is the cause. */
 struct account_reason {
@@ -56,8 +58,27 @@ void account_blame(struct account *a, struct account_reason reason, uint64_t cyc
 /* Enter committed work; run->first is not before the end of the last run. */
 void account_add(struct account *a, const struct account_run *run);
 
+static inline bool account_same(struct account_reason a, struct account_reason b)
+{
+    return a.state == b.state && a.cause == b.cause;
+}
+
+/* Why the slot idles when all that was entered is over, as far as has been said. */
+static inline struct account_reason account_rest(const struct account *a)
+{
+    return a->runs ? a->run[a->runs - 1].after : a->idle;
+}
+
+/* For account_idle: the reason is another one. */
+void account_idle_anew(struct account *a, uint64_t cycle, struct account_reason reason);
+
 /* From `cycle` on the slot idles for this reason; ignored inside committed work. */
-void account_idle(struct account *a, uint64_t cycle, struct account_reason reason);
+static inline void account_idle(struct account *a, uint64_t cycle, struct account_reason reason)
+{
+    if (!account_same(account_rest(a), reason)) {
+        account_idle_anew(a, cycle, reason);
+    }
+}
 
 /* The reason that holds from the end of the committed work (or from `cycle`, if there is none). */
 void account_after(struct account *a, uint64_t cycle, struct account_reason reason);
@@ -88,6 +109,25 @@ static inline void account_close(struct account *a)
     a->idle = r->after;
     a->idle_since = a->settled;
     a->runs = 0;
+}
+
+/* Count what was committed, all of which is over by now, and enter a run without gaps: `beats` of `step`
+ * busy cycles each, and a tail. */
+static inline void account_pass(struct account *a, uint64_t first, uint32_t beats, uint32_t step,
+                                uint32_t tail)
+{
+    struct account_run *r = &a->run[0];
+
+    account_close(a);
+    assert(first >= a->settled);
+    r->first = first;
+    r->beats = beats;
+    r->step = step;
+    r->busy = step;
+    r->tail = tail;
+    r->between = (struct account_reason){ .state = ACCOUNT_STARVED };
+    r->after = (struct account_reason){ .state = ACCOUNT_STARVED };
+    a->runs = 1;
 }
 
 /* Room for another run? */

@@ -87,57 +87,78 @@ uint64_t channel_item_visible(const struct channel *ch, uint32_t need)
     return CLOCK_NEVER;
 }
 
-void channel_return_slots(struct channel *ch, const struct channel_run *run)
+void channel_more_pops(struct channel *ch)
 {
-    if (ch->s.pop_tail - ch->s.pop_head == ch->pops) {
-        ch->pop = double_ring(ch->pop, &ch->pops, sizeof *ch->pop, ch->s.pop_head);
-    }
-    ch->pop[ch->s.pop_tail++ & (ch->pops - 1)] = *run;
-    if (ch->s.writer_waits) {
-        ch->s.writer_waits = 0;
-        sched_wake(ch->sched, ch->config.writer, channel_slot_visible(ch, run->first));
-    }
+    ch->pop = double_ring(ch->pop, &ch->pops, sizeof *ch->pop, ch->s.pop_head);
 }
 
-uint64_t channel_pop_item(struct channel *ch, uint64_t cycle, uint32_t step)
+void channel_wake_writer(struct channel *ch, const struct channel_run *run)
 {
-    uint32_t flags;
+    ch->s.writer_waits = 0;
+    sched_wake(ch->sched, ch->config.writer, channel_slot_visible(ch, run->first));
+}
+
+/* However the writer had to split the item: for the slots it is one run. */
+void channel_pop_bursts(struct channel *ch, uint64_t first, uint32_t step)
+{
+    struct channel_run run = { .first = first, .step = step };
+    uint32_t next = ch->s.burst_head;
+    const struct channel_burst *b;
 
     do {
-        const struct channel_burst *b = channel_head(ch);
-        struct channel_run run = { .first = cycle, .step = step };
-
-        flags = b->flags;
-        run.beats = b->at.beats - ch->s.taken;
-        cycle += (uint64_t)run.beats * step;
-        channel_pop(ch, &run);
-    } while (!(flags & CHANNEL_LAST));
-    return cycle - step;
+        b = &ch->burst[next++ & (ch->bursts - 1)];
+        run.beats += b->at.beats;
+    } while (!(b->flags & CHANNEL_LAST));
+    run.beats -= ch->s.taken;
+    channel_probe_pop(ch, &run);
+    ch->s.taken = 0;
+    ch->s.burst_head = next;
+    channel_popped(ch, &run, first + (uint64_t)(run.beats - 1) * step + 1);
 }
 
-/* Turn every slot that is back by `now` into credit. */
+static uint64_t last_back(const struct channel *ch, const struct channel_run *pops)
+{
+    return channel_slot_visible(ch, pops->first + (uint64_t)(pops->beats - 1) * pops->step);
+}
+
+/* The slots of the oldest pops are all back. */
+static inline void take_back(struct channel *ch, const struct channel_run *pops)
+{
+    ch->s.credits += pops->beats - ch->s.returned;
+    ch->s.returned = 0;
+    ch->s.pop_head++;
+}
+
+/* Cycle in which the first slot is back that has not been taken as credit; there is a pop that gives one. */
+static inline uint64_t next_back(const struct channel *ch)
+{
+    const struct channel_run *p = &ch->pop[ch->s.pop_head & (ch->pops - 1)];
+
+    return channel_slot_visible(ch, p->first + (uint64_t)ch->s.returned * p->step);
+}
+
+/* Turn every slot that is back by `now` into credit. Mostly none or all are. */
 static void collect(struct channel *ch, uint64_t now)
 {
+    const struct channel_run *ring = ch->pop;
+    size_t mask = ch->pops - 1;
+    bool all;
+
+    if (ch->s.pop_head == ch->s.pop_tail || next_back(ch) > now) {
+        return;
+    }
+    all = last_back(ch, &ring[(ch->s.pop_tail - 1) & mask]) <= now;
     while (ch->s.pop_head != ch->s.pop_tail) {
-        const struct channel_run *p = &ch->pop[ch->s.pop_head & (ch->pops - 1)];
+        const struct channel_run *p = &ring[ch->s.pop_head & mask];
 
-        while (ch->s.returned < p->beats) {
-            uint32_t left = p->beats - ch->s.returned;
-            uint64_t last = p->first + (uint64_t)(p->beats - 1) * p->step;
-
-            if (channel_slot_visible(ch, last) <= now) {
-                ch->s.credits += left;
-                ch->s.returned = p->beats;
-                break;
+        if (!all && last_back(ch, p) > now) {
+            while (next_back(ch) <= now) {
+                ch->s.credits++;
+                ch->s.returned++;
             }
-            if (channel_slot_visible(ch, p->first + (uint64_t)ch->s.returned * p->step) > now) {
-                return;
-            }
-            ch->s.credits++;
-            ch->s.returned++;
+            return;
         }
-        ch->s.returned = 0;
-        ch->s.pop_head++;
+        take_back(ch, p);
     }
 }
 
@@ -177,17 +198,18 @@ uint64_t channel_room_at(struct channel *ch, uint64_t now, uint32_t need)
 
 uint64_t channel_next_return(struct channel *ch, uint64_t now)
 {
-    const struct channel_run *p;
+    uint64_t at;
 
-    if (channel_room(ch, now) > 0) {
-        return 0;
-    }
     if (ch->s.pop_head == ch->s.pop_tail) {
         ch->s.writer_waits = 1;
         return CLOCK_NEVER;
     }
-    p = &ch->pop[ch->s.pop_head & (ch->pops - 1)];
-    return channel_slot_visible(ch, p->first + (uint64_t)ch->s.returned * p->step);
+    at = next_back(ch);
+    if (at > now) {
+        return at;
+    }
+    collect(ch, now);
+    return 0;
 }
 
 typedef uint64_t visible_fn(const struct channel *ch, uint64_t cycle);
@@ -203,6 +225,9 @@ static uint32_t prefix(const struct channel *ch, visible_fn *seen, const struct 
 
     if (high == 0 || seen(ch, start) > want->first) {
         return 0;
+    }
+    if (high == 1 || seen(ch, start + run->step) > want->first + want->step) {
+        return 1; /* most often where the clocks differ */
     }
     if (seen(ch, start + (uint64_t)(high - 1) * run->step) <=
         want->first + (ch->wdom == ch->rdom ? (uint64_t)(high - 1) * want->step : 0)) {

@@ -121,37 +121,79 @@ static inline uint64_t channel_next_visible(const struct channel *ch)
  * item must be untouched. CLOCK_NEVER if they have not been pushed yet. */
 uint64_t channel_item_visible(const struct channel *ch, uint32_t need);
 
-/* For channel_pop: hand the freed slots back, and wake a writer that waits for one. */
-void channel_return_slots(struct channel *ch, const struct channel_run *run);
+/* For channel_give_back: the ring of pops is full; the writer waits for a slot. */
+void channel_more_pops(struct channel *ch);
+void channel_wake_writer(struct channel *ch, const struct channel_run *run);
+
+/* For channel_pop: the slots of these beats are free from then on. */
+static inline void channel_give_back(struct channel *ch, const struct channel_run *run)
+{
+    if (ch->config.unlimited) {
+        return;
+    }
+    if (ch->s.pop_tail - ch->s.pop_head == ch->pops) {
+        channel_more_pops(ch);
+    }
+    ch->pop[ch->s.pop_tail++ & (ch->pops - 1)] = *run;
+    if (ch->s.writer_waits) {
+        channel_wake_writer(ch, run);
+    }
+}
+
+/* Probes see the item that is popped as the head. */
+static inline void channel_probe_pop(struct channel *ch, const struct channel_run *run)
+{
+    if (ch->probe) {
+        ch->probe(ch->probe_self, ch, false, run);
+    }
+}
+
+/* For channel_pop: these beats have been taken off the bursts; the read port is free again from cycle `port` on. */
+static inline void channel_popped(struct channel *ch, const struct channel_run *run, uint64_t port)
+{
+    if (ch->s.burst_head == ch->s.burst_tail) {
+        ch->gate->filled &= ~ch->gate_bit;
+    }
+    ch->s.popped += run->beats;
+    ch->s.read_free = port;
+    channel_give_back(ch, run);
+}
 
 /* Pop `run->beats` beats, all of the head burst. */
 static inline void channel_pop(struct channel *ch, const struct channel_run *run)
 {
     const struct channel_burst *b = &ch->burst[ch->s.burst_head & (ch->bursts - 1)];
+    uint64_t last = run->first + (uint64_t)(run->beats - 1) * run->step;
 
     assert(ch->s.burst_head != ch->s.burst_tail);
     assert(ch->s.taken + run->beats <= b->at.beats);
-    if (ch->probe) {
-        ch->probe(ch->probe_self, ch, false, run);
-    }
+    channel_probe_pop(ch, run);
     ch->s.taken += run->beats;
     if (ch->s.taken == b->at.beats) {
         ch->s.taken = 0;
-        if (++ch->s.burst_head == ch->s.burst_tail) {
-            ch->gate->filled &= ~ch->gate_bit;
-        }
+        ch->s.burst_head++;
     }
-    ch->s.popped += run->beats;
-    ch->s.read_free =
-        run->first + (uint64_t)(run->beats - 1) * run->step + (run->step || run->beats == 1);
-    if (!ch->config.unlimited) {
-        channel_return_slots(ch, run);
-    }
+    channel_popped(ch, run, last + (run->step || run->beats == 1));
 }
 
-/* Pop the whole head item, all of whose beats are visible, in cycle `cycle` and the ones after it,
- * `step` apart. Returns the cycle of the last pop. */
-uint64_t channel_pop_item(struct channel *ch, uint64_t cycle, uint32_t step);
+/* For channel_pop_item: the item has several bursts, or was popped in part. */
+void channel_pop_bursts(struct channel *ch, uint64_t first, uint32_t step);
+
+/* Pop what is left of the head item, all of whose beats are visible by then, at cycles first, first + step, ...
+ * (step >= 1). */
+static inline void channel_pop_item(struct channel *ch, uint64_t first, uint32_t step)
+{
+    const struct channel_burst *b = &ch->burst[ch->s.burst_head & (ch->bursts - 1)];
+    struct channel_run run = { .first = first, .beats = b->at.beats, .step = step };
+
+    if (ch->s.taken || !(b->flags & CHANNEL_LAST)) {
+        channel_pop_bursts(ch, first, step);
+    } else {
+        channel_probe_pop(ch, &run);
+        ch->s.burst_head++;
+        channel_popped(ch, &run, first + (uint64_t)(run.beats - 1) * step + 1);
+    }
+}
 
 /* ---- writer ------------------------------------------------------------------------------ */
 

@@ -41,10 +41,14 @@ static bool make_ratio(const struct clock_domain *from, const struct clock_domai
 static struct clock_length length_of(const struct clock_domain *d)
 {
     clock_u128 dividend = (clock_u128)d->den << 42;
-    clock_u128 rest = dividend % d->num;
+    clock_u128 whole = dividend / d->num;
+    clock_u128 parts = (dividend % d->num << 64) / d->num;
+    clock_u128 cycles =
+        whole < CLOCK_LAST_KEY ? ((clock_u128)CLOCK_LAST_KEY << 64) / (whole << 64 | parts) + 1 : 1;
 
-    return (struct clock_length){ .whole = (uint64_t)(dividend / d->num),
-                                  .parts = (uint64_t)((rest << 64) / d->num) };
+    return (struct clock_length){ .whole = (uint64_t)whole,
+                                  .parts = (uint64_t)parts,
+                                  .cycles = cycles < UINT64_MAX ? (uint64_t)cycles : UINT64_MAX };
 }
 
 static uint64_t whole_ps(const struct clock_domain *d)

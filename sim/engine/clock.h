@@ -27,6 +27,7 @@ struct clock_domain {
 /* A cycle in units of 2^-42 s: whole ones, and 2^-64 of one. */
 struct clock_length {
     uint64_t whole, parts;
+    uint64_t cycles; /* as many as have a key of their own */
 };
 
 struct clock_set {
@@ -106,14 +107,11 @@ static inline int clock_compare(const struct clock_set *set, unsigned a, uint64_
 static inline uint64_t clock_key(const struct clock_set *set, unsigned domain, uint64_t cycle)
 {
     const struct clock_length *length = &set->length[domain];
-    uint64_t key;
 
-    if (__builtin_mul_overflow(cycle, length->whole, &key) ||
-        __builtin_add_overflow(key, (uint64_t)((clock_u128)cycle * length->parts >> 64), &key) ||
-        key > CLOCK_LAST_KEY) {
+    if (cycle >= length->cycles) {
         return CLOCK_LAST_KEY;
     }
-    return key;
+    return cycle * length->whole + (uint64_t)((clock_u128)cycle * length->parts >> 64);
 }
 
 /* Duration in cycles of `domain`, rounded up to the next edge. */

@@ -253,75 +253,19 @@ bool lane_continue(struct lane *lane, uint64_t now)
     return true;
 }
 
-/* Can all of the head burst be popped at now, now + interval, ...? */
-static inline bool all_visible(const struct channel *in, uint64_t now, uint32_t interval)
-{
-    const struct channel_burst *b = channel_head(in);
-    uint64_t last = b->at.first + (uint64_t)(b->at.beats - 1) * b->at.step;
-
-    if (in->wdom != in->rdom) {
-        return channel_visible(in, last) <= now;
-    }
-    return last < now || (b->at.step <= interval && b->at.first < now);
-}
-
-/* The common case: all of the item is there in one burst, there is room for all of it, and nothing sets
- * another pace. Then one run covers all slots. The same result as lane_continue, in fewer steps. */
-static inline bool pass_whole(struct lane *lane, uint64_t now)
-{
-    struct lane_state *s = &lane->s;
-    const struct lane_job *j = &s->job;
-    struct channel *in = lane->in[j->in];
-    struct channel *out = j->out == LANE_NO_CHANNEL ? NULL : lane->out[j->out];
-    uint32_t slots = j->beats_in > j->beats_out ? j->beats_in : j->beats_out;
-    struct channel_run run = { .first = now, .beats = j->beats_in, .step = j->interval };
-    struct account_run busy = { .first = now,
-                                .beats = slots,
-                                .step = j->interval,
-                                .busy = j->interval,
-                                .tail = j->tail,
-                                .between = { .state = ACCOUNT_STARVED },
-                                .after = { .state = ACCOUNT_STARVED } };
-
-    if (j->interval == 0 || channel_head(in)->at.beats != j->beats_in ||
-        !all_visible(in, now, j->interval) ||
-        (out && out->s.credits < j->beats_out && channel_room(out, now) < j->beats_out)) {
-        return false;
-    }
-    s->first_cycle = now;
-    s->delay = j->latency;
-    channel_pop(in, &run);
-    if (out && j->beats_out) {
-        if (s->last_push > now + s->delay) {
-            s->delay = (uint32_t)(s->last_push - now);
-        }
-        run.first = now + s->delay + (uint64_t)(slots - j->beats_out) * j->interval;
-        run.beats = j->beats_out;
-        channel_reserve(out, j->beats_out);
-        channel_push(out, &run, j->item, CHANNEL_FIRST | CHANNEL_LAST);
-        s->last_push = run.first + (uint64_t)(run.beats - 1) * run.step + 1;
-    }
-    s->slot = slots;
-    s->beats += slots;
-    s->last_cycle = now + (uint64_t)(slots - 1) * j->interval;
-    s->next_slot = s->last_cycle + j->interval;
-    account_add(&lane->account, &busy);
-    return true;
-}
-
 void lane_begin(struct lane *lane, uint64_t now)
 {
     struct lane_state *s = &lane->s;
 
     assert(!s->active);
+    if (lane_can_pass(lane, channel_head(lane->in[s->job.in]), now)) {
+        lane_pass(lane, now);
+        return;
+    }
     s->active = true;
     s->slot = 0;
     s->next_slot = now;
     s->items++;
     account_close(&lane->account);
-    if (pass_whole(lane, now)) {
-        finish(lane);
-    } else {
-        lane_continue(lane, now);
-    }
+    lane_continue(lane, now);
 }

@@ -44,7 +44,7 @@ struct lane_state {
     uint64_t first_cycle; /* a(0) of the present or last item */
     uint64_t last_cycle;  /* a(m-1) of the last item */
     uint64_t last_exit;   /* cycle of its last push (or of its last slot, without output) */
-    uint64_t items; /* begun */
+    uint64_t items;       /* begun */
     uint64_t beats;
 };
 
@@ -78,14 +78,80 @@ static inline uint64_t lane_startable(const struct channel *ch, enum lane_start 
     return at < ch->s.read_free ? ch->s.read_free : at;
 }
 
+/* Issue further slots of the present item, as far as inputs and credits are known. True when the
+ * item is complete. Call on every wake while active. */
+bool lane_continue(struct lane *lane, uint64_t now);
+
+/* Can all of the head item, whose first burst is `b`, be popped at now, now + interval, ...? (Else: perhaps.) */
+static inline bool lane_all_visible(const struct channel *in, const struct channel_burst *b,
+                                    uint64_t now, uint32_t interval)
+{
+    if (!(b->flags & CHANNEL_LAST)) {
+        return channel_item_visible(in, UINT32_MAX) <= now;
+    }
+    if (in->wdom == in->rdom && b->at.step <= interval) {
+        return b->at.first < now;
+    }
+    return channel_visible(in, b->at.first + (uint64_t)(b->at.beats - 1) * b->at.step) <= now;
+}
+
+/* The common case: all of the item, whose first burst is `b`, is there, there is room for all of it, and nothing
+ * sets another pace. Then one run covers all slots: see lane_pass(). */
+static inline bool lane_can_pass(const struct lane *lane, const struct channel_burst *b,
+                                 uint64_t now)
+{
+    const struct lane_job *j = &lane->s.job;
+    struct channel *out;
+
+    if (j->interval == 0 || !lane_all_visible(lane->in[j->in], b, now, j->interval)) {
+        return false;
+    }
+    if (j->beats_out == 0) {
+        return true;
+    }
+    out = lane->out[j->out];
+    return out->s.credits >= j->beats_out || channel_room(out, now) >= j->beats_out;
+}
+
+/* Start an item for which lane_can_pass() holds: the same result as lane_begin(), in fewer steps. */
+static inline void lane_pass(struct lane *lane, uint64_t now)
+{
+    struct lane_state *s = &lane->s;
+    const struct lane_job *j = &s->job;
+    uint64_t step = j->interval;
+    uint32_t slots = j->beats_in > j->beats_out ? j->beats_in : j->beats_out;
+    uint64_t last = now + (slots - 1) * step;
+    uint64_t exit = last;
+
+    channel_pop_item(lane->in[j->in], now, j->interval);
+    s->delay = j->latency;
+    if (j->beats_out) {
+        struct channel_run run = { .beats = j->beats_out, .step = j->interval };
+
+        if (s->last_push > now + j->latency) {
+            s->delay = (uint32_t)(s->last_push - now);
+        }
+        exit += s->delay;
+        run.first = exit - (run.beats - 1) * step;
+        channel_reserve(lane->out[j->out], run.beats);
+        channel_push(lane->out[j->out], &run, j->item, CHANNEL_FIRST | CHANNEL_LAST);
+        s->last_push = exit + 1;
+    }
+    account_pass(&lane->account, now, slots, j->interval, j->tail);
+    s->slot = slots;
+    s->beats += slots;
+    s->items++;
+    s->first_cycle = now;
+    s->last_cycle = last;
+    s->last_exit = exit;
+    s->next_slot = last + step;
+    s->next_start = last + step + j->tail;
+}
+
 /* Start the item of lane->s.job in cycle `now`. The caller has seen that the lane is idle, the item is
  * startable, and (with output) a slot is free for slot 0 if that one pushes. Then issue what can be
  * issued. */
 void lane_begin(struct lane *lane, uint64_t now);
-
-/* Issue further slots of the present item, as far as inputs and credits are known. True when the
- * item is complete. Call on every wake while active. */
-bool lane_continue(struct lane *lane, uint64_t now);
 
 /* Does slot 0 of such an item need room in the output? */
 static inline bool lane_pushes_first(const struct lane_job *job)

@@ -4,22 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *must_alloc(void *p)
-{
-    if (!p) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
-    return p;
-}
-
 void sched_init(struct sched *s, const struct clock_set *clocks)
 {
     memset(s, 0, sizeof *s);
     s->clocks = clocks;
-    s->words = 1;
-    s->wheels = CLOCK_MAX_DOMAINS;
-    s->wheel = must_alloc(calloc(s->wheels, sizeof *s->wheel));
+    s->running = SCHED_NOBODY;
     for (size_t i = 0; i < CLOCK_MAX_DOMAINS; i++) {
         s->least[i] = CLOCK_NEVER;
         s->key[i] = CLOCK_NO_KEY;
@@ -28,16 +17,17 @@ void sched_init(struct sched *s, const struct clock_set *clocks)
 
 void sched_free(struct sched *s)
 {
-    free(s->wheel);
     memset(s, 0, sizeof *s);
 }
 
 void sched_register_state(struct sched *s, struct snapshot *snap)
 {
-    snapshot_array(snap, "sched.wheel", &s->wheel, sizeof *s->wheel, &s->wheels);
+    snapshot_fixed(snap, "sched.tree", s->tree, sizeof s->tree);
     snapshot_fixed(snap, "sched.least", s->least, sizeof s->least);
     snapshot_fixed(snap, "sched.key", s->key, sizeof s->key);
     snapshot_fixed(snap, "sched.pending", s->pending, sizeof s->pending);
+    snapshot_fixed(snap, "sched.leader", &s->leader, sizeof s->leader);
+    snapshot_fixed(snap, "sched.limit", &s->limit, sizeof s->limit);
     snapshot_fixed(snap, "sched.now_domain", &s->now_domain, sizeof s->now_domain);
     snapshot_fixed(snap, "sched.now_cycle", &s->now_cycle, sizeof s->now_cycle);
     snapshot_fixed(snap, "sched.delivered", &s->delivered, sizeof s->delivered);
@@ -59,6 +49,68 @@ static void use_domain(struct sched *s, unsigned domain)
     s->used_domain[at] = domain;
 }
 
+/* ---- one tree ------------------------------------------------------------------------------ */
+
+static inline uint64_t earlier_of(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline uint64_t event_of(unsigned block, uint64_t cycle)
+{
+    return cycle << SCHED_BLOCK_BITS | block;
+}
+
+/* The leaf held the first event of the tree; from now on this one. */
+static inline void replace(struct sched_tree *t, unsigned leaf, uint64_t event)
+{
+    uint64_t *node = t->node;
+
+    node[leaf] = event;
+    for (unsigned i = leaf; i > 1; i /= 2) {
+        event = earlier_of(event, node[i ^ 1]);
+        node[i / 2] = event;
+    }
+}
+
+/* The leaf gets an earlier event than it had. */
+static inline void advance(struct sched_tree *t, unsigned leaf, uint64_t event)
+{
+    uint64_t *node = t->node;
+
+    for (unsigned i = leaf; i > 0 && event < node[i]; i /= 2) {
+        node[i] = event;
+    }
+}
+
+/* Twice as many leaves. Those of the domain's blocks, in the order of their numbers, are laid out anew. */
+static void grow_tree(struct sched *s, struct sched_tree *t, unsigned domain)
+{
+    unsigned leaf;
+
+    t->leaves = t->leaves ? 2 * t->leaves : 1;
+    leaf = t->leaves;
+    memset(t->node, 0xff, sizeof t->node);
+    for (unsigned i = 0; i < s->blocks; i++) {
+        if (s->block[i].domain == domain) {
+            s->block[i].leaf = leaf++;
+            if (s->pending[i] != CLOCK_NEVER) {
+                advance(t, s->block[i].leaf, event_of(i, s->pending[i]));
+            }
+        }
+    }
+}
+
+static unsigned new_leaf(struct sched *s, unsigned domain)
+{
+    struct sched_tree *t = &s->tree[domain];
+
+    if (t->blocks == t->leaves) {
+        grow_tree(s, t, domain);
+    }
+    return t->leaves + t->blocks++;
+}
+
 unsigned sched_add_block(struct sched *s, const char *name, unsigned domain, sched_wake_fn *wake,
                          void *self)
 {
@@ -66,179 +118,62 @@ unsigned sched_add_block(struct sched *s, const char *name, unsigned domain, sch
         fprintf(stderr, "espnic: internal error: more than %d blocks\n", SCHED_MAX_BLOCKS);
         abort();
     }
-    s->block[s->blocks] =
-        (struct sched_block){ .wake = wake, .self = self, .name = name, .domain = domain };
+    s->block[s->blocks] = (struct sched_block){
+        .wake = wake,
+        .self = self,
+        .name = name,
+        .domain = domain,
+        .leaf = new_leaf(s, domain),
+        .tree = &s->tree[domain],
+    };
     s->pending[s->blocks] = CLOCK_NEVER;
-    s->words = s->blocks / 64 + 1;
     use_domain(s, domain);
     return s->blocks++;
 }
 
-/* ---- one wheel ----------------------------------------------------------------------------- */
-
-/* The level that resolves the highest digit in which the cycle differs from the wheel's base. It stays
- * the same until the base reaches that digit's slot, and then the slot is emptied. */
-static inline unsigned level_of(uint64_t base, uint64_t cycle)
-{
-    uint64_t differ = base ^ cycle;
-
-    return differ < SCHED_SLOTS ? 0 : (unsigned)(63 - __builtin_clzll(differ)) / SCHED_DIGIT;
-}
-
-static inline unsigned slot_of(uint64_t cycle, unsigned level)
-{
-    return (unsigned)(cycle >> (SCHED_DIGIT * level)) & (SCHED_SLOTS - 1);
-}
-
-static inline void insert(struct sched_wheel *w, unsigned block, uint64_t cycle)
-{
-    unsigned level = level_of(w->base, cycle);
-    unsigned index = slot_of(cycle, level);
-
-    w->levels |= 1ull << level;
-    w->used[level] |= 1ull << index;
-    w->slot[level][index][block / 64] |= 1ull << (block % 64);
-}
-
-static inline void slot_is_empty(struct sched_wheel *w, unsigned level, unsigned index)
-{
-    w->used[level] &= ~(1ull << index);
-    if (!w->used[level]) {
-        w->levels &= ~(1ull << level);
-    }
-}
-
-static inline bool any(const struct sched *s, const uint64_t *slot)
-{
-    uint64_t bits = slot[0];
-
-    for (unsigned i = 1; i < s->words; i++) {
-        bits |= slot[i];
-    }
-    return bits != 0;
-}
-
-static inline void withdraw(struct sched *s, struct sched_wheel *w, unsigned block, uint64_t cycle)
-{
-    unsigned level = level_of(w->base, cycle);
-    unsigned index = slot_of(cycle, level);
-
-    w->slot[level][index][block / 64] &= ~(1ull << (block % 64));
-    if (!any(s, w->slot[level][index])) {
-        slot_is_empty(w, level, index);
-    }
-}
-
-/* The earliest wake of the blocks in a slot. */
-static uint64_t least_of_slot(const struct sched *s, const uint64_t *slot)
-{
-    uint64_t least = CLOCK_NEVER;
-
-    for (unsigned i = 0; i < s->words; i++) {
-        for (uint64_t bits = slot[i]; bits; bits &= bits - 1) {
-            uint64_t at = s->pending[64 * i + (unsigned)__builtin_ctzll(bits)];
-
-            least = at < least ? at : least;
-        }
-    }
-    return least;
-}
-
-/* The lowest used slot of the lowest used level holds the earliest event: slots below the base's own
- * digit are empty on every level. */
-static inline uint64_t least_of_wheel(const struct sched *s, const struct sched_wheel *w)
-{
-    unsigned level;
-    unsigned index;
-
-    if (!w->levels) {
-        return CLOCK_NEVER;
-    }
-    level = (unsigned)__builtin_ctzll(w->levels);
-    index = (unsigned)__builtin_ctzll(w->used[level]);
-    if (level == 0) {
-        return (w->base & ~(uint64_t)(SCHED_SLOTS - 1)) | index;
-    }
-    return least_of_slot(s, w->slot[level][index]);
-}
-
-/* Bring the earliest events, those of cycle `least`, down to level 0. Only done when their time has
- * come, so that events of this domain can still be inserted before them until then. */
-static void descend(struct sched *s, struct sched_wheel *w, uint64_t least)
-{
-    unsigned level = (unsigned)__builtin_ctzll(w->levels);
-    unsigned index = (unsigned)__builtin_ctzll(w->used[level]);
-    uint64_t *slot = w->slot[level][index];
-
-    slot_is_empty(w, level, index);
-    w->base = least;
-    for (unsigned i = 0; i < s->words; i++) {
-        uint64_t bits = slot[i];
-
-        slot[i] = 0;
-        for (; bits; bits &= bits - 1) {
-            unsigned block = 64 * i + (unsigned)__builtin_ctzll(bits);
-
-            insert(w, block, s->pending[block]);
-        }
-    }
-}
-
-/* Take the first block off the wheel's earliest edge. */
-static inline unsigned take_first(struct sched *s, struct sched_wheel *w, uint64_t least)
-{
-    unsigned index = slot_of(least, 0);
-    uint64_t *slot = w->slot[0][index];
-    unsigned word = 0;
-    unsigned block;
-
-    if (!(w->levels & 1)) {
-        descend(s, w, least);
-    }
-    w->base = least;
-    while (!slot[word]) {
-        word++;
-    }
-    block = 64 * word + (unsigned)__builtin_ctzll(slot[word]);
-    slot[word] &= slot[word] - 1;
-    if (!any(s, slot)) {
-        slot_is_empty(w, 0, index);
-    }
-    return block;
-}
-
 /* ---- all of them ---------------------------------------------------------------------------- */
 
-static inline void set_least(struct sched *s, unsigned domain, uint64_t cycle)
+static inline void set_least(struct sched *s, unsigned domain, uint64_t event)
 {
-    s->least[domain] = cycle;
-    s->key[domain] = cycle == CLOCK_NEVER ? CLOCK_NO_KEY : clock_key(s->clocks, domain, cycle);
+    uint64_t cycle = event >> SCHED_BLOCK_BITS;
+
+    if (event == CLOCK_NEVER) {
+        s->least[domain] = CLOCK_NEVER;
+        s->key[domain] = CLOCK_NO_KEY;
+    } else {
+        s->least[domain] = cycle;
+        s->key[domain] = clock_key(s->clocks, domain, cycle);
+    }
 }
 
-static void from_the_past(const struct sched *s, unsigned block, uint64_t cycle, uint64_t present)
+static void impossible(const struct sched *s, unsigned block, uint64_t cycle)
+    __attribute__((noreturn, cold));
+
+static void impossible(const struct sched *s, unsigned block, uint64_t cycle)
 {
-    fprintf(stderr, "espnic: internal error: %s woken at cycle %llu, before the present %llu\n",
-            s->block[block].name, (unsigned long long)cycle, (unsigned long long)present);
+    uint64_t present = s->block[block].tree->base;
+
+    fprintf(stderr, "espnic: internal error: %s woken at cycle %llu, %s the present %llu\n",
+            s->block[block].name, (unsigned long long)cycle,
+            cycle < present ? "before" : "too far from", (unsigned long long)present);
     abort();
 }
 
 void sched_wake_earlier(struct sched *s, unsigned block, uint64_t cycle)
 {
-    unsigned domain = s->block[block].domain;
-    struct sched_wheel *w = &s->wheel[domain];
+    const struct sched_block *b = &s->block[block];
+    struct sched_tree *t = b->tree;
+    uint64_t event = event_of(block, cycle);
 
-    if (cycle < w->base) {
-        from_the_past(s, block, cycle, w->base);
-    }
-    if (s->pending[block] != CLOCK_NEVER) {
-        withdraw(s, w, block, s->pending[block]);
+    if (cycle < t->base || cycle >= SCHED_CYCLES) {
+        impossible(s, block, cycle);
     }
     s->pending[block] = cycle;
-    insert(w, block, cycle);
-    if (cycle < s->least[domain]) {
-        set_least(s, domain, cycle);
-        if (domain != s->leader && s->key[domain] < s->limit) {
-            s->limit = s->key[domain];
+    advance(t, b->leaf, event);
+    if (cycle < s->least[b->domain]) {
+        set_least(s, b->domain, event);
+        if (b->domain != s->leader && s->key[b->domain] < s->limit) {
+            s->limit = s->key[b->domain];
         }
     }
 }
@@ -263,44 +198,61 @@ bool sched_next(const struct sched *s, unsigned *domain, uint64_t *cycle)
     return first != CLOCK_NEVER;
 }
 
-static inline void deliver(struct sched *s, unsigned domain, uint64_t cycle)
+/* Wake the first block of the domain's earliest edge. Its leaf is put right when it has said what it wants
+ * next: until then no event of the tree comes before this one. */
+static inline void deliver(struct sched *s, struct sched_tree *t, unsigned domain)
 {
-    struct sched_wheel *w = &s->wheel[domain];
-    unsigned block = take_first(s, w, cycle);
+    uint64_t cycle = t->node[1] >> SCHED_BLOCK_BITS;
+    unsigned block = t->node[1] % SCHED_MAX_BLOCKS;
+    const struct sched_block *b = &s->block[block];
+    uint64_t next;
 
     s->pending[block] = CLOCK_NEVER;
-    set_least(s, domain, least_of_wheel(s, w));
+    s->running = block;
+    t->base = cycle;
     s->now_domain = domain;
     s->now_cycle = cycle;
     s->delivered++;
-    s->block[block].wake(s->block[block].self, cycle);
+    b->wake(b->self, cycle);
+    s->running = SCHED_NOBODY;
+    next = s->pending[block];
+    if (next < cycle || next + 1 > SCHED_CYCLES) { /* CLOCK_NEVER + 1 is 0 */
+        impossible(s, block, next);
+    }
+    replace(t, b->leaf, next == CLOCK_NEVER ? CLOCK_NEVER : event_of(block, next));
+    set_least(s, domain, t->node[1]);
 }
 
 /* Let the domain lead whose earliest event comes first: keys tell, unless two are too close. False: there
  * is none. */
-static bool find_leader(struct sched *s)
+static inline bool find_leader(struct sched *s)
 {
-    uint64_t first = CLOCK_NO_KEY;
+    unsigned leader = s->used_domain[0];
+    uint64_t first = s->key[leader];
     uint64_t second = CLOCK_NO_KEY;
     uint64_t cycle;
 
-    for (unsigned i = 0; i < s->used_domains; i++) {
+    for (unsigned i = 1; i < s->used_domains; i++) {
         unsigned d = s->used_domain[i];
         uint64_t key = s->key[d];
 
-        if (key < first) {
-            second = first;
-            first = key;
-            s->leader = d;
-        } else if (key < second) {
-            second = key;
-        }
+        second = earlier_of(second, key < first ? first : key);
+        leader = key < first ? d : leader;
+        first = earlier_of(first, key);
     }
+    s->leader = leader;
     s->limit = second;
     if (second - first < 2) {
+        s->limit = first; /* the leader may be another one now; ask again after its next event */
         return sched_next(s, &s->leader, &cycle);
     }
     return first != CLOCK_NO_KEY;
+}
+
+/* Does the leader's earliest event come before those of all other domains? Keys tell, unless too close. */
+static inline bool leads(const struct sched *s)
+{
+    return s->key[s->leader] + 2 <= s->limit;
 }
 
 /* Is the leader's earliest event after that edge? */
@@ -317,11 +269,11 @@ static inline bool is_after(const struct sched *s, unsigned until_domain, uint64
 
 bool sched_step(struct sched *s, unsigned until_domain, uint64_t until_cycle)
 {
-    if (!find_leader(s) ||
+    if ((!leads(s) && !find_leader(s)) ||
         is_after(s, until_domain, until_cycle, clock_key(s->clocks, until_domain, until_cycle))) {
         return false;
     }
-    deliver(s, s->leader, s->least[s->leader]);
+    deliver(s, &s->tree[s->leader], s->leader);
     return true;
 }
 
@@ -330,14 +282,13 @@ void sched_run(struct sched *s, unsigned until_domain, const uint64_t *until_cyc
     uint64_t until = *until_cycle;
     uint64_t until_key = clock_key(s->clocks, until_domain, until);
 
-    for (;;) {
-        if (!find_leader(s) || is_after(s, until_domain, until, until_key)) {
-            return;
-        }
-        s->limit = until_key < s->limit ? until_key : s->limit;
+    while ((leads(s) || find_leader(s)) && !is_after(s, until_domain, until, until_key)) {
+        unsigned leader = s->leader;
+        struct sched_tree *t = &s->tree[leader];
+
         do {
-            deliver(s, s->leader, s->least[s->leader]);
-        } while (s->key[s->leader] + 2 <= s->limit && *until_cycle == until);
+            deliver(s, t, leader);
+        } while (leads(s) && s->key[leader] + 2 <= until_key && *until_cycle == until);
         if (*until_cycle != until) {
             until = *until_cycle;
             until_key = clock_key(s->clocks, until_domain, until);

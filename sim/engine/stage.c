@@ -155,23 +155,28 @@ static inline bool consider(struct stage *st, unsigned lane, unsigned input, uin
     return true;
 }
 
-/* In the order of the arbitration: the inputs from `first` on, then those before it. */
+/* In the order of the arbitration: the inputs from the one whose turn it is on, then those before it. */
 static inline bool choose(struct stage *st, unsigned lane, uint64_t now, struct outlook *o)
 {
-    unsigned first = st->config.arbitration == STAGE_ROUND_ROBIN ? st->s.next_input : 0;
-    uint64_t part[2] = { st->s.gate.filled & -(1ull << first),
-                         st->s.gate.filled & ((1ull << first) - 1) };
+    uint64_t filled = st->s.gate.filled;
+    uint64_t before =
+        st->config.arbitration == STAGE_ROUND_ROBIN ? (1ull << st->s.next_input) - 1 : 0;
+    uint64_t part = filled & ~before;
 
     o->reason = (struct account_reason){ .state = ACCOUNT_STARVED };
     o->again = CLOCK_NEVER;
-    for (unsigned i = 0; i < 2; i++) {
-        for (uint64_t bits = part[i]; bits; bits &= bits - 1) {
-            if (consider(st, lane, (unsigned)__builtin_ctzll(bits), now, o)) {
+    for (;;) {
+        for (; part; part &= part - 1) {
+            if (consider(st, lane, (unsigned)__builtin_ctzll(part), now, o)) {
                 return true;
             }
         }
+        part = filled & before;
+        if (!part) {
+            return false;
+        }
+        before = 0;
     }
-    return false;
 }
 
 static inline void complete(struct stage *st, unsigned lane)
@@ -184,10 +189,10 @@ static inline void complete(struct stage *st, unsigned lane)
     }
 }
 
-static inline void begin(struct stage *st, unsigned lane, uint64_t now)
+/* The lane takes the item of its job. */
+static inline void take(struct stage *st, unsigned lane, uint64_t now)
 {
-    struct lane *l = &st->lane[lane];
-    const struct lane_job *job = &l->s.job;
+    const struct lane_job *job = &st->lane[lane].s.job;
 
     st->s.next_input = job->in + 1u < st->inputs ? job->in + 1u : 0;
     if (st->config.port_interval) {
@@ -196,10 +201,66 @@ static inline void begin(struct stage *st, unsigned lane, uint64_t now)
     if (st->config.ops.begin) {
         st->config.ops.begin(st->config.self, now, lane, job);
     }
-    lane_begin(l, now);
-    if (!l->s.active) {
+}
+
+static inline void begin(struct stage *st, unsigned lane, uint64_t now)
+{
+    take(st, lane, now);
+    lane_begin(&st->lane[lane], now);
+    if (!st->lane[lane].s.active) {
         complete(st, lane);
     }
+}
+
+/* Is all of the item in this burst, and can it start now as far as the input goes? (Else: perhaps.) */
+static inline bool starts_whole(const struct stage *st, const struct channel *in,
+                                const struct channel_burst *b, uint64_t now)
+{
+    uint64_t needed = b->at.first;
+
+    if (b->flags != (CHANNEL_FIRST | CHANNEL_LAST) || in->s.taken || in->s.read_free > now) {
+        return false;
+    }
+    if (st->config.start != LANE_START_FIRST) {
+        needed += (uint64_t)(b->at.beats - 1) * b->at.step;
+    }
+    return channel_visible(in, needed) <= now;
+}
+
+/* The usual visit: this idle lane finds one input with a whole item, and all that the item needs. The same as
+ * choose() and begin(), in fewer steps. False, and nothing has changed, where there is more to look at. */
+static inline bool straight(struct stage *st, unsigned lane, uint64_t now)
+{
+    const struct stage_ops *ops = &st->config.ops;
+    struct lane *l = &st->lane[lane];
+    struct lane_job *job = &l->s.job;
+    uint64_t filled = st->s.gate.filled;
+    const struct channel_burst *b;
+    unsigned input;
+    unsigned cause;
+    uint64_t again;
+
+    if (!filled || (filled & (filled - 1)) || ops->steer || st->s.port_free > now) {
+        return false;
+    }
+    input = (unsigned)__builtin_ctzll(filled);
+    b = channel_head(st->in[input]);
+    if (!starts_whole(st, st->in[input], b, now)) {
+        return false;
+    }
+    *job = (struct lane_job){ .item = b->item, .in = (uint8_t)input };
+    if ((ops->accepts && !ops->accepts(st->config.self, lane, b->item)) ||
+        (ops->ready && !ops->ready(st->config.self, now, b->item, &cause, &again))) {
+        return false;
+    }
+    ops->job(st->config.self, now, lane, job);
+    if (!lane_can_pass(l, b, now)) {
+        return false;
+    }
+    take(st, lane, now);
+    lane_pass(l, now);
+    complete(st, lane);
+    return true;
 }
 
 /* First cycle in which an idle lane can find something, as far as inputs tell: a push wakes the block
@@ -221,8 +282,7 @@ struct turn {
     bool held;      /* it idles, though there is something to start */
 };
 
-/* One lane's turn in cycle `now`. */
-static inline struct turn serve(struct stage *st, unsigned lane, uint64_t now)
+static struct turn serve_any(struct stage *st, unsigned lane, uint64_t now)
 {
     struct lane *l = &st->lane[lane];
     struct turn t = { .again = CLOCK_NEVER };
@@ -250,6 +310,17 @@ static inline struct turn serve(struct stage *st, unsigned lane, uint64_t now)
     return t;
 }
 
+/* One lane's turn in cycle `now`. */
+static inline struct turn serve(struct stage *st, unsigned lane, uint64_t now)
+{
+    const struct lane_state *s = &st->lane[lane].s;
+
+    if (s->active || s->next_start > now || !straight(st, lane, now)) {
+        return serve_any(st, lane, now);
+    }
+    return (struct turn){ .again = next_chance(st, s->next_start), .began = true };
+}
+
 /* With one lane, a push need not wake the block before the lane is free. */
 static void wake_single(void *self, uint64_t now)
 {
@@ -264,6 +335,18 @@ static void wake_single(void *self, uint64_t now)
     }
 }
 
+/* Nothing is there for this lane, and it has nothing. */
+static inline bool rests(struct stage *st, struct lane *l, uint64_t now)
+{
+    if (l->s.active || st->s.gate.filled) {
+        return false;
+    }
+    if (l->s.next_start <= now) {
+        account_idle(&l->account, now, (struct account_reason){ .state = ACCOUNT_STARVED });
+    }
+    return true;
+}
+
 static void wake_many(void *self, uint64_t now)
 {
     struct stage *st = self;
@@ -271,8 +354,12 @@ static void wake_many(void *self, uint64_t now)
     bool held = false;
 
     for (unsigned l = 0; l < st->config.lanes; l++) {
-        struct turn t = serve(st, l, now);
+        struct turn t;
 
+        if (rests(st, &st->lane[l], now)) {
+            continue;
+        }
+        t = serve(st, l, now);
         earlier(&again, t.again);
         if (t.began && held) {
             again = now + 1; /* what an earlier lane saw before it is gone */

@@ -98,6 +98,7 @@ struct host *host_create(const struct host_config *config, const struct host_opt
     *ports = (struct espnic_ports){ .self = host,
                                     .dma_read = host_dma_read,
                                     .dma_write = host_dma_write,
+                                    .dma_mapped = host_dma_mapped,
                                     .msix = host_msix,
                                     .mmio_done = host_mmio_done,
                                     .wire_tx = host_wire_tx,

@@ -581,6 +581,7 @@ void host_memory_destroy(struct host *host);
 bool host_memory_save(struct host *host);
 bool host_memory_load(struct host *host);
 const uint8_t *host_dma_read(void *self, uint64_t time, uint64_t address, uint32_t length);
+bool host_dma_mapped(void *self, uint64_t address, uint32_t length);
 void host_dma_write(void *self, uint64_t time, uint64_t address, const uint8_t *bytes,
                     uint32_t length);
 

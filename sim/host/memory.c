@@ -183,6 +183,21 @@ bool host_memory_load(struct host *host)
     return p.bytes == host->image_bytes;
 }
 
+/* Regions end where their last buffer or ring does. */
+bool host_dma_mapped(void *self, uint64_t address, uint32_t length)
+{
+    const struct host *host = self;
+    uint64_t end = (address & (((uint64_t)1 << REGION_SHIFT) - 1)) + length;
+
+    switch (address >> REGION_SHIFT) {
+    case REGION_RINGS: return end <= host->ring_bytes;
+    case REGION_COMMANDS: return end <= (uint64_t)host->commands.used * host->commands.unit;
+    case REGION_TX: return end <= (uint64_t)host->slots << host->tx_shift;
+    case REGION_RX: return end <= (uint64_t)host->buffers << host->rx_shift;
+    default: return false;
+    }
+}
+
 /* ---- what the card does to memory ---------------------------------------------------------------- */
 
 const uint8_t *host_dma_read(void *self, uint64_t time, uint64_t address, uint32_t length)

@@ -33,7 +33,7 @@ struct espnic_frame {
     uint64_t tag;         /* the client's; comes back where the frame leaves the card */
 };
 
-/* What the card does to the outside. `self` is passed back. All must be set. */
+/* What the card does to the outside. `self` is passed back. All must be set but `dma_mapped`. */
 struct espnic_ports {
     void *self;
     /* A DMA read reaches host memory now. Return the bytes, valid until the next call, or NULL if the
@@ -52,6 +52,10 @@ struct espnic_ports {
     void (*wire_tx)(void *self, uint64_t time, unsigned port, const struct espnic_frame *frame);
     /* The wire of this port can take a frame again (only after espnic_wire_free said NEVER). */
     void (*wire_ready)(void *self, uint64_t time, unsigned port);
+    /* Is there memory at these addresses? If not the bus answers as it does: reads end as unsupported
+     * requests, writes change nothing. A pure question, asked ahead of time. NULL: there is, everywhere.
+     * SA contexts that the card keeps in host memory have addresses of their own: not asked for. */
+    bool (*dma_mapped)(void *self, uint64_t address, uint32_t length);
 };
 
 struct espnic_options {

@@ -27,6 +27,7 @@ enum { NIC_RX, NIC_TX };
 
 enum { NIC_HEADROOM = 256, NIC_TAILROOM = 768 }; /* around a frame in its buffer */
 
+/* In the order of use: what every stage looks at, then the SA of this pass, then what the ends need. */
 struct nic_packet {
     uint8_t dir; /* NIC_RX, NIC_TX */
     uint8_t port, queue, lane;
@@ -50,27 +51,27 @@ struct nic_packet {
     uint8_t tx_flags;   /* of the descriptor: ABI_TX_* */
     uint8_t no_key;     /* TX: lengths, but no contents: the descriptor says that there is no key */
     uint8_t portion;    /* TX: 0 transport or only handle, 1 tunnel handle */
-    uint32_t buffer;
-    uint32_t start, length, l3; /* frame in the buffer, IP header in the frame */
-    uint32_t l3_header;         /* of the present packet, extension headers included */
-    uint32_t l3_length;         /* TX: of the present packet, as sequence has read it */
-    uint32_t present;           /* bytes of the frame that are there, <= length */
     uint32_t beats;
-    uint32_t sa;   /* context of this pass, 0 = none */
-    uint32_t mshr; /* context miss that it waits for: index + 1, 0 = none */
+    uint32_t sa; /* context of this pass, 0 = none */
     uint32_t job;
     uint32_t carried; /* TX: context that came with the descriptor, 0 = none */
+    uint32_t buffer;
+    uint32_t start, length, l3; /* frame in the buffer, IP header in the frame */
+    uint32_t present;           /* bytes of the frame that are there, <= length */
     uint32_t order_key;
-    uint32_t cookie;
-    uint32_t header_word, tfc;
-    uint32_t dma_bytes;
-    uint32_t wire_length; /* RX: as it came */
+    uint64_t order;
+    uint64_t sequence; /* of this pass */
     struct esp_bounds bounds;
     struct esp_transform transform; /* of the SA of this pass */
+    uint32_t l3_header;             /* of the present packet, extension headers included */
+    uint32_t l3_length;             /* TX: of the present packet, as sequence has read it */
+    uint32_t dma_bytes;
+    uint32_t cookie;
+    uint32_t header_word, tfc;
+    uint32_t wire_length; /* RX: as it came */
+    uint32_t mshr;        /* context miss that it waits for: index + 1, 0 = none */
     uint64_t mshr_ticket;
-    uint64_t order;
     uint64_t handle[2]; /* TX: descriptor's; RX: SAs that matched, outer first */
-    uint64_t sequence;  /* of this pass */
     uint64_t first_sequence;
     uint64_t tag, wire_ps, address;
 };
@@ -246,6 +247,23 @@ struct nic_commands {
     uint64_t by_cause[2][SCHED_MAX_BLOCKS];
 };
 
+enum { NIC_AGAIN = 512 }; /* commands and contexts being read, at most */
+
+struct nic_again {
+    struct pcie_request request;
+    uint32_t client;
+};
+
+/* Reads that failed (dma_error.c). */
+struct nic_faults {
+    struct nic_again again[NIC_AGAIN]; /* ring: to be asked for again */
+    uint32_t head, tail;
+    uint32_t in_a_row;
+    uint8_t status; /* enum pcie_status of the one that stopped the card */
+    bool stopped;
+    uint64_t address;
+};
+
 enum { NIC_VECTORS = 33, NIC_VECTOR_CLASSES = 3, NIC_MMIO_RING = 4096 };
 
 struct nic_vector {
@@ -294,6 +312,7 @@ struct espnic {
     struct nic_mmio *mmio; /* ring between link and registers block */
     uint32_t mmio_head;
     struct nic_vector vector[NIC_VECTORS];
+    struct nic_faults faults;
     uint64_t vectors_due; /* bit v: vector v has events */
     struct nic_moderation moderation;
     struct esp_crypt *crypt;
@@ -339,12 +358,32 @@ void nic_esp_packet(const struct espnic *card, const struct nic_packet *p, struc
 void nic_esp_packet_back(struct nic_packet *p, const struct esp_packet *in);
 struct channel *nic_channel(struct espnic *card, const char *name, unsigned writer, unsigned reader,
                             uint32_t depth);
-uint64_t nic_now_ns(const struct espnic *card, uint64_t core_cycle);
-uint64_t nic_port_time(const struct espnic *card, unsigned domain, uint64_t cycle);
+
+static inline uint64_t nic_now_ns(const struct espnic *card, uint64_t core_cycle)
+{
+    return clock_ps(&card->clocks, card->core, core_cycle) / 1000;
+}
+
+static inline uint64_t nic_port_time(const struct espnic *card, unsigned domain, uint64_t cycle)
+{
+    return clock_edge_from(&card->clocks, domain, cycle, card->port_domain);
+}
 
 /* Fill a job with the parameters of a plain stage. */
-void nic_plain_job(const struct nic_stage_config *c, bool ideal, uint32_t beats_in,
-                   uint32_t beats_out, struct lane_job *job);
+static inline void nic_plain_job(const struct nic_stage_config *c, bool ideal, uint32_t beats_in,
+                                 uint32_t beats_out, struct lane_job *job)
+{
+    job->beats_in = beats_in;
+    job->beats_out = beats_out;
+    if (!beats_out) {
+        job->out = LANE_NO_CHANNEL;
+    }
+    if (!ideal) {
+        job->interval = c->interval;
+        job->tail = c->overhead;
+        job->latency = c->latency;
+    }
+}
 
 /* Start a plain stage of one lane. */
 void nic_stage(struct espnic *card, struct stage *st, const char *name, unsigned domain,
@@ -413,6 +452,13 @@ void nic_tx_failed(struct espnic *card, uint32_t item, uint64_t cycle);
 
 /* Descriptors that queue q would ask for now (tx_dma.c). */
 uint32_t nic_descriptors_wanted(const struct espnic *card, bool rx, unsigned q);
+
+/* dma_error.c: a read has failed, counted; the same, and if so it is kept to be asked for again; ask for
+ * those of this client; what to say of a card that has stopped */
+void nic_read_failure(struct espnic *card, const struct pcie_request *r);
+bool nic_read_again(struct espnic *card, unsigned client, uint32_t index);
+void nic_ask_again(struct espnic *card, unsigned client, uint64_t now);
+size_t nic_explain_faults(const struct espnic *card, char *text, size_t size);
 
 /* interrupts.c */
 void nic_interrupt(struct espnic *card, unsigned vector, uint64_t cycle);

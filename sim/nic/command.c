@@ -38,12 +38,18 @@ void nic_command_memory(struct espnic *card, uint64_t time, const struct pcie_re
 
     switch (r->ref2 & 0xff) {
     case NIC_FOR_COMMANDS:
+        if (r->status != PCIE_OK) {
+            break;
+        }
         bytes = card->ports.dma_read(card->ports.self, time, r->address, r->length);
         if (bytes) {
             memcpy(&s->command, bytes, sizeof s->command);
         }
         break;
     case NIC_FOR_COMMAND_BUFFER:
+        if (r->status != PCIE_OK) {
+            break;
+        }
         bytes = card->ports.dma_read(card->ports.self, time, r->address, r->length);
         if (bytes) {
             memcpy(buffer_of(card, s), bytes, r->length);
@@ -334,6 +340,11 @@ static void take_answers(struct espnic *card, uint64_t now)
         const struct pcie_request *r = pcie_request_at(card->link, index);
         struct nic_slot *s = slot_at(card, r->ref);
 
+        if (r->op == PCIE_READ && nic_read_again(card, c->client, index)) {
+            pcie_request_release(card->link, index);
+            channel_pop_item(answers, now, 1);
+            continue;
+        }
         if ((r->ref2 & 0xff) == NIC_FOR_COMMAND_DONE) {
             nic_interrupt(card, 0, now);
         } else if ((r->ref2 & 0xff) == NIC_FOR_COMMANDS && s->command.length &&
@@ -349,6 +360,7 @@ static void take_answers(struct espnic *card, uint64_t now)
         pcie_request_release(card->link, index);
         channel_pop_item(answers, now, 1);
     }
+    nic_ask_again(card, c->client, now);
     if (channel_head(answers)) {
         sched_wake(&card->sched, c->block, channel_next_visible(answers));
     }

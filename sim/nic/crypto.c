@@ -16,6 +16,7 @@
 #include "nic/card.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { BLOCK_AES = 16, BLOCK_DES = 8, BLOCK_CHACHA = 64, TAG_CYCLES = 3 };
 
@@ -171,9 +172,7 @@ static void peek(struct espnic *card, struct nic_packet *p)
         return;
     }
     /* the clear head takes the place of the ciphered one, for whoever parses the inner packet */
-    for (uint32_t i = 0; i < look.head_length; i++) {
-        esp[over + i] = look.head[i];
-    }
+    memcpy(esp + over, look.head, look.head_length);
     p->info = look.tail_known;
     p->pad_length = look.pad_length;
     p->next_header = look.next_header;

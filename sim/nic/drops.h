@@ -27,7 +27,8 @@
     X(MTU, "mtu", "longer than the MTU after encapsulation")                                       \
     X(NOT_IP, "not_ip",                                                                            \
       "send with a handle, but the frame is not an IP packet that can be protected")               \
-    X(RESET, "reset", "inside the card when it was reset")
+    X(RESET, "reset", "inside the card when it was reset")                                         \
+    X(DMA_ERROR, "dma_error", "its transfer over PCIe failed")
 
 /* The card let it pass without processing it. */
 #define NIC_BYPASSES(X)                                                                            \

@@ -197,33 +197,6 @@ void nic_hazard_note(struct nic_hazards *h, uint32_t sa, uint64_t cycle)
     h->at = (h->at + 1) % NIC_HAZARDS;
 }
 
-/* ---- time -------------------------------------------------------------------------------------------- */
-
-uint64_t nic_port_time(const struct espnic *card, unsigned domain, uint64_t cycle)
-{
-    return clock_edge_from(&card->clocks, domain, cycle, card->port_domain);
-}
-
-uint64_t nic_now_ns(const struct espnic *card, uint64_t core_cycle)
-{
-    return clock_ps(&card->clocks, card->core, core_cycle) / 1000;
-}
-
-void nic_plain_job(const struct nic_stage_config *c, bool ideal, uint32_t beats_in,
-                   uint32_t beats_out, struct lane_job *job)
-{
-    job->beats_in = beats_in;
-    job->beats_out = beats_out;
-    if (!beats_out) {
-        job->out = LANE_NO_CHANNEL;
-    }
-    if (!ideal) {
-        job->interval = c->interval;
-        job->tail = c->overhead;
-        job->latency = c->latency;
-    }
-}
-
 void nic_stage(struct espnic *card, struct stage *st, const char *name, unsigned domain,
                unsigned lanes, enum lane_start start, const struct stage_ops *ops, void *self)
 {
@@ -369,13 +342,13 @@ static void wire_pcie(struct espnic *card)
         l->rx_client = nic_client(card, "rx_dma.pcie", l->rx_dma.block, l->rx_answers_block,
                                   PCIE_ANSWERS_WRITES);
         l->tx_client = nic_client(card, "tx_dma.pcie", card->dma.tx_block, l->tx_dma.block,
-                                  PCIE_ANSWERS_READS);
+                                  PCIE_ANSWERS_ORDERED);
         stage_input(&l->tx_dma, card->answer[l->tx_client]);
     }
     card->dma.tx_client = nic_client(card, "tx_fetch.pcie", card->dma.tx_block, card->dma.tx_block,
-                                     PCIE_ANSWERS_READS);
+                                     PCIE_ANSWERS_ORDERED);
     card->dma.rx_client = nic_client(card, "rx_fetch.pcie", card->dma.rx_block, card->dma.rx_block,
-                                     PCIE_ANSWERS_READS);
+                                     PCIE_ANSWERS_ORDERED);
     card->dma.done_client = nic_client(card, "tx_done.pcie", card->dma.done_block,
                                        card->dma.done_block, PCIE_ANSWERS_WRITES);
     card->commands.client = nic_client(card, "command.pcie", card->commands.block,

@@ -8,6 +8,7 @@
 #include "engine/snapshot.h"
 #include "espnic.h"
 #include "nic/drops.h"
+#include "pcie_model/link.h"
 #include "sa_table/capabilities.h"
 #include "sa_table/table.h"
 
@@ -33,6 +34,7 @@ struct nic_stats {
     uint64_t context_hits, context_misses; /* of the context cache */
     uint64_t doorbells, mmio_reads;
     uint64_t interrupts;
+    uint64_t dma_failures; /* reads of host memory that failed, requests */
     uint64_t commands, command_nodes;
     uint64_t delete_requests;          /* SaDeleteReq set on a received packet */
     uint64_t soft_limits, hard_limits; /* lifetime limits reached */
@@ -47,6 +49,7 @@ struct nic_block_stats {
     uint64_t cycles[ACCOUNT_STATES];
     uint64_t items;
     const uint64_t *by_cause[2]; /* blocked by, waiting for: [block number] */
+    uint64_t stall[PCIE_STALLS]; /* pcie_up: what it waited for */
 };
 
 enum { NIC_MAX_BLOCK_STATS = 96 };

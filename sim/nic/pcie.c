@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+enum { MSI_ADDRESS = 0xfee00000 };
+
 unsigned nic_client(struct espnic *card, const char *name, unsigned writer, unsigned reader,
                     enum pcie_answers answers)
 {
@@ -99,8 +101,15 @@ static void memory_rx(struct espnic *card, uint64_t time, const struct pcie_requ
     struct abi_rx_completion c;
 
     if ((r->ref2 & 0xff) == NIC_FOR_RX_PAYLOAD) {
-        card->ports.dma_write(card->ports.self, time, r->address,
-                              p->present >= p->length ? nic_bytes(card, p) : NULL, r->length);
+        if (r->status == PCIE_OK) {
+            card->ports.dma_write(card->ports.self, time, r->address,
+                                  p->present >= p->length ? nic_bytes(card, p) : NULL, r->length);
+        }
+        return;
+    }
+    if (r->status != PCIE_OK) { /* the host will never see the packet */
+        nic_count_drop(card, p, NIC_DROP_DMA_ERROR);
+        nic_packet_free(card, r->ref);
         return;
     }
     rx_completion(card, p, &c);
@@ -121,6 +130,9 @@ static void memory_tx(struct espnic *card, uint64_t time, const struct pcie_requ
     const uint8_t *bytes;
 
     if ((r->ref2 & 0xff) == NIC_FOR_TX_PAYLOAD) {
+        if (r->status != PCIE_OK) {
+            return;
+        }
         bytes = card->ports.dma_read(card->ports.self, time, r->address, r->length);
         p->present = bytes ? p->length : 0;
         if (bytes) {
@@ -135,7 +147,9 @@ static void memory_tx(struct espnic *card, uint64_t time, const struct pcie_requ
     }
     ring->completed++;
     reg_set(&card->registers, REG_TX_HEAD, p->queue, ring->completed);
-    card->ports.dma_write(card->ports.self, time, r->address, (const uint8_t *)&c, sizeof c);
+    if (r->status == PCIE_OK) {
+        card->ports.dma_write(card->ports.self, time, r->address, (const uint8_t *)&c, sizeof c);
+    }
     nic_packet_free(card, r->ref);
 }
 
@@ -160,10 +174,13 @@ static void tx_descriptors(struct espnic *card, unsigned q, const struct pcie_re
 /* Descriptors go to their place in the card's copy of the ring; a read never wraps there. */
 static void memory_descriptors(struct espnic *card, uint64_t time, const struct pcie_request *r)
 {
-    const uint8_t *bytes = card->ports.dma_read(card->ports.self, time, r->address, r->length);
     unsigned q = r->ref2 >> NIC_PURPOSE_BITS;
+    const uint8_t *bytes = NULL;
     uint32_t room;
 
+    if (r->status == PCIE_OK) {
+        bytes = card->ports.dma_read(card->ports.self, time, r->address, r->length);
+    }
     if (!bytes) {
         return;
     }
@@ -201,6 +218,20 @@ static void memory(void *self, uint64_t cycle, const struct pcie_request *r)
     case NIC_FOR_CONTEXT: /* contexts have no bytes in host memory: their state is in sa_table */
     case NIC_FOR_CONTEXT_BACK: break;
     }
+}
+
+/* The card's own regions of host memory, and what the client of the card says of the rest. */
+static bool mapped(void *self, uint64_t address, uint32_t length)
+{
+    struct espnic *card = self;
+    uint64_t contexts = card->table.stats.capacity * card->config.sa.context;
+
+    if (!card->ports.dma_mapped || address == MSI_ADDRESS ||
+        (address >= card->config.sa.host_base &&
+         address + length <= card->config.sa.host_base + contexts)) {
+        return true;
+    }
+    return card->ports.dma_mapped(card->ports.self, address, length);
 }
 
 /* ---- MMIO -------------------------------------------------------------------------------------- */
@@ -241,9 +272,11 @@ static void mmio_done(void *self, uint64_t cycle, uint64_t tag, uint64_t value, 
 
 void nic_pcie_init(struct espnic *card)
 {
-    const struct pcie_ops ops = {
-        .memory = memory, .mmio_write = mmio_write, .mmio_read = mmio_read, .mmio_done = mmio_done
-    };
+    const struct pcie_ops ops = { .memory = memory,
+                                  .mmio_write = mmio_write,
+                                  .mmio_read = mmio_read,
+                                  .mmio_done = mmio_done,
+                                  .mapped = mapped };
 
     card->link = pcie_link_create(&card->sched, card->pcie_domain, &card->config.pcie, &ops, card);
 }

@@ -160,12 +160,13 @@ static void wake(void *self, uint64_t now)
         uint32_t index = channel_head(answers)->item;
         const struct pcie_request *r = pcie_request_at(card->link, index);
 
-        if ((r->ref2 & 0xff) == NIC_FOR_CONTEXT) {
+        if (!nic_read_again(card, m->client, index) && (r->ref2 & 0xff) == NIC_FOR_CONTEXT) {
             fill(card, r->ref, now);
         }
         pcie_request_release(card->link, index);
         channel_pop_item(answers, now, 1);
     }
+    nic_ask_again(card, m->client, now);
     if (channel_head(answers)) {
         sched_wake(&card->sched, m->block, channel_next_visible(answers));
     }

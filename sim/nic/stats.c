@@ -85,6 +85,8 @@ static const struct stat_field control[] = {
     CARD("doorbells", doorbells, "writes", "register writes that the card acted on"),
     CARD("mmio_reads", mmio_reads, "reads", "register reads"),
     CARD("interrupts", interrupts, "messages", "MSI-X messages sent"),
+    CARD("dma_failures", dma_failures, "requests",
+         "reads of host memory that failed: poisoned, not answered in time, or no memory there"),
 };
 
 static const void *at(struct espnic *card, size_t offset)
@@ -245,6 +247,7 @@ static void add_link(struct espnic *card, unsigned direction, struct nic_block_s
     if (direction == 0) { /* the two share the counters of causes, and only this one waits */
         out->by_cause[0] = a->by_cause[0];
         out->by_cause[1] = a->by_cause[1];
+        memcpy(out->stall, pcie_link_stats(card->link)->stall_cycles, sizeof out->stall);
     }
 }
 
@@ -312,6 +315,8 @@ unsigned nic_explain_standstill(struct espnic *card, char *text, size_t size)
 
     if (size) {
         text[0] = 0;
+        used = nic_explain_faults(card, text, size);
+        lines = used != 0;
     }
     for (unsigned i = 0; i < card->channels; i++) {
         const struct channel *ch = card->channel[i];

@@ -17,14 +17,19 @@ static void job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
     struct nic_lane *lane = self;
     struct espnic *card = lane->card;
     uint32_t request = j->item;
-    uint32_t packet = pcie_request_at(card->link, request)->ref;
+    const struct pcie_request *r = pcie_request_at(card->link, request);
+    struct nic_packet *p = nic_packet(card, r->ref);
 
     (void)now;
     (void)slot;
-    nic_packet(card, packet)->cookie = request;
-    j->item = packet;
+    p->cookie = request;
+    p->drop = r->status == PCIE_OK ? NIC_DROP_NONE : NIC_DROP_DMA_ERROR;
+    j->item = r->ref;
     j->beats_in = 1;
-    j->beats_out = nic_packet(card, packet)->beats;
+    j->beats_out = p->drop ? 0 : p->beats;
+    if (p->drop) {
+        j->out = LANE_NO_CHANNEL;
+    }
     j->interval = nic_is_ideal(&card->config, NIC_IDEAL_TX_DMA) ? 0 : 1;
     j->latency = nic_is_ideal(&card->config, NIC_IDEAL_TX_DMA) ? 0 : card->config.dma.latency;
 }
@@ -36,6 +41,10 @@ static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job
     struct nic_packet *p = nic_packet(card, j->item);
 
     (void)slot;
+    if (p->drop) {
+        card->stats.dma_failures++;
+        nic_count_drop(card, p, p->drop);
+    }
     pcie_request_release(card->link, p->cookie);
     card->stats.tx.packets_in++;
     card->stats.tx.bytes_in += p->length;
@@ -43,6 +52,17 @@ static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job
     card->dma.tx_reads--;
     if (card->dma.tx_held) {
         sched_wake(&card->sched, card->dma.tx_block, now);
+    }
+}
+
+static void done(void *self, unsigned slot, const struct lane_state *s)
+{
+    struct nic_lane *lane = self;
+
+    (void)slot;
+    if (!s->job
+             .beats_out) { /* else it may be dropped by a stage behind, which has its first beats */
+        nic_done_dropped(lane->card, s->job.item);
     }
 }
 
@@ -72,7 +92,7 @@ uint32_t nic_descriptors_wanted(const struct espnic *card, bool rx, unsigned q)
     uint32_t there;
     uint32_t n;
 
-    if (r->posted == r->requested || !r->size) {
+    if (r->posted == r->requested || !r->size || card->faults.stopped) {
         return 0;
     }
     there = least(r->posted - r->requested, r->size - (r->requested & (r->size - 1)));
@@ -128,6 +148,32 @@ static bool anyone_wants(const struct espnic *card, bool rx)
     return false;
 }
 
+/* What has come. If a read failed, or one before it did, its descriptors are not there: the failed one and
+ * all behind it are asked for again. */
+static bool take_descriptors(struct espnic *card, bool rx, const struct pcie_request *r)
+{
+    struct nic_dma *dma = &card->dma;
+    unsigned q = r->ref2 >> NIC_PURPOSE_BITS;
+    struct nic_ring *ring = rx ? &dma->rx[q] : &dma->tx[q];
+    uint32_t entry = rx ? (uint32_t)sizeof(struct abi_rx_descriptor) : dma->tx_entry;
+
+    if (r->ref != ring->fetched) {
+        return false; /* behind one that failed */
+    }
+    if (r->status != PCIE_OK) {
+        nic_read_failure(card, r);
+        ring->requested = ring->fetched;
+        *(rx ? &dma->rx_asks : &dma->tx_asks) |= 1u << q;
+        return false;
+    }
+    card->faults.in_a_row = 0;
+    ring->fetched += r->length / entry;
+    if (!rx) {
+        dma->tx_ready |= 1u << q;
+    }
+    return true;
+}
+
 /* Descriptors that have come; true if there were any. */
 static bool take_answers(struct espnic *card, bool rx, uint64_t now)
 {
@@ -138,18 +184,10 @@ static bool take_answers(struct espnic *card, bool rx, uint64_t now)
 
     while ((next = channel_next_visible(answers)) <= now) {
         uint32_t index = channel_head(answers)->item;
-        const struct pcie_request *r = pcie_request_at(card->link, index);
-        unsigned q = r->ref2 >> NIC_PURPOSE_BITS;
 
-        if (rx) {
-            dma->rx[q].fetched += r->length / (uint32_t)sizeof(struct abi_rx_descriptor);
-        } else {
-            dma->tx[q].fetched += r->length / dma->tx_entry;
-            dma->tx_ready |= 1u << q;
-        }
+        came |= take_descriptors(card, rx, pcie_request_at(card->link, index));
         pcie_request_release(card->link, index);
         channel_pop_item(answers, now, 1);
-        came = true;
     }
     if (next != CLOCK_NEVER) {
         sched_wake(&card->sched, rx ? dma->rx_block : dma->tx_block, next);
@@ -417,7 +455,7 @@ static void done_wake(void *self, uint64_t now)
 
 void nic_tx_dma_init(struct espnic *card, struct nic_lane *lane)
 {
-    const struct stage_ops ops = { .job = job, .begin = begin };
+    const struct stage_ops ops = { .job = job, .begin = begin, .done = done };
 
     nic_stage(card, &lane->tx_dma, "tx_dma", card->core, 1, LANE_START_FIRST, &ops, lane);
 }

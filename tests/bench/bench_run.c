@@ -30,7 +30,7 @@
 enum {
     REPEATS = 3,
     LOOPS = 8,
-    MAX_ARGUMENTS = 32,
+    MAX_ARGUMENTS = 48,
     ROOM = 700,
     HALF = 2 /* packets of both directions */
 };
@@ -411,6 +411,70 @@ static void compare_speeds(const char *load)
     }
 }
 
+/* ---- detail of the PCIe link --------------------------------------------------------------------------- */
+
+struct detail {
+    const char *name;
+    const char *settings[8]; /* of --set */
+};
+
+static double speed_with(const struct traffic *t, const struct detail *d)
+{
+    const char *arguments[MAX_ARGUMENTS] = { "--oids",    in_folder("tunnels.jsonl"),
+                                             "--preload", "--timing-only",
+                                             "--rx",      t->rx,
+                                             "--tx",      t->tx,
+                                             "--load",    "20Gbps",
+                                             "--loop",    "8",
+                                             NULL };
+    unsigned n = 12;
+    double whole;
+
+    for (unsigned i = 0; i < 8 && d->settings[i] != NULL; i++) {
+        arguments[n++] = "--set";
+        arguments[n++] = d->settings[i];
+    }
+    whole = espnic(arguments).seconds;
+    arguments[n++] = "--packets";
+    arguments[n] = "1";
+    return 8.0 * HALF * INPUTS_PACKETS / (whole - espnic(arguments).seconds);
+}
+
+/* What credits, DLLPs, damage and a host with IOMMU and cache cost, beside a link that has none of it. */
+static void cost_of_detail(void)
+{
+    static const struct detail details[] = {
+        { "no DLLPs, no credits",
+          { "card.pcie.dllp=share", "card.pcie.host_ph=0", "card.pcie.host_pd=0",
+            "card.pcie.host_nph=0", "card.pcie.card_ph=0", "card.pcie.card_pd=0",
+            "card.pcie.card_nph=0" } },
+        { "as it is: DLLPs on demand, credits", { NULL } },
+        { "and completion space, retry buffer, damage",
+          { "card.pcie.space_headers=256", "card.pcie.space_data=2048", "card.pcie.retry=256",
+            "card.pcie.lcrc_ppb=1000" } },
+        { "and IOMMU, cache, line credits, jitter",
+          { "card.pcie.host.iommu=true", "card.pcie.host.llc_bytes=15MiB",
+            "card.pcie.host.credits=92", "card.pcie.host.jitter=true" } },
+    };
+    struct traffic t = traffic_of(INPUTS_IMIX);
+    double plain = 0;
+
+    printf("\ndetail of the PCIe link: IMIX, timing only, 20Gbps each way\n");
+    printf("cost, times   million packets/s\n");
+    for (unsigned i = 0; i < sizeof details / sizeof details[0]; i++) {
+        double got[REPEATS];
+        double rate;
+
+        for (unsigned k = 0; k < REPEATS; k++) {
+            got[k] = speed_with(&t, &details[i]);
+        }
+        rate = median(got);
+        plain = i == 0 ? rate : plain;
+        printf("%11.2f %19.3f   %s\n", plain / rate, rate / 1e6, details[i].name);
+        fflush(stdout);
+    }
+}
+
 /* ---- memory ------------------------------------------------------------------------------------------ */
 
 static struct numbers write_sas(const void *argument)
@@ -607,6 +671,7 @@ int main(int argc, char **argv)
     apart(write_inputs, NULL, "the inputs");
     compare_speeds("20Gbps");
     compare_speeds("max");
+    cost_of_detail();
     memory_of_sas();
     memory_of_packets(many);
     cost_of_add();

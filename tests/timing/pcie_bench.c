@@ -1,14 +1,16 @@
 #include "pcie_bench.h"
 
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void note(struct pcie_bench *b, uint64_t cycle, enum pb_event_kind kind, uint32_t client,
-                 uint32_t ref, bool ok)
+                 uint32_t ref, uint32_t status)
 {
     ck_assert(b->log.count < PB_MAX_LOG);
-    b->log.event[b->log.count++] =
-        (struct pb_event){ .cycle = cycle, .kind = kind, .client = client, .ref = ref, .ok = ok };
+    b->log.event[b->log.count++] = (struct pb_event){
+        .cycle = cycle, .kind = kind, .client = client, .ref = ref, .status = status
+    };
 }
 
 /* ---- the link's surroundings --------------------------------------------------------------- */
@@ -18,7 +20,8 @@ static void on_memory(void *self, uint64_t cycle, const struct pcie_request *req
     struct pcie_bench *b = self;
 
     ck_assert_uint_eq(request->visible, cycle);
-    note(b, cycle, PB_MEMORY, request->client, request->ref, true);
+    note(b, cycle, PB_MEMORY, request->client, request->ref,
+         request->op == PCIE_READ ? PCIE_OK : request->status);
     if (b->react && request->ref % b->react == 0 && b->mmios < PB_MAX_MMIO) {
         pb_mmio(b, cycle + request->ref % 3, request->ref % 2, request->ref % 16 * 4, 4);
     }
@@ -31,7 +34,7 @@ static void on_mmio_write(void *self, uint64_t cycle, uint32_t offset, uint32_t 
 
     ck_assert_uint_eq(offset, b->mmio[value].offset);
     ck_assert_uint_eq(bytes, b->mmio[value].bytes);
-    note(b, cycle, PB_MMIO_WRITE, 0, (uint32_t)value, true);
+    note(b, cycle, PB_MMIO_WRITE, 0, (uint32_t)value, 0);
 }
 
 static uint64_t on_mmio_read(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes, bool *ok)
@@ -39,7 +42,7 @@ static uint64_t on_mmio_read(void *self, uint64_t cycle, uint32_t offset, uint32
     struct pcie_bench *b = self;
 
     *ok = !pb_unsupported(offset);
-    note(b, cycle, PB_MMIO_READ, 0, offset, *ok);
+    note(b, cycle, PB_MMIO_READ, 0, offset, !*ok);
     return offset * 16ull + bytes;
 }
 
@@ -50,10 +53,18 @@ static void on_mmio_done(void *self, uint64_t cycle, uint64_t tag, uint64_t valu
 
     ck_assert_int_eq(ok, !pb_unsupported(b->mmio[tag].offset));
     ck_assert_uint_eq(value, ok ? want : UINT64_MAX);
-    note(b, cycle, PB_MMIO_DONE, 0, (uint32_t)tag, ok);
+    note(b, cycle, PB_MMIO_DONE, 0, (uint32_t)tag, !ok);
 }
 
-static const struct pcie_ops ops = { on_memory, on_mmio_write, on_mmio_read, on_mmio_done };
+static bool is_mapped(void *self, uint64_t address, uint32_t length)
+{
+    const struct pcie_bench *b = self;
+
+    return !b->holes || !(pb_hole(address) || pb_hole(address + length - 1));
+}
+
+static const struct pcie_ops ops = { on_memory, on_mmio_write, on_mmio_read, on_mmio_done,
+                                     is_mapped };
 
 /* ---- clients ------------------------------------------------------------------------------- */
 
@@ -118,7 +129,7 @@ static void seen_request(void *self, const struct channel *ch, bool push,
     if (!push) {
         const struct pcie_request *r = pcie_request_at(c->bench->link, channel_head(ch)->item);
 
-        note(c->bench, run->first, PB_TAKEN, c->index, r->ref, true);
+        note(c->bench, run->first, PB_TAKEN, c->index, r->ref, 0);
     }
 }
 
@@ -129,9 +140,11 @@ static void seen_response(void *self, const struct channel *ch, bool push,
 
     if (push) {
         uint32_t item = ch->burst[(ch->s.burst_tail - 1) & (ch->bursts - 1)].item;
+        const struct pcie_request *r = pcie_request_at(c->bench->link, item);
 
-        note(c->bench, run->first, PB_ANSWER, c->index, pcie_request_at(c->bench->link, item)->ref,
-             true);
+        /* a write's is not known before it is in memory */
+        note(c->bench, run->first, PB_ANSWER, c->index, r->ref,
+             r->op == PCIE_READ ? r->status : PCIE_OK);
     }
 }
 
@@ -149,6 +162,7 @@ unsigned pb_client(struct pcie_bench *b, uint64_t num, uint64_t den, unsigned de
 
     memset(c, 0, sizeof *c);
     c->bench = b;
+    c->answers = answers;
     c->domain = num ? (unsigned)clock_add(&b->clocks, num, den) : b->domain;
     ck_assert_uint_lt(c->domain, b->clocks.count);
     c->block = num == 0 && b->clients < PB_EARLY
@@ -166,7 +180,52 @@ unsigned pb_client(struct pcie_bench *b, uint64_t num, uint64_t den, unsigned de
     return b->clients++;
 }
 
+/* ---- logs ---------------------------------------------------------------------------------- */
+
+static int by_time(const void *a, const void *b)
+{
+    const struct pb_event *x = a;
+    const struct pb_event *y = b;
+
+    if (x->cycle != y->cycle) {
+        return x->cycle < y->cycle ? -1 : 1;
+    }
+    if (x->kind != y->kind) {
+        return x->kind < y->kind ? -1 : 1;
+    }
+    if (x->client != y->client) {
+        return x->client < y->client ? -1 : 1;
+    }
+    return x->ref < y->ref ? -1 : x->ref > y->ref;
+}
+
+void pb_sort_log(struct pb_log *log)
+{
+    qsort(log->event, log->count, sizeof log->event[0], by_time);
+}
+
+uint64_t pb_end(const struct pcie_bench *b)
+{
+    uint64_t end = 0;
+
+    for (uint32_t i = 0; i < b->log.count; i++) {
+        end = b->log.event[i].cycle >= end ? b->log.event[i].cycle + 1 : end;
+    }
+    return end;
+}
+
 /* ---- the bench ----------------------------------------------------------------------------- */
+
+struct pcie_memory_config pb_host(void)
+{
+    const struct param_group group = { .path = "host",
+                                       .params = pcie_memory_params,
+                                       .count = pcie_memory_param_count };
+    struct pcie_memory_config host;
+
+    param_set_defaults(&host, &group, 1);
+    return host;
+}
 
 void pb_init(struct pcie_bench *b, const struct pcie_config *config)
 {

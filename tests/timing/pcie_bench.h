@@ -20,7 +20,8 @@ enum pb_event_kind {
 struct pb_event {
     uint64_t cycle; /* of the link */
     uint32_t kind, client, ref;
-    uint32_t ok;
+    uint32_t
+        status; /* enum pcie_status of writes in memory and of answers; MMIO reads: 0 is well */
 };
 
 struct pb_log {
@@ -45,6 +46,7 @@ struct pb_mmio {
 struct pb_client {
     struct pcie_bench *bench;
     unsigned domain, block, index;
+    enum pcie_answers answers;
     struct channel request, response;
     struct pb_planned plan[PB_MAX_PLAN];
     uint32_t planned;
@@ -68,9 +70,13 @@ struct pcie_bench {
     struct pb_log log;
     struct pb_mmio mmio[PB_MAX_MMIO]; /* in order of the calls */
     uint32_t mmios;
+    bool holes;     /* one page of host memory in eight is not there */
     uint32_t react; /* ops.memory of every n-th request makes an MMIO access; 0: never */
     struct snapshot snap;
 };
+
+/* Memory with its default parameters: a constant latency. */
+struct pcie_memory_config pb_host(void);
 
 /* The link's domain is 0; a client's clock is num/den Hz, 0: it lives in the link's domain. */
 void pb_init(struct pcie_bench *b, const struct pcie_config *config);
@@ -92,6 +98,18 @@ void pb_run(struct pcie_bench *b, uint64_t until);
 uint64_t pb_cycle(const struct pcie_bench *b, enum pb_event_kind kind, uint32_t client,
                   uint32_t ref);
 
+/* Sorted by cycle, kind, client, number: two logs of the same events are then the same. */
+void pb_sort_log(struct pb_log *log);
+
+/* Cycle after the last event. */
+uint64_t pb_end(const struct pcie_bench *b);
+
+/* With holes: is this page one? */
+static inline bool pb_hole(uint64_t address)
+{
+    return address / 4096 % 8 == 5;
+}
+
 /* Registers at these offsets do not exist. */
 static inline bool pb_unsupported(uint32_t offset)
 {
@@ -100,14 +118,22 @@ static inline bool pb_unsupported(uint32_t offset)
 
 /* ---- the twin ------------------------------------------------------------------------------ */
 
+/* What has been counted before a cycle. */
+struct pt_counts {
+    struct pcie_stats stats;           /* all but utilisation */
+    uint64_t state[2][ACCOUNT_STATES]; /* cycles of the wires, 0 = up */
+};
+
 struct pt_result {
     struct pb_log log;
-    uint64_t state[2][ACCOUNT_STATES]; /* cycles of the serialisers, 0 = up */
-    uint64_t tag_stall, wire[2];
+    struct pt_counts at_cut, at_end;
+    struct pcie_memory_stats memory;
+    uint64_t blocked_mmio; /* cycles in which a register access was next and lacked credits */
+    uint64_t overtakings;  /* completions that passed an earlier read's */
 };
 
 /* What the link must do with the pushes and MMIO accesses that the bench has recorded, in cycles
- * 0 to cycles - 1. Not for `ideal`. */
-void pt_run(const struct pcie_bench *b, uint64_t cycles, struct pt_result *result);
+ * 0 to cycles - 1; `cut` is one of them. Not for `ideal`. */
+void pt_run(const struct pcie_bench *b, uint64_t cut, uint64_t cycles, struct pt_result *result);
 
 #endif

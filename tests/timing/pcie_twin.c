@@ -1,81 +1,104 @@
-/* The twin of the link: every cycle moves one byte in each direction. It shares pcie_config with
- * the link and nothing else; TLPs are cut one after the other, latencies are counted down, and
- * whether a push can be seen yet is counted in edges.
+/* The twin of the link, as pcie_model/link.h has it: every cycle moves one byte in each direction. It
+ * shares with the link its parameters, the stream of errors and the object behind the root complex.
+ * TLPs are cut one after the other, what waits is searched from end to end, and whether a push can be
+ * seen yet is counted in edges.
  *
- * A cycle t: (1) what left the wire with the byte of t-1 is let go; (2) what arrives at t
- * arrives: answers to writes that have left, then upstream, then downstream; (3) an idle
- * serialiser takes what is next, down first; (4) a byte is sent. */
+ * A cycle t: (1) what arrives at t arrives, upstream, then downstream; (2) answers are pushed; (3) DLLPs
+ * that are due go first; (4) a clear wire takes the TLP that is next. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "pcie_bench.h"
+#include "pcie_twin.h"
 
-enum { UP, DOWN, NOBODY = -1 };
+enum { NO_STALL = PCIE_STALLS, NOBODY = PCIE_MAX_CLIENTS };
 
-enum what { REQUEST, MMIO };
-
-/* Something in flight. */
-struct thing {
-    enum what what;
-    uint32_t client, ref; /* of a request; ref: position in the plan or among the MMIO accesses */
-    uint64_t left_to_go;  /* cycles */
-    uint64_t since;       /* cycle in which it became ready */
-};
-
-struct queue {
-    struct thing thing[PB_MAX_LOG / 4];
-    unsigned first, end;
+/* A request on its way, by its position in the plan. */
+struct twin_request {
+    unsigned edges; /* of the link since the push */
+    uint32_t open;  /* read TLPs that are not complete */
+    uint32_t status;
+    bool complete; /* a read: all has come */
 };
 
 struct twin_client {
     uint32_t known; /* requests that had been pushed before this cycle */
     uint32_t taken;
-    unsigned edges[PB_MAX_PLAN]; /* of the link since the push */
-    struct queue answers;
+    uint32_t sent;    /* whose last TLP has started */
+    uint64_t sent_to; /* address, if taken > sent */
+    struct twin_request request[PB_MAX_PLAN];
+    struct tw_list left;    /* struct twin_left, writes that want an answer */
+    struct tw_list answers; /* uint32_t, to be pushed */
+    uint32_t in_order; /* requests before this one have been answered, if they are to be in order */
+};
+
+struct twin_left {
+    uint64_t cycle;
+    uint32_t ref;
+};
+
+/* Wants to go down: the data of a read TLP, or a register access. */
+struct twin_down {
+    uint64_t ready;
+    struct tw_tlp tlp; /* TW_DATA: from .. to is what has not been sent */
+};
+
+struct twin_memory_event {
+    uint64_t cycle;
+    uint32_t client, ref;
+};
+
+/* A read TLP that the host does not answer. */
+struct twin_timeout {
+    uint64_t cycle;
+    struct tw_tlp tlp;
 };
 
 struct link_twin {
     const struct pcie_bench *b;
     const struct pcie_config *config;
     uint64_t t;
-    uint64_t latency[2], read_latency;
-    struct thing on_wire[2];
-    uint64_t bytes_left[2];
-    bool sending[2];
-    struct queue flying[2]; /* off the wire, not arrived */
-    struct queue at_memory; /* reads */
-    struct queue ready;     /* data */
-    struct queue cpu;       /* MMIO, sorted */
-    struct queue replies;
+    struct tw_wires wires;
+    struct pcie_memory *memory;
+    uint64_t taken, drained;  /* all writes that have arrived */
+    struct tw_list at_memory; /* struct twin_memory_event */
+    struct tw_list data;      /* struct twin_down, of read TLPs in the order of their arrival */
+    struct tw_list accesses;  /* struct twin_down, in the order of cycle and call */
+    struct tw_list replies;   /* uint32_t, MMIO accesses */
+    struct tw_list timeouts;  /* struct twin_timeout */
+    struct rng poison, lost;
+    uint64_t timeout;
     uint32_t behind[PB_MAX_MMIO][PCIE_MAX_CLIENTS];
     uint32_t tags;
-    int waiting; /* client whose read waits for tags */
+    uint64_t space_headers, space_data; /* in use */
     unsigned turn;
+    unsigned stall;
     struct twin_client client[PCIE_MAX_CLIENTS];
+    struct pt_counts counts;
     struct pt_result *result;
 };
 
 static void log_event(struct link_twin *w, enum pb_event_kind kind, uint32_t client, uint32_t ref,
-                      bool ok)
+                      uint32_t status)
 {
-    w->result->log.event[w->result->log.count++] =
-        (struct pb_event){ .cycle = w->t, .kind = kind, .client = client, .ref = ref, .ok = ok };
-}
-
-static void put(struct queue *q, struct thing thing)
-{
-    if (q->end == sizeof q->thing / sizeof q->thing[0]) {
+    if (w->result->log.count == PB_MAX_LOG) {
         abort();
     }
-    q->thing[q->end++] = thing;
+    w->result->log.event[w->result->log.count++] = (struct pb_event){
+        .cycle = w->t, .kind = kind, .client = client, .ref = ref, .status = status
+    };
 }
 
-static const struct pb_planned *planned(const struct link_twin *w, const struct thing *thing)
+static const struct pb_planned *planned(const struct link_twin *w, uint32_t client, uint32_t ref)
 {
-    return &w->b->client[thing->client].plan[thing->ref];
+    return &w->b->client[client].plan[ref];
 }
 
-/* ---- TLP by TLP ---------------------------------------------------------------------------- */
+static bool is_write(const struct pb_planned *p)
+{
+    return p->op != PCIE_READ;
+}
+
+/* ---- sizes --------------------------------------------------------------------------------- */
 
 static uint64_t dws(uint64_t from, uint64_t to)
 {
@@ -89,88 +112,261 @@ static uint64_t up_to_multiple(uint64_t at, uint64_t unit, uint64_t end)
     return cut < end ? cut : end;
 }
 
+static uint64_t units_of_16(uint64_t bytes)
+{
+    return (bytes + 15) / 16;
+}
+
+static uint64_t framing(const struct link_twin *w)
+{
+    return w->config->generation == 6 ? 0 : 8;
+}
+
 static uint64_t header(const struct link_twin *w)
 {
-    return 8 + (w->config->address64 ? 16 : 12);
+    return framing(w) + (w->config->address64 ? 16 : 12);
 }
 
-static uint64_t write_bytes(const struct link_twin *w, uint64_t at, uint64_t end)
-{
-    uint64_t sum = 0;
-
-    while (at < end) {
-        uint64_t cut = up_to_multiple(at, w->config->mps, end);
-
-        sum += header(w) + dws(at, cut);
-        at = cut;
-    }
-    return sum;
-}
-
-static uint32_t read_tlps(const struct link_twin *w, uint64_t at, uint64_t end)
-{
-    uint32_t n = 0;
-
-    for (; at < end; at = up_to_multiple(at, w->config->mrrs, end)) {
-        n++;
-    }
-    return n;
-}
-
-static uint64_t completion_bytes(const struct link_twin *w, uint64_t at, uint64_t end)
+/* The end of a completion of [at, end): back from the end to what is allowed. */
+static uint64_t completion_end(const struct link_twin *w, uint64_t at, uint64_t end)
 {
     uint64_t most = w->config->completion ? w->config->completion : w->config->mps;
-    uint64_t sum = 0;
 
     most = most < w->config->mps ? most : w->config->mps;
-    while (at < end) {
-        uint64_t request = up_to_multiple(at, w->config->mrrs, end);
-
-        while (at < request) {
-            uint64_t cut = request;
-
-            while (dws(at, cut) > most) {
-                cut = (cut - 1) / w->config->rcb * w->config->rcb;
-            }
-            sum += 20 + dws(at, cut);
-            at = cut;
-        }
+    while (dws(at, end) > most) {
+        end = (end - 1) / w->config->rcb * w->config->rcb;
     }
-    return sum;
+    return end;
 }
 
-static uint32_t tags_of(const struct link_twin *w, const struct pb_planned *p)
+static uint64_t at_most(uint64_t value, uint64_t limit)
 {
-    uint32_t n = read_tlps(w, p->address, p->address + p->length);
-
-    return n < w->config->tags ? n : w->config->tags;
+    return limit && value > limit ? limit : value;
 }
 
-/* ---- the cycle ----------------------------------------------------------------------------- */
-
-static void put_on_wire(struct link_twin *w, int direction, struct thing thing, uint64_t bytes)
+/* A read that needs more space than there is takes all. */
+static struct tw_units space_of(const struct link_twin *w, const struct tw_tlp *read)
 {
-    w->on_wire[direction] = thing;
-    w->bytes_left[direction] = bytes;
-    w->sending[direction] = true;
-    w->result->wire[direction] += bytes;
+    const struct pcie_config *c = w->config;
+
+    return (struct tw_units){
+        .header = at_most((read->to - 1) / c->rcb - read->from / c->rcb + 1, c->space_headers),
+        .data = at_most(units_of_16(dws(read->from, read->to)), c->space_data)
+    };
 }
 
-static void let_go(struct link_twin *w, int direction)
-{
-    struct thing thing = w->on_wire[direction];
+/* ---- arrivals at the host ------------------------------------------------------------------ */
 
-    if (!w->sending[direction] || w->bytes_left[direction] > 0) {
+static void memory_event(struct link_twin *w, const struct tw_tlp *tlp, uint64_t cycle)
+{
+    *TW_ADD(&w->at_memory, struct twin_memory_event) =
+        (struct twin_memory_event){ .cycle = cycle, .client = tlp->client, .ref = tlp->ref };
+}
+
+static bool has_memory(const struct link_twin *w, const struct tw_tlp *tlp)
+{
+    return !w->b->holes || !pb_hole(tlp->from); /* a TLP is in one page */
+}
+
+/* Of several errors the first of the enum is told. */
+static void spoil(struct link_twin *w, const struct tw_tlp *tlp, uint32_t status)
+{
+    struct twin_request *request = &w->client[tlp->client].request[tlp->ref];
+
+    if (request->status == PCIE_OK || status < request->status) {
+        request->status = status;
+    }
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void write_arrives(struct link_twin *w, const struct tw_tlp *tlp)
+{
+    struct pcie_memory_written written = { .taken = later(w->t, w->taken),
+                                           .drained = later(w->t, w->drained) };
+
+    if (has_memory(w, tlp)) {
+        written = pcie_memory_write(w->memory, w->t, tlp->from, (uint32_t)(tlp->to - tlp->from));
+    } else {
+        w->counts.stats.unsupported_writes++;
+        spoil(w, tlp, PCIE_UNSUPPORTED);
+    }
+    w->taken = written.taken;
+    w->drained = written.drained;
+    tw_give_free(&w->wires, TW_UP, TW_POSTED, tlp->need, written.taken);
+    if (tlp->last) {
+        memory_event(w, tlp, written.drained);
+    }
+}
+
+static bool is_lost(struct link_twin *w, const struct tw_tlp *tlp)
+{
+    if (rng_below(&w->lost, 1000000000) >= w->config->lost_ppb) {
+        return false;
+    }
+    *TW_ADD(&w->timeouts, struct twin_timeout) =
+        (struct twin_timeout){ .cycle = w->t - w->wires.wire[TW_UP].latency + w->timeout,
+                               .tlp = *tlp };
+    return true;
+}
+
+static void answer_with_data(struct link_twin *w, const struct tw_tlp *tlp, uint64_t ready,
+                             bool unsupported)
+{
+    struct twin_down *data = TW_ADD(&w->data, struct twin_down);
+
+    *data = (struct twin_down){ .ready = later(ready, w->drained), .tlp = *tlp };
+    data->tlp.kind = TW_DATA;
+    data->tlp.unsupported = unsupported;
+}
+
+static void read_arrives(struct link_twin *w, const struct tw_tlp *tlp)
+{
+    tw_give_free(&w->wires, TW_UP, TW_NONPOSTED, tlp->need, w->t);
+    if (tlp->last) {
+        memory_event(w, tlp, later(w->t, w->drained));
+    }
+    if (!has_memory(w, tlp)) {
+        w->counts.stats.unsupported_reads++;
+        answer_with_data(w, tlp, w->t, true);
+    } else if (!is_lost(w, tlp)) {
+        answer_with_data(
+            w, tlp, pcie_memory_read(w->memory, w->t, tlp->from, (uint32_t)(tlp->to - tlp->from)),
+            false);
+    }
+}
+
+static void arrives_up(struct link_twin *w, const struct tw_tlp *tlp)
+{
+    if (tlp->kind == TW_WRITE) {
+        write_arrives(w, tlp);
+    } else if (tlp->kind == TW_READ) {
+        read_arrives(w, tlp);
+    } else {
+        memory_event(w, tlp, later(w->t, w->drained));
+    }
+}
+
+static void memory_sees(struct link_twin *w)
+{
+    struct tw_list *list = &w->at_memory;
+
+    while (list->first < list->count) {
+        const struct twin_memory_event *e = TW_AT(list, struct twin_memory_event, list->first);
+
+        if (e->cycle > w->t) {
+            return;
+        }
+        if (e->client == NOBODY) {
+            log_event(w, PB_MMIO_DONE, 0, e->ref, pb_unsupported(w->b->mmio[e->ref].offset));
+        } else {
+            log_event(w, PB_MEMORY, e->client, e->ref,
+                      is_write(planned(w, e->client, e->ref))
+                          ? w->client[e->client].request[e->ref].status
+                          : PCIE_OK);
+        }
+        list->first++;
+    }
+}
+
+/* ---- arrivals at the card ------------------------------------------------------------------ */
+
+/* In order: those before it first. */
+static void answer_read(struct link_twin *w, unsigned c, uint32_t ref)
+{
+    struct twin_client *client = &w->client[c];
+    const struct pb_client *its = &w->b->client[c];
+
+    client->request[ref].complete = true;
+    if (its->answers != PCIE_ANSWERS_ORDERED) {
+        *TW_ADD(&client->answers, uint32_t) = ref;
         return;
     }
-    w->sending[direction] = false;
-    thing.left_to_go = w->latency[direction];
-    put(&w->flying[direction], thing);
-    if (direction == UP && thing.what == REQUEST && planned(w, &thing)->op != PCIE_READ &&
-        planned(w, &thing)->answer) {
-        put(&w->client[thing.client].answers, thing);
+    for (; client->in_order < its->planned; client->in_order++) {
+        if (is_write(&its->plan[client->in_order])) {
+            continue;
+        }
+        if (!client->request[client->in_order].complete) {
+            return;
+        }
+        *TW_ADD(&client->answers, uint32_t) = client->in_order;
     }
 }
+
+/* No more will come for this read TLP. */
+static void read_tlp_ends(struct link_twin *w, const struct tw_tlp *tlp)
+{
+    struct twin_client *client = &w->client[tlp->client];
+    struct twin_request *request = &client->request[tlp->ref];
+
+    w->tags--;
+    w->space_headers -= tlp->space.header;
+    w->space_data -= tlp->space.data;
+    request->open--;
+    if (request->open == 0 && client->sent > tlp->ref) {
+        answer_read(w, tlp->client, tlp->ref);
+    }
+}
+
+static void data_arrives(struct link_twin *w, const struct tw_tlp *tlp)
+{
+    if (tlp->unsupported) {
+        spoil(w, tlp, PCIE_UNSUPPORTED);
+    } else if (rng_below(&w->poison, 1000000000) < w->config->poison_ppb) {
+        w->counts.stats.poisoned++;
+        spoil(w, tlp, PCIE_POISONED);
+    }
+    if (tlp->last) {
+        read_tlp_ends(w, tlp);
+    }
+}
+
+static void time_out(struct link_twin *w)
+{
+    for (uint32_t i = 0; i < w->timeouts.count; i++) {
+        const struct twin_timeout *timeout = TW_AT(&w->timeouts, struct twin_timeout, i);
+
+        if (timeout->cycle == w->t) {
+            w->counts.stats.timeouts++;
+            spoil(w, &timeout->tlp, PCIE_TIMED_OUT);
+            read_tlp_ends(w, &timeout->tlp);
+        }
+    }
+}
+
+static void access_arrives(struct link_twin *w, const struct tw_tlp *tlp)
+{
+    const struct pb_mmio *m = &w->b->mmio[tlp->ref];
+
+    tw_give_free(&w->wires, TW_DOWN, tlp->class, tlp->need, w->t);
+    if (!m->read) {
+        log_event(w, PB_MMIO_WRITE, 0, tlp->ref, 0);
+        return;
+    }
+    log_event(w, PB_MMIO_READ, 0, m->offset, pb_unsupported(m->offset));
+    for (unsigned c = 0; c < w->b->clients; c++) {
+        w->behind[tlp->ref][c] = w->client[c].known;
+    }
+    *TW_ADD(&w->replies, uint32_t) = tlp->ref;
+}
+
+static void deliver(void *self, int direction, const struct tw_tlp *tlp)
+{
+    struct link_twin *w = self;
+
+    if (direction == TW_UP) {
+        arrives_up(w, tlp);
+    } else if (tlp->kind == TW_DATA) {
+        data_arrives(w, tlp);
+    } else {
+        access_arrives(w, tlp);
+    }
+}
+
+/* ---- clients ------------------------------------------------------------------------------- */
 
 static bool push_is_before_now(const struct link_twin *w, unsigned client, uint32_t n)
 {
@@ -191,185 +387,333 @@ static void see_pushes(struct link_twin *w)
             client->known++;
         }
         for (uint32_t n = client->taken; n < client->known; n++) {
-            client->edges[n]++;
+            client->request[n].edges++;
         }
     }
 }
 
-static void arrived_up(struct link_twin *w, const struct thing *thing)
+static void writes_have_left(struct link_twin *w)
 {
-    struct thing read = *thing;
+    for (unsigned c = 0; c < w->b->clients; c++) {
+        struct tw_list *left = &w->client[c].left;
 
-    if (thing->what == MMIO) {
-        log_event(w, PB_MMIO_DONE, 0, thing->ref, !pb_unsupported(w->b->mmio[thing->ref].offset));
-        return;
-    }
-    log_event(w, PB_MEMORY, thing->client, thing->ref, true);
-    if (planned(w, thing)->op == PCIE_READ) {
-        read.left_to_go = w->read_latency;
-        put(&w->at_memory, read);
-    }
-}
-
-static void arrived_down(struct link_twin *w, const struct thing *thing)
-{
-    const struct pb_mmio *m = &w->b->mmio[thing->ref];
-
-    if (thing->what == REQUEST) {
-        w->tags += tags_of(w, planned(w, thing));
-        put(&w->client[thing->client].answers, *thing);
-    } else if (!m->read) {
-        log_event(w, PB_MMIO_WRITE, 0, thing->ref, true);
-    } else {
-        log_event(w, PB_MMIO_READ, 0, m->offset, !pb_unsupported(m->offset));
-        for (unsigned c = 0; c < w->b->clients; c++) {
-            w->behind[thing->ref][c] = w->client[c].known;
+        while (left->first < left->count &&
+               TW_AT(left, struct twin_left, left->first)->cycle <= w->t) {
+            *TW_ADD(&w->client[c].answers, uint32_t) =
+                TW_AT(left, struct twin_left, left->first++)->ref;
         }
-        put(&w->replies, *thing);
     }
-}
-
-/* Count down what is in the queue and hand over what is due. */
-static void pass_time(struct link_twin *w, struct queue *q,
-                      void (*arrived)(struct link_twin *w, const struct thing *thing))
-{
-    while (q->first < q->end && q->thing[q->first].left_to_go == 0) {
-        struct thing thing = q->thing[q->first++];
-
-        arrived(w, &thing);
-    }
-    for (unsigned i = q->first; i < q->end; i++) {
-        q->thing[i].left_to_go--;
-    }
-}
-
-static void data_ready(struct link_twin *w, const struct thing *thing)
-{
-    struct thing data = *thing;
-
-    data.since = w->t;
-    put(&w->ready, data);
 }
 
 static void push_answers(struct link_twin *w)
 {
     for (unsigned c = 0; c < w->b->clients; c++) {
-        struct queue *q = &w->client[c].answers;
+        struct tw_list *answers = &w->client[c].answers;
 
-        if (q->first < q->end) {
-            log_event(w, PB_ANSWER, c, q->thing[q->first].ref, true);
-            q->first++;
+        if (answers->first < answers->count) {
+            uint32_t ref = *TW_AT(answers, uint32_t, answers->first++);
+
+            log_event(w, PB_ANSWER, c, ref,
+                      is_write(planned(w, c, ref)) ? PCIE_OK : w->client[c].request[ref].status);
         }
     }
 }
 
-static void start_down(struct link_twin *w)
+/* ---- up ------------------------------------------------------------------------------------ */
+
+/* The client's next TLP; false: it has none that the link can see. */
+static bool next_tlp(const struct link_twin *w, unsigned c, struct tw_tlp *tlp)
 {
-    bool data = w->ready.first < w->ready.end;
-    bool mmio = w->cpu.first < w->cpu.end && w->cpu.thing[w->cpu.first].since <= w->t;
+    const struct twin_client *client = &w->client[c];
+    const struct pb_client *its = &w->b->client[c];
+    unsigned sync = its->domain == w->b->domain ? 1 : its->request.config.sync;
+    bool begun = client->taken > client->sent;
+    const struct pb_planned *p = planned(w, c, client->sent);
+    uint64_t end = p->address + p->length;
 
-    if (w->sending[DOWN] || (!data && !mmio)) {
-        return;
+    if (client->sent == client->known || (!begun && client->request[client->sent].edges < sync)) {
+        return false;
     }
-    if (data &&
-        (!mmio || w->ready.thing[w->ready.first].since <= w->cpu.thing[w->cpu.first].since)) {
-        struct thing thing = w->ready.thing[w->ready.first++];
-        const struct pb_planned *p = planned(w, &thing);
-
-        put_on_wire(w, DOWN, thing, completion_bytes(w, p->address, p->address + p->length));
+    *tlp = (struct tw_tlp){ .kind = is_write(p) ? TW_WRITE : TW_READ,
+                            .class = is_write(p) ? TW_POSTED : TW_NONPOSTED,
+                            .client = c,
+                            .ref = client->sent,
+                            .from = begun ? client->sent_to : p->address,
+                            .bytes = header(w),
+                            .need = { .header = 1 } };
+    tlp->to = up_to_multiple(tlp->from, is_write(p) ? w->config->mps : w->config->mrrs, end);
+    tlp->last = tlp->to == end;
+    if (is_write(p)) {
+        tlp->bytes += dws(tlp->from, tlp->to);
+        tlp->need.data = units_of_16(dws(tlp->from, tlp->to));
     } else {
-        struct thing thing = w->cpu.thing[w->cpu.first++];
-        const struct pb_mmio *m = &w->b->mmio[thing.ref];
+        tlp->space = space_of(w, tlp);
+    }
+    return true;
+}
 
-        put_on_wire(w, DOWN, thing,
-                    header(w) + (m->read ? 0 : dws(m->offset, m->offset + m->bytes)));
+/* What the TLP lacks, NO_STALL if nothing. */
+static unsigned lacks(const struct link_twin *w, const struct tw_tlp *tlp)
+{
+    const struct pcie_config *c = w->config;
+
+    if (!tw_has_retry(&w->wires, TW_UP)) {
+        return PCIE_STALL_RETRY;
+    }
+    if (tlp->kind == TW_READ) {
+        if (w->tags == c->tags) {
+            return PCIE_STALL_TAGS;
+        }
+        if ((c->space_headers && w->space_headers + tlp->space.header > c->space_headers) ||
+            (c->space_data && w->space_data + tlp->space.data > c->space_data)) {
+            return PCIE_STALL_SPACE;
+        }
+    }
+    if (tlp->kind != TW_REPLY && !tw_has_credit(&w->wires, TW_UP, tlp->class, tlp->need)) {
+        return tlp->class == TW_POSTED ? PCIE_STALL_POSTED : PCIE_STALL_NONPOSTED;
+    }
+    return NO_STALL;
+}
+
+static void count_request(struct link_twin *w, const struct pb_planned *p)
+{
+    struct pcie_stats *s = &w->counts.stats;
+
+    s->reads += p->op == PCIE_READ;
+    s->writes += p->op == PCIE_WRITE;
+    s->msix += p->op == PCIE_MSIX;
+}
+
+static void count_tlp(struct link_twin *w, const struct tw_tlp *tlp)
+{
+    struct pcie_direction_stats *s = &w->counts.stats.dir[TW_UP];
+
+    s->tlps_write += tlp->kind == TW_WRITE;
+    s->wire_write += tlp->kind == TW_WRITE ? tlp->bytes : 0;
+    s->tlps_read += tlp->kind == TW_READ;
+    s->wire_read += tlp->kind == TW_READ ? tlp->bytes : 0;
+    s->payload_bytes += tlp->kind == TW_WRITE ? tlp->to - tlp->from : 0;
+}
+
+static void send_of_client(struct link_twin *w, unsigned c, const struct tw_tlp *tlp)
+{
+    struct twin_client *client = &w->client[c];
+    const struct pb_planned *p = planned(w, c, tlp->ref);
+    uint64_t left = tw_send(&w->wires, TW_UP, tlp);
+
+    count_tlp(w, tlp);
+    if (client->taken == client->sent) {
+        log_event(w, PB_TAKEN, c, client->taken++, 0);
+    }
+    client->sent_to = tlp->to;
+    if (tlp->last) {
+        client->sent++;
+        count_request(w, p);
+    }
+    if (tlp->kind == TW_READ) {
+        client->request[tlp->ref].open++;
+        w->tags++;
+        w->space_headers += tlp->space.header;
+        w->space_data += tlp->space.data;
+    } else if (tlp->last && p->answer) {
+        *TW_ADD(&client->left, struct twin_left) =
+            (struct twin_left){ .cycle = left, .ref = tlp->ref };
     }
 }
 
-static bool reply_is_behind(const struct link_twin *w, uint32_t ref)
+static bool reply_waits(const struct link_twin *w, uint32_t ref)
 {
-    for (unsigned c = 0; c < w->b->clients; c++) {
-        if (w->client[c].taken < w->behind[ref][c]) {
+    for (unsigned c = 0; c < w->b->clients && !w->config->relaxed; c++) {
+        if (w->client[c].sent < w->behind[ref][c]) {
             return true;
         }
     }
     return false;
 }
 
-static bool try_reply(struct link_twin *w)
+static bool next_reply(const struct link_twin *w, struct tw_tlp *tlp)
 {
-    struct thing thing = w->replies.thing[w->replies.first];
-    const struct pb_mmio *m = &w->b->mmio[thing.ref];
+    const struct pb_mmio *m;
+    uint32_t ref;
 
-    if (w->replies.first == w->replies.end || reply_is_behind(w, thing.ref)) {
+    if (w->replies.first == w->replies.count) {
         return false;
     }
+    ref = *TW_AT(&w->replies, uint32_t, w->replies.first);
+    m = &w->b->mmio[ref];
+    *tlp = (struct tw_tlp){ .kind = TW_REPLY,
+                            .class = TW_COMPLETION,
+                            .client = NOBODY,
+                            .ref = ref,
+                            .from = m->offset,
+                            .to = m->offset + (pb_unsupported(m->offset) ? 0 : m->bytes) };
+    tlp->bytes = framing(w) + 12 + (tlp->to > tlp->from ? dws(tlp->from, tlp->to) : 0);
+    return !reply_waits(w, ref);
+}
+
+static void send_reply(struct link_twin *w, const struct tw_tlp *tlp)
+{
+    struct pcie_direction_stats *s = &w->counts.stats.dir[TW_UP];
+
+    s->tlps_completion++;
+    s->wire_completion += tlp->bytes;
+    s->payload_bytes += tlp->to - tlp->from;
+    tw_send(&w->wires, TW_UP, tlp);
     w->replies.first++;
-    put_on_wire(w, UP, thing,
-                20 + (pb_unsupported(m->offset) ? 0 : dws(m->offset, m->offset + m->bytes)));
-    return true;
 }
 
-static bool try_client(struct link_twin *w, unsigned c)
+/* Place c is a client, or the replies as one more. Does it send? */
+static bool turn(struct link_twin *w, unsigned c)
 {
-    struct twin_client *client = &w->client[c];
-    struct thing thing = { .what = REQUEST, .client = c, .ref = client->taken };
-    const struct pb_planned *p = &w->b->client[c].plan[client->taken];
-    unsigned sync =
-        w->b->client[c].domain == w->b->domain ? 1 : w->b->client[c].request.config.sync;
+    bool reply = c == w->b->clients;
+    struct tw_tlp tlp;
+    unsigned lack;
 
-    if (client->taken == client->known || client->edges[client->taken] < sync) {
+    if (!(reply ? next_reply(w, &tlp) : next_tlp(w, c, &tlp))) {
         return false;
     }
-    if (p->op == PCIE_READ) {
-        if (w->waiting != NOBODY && w->waiting != (int)c) {
-            return false;
-        }
-        if (tags_of(w, p) > w->tags) {
-            w->waiting = (int)c;
-            return false;
-        }
-        w->waiting = NOBODY;
-        w->tags -= tags_of(w, p);
-        put_on_wire(w, UP, thing, header(w) * read_tlps(w, p->address, p->address + p->length));
-    } else {
-        put_on_wire(w, UP, thing, write_bytes(w, p->address, p->address + p->length));
+    lack = lacks(w, &tlp);
+    if (lack != NO_STALL) {
+        w->stall = w->stall == NO_STALL ? lack : w->stall;
+        return false;
     }
-    log_event(w, PB_TAKEN, c, client->taken, true);
-    client->taken++;
+    if (reply) {
+        send_reply(w, &tlp);
+    } else {
+        send_of_client(w, c, &tlp);
+    }
     return true;
 }
 
+/* A stall goes on while a DLLP is on the wire. */
 static void start_up(struct link_twin *w)
 {
     unsigned places = w->b->clients + 1;
 
-    if (w->sending[UP]) {
+    if (tw_sends_tlp(&w->wires, TW_UP)) {
+        w->stall = NO_STALL;
+    }
+    if (!tw_clear(&w->wires, TW_UP)) {
+        return;
+    }
+    w->stall = NO_STALL;
+    if (tw_repeat(&w->wires, TW_UP)) {
         return;
     }
     for (unsigned i = 0; i < places; i++) {
         unsigned c = (w->turn + i) % places;
 
-        if (c == w->b->clients ? try_reply(w) : try_client(w, c)) {
+        if (turn(w, c)) {
             w->turn = c + 1;
+            w->stall = NO_STALL;
             return;
         }
     }
 }
 
-static void count(struct link_twin *w)
+/* ---- down ---------------------------------------------------------------------------------- */
+
+/* The data that is next, by its position in the list; the list's count if none is ready. */
+static uint32_t first_data(const struct link_twin *w)
 {
-    for (int d = UP; d <= DOWN; d++) {
-        if (w->sending[d]) {
-            w->result->state[d][ACCOUNT_BUSY]++;
-            w->bytes_left[d]--;
-        } else if (d == UP && w->waiting != NOBODY) {
-            w->result->state[d][ACCOUNT_WAITING]++;
-        } else {
-            w->result->state[d][ACCOUNT_STARVED]++;
+    const struct tw_list *list = &w->data;
+    uint32_t best = list->count;
+
+    for (uint32_t i = 0; i < list->count; i++) {
+        uint64_t ready = TW_AT(list, struct twin_down, i)->ready;
+
+        if (ready <= w->t &&
+            (best == list->count || ready < TW_AT(list, struct twin_down, best)->ready)) {
+            best = i;
         }
     }
-    w->result->tag_stall += w->waiting != NOBODY;
+    return best;
+}
+
+static void send_data(struct link_twin *w, uint32_t which)
+{
+    struct twin_down *data = TW_AT(&w->data, struct twin_down, which);
+    struct pcie_direction_stats *s = &w->counts.stats.dir[TW_DOWN];
+    struct tw_tlp tlp = data->tlp;
+
+    w->result->overtakings += which > 0;
+    tlp.class = TW_COMPLETION;
+    tlp.to = tlp.unsupported ? tlp.to : completion_end(w, tlp.from, tlp.to);
+    tlp.last = tlp.to == data->tlp.to;
+    tlp.bytes = framing(w) + 12 + (tlp.unsupported ? 0 : dws(tlp.from, tlp.to));
+    tlp.need = (struct tw_units){ 0, 0 };
+    s->tlps_completion++;
+    s->wire_completion += tlp.bytes;
+    s->payload_bytes += tlp.unsupported ? 0 : tlp.to - tlp.from;
+    tw_send(&w->wires, TW_DOWN, &tlp);
+    data->tlp.from = tlp.to;
+    if (tlp.last) {
+        memmove(data, data + 1, (w->data.count - which - 1) * sizeof *data);
+        w->data.count--;
+    }
+}
+
+static void send_access(struct link_twin *w)
+{
+    const struct twin_down *access = TW_AT(&w->accesses, struct twin_down, w->accesses.first);
+    struct pcie_direction_stats *s = &w->counts.stats.dir[TW_DOWN];
+    const struct tw_tlp *tlp = &access->tlp;
+
+    if (!tw_has_credit(&w->wires, TW_DOWN, tlp->class, tlp->need)) {
+        w->result->blocked_mmio++;
+        return;
+    }
+    s->tlps_mmio++;
+    w->counts.stats.mmio_reads += tlp->class == TW_NONPOSTED;
+    w->counts.stats.mmio_writes += tlp->class == TW_POSTED;
+    s->wire_mmio += tlp->bytes;
+    s->payload_bytes += tlp->class == TW_POSTED ? tlp->to - tlp->from : 0;
+    tw_send(&w->wires, TW_DOWN, tlp);
+    w->accesses.first++;
+}
+
+static bool access_is_first(const struct link_twin *w, uint32_t data)
+{
+    const struct twin_down *access = TW_AT(&w->accesses, struct twin_down, w->accesses.first);
+
+    if (w->accesses.first == w->accesses.count || access->ready > w->t) {
+        return false;
+    }
+    return data == w->data.count || access->ready < TW_AT(&w->data, struct twin_down, data)->ready;
+}
+
+static void start_down(struct link_twin *w)
+{
+    uint32_t data;
+
+    if (!tw_clear(&w->wires, TW_DOWN) || tw_repeat(&w->wires, TW_DOWN)) {
+        return;
+    }
+    data = first_data(w);
+    if (access_is_first(w, data)) {
+        send_access(w);
+    } else if (data < w->data.count) {
+        send_data(w, data);
+    }
+}
+
+/* ---- all of it ----------------------------------------------------------------------------- */
+
+static void count(struct link_twin *w)
+{
+    struct pcie_stats *s = &w->counts.stats;
+
+    for (int d = TW_UP; d <= TW_DOWN; d++) {
+        if (tw_sends_tlp(&w->wires, d)) {
+            w->counts.state[d][ACCOUNT_BUSY]++;
+            s->dir[d].busy_cycles++;
+        } else if (d == TW_UP && w->stall != NO_STALL) {
+            w->counts.state[d][ACCOUNT_WAITING]++;
+            s->stall_cycles[w->stall]++;
+        } else {
+            w->counts.state[d][ACCOUNT_STARVED]++;
+        }
+    }
 }
 
 static uint64_t edges_in(const struct link_twin *w, uint64_t ps)
@@ -387,20 +731,37 @@ static uint64_t edges_in(const struct link_twin *w, uint64_t ps)
 static void sort_mmio(struct link_twin *w)
 {
     for (uint32_t m = 0; m < w->b->mmios; m++) {
-        struct thing thing = { .what = MMIO, .ref = m, .since = w->b->mmio[m].cycle };
-        unsigned at;
+        const struct pb_mmio *mmio = &w->b->mmio[m];
+        struct twin_down *list;
+        struct twin_down access = {
+            .ready = mmio->cycle,
+            .tlp = { .kind = TW_MMIO,
+                     .class = mmio->read ? TW_NONPOSTED : TW_POSTED,
+                     .ref = m,
+                     .from = mmio->offset,
+                     .to = mmio->offset + mmio->bytes,
+                     .bytes = header(w) +
+                              (mmio->read ? 0 : dws(mmio->offset, mmio->offset + mmio->bytes)),
+                     .need = { .header = 1 } }
+        };
+        uint32_t at;
 
-        put(&w->cpu, thing);
-        for (at = w->cpu.end - 1; at > 0 && w->cpu.thing[at - 1].since > thing.since; at--) {
-            w->cpu.thing[at] = w->cpu.thing[at - 1];
+        if (!mmio->read) {
+            access.tlp.need.data = units_of_16(dws(access.tlp.from, access.tlp.to));
         }
-        w->cpu.thing[at] = thing;
+        TW_ADD(&w->accesses, struct twin_down);
+        list = w->accesses.item;
+        for (at = w->accesses.count - 1; at > 0 && list[at - 1].ready > access.ready; at--) {
+            list[at] = list[at - 1];
+        }
+        list[at] = access;
     }
 }
 
-void pt_run(const struct pcie_bench *b, uint64_t cycles, struct pt_result *result)
+static struct link_twin *create(const struct pcie_bench *b, struct pt_result *result)
 {
     struct link_twin *w = calloc(1, sizeof *w);
+    char error[200];
 
     if (!w) {
         abort();
@@ -409,23 +770,62 @@ void pt_run(const struct pcie_bench *b, uint64_t cycles, struct pt_result *resul
     w->b = b;
     w->config = &b->config;
     w->result = result;
-    w->latency[UP] = edges_in(w, b->config.up_ps);
-    w->latency[DOWN] = edges_in(w, b->config.down_ps);
-    w->read_latency = edges_in(w, b->config.read_ps);
-    w->tags = b->config.tags;
-    w->waiting = NOBODY;
+    tw_init(&w->wires, &b->config);
+    w->wires.wire[TW_UP].latency = edges_in(w, b->config.up_ps);
+    w->wires.wire[TW_DOWN].latency = edges_in(w, b->config.down_ps);
+    w->wires.stats = &w->counts.stats;
+    w->stall = NO_STALL;
+    w->timeout = edges_in(w, b->config.timeout_ps);
+    w->poison = rng_stream(b->config.seed, 0x706f6973);
+    w->lost = rng_stream(b->config.seed, 0x6c6f7374);
+    w->wires.deliver = deliver;
+    w->wires.self = w;
+    w->memory = pcie_memory_create(&b->config.host, &b->clocks, b->domain, error, sizeof error);
+    if (!w->memory) {
+        abort();
+    }
     sort_mmio(w);
+    return w;
+}
+
+static void destroy(struct link_twin *w)
+{
+    for (unsigned c = 0; c < w->b->clients; c++) {
+        free(w->client[c].left.item);
+        free(w->client[c].answers.item);
+    }
+    free(w->at_memory.item);
+    free(w->data.item);
+    free(w->accesses.item);
+    free(w->replies.item);
+    free(w->timeouts.item);
+    tw_free(&w->wires);
+    pcie_memory_destroy(w->memory);
+    free(w);
+}
+
+void pt_run(const struct pcie_bench *b, uint64_t cut, uint64_t cycles, struct pt_result *result)
+{
+    struct link_twin *w = create(b, result);
+
     for (w->t = 0; w->t < cycles; w->t++) {
+        if (w->t == cut) {
+            result->at_cut = w->counts;
+        }
+        w->wires.t = w->t;
         see_pushes(w);
-        let_go(w, UP);
-        let_go(w, DOWN);
-        pass_time(w, &w->flying[UP], arrived_up);
-        pass_time(w, &w->at_memory, data_ready);
-        pass_time(w, &w->flying[DOWN], arrived_down);
+        writes_have_left(w);
+        tw_arrivals(&w->wires, TW_UP);
+        memory_sees(w);
+        time_out(w);
+        tw_arrivals(&w->wires, TW_DOWN);
         push_answers(w);
+        tw_dllps(&w->wires);
         start_down(w);
         start_up(w);
         count(w);
     }
-    free(w);
+    result->at_end = w->counts;
+    result->memory = *pcie_memory_stats(w->memory);
+    destroy(w);
 }

@@ -20,27 +20,37 @@ a slot is back a cycle late@channel.h@/channel_slot_visible(const/,/^}/s/return 
 slots cross clocks without the synchroniser@channel.h@/channel_slot_visible(const/,/^}/s/ch->config.sync)/1)/
 a coincident edge counts as seen@clock.h@/clock_edge_after(const/,/^}/s/return clock_scale.*/const struct clock_ratio *r = \&set->ratio[from][to]; return (uint64_t)(((clock_u128)c * r->mul + r->div - 1) \/ r->div) + s - 1;/
 one slot too many@channel.c@s/ch->s.credits = config->depth;/ch->s.credits = config->depth + 1;/
-the read port is free in the cycle of a pop@channel.c@s/(run->step || run->beats == 1);/0;/
+the read port is free in the cycle of a pop@channel.h@s/ch->s.read_free = port;/ch->s.read_free = port - 1;/
 an item is whole when its first beat is there@channel.c@/^uint64_t channel_item_visible/,/^}/s/uint32_t last = .*/uint32_t last = 0;/
 runs are taken one beat too far@channel.c@/^static uint32_t prefix/,/^}/s/    return low;/    return low < want->beats ? low + 1 : low;/
 the tail is forgotten@lane.c@s/s->next_start = s->next_slot + s->job.tail;/s->next_start = s->next_slot;/
 the tail is not counted@lane.c@s/.tail = complete ? s->job.tail : 0,/.tail = 0,/
 items overtake each other in the pipeline@lane.c@s/s->last_push > at + s->delay/s->last_push > at + s->delay + 2/
-a lane starts inside of an item@lane.c@s/if (!b || ch->s.taken || !(b->flags \& CHANNEL_FIRST)) {/if (!b) {/
-a header is one beat shorter@lane.c@s/UINT32_MAX : header_beats)/UINT32_MAX : header_beats - (header_beats > 1))/
+a lane starts inside of an item@lane.h@s/if (!b || ch->s.taken || !(b->flags \& CHANNEL_FIRST)) {/if (!b) {/
+a header is one beat shorter@lane.h@s/UINT32_MAX : header_beats)/UINT32_MAX : header_beats - (header_beats > 1))/
 paced runs go on at the old pace@lane.c@s/^ *\*most = p->beats.*$//
 starved although there is a beat without room@lane.c@s/t.why.state = ACCOUNT_BLOCKED;/t.why.state = ACCOUNT_STARVED;/
 blocked although there is no beat@lane.c@s/if (t.why.state == ACCOUNT_BLOCKED \&\& t.visible > idle_from) {/if (0) {/
 full accounts are never emptied@lane.c@s/account_settle(&lane->account, now);/;/
 late lanes issue in the past@lane.c@s/.at = s->next_slot > now ? s->next_slot : now,/.at = s->next_slot,/
-round robin begins at the input served last@stage.c@s/(job->in + 1u) % st->inputs;/job->in;/
+round robin begins at the input served last@stage.c@s/next_input = job->in + 1u < st->inputs ? job->in + 1u : 0;/next_input = job->in;/
 the shared port is free a cycle early@stage.c@s/st->s.port_free > now/st->s.port_free > now + 1/
 steering is not looked at@stage.c@s/to != STAGE_ANY_LANE \&\& to != lane/to == lane + 1000/
 the next item is seen by later lanes only@stage.c@s/if (at >= now) {/if (0) {/
 what an earlier lane saw is not looked at again@stage.c@s/if (t.began \&\& held) {/if (0) {/
-waiting for the port counts as blocked@stage.c@/port_free > now/,/return false/s/ACCOUNT_WAITING/ACCOUNT_BLOCKED/
-a push does not wake its reader@channel.c@s/if (ch->config.wake == CHANNEL_WAKE_FIRST) {/if (ch->config.wake == CHANNEL_WAKE_FIRST \&\& (flags \& CHANNEL_FIRST)) {/
-a returned slot does not wake its writer@channel.c@/^static void return_slots/,/^}/s/if (ch->s.writer_waits) {/if (0) {/
+waiting for the port counts as blocked@stage.c@/^static void note_port/,/^}/s/ACCOUNT_WAITING/ACCOUNT_BLOCKED/
+a push does not wake its reader@channel.h@s/if (ch->config.wake == CHANNEL_WAKE_LAST) {/if (ch->config.wake != CHANNEL_WAKE_LAST \&\& !(flags \& CHANNEL_FIRST)) return; &/
+a returned slot does not wake its writer@channel.h@/channel_give_back(struct/,/^}/s/if (ch->s.writer_waits) {/if (0) {/
+the straight way does not look at the read port@stage.c@s/ || in->s.read_free > now) {/) {/
+the straight way takes a part for the whole@stage.c@s/b->flags != (CHANNEL_FIRST | CHANNEL_LAST) || //
+the straight way forgets the tail@lane.h@s/s->next_start = last + step + j->tail;/s->next_start = last + step;/
+items overtake each other on the straight way@lane.h@s/s->last_push > now + j->latency/0/
+an item passes without room@lane.h@s/return out->s.credits >= j->beats_out ||/return out->s.credits > 0 ||/
+the tail of an item that passes is not counted@account.h@s/r->tail = tail;/r->tail = 0;/
+lanes with nothing to do keep their old reason@stage.c@/^static inline bool rests/,/^}/s/if (l->s.next_start <= now) {/if (0) {/
+all slots are taken for back when one is@channel.c@s/if (!all \&\& last_back(ch, p) > now) {/if (0) {/
+the block that runs does not get its next wake@sched.c@s/replace(t, b->leaf, next == CLOCK_NEVER/replace(t, b->leaf, next > cycle + 1/
+a clock goes on leading when another is earlier@sched.c@s/s->limit = s->key\[b->domain\];/;/
 the last beat of a run is not counted@account.c@/^static uint64_t run_end/,/^}/s/+ r->busy + r->tail/+ (r->beats > 1 ? 0 : r->busy) + r->tail/
 '
 

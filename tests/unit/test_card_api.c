@@ -151,7 +151,7 @@ static void preload(struct espnic *card, const char *name)
 static unsigned run_capture(const char *name, uint64_t *end)
 {
     struct bench b = { .memory = calloc(1, MEMORY) };
-    struct espnic_ports ports = { &b, dma_read, dma_write, msix, mmio_done, wire_tx, wire_ready };
+    struct espnic_ports ports = { &b, dma_read, dma_write, msix, mmio_done, wire_tx, wire_ready, NULL };
     struct espnic_options options = { .functional = true, .backend = "auto" };
     struct nic_config *config = espnic_config_create();
     char error[512];
@@ -219,7 +219,7 @@ END_TEST
 START_TEST(configuration_by_name)
 {
     struct bench b = { 0 };
-    struct espnic_ports ports = { &b, dma_read, dma_write, msix, mmio_done, wire_tx, wire_ready };
+    struct espnic_ports ports = { &b, dma_read, dma_write, msix, mmio_done, wire_tx, wire_ready, NULL };
     struct espnic_options options = { .functional = true, .backend = "no-such" };
     struct nic_config *config = espnic_config_create();
     char error[512] = "";

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SETTINGS = 16, TEXT = 320 };
+enum { SETTINGS = 20, TEXT = 320 };
 
 /* One run: what it is set to, beside a generic card that is fed as fast as it takes packets. */
 struct measurement {
@@ -235,6 +235,7 @@ START_TEST(pcie_rx)
     set(&m, "card.pcie.generation=3");
     set(&m, "card.pcie.lanes=2");
     set(&m, "card.pcie.mps=256B");
+    set(&m, "card.pcie.dllp=share"); /* of nothing: data alone */
     set(&m, "card.pcie.dllp_ppm=0");
     set(&m, "card.pcie.address64=true");
     set(&m, "workload.loop=4");
@@ -262,6 +263,7 @@ START_TEST(pcie_tx)
     set(&m, "card.pcie.generation=3");
     set(&m, "card.pcie.lanes=2");
     set(&m, "card.pcie.mps=256B");
+    set(&m, "card.pcie.dllp=share");
     set(&m, "card.pcie.dllp_ppm=0");
     set(&m, "card.pcie.address64=true");
     set(&m, "card.pcie.tags=4096");

@@ -1,0 +1,288 @@
+#include "cli/pcie_sweep.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/options.h"
+
+/* ---- which points --------------------------------------------------------------------------------- */
+
+/* "4KiB", "4096"; ends at `end`. */
+static bool parse_bytes(const char *text, size_t length, uint64_t *value, char *error,
+                        size_t error_size)
+{
+    char number[64];
+    char why[256];
+    bool plain = length > 0 && strspn(text, "0123456789") >= length;
+
+    if (length == 0 || length + 2 > sizeof number) {
+        snprintf(error, error_size, "found \"%.*s\", expected bytes such as 64 or 4KiB",
+                 (int)(length < 40 ? length : 40), text);
+        return false;
+    }
+    snprintf(number, sizeof number, "%.*s%s", (int)length, text, plain ? "B" : "");
+    if (!quantity_parse(PARAM_BYTES, number, value, why, sizeof why)) {
+        snprintf(error, error_size, "%s", why);
+        return false;
+    }
+    if (*value == 0) {
+        snprintf(error, error_size, "found 0 bytes, expected at least 1");
+        return false;
+    }
+    return true;
+}
+
+static bool add_point(struct sweep_points *points, uint64_t value, char *error, size_t error_size)
+{
+    if (points->count == SWEEP_MAX) {
+        snprintf(error, error_size, "found more than %d points, expected fewer", SWEEP_MAX);
+        return false;
+    }
+    points->value[points->count++] = value;
+    return true;
+}
+
+/* FROM:STEP:TO or FROM:xFACTOR:TO */
+static bool parse_range(const char *text, struct sweep_points *points, char *error,
+                        size_t error_size)
+{
+    const char *second = strchr(text, ':') + 1;
+    const char *third = strchr(second, ':');
+    bool factor = *second == 'x';
+    uint64_t from;
+    uint64_t step;
+    uint64_t to;
+
+    if (third == NULL || strchr(third + 1, ':') != NULL) {
+        snprintf(error, error_size, "found \"%.60s\", expected FROM:STEP:TO or FROM:xFACTOR:TO",
+                 text);
+        return false;
+    }
+    if (!parse_bytes(text, (size_t)(second - 1 - text), &from, error, error_size) ||
+        !parse_bytes(second + factor, (size_t)(third - second - factor), &step, error,
+                     error_size) ||
+        !parse_bytes(third + 1, strlen(third + 1), &to, error, error_size)) {
+        return false;
+    }
+    if (to < from || (factor && step < 2)) {
+        snprintf(
+            error, error_size,
+            "found \"%.60s\", expected an end that is not before the beginning, and a factor of "
+            "2 or more",
+            text);
+        return false;
+    }
+    while (from <= to) {
+        uint64_t next;
+
+        if (!add_point(points, from, error, error_size)) {
+            return false;
+        }
+        if (factor ? __builtin_mul_overflow(from, step, &next)
+                   : __builtin_add_overflow(from, step, &next)) {
+            return true;
+        }
+        from = next;
+    }
+    return true;
+}
+
+bool sweep_parse(const char *text, struct sweep_points *points, char *error, size_t error_size)
+{
+    points->count = 0;
+    if (strchr(text, ':') != NULL) {
+        return parse_range(text, points, error, error_size);
+    }
+    for (;;) {
+        size_t length = strcspn(text, ",");
+        uint64_t value;
+
+        if (!parse_bytes(text, length, &value, error, error_size) ||
+            !add_point(points, value, error, error_size)) {
+            return false;
+        }
+        if (text[length] == '\0') {
+            return true;
+        }
+        text += length + 1;
+    }
+}
+
+/* ---- the plot -------------------------------------------------------------------------------------- */
+
+/* In single quotes, for gnuplot. */
+static void quoted(const char *text, FILE *out)
+{
+    fputc('\'', out);
+    for (; *text != '\0'; text++) {
+        fputs(*text == '\'' ? "''" : (char[]){ *text, '\0' }, out);
+    }
+    fputc('\'', out);
+}
+
+static void write_script(FILE *f, const char *script, const char *csv, bool latency, bool by_size)
+{
+    size_t stem = strlen(script);
+
+    if (stem > 3 && strcmp(script + stem - 3, ".gp") == 0) {
+        stem -= 3;
+    }
+    fprintf(f, "# Written by espnic pcie. gnuplot makes %.*s.svg of it.\n", (int)stem, script);
+    fprintf(f, "$curve << EOD\n%sEOD\n", csv);
+    fputs(
+        "set datafile separator ','\nset terminal svg size 900,600 background 'white'\nset output ",
+        f);
+    char *image = NULL;
+    if (asprintf(&image, "%.*s.svg", (int)stem, script) < 0) {
+        fputs("espnic: out of memory\n", stderr);
+        abort();
+    }
+    quoted(image, f);
+    free(image);
+    fprintf(f, "\nset key bottom right\nset grid\nset xlabel '%s'\n",
+            by_size ? "bytes of a transaction" : "bytes of the window");
+    if (!by_size) {
+        fputs("set logscale x 2\n", f);
+    }
+    fprintf(f, "set ylabel '%s'\nset yrange [0:*]\nplot ", latency ? "ns" : "Gb/s");
+    const char *x = by_size ? "size" : "window";
+    if (latency) {
+        fprintf(f,
+                "for [c in 'median_ns p95_ns p99_ns p999_ns'] $curve using '%s':c "
+                "with linespoints title c noenhanced\n",
+                x);
+    } else {
+        fprintf(f,
+                "for [c in 'gbps bound_gbps published_gbps'] $curve using '%s':c "
+                "with linespoints title c noenhanced\n",
+                x);
+    }
+}
+
+/* gnuplot is asked for by name; what is in the script's name means nothing to a shell. */
+static int run_gnuplot(const char *script)
+{
+    char program[] = "gnuplot";
+    char *copy = strdup(script);
+    char *arguments[] = { program, copy, NULL };
+    pid_t child;
+    int status = 0;
+    int why = posix_spawnp(&child, program, NULL, NULL, arguments, environ);
+
+    free(copy);
+    if (why == ENOENT) {
+        fprintf(stderr, "espnic pcie: gnuplot is not installed: %s is written, but not run\n",
+                script);
+        return EXIT_DONE;
+    }
+    if (why != 0 || waitpid(child, &status, 0) < 0 || status != 0) {
+        fprintf(stderr, "espnic pcie: gnuplot %s: failed\n", script);
+        return EXIT_MODEL;
+    }
+    return EXIT_DONE;
+}
+
+static int plot(const char *script, const char *csv, bool latency, bool by_size)
+{
+    FILE *f = fopen(script, "w");
+
+    if (f == NULL) {
+        fprintf(stderr, "espnic pcie: --plot: cannot write %s: %s\n", script, strerror(errno));
+        return EXIT_USAGE;
+    }
+    write_script(f, script, csv, latency, by_size);
+    bool bad = ferror(f) != 0;
+    if (fclose(f) != 0 || bad) {
+        fprintf(stderr, "espnic pcie: --plot: cannot write %s\n", script);
+        return EXIT_USAGE;
+    }
+    return run_gnuplot(script);
+}
+
+/* ---- the sweep --------------------------------------------------------------------------------------- */
+
+static void show_progress(size_t done, size_t all)
+{
+    if (isatty(STDERR_FILENO) == 1) {
+        fprintf(stderr, done < all ? "\r\033[K%zu of %zu points" : "\r\033[K", done, all);
+    }
+}
+
+/* Measure one point and write its line. */
+static int point(struct scenario *s, bool latency, uint64_t size, uint64_t window, FILE *csv)
+{
+    struct pcie_setup *setup = s->config;
+    struct pcie_outcome outcome;
+    char error[512];
+
+    setup->bench.size = size;
+    setup->bench.window = window;
+    if (!pcie_setup_check(s, latency)) {
+        fprintf(stderr, "espnic pcie: size %" PRIu64 ", window %" PRIu64 ": %s\n", size, window,
+                s->error);
+        return EXIT_USAGE;
+    }
+    if (!pcie_measure(setup, latency, &outcome, error, sizeof error)) {
+        fprintf(stderr, "espnic pcie: size %" PRIu64 ", window %" PRIu64 ": %s\n", size, window,
+                error);
+        return EXIT_MODEL;
+    }
+    fprintf(csv, "%" PRIu64 ",%" PRIu64 ",", size, pcie_bench_window(&setup->bench));
+    pcie_outcome_csv(&outcome, csv);
+    fputs("\n", csv);
+    return EXIT_DONE;
+}
+
+static int all_points(struct scenario *s, bool latency, const struct sweep_points *sizes,
+                      const struct sweep_points *windows, FILE *csv)
+{
+    const struct pcie_setup *setup = s->config;
+    uint64_t own_size = setup->bench.size;
+    uint64_t own_window = setup->bench.window;
+    size_t n = sizes->count ? sizes->count : 1;
+    size_t m = windows->count ? windows->count : 1;
+    int status = EXIT_DONE;
+
+    fputs("size,window,", csv);
+    pcie_outcome_csv_names(latency, csv);
+    fputs("\n", csv);
+    for (size_t i = 0; i < n * m && status == EXIT_DONE; i++) {
+        show_progress(i, n * m);
+        status = point(s, latency, sizes->count ? sizes->value[i / m] : own_size,
+                       windows->count ? windows->value[i % m] : own_window, csv);
+    }
+    show_progress(n * m, n * m);
+    return status;
+}
+
+int pcie_sweep(struct scenario *s, bool latency, const struct sweep_points *sizes,
+               const struct sweep_points *windows, const char *script)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *csv = open_memstream(&text, &length);
+    int status;
+
+    if (csv == NULL) {
+        fputs("espnic: out of memory\n", stderr);
+        return EXIT_MODEL;
+    }
+    status = all_points(s, latency, sizes, windows, csv);
+    if (fclose(csv) != 0) {
+        fputs("espnic: out of memory\n", stderr);
+        status = EXIT_MODEL;
+    }
+    if (status == EXIT_DONE) {
+        fputs(text, stdout);
+        if (script != NULL) {
+            status = plot(script, text, latency, sizes->count > 0);
+        }
+    }
+    free(text);
+    return status;
+}

@@ -1,0 +1,371 @@
+/* espnic validate: published figures beside simulated ones. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/validate_pcie.h"
+#include "engine/nearest.h"
+#include "report/report.h"
+#include "report/text.h"
+
+enum validate_option { OPT_ONLY, OPT_JSON };
+
+static const struct option_spec validate_options[] = {
+    { "only", 0, "NAME", "one group of figures" },
+    { "json", 0, NULL, "as JSON on stdout, with every parameter and setting" },
+};
+
+enum { OPTION_COUNT = sizeof validate_options / sizeof validate_options[0] };
+
+static const struct {
+    const char *group, *title;
+} titles[] = {
+    { "model",
+      "Analytical model of Neugebauer et al. (SIGCOMM 2018): Gen3 x8, MPS 256, MRRS 512, its own "
+      "convention of DLLPs (card.pcie.dllp: published)" },
+    { "formulas",
+      "The same formulas for other links, the worst of each generation and width. Sizes that "
+      "are no multiple of 4: whole DWs, as on the wire; the published model does not pad" },
+    { "on-demand",
+      "DLLPs by the traffic (card.pcie.dllp: on-demand): between the model and the bound "
+      "without DLLPs. Error: how far from the model to the bound" },
+    { "latency", "Latency, medians of pcie-bench (pcie-bench/data, NFP-6000)" },
+    { "bandwidth", "Bandwidth, pcie-bench" },
+    { "cache", "Last-level cache and DDIO, pcie-bench" },
+    { "numa", "Memory on the other socket, pcie-bench" },
+    { "alignment", "Reads that cross a line, pcie-bench" },
+    { "iotlb", "IO-TLB: 4 KiB pages, random places of a window, pcie-bench" },
+};
+
+static int print_help(void)
+{
+    puts(
+        "usage: espnic validate pcie [--only NAME] [--json]\n"
+        "\n"
+        "Simulates what has been measured or computed elsewhere, and prints both with the error.\n"
+        "\"fitted\": a parameter was chosen to meet this figure, so it is no test; \"predicted\": none\n"
+        "was; \"shown\": without a claim. Exit status 1 if a figure misses its tolerance.\n");
+    options_help(validate_options, OPTION_COUNT);
+    fputs("\nNAME is one of:", stdout);
+    for (size_t i = 0; validate_pcie_groups[i] != NULL; i++) {
+        printf(" %s", validate_pcie_groups[i]);
+    }
+    puts("\n\n"
+         "examples:\n"
+         "  espnic validate pcie\n"
+         "  espnic validate pcie --only iotlb --json");
+    return EXIT_DONE;
+}
+
+/* ---- text --------------------------------------------------------------------------------------------- */
+
+static const char *verdict(const struct validation_row *row)
+{
+    return row->held ? "ok" : row->kind == VALIDATION_MISSED ? "misses, known" : "MISSES";
+}
+
+static void print_row(struct text_table *t, const struct validation_row *row)
+{
+    char published[TEXT_CELL];
+    char simulated[TEXT_CELL];
+    char error[TEXT_CELL];
+    char tolerance[TEXT_CELL] = "";
+    const char *cells[] = { row->what,
+                            published,
+                            simulated,
+                            row->unit,
+                            error,
+                            tolerance,
+                            validation_kind_name(row->kind),
+                            verdict(row) };
+    int digits = strcmp(row->unit, "ns") == 0 ? 1 : 3;
+
+    if (row->most != row->published) {
+        snprintf(published, sizeof published, "%.3f..%.3f", row->published, row->most);
+    } else {
+        snprintf(published, sizeof published, "%.*f", digits, row->published);
+    }
+    snprintf(simulated, sizeof simulated, "%.*f", digits, row->simulated);
+    if (isfinite(row->error)) {
+        snprintf(error, sizeof error,
+                 row->tolerance > 0 && row->tolerance < 1 ? "%+.4f %%" : "%+.1f %%", row->error);
+    } else {
+        snprintf(error, sizeof error, "-");
+    }
+    if (row->most != row->published) {
+        snprintf(tolerance, sizeof tolerance, "between");
+    } else if (row->tolerance > 0) {
+        snprintf(tolerance, sizeof tolerance, "%g %%", row->tolerance);
+    } else if (row->tolerance < 0) {
+        snprintf(tolerance, sizeof tolerance, "%g %s", -row->tolerance, row->unit);
+    }
+    text_table_row(t, cells);
+}
+
+/* Of the formulas' many rows, is this the worst of its link? */
+static bool is_worst(const struct validation *v, size_t at)
+{
+    const struct validation_row *row = &v->rows[at];
+    size_t length = strcspn(row->what, ","); /* "Gen3 x8" */
+
+    for (size_t i = 0; i < v->count; i++) {
+        const struct validation_row *other = &v->rows[i];
+
+        if (other->group == row->group && strncmp(other->what, row->what, length + 1) == 0 &&
+            (fabs(other->error) > fabs(row->error) ||
+             (fabs(other->error) == fabs(row->error) && i < at))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Why figures miss that are known to. */
+static void print_known(const struct validation *v, const char *group)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < v->count; i++) {
+        const struct validation_row *row = &v->rows[i];
+
+        if (strcmp(row->group, group) == 0 && row->kind == VALIDATION_MISSED && !row->held) {
+            printf("%s: ", row->what);
+            text_wrap(stdout, row->source, strlen(row->what) + 2, 4, TEXT_WIDTH);
+            any = true;
+        }
+    }
+    if (any) {
+        putchar('\n');
+    }
+}
+
+static void print_group(const struct validation *v, const char *group, const char *title)
+{
+    static const char *const headings[] = { "figure", ">published", ">simulated", "unit",
+                                            ">error", ">tolerance", "kind",       "verdict" };
+    struct text_table t;
+    bool formulas = strcmp(group, "formulas") == 0;
+    size_t count = 0;
+
+    text_table_start(&t, headings, sizeof headings / sizeof headings[0]);
+    for (size_t i = 0; i < v->count; i++) {
+        if (strcmp(v->rows[i].group, group) == 0) {
+            count++;
+            if (!formulas || is_worst(v, i)) {
+                print_row(&t, &v->rows[i]);
+            }
+        }
+    }
+    if (count == 0) {
+        text_table_clear(&t);
+        return;
+    }
+    text_wrap(stdout, title, 0, 0, TEXT_WIDTH);
+    if (formulas) {
+        printf("(%zu figures)\n", count);
+    }
+    putchar('\n');
+    text_table_write(&t, stdout);
+    putchar('\n');
+    print_known(v, group);
+}
+
+static bool set_is_used(const struct validation *v, const char *set)
+{
+    for (size_t i = 0; i < v->count; i++) {
+        for (const char *at = v->rows[i].sets; at != NULL && at[0] != '\0';) {
+            size_t length = strcspn(at, " ");
+
+            if (strlen(set) == length && strncmp(at, set, length) == 0) {
+                return true;
+            }
+            at += length + (at[length] == ' ');
+        }
+    }
+    return false;
+}
+
+static void print_parameters(const struct validation *v)
+{
+    static const char *const headings[] = { "set", "parameter", ">value", "from", "source" };
+    struct text_table t;
+    struct validation_setting s;
+
+    text_table_start(&t, headings, 5);
+    for (size_t i = 0; (s = validate_pcie_setting(i)).path != NULL; i++) {
+        const char *cells[] = { s.set, s.path, s.value, s.origin, s.source };
+
+        if (set_is_used(v, s.set)) {
+            text_table_row(&t, cells);
+        }
+    }
+    puts(
+        "Parameters, in named sets that are laid over the defaults; --json says which sets and settings "
+        "a\nfigure has, and where it was published.\n");
+    text_table_write(&t, stdout);
+}
+
+static int count_and_print(const struct validation *v)
+{
+    size_t held = 0;
+    size_t fitted = 0;
+    size_t missed = 0;
+    size_t known = 0;
+
+    for (size_t i = 0; i < v->count; i++) {
+        const struct validation_row *row = &v->rows[i];
+        bool is_fitted = row->kind == VALIDATION_FITTED;
+
+        fitted += is_fitted && row->held;
+        held += !is_fitted && row->held;
+        missed += !row->held;
+        known += !row->held && row->kind == VALIDATION_MISSED;
+    }
+    printf(
+        "\n%zu figures: %zu computed or predicted ones and %zu fitted ones are inside their tolerance; "
+        "%zu miss it, of which %zu are known to\n",
+        v->count, held, fitted, missed, known);
+    return missed == known ? EXIT_DONE : EXIT_MODEL;
+}
+
+/* ---- JSON ---------------------------------------------------------------------------------------------- */
+
+static json_t *real_or_null(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *row_json(const struct validation_row *row)
+{
+    json_t *o = json_object();
+
+    json_object_set_new(o, "group", json_string(row->group));
+    json_object_set_new(o, "figure", json_string(row->what));
+    json_object_set_new(o, "unit", json_string(row->unit));
+    json_object_set_new(o, "published", json_real(row->published));
+    json_object_set_new(o, "published_most", json_real(row->most));
+    json_object_set_new(o, "simulated", json_real(row->simulated));
+    json_object_set_new(o, "error_percent", real_or_null(row->error));
+    json_object_set_new(o, "tolerance", json_real(fabs(row->tolerance)));
+    json_object_set_new(o, "tolerance_unit",
+                        json_string(row->tolerance < 0 ? row->unit : "percent"));
+    json_object_set_new(o, "kind", json_string(validation_kind_name(row->kind)));
+    json_object_set_new(o, "held", json_boolean(row->held));
+    json_object_set_new(o, "known_to_miss", json_boolean(row->kind == VALIDATION_MISSED));
+    json_object_set_new(o, "source", json_string(row->source));
+    json_object_set_new(o, "sets", json_string(row->sets));
+    json_object_set_new(o, "settings", json_string(row->settings));
+    return o;
+}
+
+static int print_json(const struct validation *v)
+{
+    json_t *root = json_object();
+    json_t *rows = json_array();
+    json_t *sets = json_object();
+    struct validation_setting s;
+    bool missed = false;
+
+    for (size_t i = 0; i < v->count; i++) {
+        json_array_append_new(rows, row_json(&v->rows[i]));
+        missed = missed || (v->rows[i].kind != VALIDATION_MISSED && !v->rows[i].held);
+    }
+    for (size_t i = 0; (s = validate_pcie_setting(i)).path != NULL; i++) {
+        json_t *set = json_object_get(sets, s.set);
+        json_t *entry = json_object();
+
+        if (!set_is_used(v, s.set)) {
+            json_decref(entry);
+            continue;
+        }
+        if (set == NULL) {
+            set = json_object();
+            json_object_set_new(sets, s.set, set);
+        }
+        json_object_set_new(entry, "value", json_string(s.value));
+        json_object_set_new(entry, "from", json_string(s.origin));
+        json_object_set_new(entry, "source", json_string(s.source));
+        json_object_set_new(set, s.path, entry);
+    }
+    json_object_set_new(root, "figures", rows);
+    json_object_set_new(root, "sets", sets);
+    report_write_json(root, stdout);
+    json_decref(root);
+    return missed ? EXIT_MODEL : EXIT_DONE;
+}
+
+/* ---- the command ---------------------------------------------------------------------------------------- */
+
+static bool is_group(const struct options *o, const char *name)
+{
+    const char *near = NULL;
+    unsigned distance = 0;
+    char shown[64];
+
+    for (size_t i = 0; validate_pcie_groups[i] != NULL; i++) {
+        if (strcmp(validate_pcie_groups[i], name) == 0) {
+            return true;
+        }
+        nearest_offer(name, validate_pcie_groups[i], &near, &distance);
+    }
+    options_complain(o, "--only: found \"%s\", expected a group of figures%s%s%s",
+                     nearest_shown(name, shown),
+                     nearest_plausible(name, distance) ? ", did you mean " : "",
+                     nearest_plausible(name, distance) ? near : "",
+                     nearest_plausible(name, distance) ? "?" : "");
+    return false;
+}
+
+static int run(const char *only, bool as_json)
+{
+    struct validation v;
+    char error[1024];
+    int status;
+
+    if (!validate_pcie(&v, only, error, sizeof error)) {
+        fprintf(stderr, "espnic validate: %s\n", error);
+        status = EXIT_MODEL;
+    } else if (as_json) {
+        status = print_json(&v);
+    } else {
+        for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++) {
+            print_group(&v, titles[i].group, titles[i].title);
+        }
+        print_parameters(&v);
+        status = count_and_print(&v);
+    }
+    validation_free(&v);
+    return status;
+}
+
+int cmd_validate(int argc, char **argv)
+{
+    struct options o;
+    const char *only = NULL;
+    const char *what = NULL;
+    bool as_json = false;
+
+    options_start(&o, "validate", validate_options, OPTION_COUNT, argc, argv);
+    for (;;) {
+        switch (options_next(&o)) {
+        case OPTIONS_END:
+            if (what == NULL) {
+                return options_complain(&o, "expected pcie: espnic validate pcie");
+            }
+            return only != NULL && !is_group(&o, only) ? EXIT_USAGE : run(only, as_json);
+        case OPTIONS_ERROR: return EXIT_USAGE;
+        case OPTIONS_HELP: return print_help();
+        case OPT_ONLY: only = o.value; break;
+        case OPT_JSON: as_json = true; break;
+        default:
+            if (what != NULL || strcmp(o.value, "pcie") != 0) {
+                return options_complain(&o, "found \"%s\", expected pcie", o.value);
+            }
+            what = o.value;
+            break;
+        }
+    }
+}

@@ -1,0 +1,410 @@
+/* The data link layer of the twin, as pcie_model/wire.h has it, a cycle at a time. Transmitters and
+ * receivers count TLPs and units since the beginning, as the specification's counters do, and know of
+ * each other only what DLLPs have told.
+ *
+ * What wire.h leaves open is as in the link:
+ *  - SKP: 4 symbols of each lane every 1538 symbol times (Gen1, Gen2), 16 every 375 blocks of 16 (from Gen3
+ *    on), 4 bytes every 1538 byte times (published). None with share or flits.
+ *  - Intervals: ack_latency symbol times are as many bytes on each lane; published: bytes of the link.
+ *  - The first UpdateFC of a class is not due before fc_interval.
+ *  - A Nak acknowledges nothing. It is a DLLP of 8 bytes also with share; in flits it goes with the end of
+ *    one. Acks and UpdateFCs in flits are not counted. Share is share in flits, too.
+ *  - The retry buffer of the host has no limit (pcie_twin.c). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "pcie_twin.h"
+
+void *tw_add(struct tw_list *list, size_t item_bytes)
+{
+    if (list->count == list->room) {
+        list->room = list->room ? 2 * list->room : 64;
+        list->item = realloc(list->item, list->room * item_bytes);
+        if (!list->item) {
+            abort();
+        }
+    }
+    return (char *)list->item + item_bytes * list->count++;
+}
+
+/* ---- parameters ---------------------------------------------------------------------------- */
+
+/* Symbol times between Acks: the formula behind tables 2-46 to 2-48 of the Base Specification 5.0. */
+static uint64_t guideline(const struct pcie_config *c)
+{
+    static const uint64_t tenths_small[] = { 14, 14, 14, 25, 30 };
+    static const uint64_t tenths_large[] = { 10, 10, 10, 10, 20 };
+    uint64_t delay = c->generation == 1 ? 19 : c->generation == 2 ? 70 : 115;
+    unsigned width = 0;
+
+    while (1u << width < c->lanes) {
+        width++;
+    }
+    return (c->mps + 28) * (c->mps <= 256 ? tenths_small : tenths_large)[width] / 10 / c->lanes +
+           delay;
+}
+
+static void set_intervals(struct tw_wires *w)
+{
+    const struct pcie_config *c = w->config;
+    uint64_t symbols = c->ack_latency ? c->ack_latency : guideline(c);
+
+    w->flit = c->generation == 6 ? PCIE_FLIT_BYTES : 0;
+    w->ack_interval = symbols * (c->dllp == PCIE_DLLP_PUBLISHED ? 1 : c->lanes);
+    w->fc_interval = w->ack_interval;
+    if (c->dllp == PCIE_DLLP_PUBLISHED) {
+        w->skp_bytes = 4;
+        w->skp_period = 1538;
+    } else if (c->generation >= 3) {
+        w->skp_bytes = 16ull * c->lanes;
+        w->skp_period = 6000ull * c->lanes;
+    } else {
+        w->skp_bytes = 4ull * c->lanes;
+        w->skp_period = 1538ull * c->lanes;
+    }
+}
+
+void tw_init(struct tw_wires *w, const struct pcie_config *config)
+{
+    struct tw_wire *up = &w->wire[TW_UP];
+    struct tw_wire *down = &w->wire[TW_DOWN];
+
+    w->config = config;
+    set_intervals(w);
+    up->limit[TW_POSTED] = (struct tw_units){ config->host_ph, config->host_pd };
+    up->limit[TW_NONPOSTED] = (struct tw_units){ config->host_nph, 0 };
+    down->limit[TW_POSTED] = (struct tw_units){ config->card_ph, config->card_pd };
+    down->limit[TW_NONPOSTED] = (struct tw_units){ config->card_nph, 0 };
+    for (int d = TW_UP; d <= TW_DOWN; d++) {
+        w->wire[d].nak_arrives = CLOCK_NEVER;
+        w->wire[d].errors = rng_stream(config->seed, 0x70636965u + (unsigned)d);
+        for (int c = 0; c < TW_CLASSES; c++) {
+            w->wire[d].fc_not_before[c] = w->fc_interval;
+        }
+    }
+}
+
+void tw_free(struct tw_wires *w)
+{
+    for (int d = TW_UP; d <= TW_DOWN; d++) {
+        free(w->wire[d].sent.item);
+        free(w->wire[d].flying.item);
+        free(w->wire[d].arrival.item);
+        free(w->wire[d].told.item);
+        for (int c = 0; c < TW_CLASSES; c++) {
+            free(w->wire[d].freed[c].item);
+        }
+    }
+}
+
+/* ---- what receivers tell ------------------------------------------------------------------- */
+
+void tw_give_free(struct tw_wires *w, int direction, enum tw_class class, struct tw_units units,
+                  uint64_t cycle)
+{
+    struct tw_wire *wire = &w->wire[direction];
+
+    if (wire->limit[class].header == 0 && wire->limit[class].data == 0) {
+        return; /* all infinite: nothing is ever told */
+    }
+    *TW_ADD(&wire->freed[class], struct tw_freed) =
+        (struct tw_freed){ .cycle = cycle, .units = units };
+}
+
+/* All units that came free by cycle `until` are about to be told: are there any? */
+static bool gather_free(struct tw_wire *wire, unsigned class, uint64_t until)
+{
+    struct tw_list *list = &wire->freed[class];
+    uint32_t before = list->first;
+
+    while (list->first < list->count) {
+        const struct tw_freed *f = TW_AT(list, struct tw_freed, list->first);
+
+        if (f->cycle > until) {
+            break;
+        }
+        wire->told_free[class].header += f->units.header;
+        wire->told_free[class].data += f->units.data;
+        list->first++;
+    }
+    return list->first > before;
+}
+
+/* A message about TLPs of `wire` that says what has been gathered. */
+static void tell(struct tw_wire *wire, uint64_t arrives)
+{
+    struct tw_told *told = TW_ADD(&wire->told, struct tw_told);
+
+    told->arrives = arrives;
+    told->good = wire->covered;
+    memcpy(told->freed, wire->told_free, sizeof told->freed);
+}
+
+/* It says from where to repeat, and acknowledges nothing. */
+static void tell_nak(struct tw_wire *wire, uint64_t arrives)
+{
+    wire->nak_waits = false;
+    wire->nak_arrives = arrives;
+}
+
+/* When a DLLP about TLPs of `wire` is due that goes on wire `on`; CLOCK_NEVER: not as things are. */
+static uint64_t due(const struct tw_wires *w, const struct tw_wire *wire, const struct tw_wire *on,
+                    unsigned dllp)
+{
+    bool published = w->config->dllp == PCIE_DLLP_PUBLISHED;
+    unsigned class = dllp - TW_FC;
+    const struct tw_list *freed;
+    uint64_t cycle;
+
+    if (dllp == TW_NAK) {
+        return wire->nak_waits ? wire->broken_since : CLOCK_NEVER;
+    }
+    if (w->config->dllp == PCIE_DLLP_SHARE) {
+        return CLOCK_NEVER;
+    }
+    if (dllp == TW_SKP) {
+        return w->skp_period * (on->pulses[dllp] + 1);
+    }
+    if (published) {
+        return dllp == TW_ACK  ? w->ack_interval * (on->pulses[dllp] + 1)
+               : dllp == TW_FC ? w->fc_interval * (on->pulses[dllp] + 1)
+                               : CLOCK_NEVER;
+    }
+    if (dllp == TW_ACK) {
+        return wire->covered < wire->expected
+                   ? *TW_AT(&wire->arrival, uint64_t, wire->covered) + w->ack_interval
+                   : CLOCK_NEVER;
+    }
+    freed = &wire->freed[class];
+    if (freed->first == freed->count) {
+        return CLOCK_NEVER;
+    }
+    cycle = TW_AT(freed, struct tw_freed, freed->first)->cycle;
+    return cycle > wire->fc_not_before[class] ? cycle : wire->fc_not_before[class];
+}
+
+static void send_dllp(struct tw_wires *w, int on, unsigned dllp)
+{
+    struct tw_wire *wire = &w->wire[1 - on];
+    struct tw_wire *out = &w->wire[on];
+    struct pcie_direction_stats *stats = &w->stats->dir[on];
+    uint64_t arrives = w->t + 8 + out->latency;
+
+    out->pulses[dllp]++;
+    out->carries_tlp = false;
+    if (dllp == TW_SKP) {
+        out->free = w->t + w->skp_bytes;
+        stats->wire_skp += w->skp_bytes;
+        return;
+    }
+    out->free = w->t + 8;
+    stats->wire_dllp += 8;
+    stats->naks += dllp == TW_NAK;
+    stats->acks += dllp == TW_ACK;
+    stats->updates += dllp >= TW_FC;
+    if (dllp == TW_NAK) {
+        tell_nak(wire, arrives);
+    } else if (dllp == TW_ACK) {
+        wire->covered = wire->expected;
+        tell(wire, arrives);
+    } else {
+        for (unsigned c = 0; c < TW_CLASSES; c++) {
+            if (w->config->dllp == PCIE_DLLP_PUBLISHED || c == dllp - TW_FC) {
+                gather_free(wire, c, w->t);
+                wire->fc_not_before[c] = w->t + w->fc_interval;
+            }
+        }
+        tell(wire, arrives);
+    }
+}
+
+/* Without DLLPs on the wire: what has happened by now is told in this cycle. */
+static void tell_now(struct tw_wires *w, int on)
+{
+    struct tw_wire *wire = &w->wire[1 - on];
+    uint64_t arrives = w->t + w->wire[on].latency;
+    bool news = wire->covered < wire->expected;
+
+    for (unsigned c = 0; c < TW_CLASSES; c++) {
+        news |= gather_free(wire, c, w->t);
+    }
+    if (news) {
+        wire->covered = wire->expected;
+        tell(wire, arrives);
+    }
+}
+
+static void hear(struct tw_wire *wire, uint64_t t)
+{
+    if (wire->nak_arrives == t) {
+        wire->next = wire->expected; /* nothing can have been taken since */
+    }
+    while (wire->told.first < wire->told.count) {
+        const struct tw_told *told = TW_AT(&wire->told, struct tw_told, wire->told.first);
+
+        if (told->arrives > t) {
+            return;
+        }
+        wire->acked = told->good;
+        memcpy(wire->known_free, told->freed, sizeof told->freed);
+        wire->told.first++;
+    }
+}
+
+static void send_what_is_due(struct tw_wires *w, int on)
+{
+    uint64_t least = CLOCK_NEVER;
+    unsigned which = 0;
+
+    for (unsigned k = 0; k < TW_DLLPS; k++) {
+        uint64_t at = due(w, &w->wire[1 - on], &w->wire[on], k);
+
+        if (at < least) {
+            least = at;
+            which = k;
+        }
+    }
+    if (least <= w->t && tw_clear(w, on)) {
+        send_dllp(w, on, which);
+    }
+}
+
+void tw_dllps(struct tw_wires *w)
+{
+    for (int on = TW_UP; on <= TW_DOWN; on++) {
+        bool flit_ends = w->flit && w->t > 0 && w->t % w->flit == 0;
+
+        if (w->config->dllp == PCIE_DLLP_SHARE || flit_ends) {
+            tell_now(w, on);
+        }
+        if (flit_ends && w->wire[1 - on].nak_waits) {
+            w->stats->dir[on].naks++;
+            tell_nak(&w->wire[1 - on], w->t + w->wire[on].latency);
+        }
+        if (!w->flit) {
+            send_what_is_due(w, on);
+        }
+    }
+    hear(&w->wire[TW_UP], w->t);
+    hear(&w->wire[TW_DOWN], w->t);
+}
+
+/* ---- what transmitters send --------------------------------------------------------------- */
+
+static bool fits(uint64_t limit, uint64_t used, uint64_t given_free, uint64_t need)
+{
+    return limit == 0 || used - given_free + need <= limit;
+}
+
+bool tw_has_credit(const struct tw_wires *w, int direction, enum tw_class class,
+                   struct tw_units need)
+{
+    const struct tw_wire *wire = &w->wire[direction];
+
+    return fits(wire->limit[class].header, wire->used[class].header, wire->known_free[class].header,
+                need.header) &&
+           fits(wire->limit[class].data, wire->used[class].data, wire->known_free[class].data,
+                need.data);
+}
+
+bool tw_has_retry(const struct tw_wires *w, int direction)
+{
+    const struct tw_wire *wire = &w->wire[direction];
+
+    return w->config->retry == 0 || wire->sent.count - wire->acked < w->config->retry;
+}
+
+static uint64_t put_on_wire(struct tw_wires *w, int direction, uint32_t number)
+{
+    struct tw_wire *wire = &w->wire[direction];
+    uint64_t bytes = TW_AT(&wire->sent, struct tw_tlp, number)->bytes;
+    uint64_t left = w->t + bytes;
+
+    wire->free = left;
+    wire->carries_tlp = true;
+    w->stats->dir[direction].wire_bytes += bytes;
+    if (w->flit && left % w->flit) {
+        left += w->flit - left % w->flit;
+    }
+    *TW_ADD(&wire->flying, struct tw_flying) =
+        (struct tw_flying){ .arrives = left + wire->latency, .number = number };
+    return left;
+}
+
+bool tw_repeat(struct tw_wires *w, int direction)
+{
+    struct tw_wire *wire = &w->wire[direction];
+
+    if (wire->next == wire->sent.count) {
+        return false;
+    }
+    w->stats->dir[direction].replays++;
+    w->stats->dir[direction].wire_replay += TW_AT(&wire->sent, struct tw_tlp, wire->next)->bytes;
+    put_on_wire(w, direction, wire->next++);
+    return true;
+}
+
+/* What the receiver holds must never be more than it has room for, whatever has been told. */
+static void check_room(const struct tw_wires *w, const struct tw_wire *wire, unsigned class)
+{
+    struct tw_units held = wire->used[class];
+
+    for (uint32_t i = 0; i < wire->freed[class].count; i++) {
+        const struct tw_freed *f = TW_AT(&wire->freed[class], struct tw_freed, i);
+
+        held.header -= f->cycle <= w->t ? f->units.header : 0;
+        held.data -= f->cycle <= w->t ? f->units.data : 0;
+    }
+    if ((wire->limit[class].header && held.header > wire->limit[class].header) ||
+        (wire->limit[class].data && held.data > wire->limit[class].data)) {
+        abort();
+    }
+}
+
+uint64_t tw_send(struct tw_wires *w, int direction, const struct tw_tlp *tlp)
+{
+    struct tw_wire *wire = &w->wire[direction];
+
+    *TW_ADD(&wire->sent, struct tw_tlp) = *tlp;
+    wire->used[tlp->class].header += tlp->need.header;
+    wire->used[tlp->class].data += tlp->need.data;
+    check_room(w, wire, tlp->class);
+    return put_on_wire(w, direction, wire->next++);
+}
+
+/* ---- what receivers get -------------------------------------------------------------------- */
+
+static void arrives(struct tw_wires *w, int direction, uint32_t number)
+{
+    struct tw_wire *wire = &w->wire[direction];
+    struct tw_tlp tlp;
+
+    if (number != wire->expected) {
+        return; /* behind a damaged one */
+    }
+    if (rng_below(&wire->errors, 1000000000) < w->config->lcrc_ppb) {
+        w->stats->dir[direction].lcrc_errors++;
+        wire->nak_waits = true;
+        wire->broken_since = w->t;
+        return;
+    }
+    *TW_ADD(&wire->arrival, uint64_t) = w->t;
+    wire->expected++;
+    tlp = *TW_AT(&wire->sent, struct tw_tlp, number);
+    w->deliver(w->self, direction, &tlp);
+}
+
+void tw_arrivals(struct tw_wires *w, int direction)
+{
+    struct tw_list *flying = &w->wire[direction].flying;
+
+    while (flying->first < flying->count) {
+        const struct tw_flying *f = TW_AT(flying, struct tw_flying, flying->first);
+
+        if (f->arrives > w->t) {
+            return;
+        }
+        flying->first++;
+        arrives(w, direction, f->number);
+    }
+}

@@ -1,0 +1,473 @@
+/* What must hold on a PCIe link whatever its model, by bookkeeping of its own, over random traffic: all
+ * arrives once and in order, credits are never overrun; and a run that is cut, saved and restored is the
+ * same run. */
+#include <check.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pcie_random.h"
+
+enum { ORDER_CASES = 300, CREDIT_CASES = 300, CUT_CASES = 60 };
+
+static const uint64_t forever = CLOCK_NEVER - 1;
+static const struct pr_wish some = { .clients = 5, .requests = 20, .mmios = 40 };
+static const struct pr_wish alone = { .clients = 1, .requests = 30, .mmios = 40, .exact = true };
+
+static struct pcie_bench bench, other;
+
+/* ---- what was seen of each request --------------------------------------------------------- */
+
+enum { UNSEEN = 0 }; /* cycles are noted plus one */
+
+static struct seen {
+    uint64_t taken, memory, answer;
+} seen[PCIE_MAX_CLIENTS][PB_MAX_PLAN];
+
+static void once(uint64_t *place, uint64_t cycle)
+{
+    ck_assert_uint_eq(*place, UNSEEN);
+    *place = cycle + 1;
+}
+
+static void note_requests(const struct pcie_bench *b)
+{
+    memset(seen, 0, sizeof seen);
+    for (uint32_t i = 0; i < b->log.count; i++) {
+        const struct pb_event *e = &b->log.event[i];
+        struct seen *s = &seen[e->client][e->ref];
+
+        switch ((enum pb_event_kind)e->kind) {
+        case PB_TAKEN: once(&s->taken, e->cycle); break;
+        case PB_MEMORY: once(&s->memory, e->cycle); break;
+        case PB_ANSWER: once(&s->answer, e->cycle); break;
+        default: break;
+        }
+    }
+}
+
+/* Each once, those of a client in their order: no write passes anything, no read a write. */
+static void check_requests(const struct pcie_bench *b)
+{
+    for (unsigned c = 0; c < b->clients; c++) {
+        struct seen before = { 0 };
+
+        ck_assert_uint_eq(b->client[c].s.next, b->client[c].planned);
+        for (uint32_t n = 0; n < b->client[c].planned; n++) {
+            const struct pb_planned *p = &b->client[c].plan[n];
+            const struct seen *s = &seen[c][n];
+
+            ck_assert_uint_gt(s->taken, before.taken);
+            ck_assert_uint_ge(s->memory, before.memory);
+            ck_assert_uint_gt(s->memory, s->taken);
+            ck_assert_int_eq(s->answer != UNSEEN, p->answer);
+            ck_assert(!p->answer || s->answer > s->taken);
+            before = *s;
+        }
+    }
+}
+
+static uint64_t tlps_of(const struct pcie_config *config, const struct pb_planned *p)
+{
+    return p->op == PCIE_READ ? pcie_read_cost(config, p->address, p->length).tlps
+                              : pcie_write_cost(config, p->address, p->length).tlps;
+}
+
+static int by_taken(const void *a, const void *b)
+{
+    const struct seen *x = a;
+    const struct seen *y = b;
+
+    return x->taken < y->taken ? -1 : x->taken > y->taken;
+}
+
+/* Of all clients together: requests of one TLP reach memory in the order in which they were taken. */
+static void check_order_of_all(const struct pcie_bench *b)
+{
+    static struct seen one[PCIE_MAX_CLIENTS * PB_MAX_PLAN];
+    uint32_t n = 0;
+
+    for (unsigned c = 0; c < b->clients; c++) {
+        for (uint32_t i = 0; i < b->client[c].planned; i++) {
+            if (tlps_of(&b->config, &b->client[c].plan[i]) == 1) {
+                one[n++] = seen[c][i];
+            }
+        }
+    }
+    qsort(one, n, sizeof one[0], by_taken);
+    for (uint32_t i = 1; i < n; i++) {
+        ck_assert_uint_ge(one[i].memory, one[i - 1].memory);
+    }
+}
+
+/* ---- register accesses --------------------------------------------------------------------- */
+
+/* The n-th to reach the card, by cycle and call. */
+static uint32_t access_in_turn(const struct pcie_bench *b, uint32_t n)
+{
+    uint32_t before;
+
+    for (uint32_t m = 0; m < b->mmios; m++) {
+        before = 0;
+        for (uint32_t k = 0; k < b->mmios; k++) {
+            before += b->mmio[k].cycle < b->mmio[m].cycle ||
+                      (b->mmio[k].cycle == b->mmio[m].cycle && k < m);
+        }
+        if (before == n) {
+            return m;
+        }
+    }
+    ck_abort_msg("no access %u", n);
+    return 0;
+}
+
+/* What had been pushed before the register was read is in memory before the CPU has the answer. */
+static void check_pushed(const struct pcie_bench *b, uint64_t read, uint64_t done)
+{
+    for (unsigned c = 0; c < b->clients && !b->config.relaxed; c++) {
+        for (uint32_t n = 0; n < b->client[c].planned; n++) {
+            const struct pb_planned *p = &b->client[c].plan[n];
+
+            if (p->op != PCIE_READ &&
+                clock_compare(&b->clocks, b->client[c].domain, p->pushed, b->domain, read) < 0) {
+                ck_assert_uint_le(seen[c][n].memory, done + 1);
+            }
+        }
+    }
+}
+
+static void check_accesses(const struct pcie_bench *b)
+{
+    uint64_t read[PB_MAX_MMIO];
+    uint32_t reads[PB_MAX_MMIO];
+    uint32_t arrived = 0;
+    uint32_t waiting = 0;
+    uint32_t done = 0;
+
+    for (uint32_t i = 0; i < b->log.count; i++) {
+        const struct pb_event *e = &b->log.event[i];
+
+        if (e->kind == PB_MMIO_WRITE || e->kind == PB_MMIO_READ) {
+            uint32_t m = access_in_turn(b, arrived++);
+
+            ck_assert_int_eq(e->kind == PB_MMIO_READ, b->mmio[m].read);
+            ck_assert_uint_eq(e->ref, b->mmio[m].read ? b->mmio[m].offset : m);
+            if (b->mmio[m].read) {
+                read[waiting] = e->cycle;
+                reads[waiting++] = m;
+            }
+        } else if (e->kind == PB_MMIO_DONE) {
+            ck_assert_uint_lt(done, waiting);
+            ck_assert_uint_eq(e->ref, reads[done]);
+            check_pushed(b, read[done], e->cycle);
+            done++;
+        }
+    }
+    ck_assert_uint_eq(arrived, b->mmios);
+    ck_assert_uint_eq(done, waiting);
+}
+
+/* Damage on the way or not. */
+START_TEST(once_and_in_order)
+{
+    uint64_t repeated = 0;
+    uint64_t written = 0;
+
+    for (uint64_t number = 0; number < ORDER_CASES; number++) {
+        pr_bench(&bench, number + 5000, &some);
+        pb_run(&bench, forever);
+        ck_assert(pcie_link_idle(bench.link));
+        ck_assert_uint_eq(pcie_request_live(bench.link), 0);
+        note_requests(&bench);
+        check_requests(&bench);
+        check_order_of_all(&bench);
+        check_accesses(&bench);
+        repeated += pcie_link_stats(bench.link)->dir[0].replays;
+        repeated += pcie_link_stats(bench.link)->dir[1].replays;
+        written += pcie_link_stats(bench.link)->writes;
+        pb_free(&bench);
+    }
+    ck_assert_uint_gt(repeated, 5 * ORDER_CASES);
+    ck_assert_uint_gt(written, 10 * ORDER_CASES);
+}
+END_TEST
+
+/* ---- credits ------------------------------------------------------------------------------- */
+
+enum { POSTED, NONPOSTED, KINDS };
+
+struct loan {
+    uint64_t back; /* cycle from which the transmitter can know that the units are free again */
+    uint32_t header, data;
+};
+
+/* Units of one kind on one wire. */
+struct book {
+    struct loan loan[PB_MAX_LOG / 8];
+    uint32_t first, count;
+    uint32_t header, data;             /* lent */
+    uint32_t header_limit, data_limit; /* 0: none */
+    uint32_t most_header, most_data;   /* ever lent */
+};
+
+/* TLPs of the only client as they start, known by their order. */
+struct watch {
+    struct pcie_bench *b;
+    struct pcie_memory *memory;
+    uint64_t up, down; /* latencies, cycles */
+    uint32_t request;
+    uint64_t at; /* bytes of it sent */
+    struct book book[KINDS];
+};
+
+static struct watch watch;
+static struct book card[KINDS];
+
+static uint32_t units(uint64_t address, uint32_t length)
+{
+    return (pcie_padded(address, length) + 15) / 16;
+}
+
+static uint64_t end_of_flit(uint64_t cycle)
+{
+    return (cycle + PCIE_FLIT_BYTES - 1) / PCIE_FLIT_BYTES * PCIE_FLIT_BYTES;
+}
+
+/* News of this cycle at the other end, at the earliest. */
+static uint64_t news(const struct pcie_config *c, uint64_t cycle, uint64_t latency)
+{
+    if (c->dllp == PCIE_DLLP_SHARE) {
+        return cycle + latency;
+    }
+    return (c->generation == 6 ? end_of_flit(cycle) : cycle + 8) + latency;
+}
+
+static void lend(struct book *book, uint64_t now, struct loan loan)
+{
+    for (; book->first < book->count && book->loan[book->first].back <= now; book->first++) {
+        book->header -= book->loan[book->first].header;
+        book->data -= book->loan[book->first].data;
+    }
+    book->header += loan.header;
+    book->data += loan.data;
+    ck_assert(!book->header_limit || book->header <= book->header_limit);
+    ck_assert(!book->data_limit || book->data <= book->data_limit);
+    book->most_header = book->header > book->most_header ? book->header : book->most_header;
+    book->most_data = book->data > book->most_data ? book->data : book->most_data;
+    ck_assert_uint_lt(book->count, sizeof book->loan / sizeof book->loan[0]);
+    book->loan[book->count++] = loan;
+}
+
+/* One more TLP has started in this cycle. */
+static void tlp_starts(struct watch *w, uint64_t now)
+{
+    const struct pcie_config *c = &w->b->config;
+    const struct pb_planned *p = &w->b->client[0].plan[w->request];
+    bool read = p->op == PCIE_READ;
+    uint64_t unit = read ? c->mrrs : c->mps;
+    uint64_t from = p->address + w->at;
+    uint64_t room = unit - from % unit;
+    uint32_t length = (uint32_t)(p->length - w->at < room ? p->length - w->at : room);
+    uint64_t left = now + pcie_request_overhead(c) + (read ? 0 : pcie_padded(from, length));
+    uint64_t arrives = (c->generation == 6 ? end_of_flit(left) : left) + w->up;
+    struct loan loan = { .header = 1, .data = read ? 0 : units(from, length) };
+
+    if (read) {
+        pcie_memory_read(w->memory, arrives, from, length);
+        loan.back = news(c, arrives, w->down);
+    } else {
+        loan.back = news(c, pcie_memory_write(w->memory, arrives, from, length).taken, w->down);
+    }
+    lend(&w->book[read ? NONPOSTED : POSTED], now, loan);
+    w->at += length;
+    if (w->at == p->length) {
+        w->at = 0;
+        w->request++;
+    }
+}
+
+static void watch_starts(struct pcie_bench *b)
+{
+    const struct pcie_direction_stats *up = &pcie_link_stats(b->link)->dir[0];
+    char error[200];
+    uint64_t known = 0;
+
+    memset(&watch, 0, sizeof watch);
+    watch.b = b;
+    watch.memory = pcie_memory_create(&b->config.host, &b->clocks, b->domain, error, sizeof error);
+    ck_assert_ptr_nonnull(watch.memory);
+    watch.up = clock_cycles_from_ps(&b->clocks, b->domain, b->config.up_ps);
+    watch.down = clock_cycles_from_ps(&b->clocks, b->domain, b->config.down_ps);
+    watch.book[POSTED].header_limit = b->config.host_ph;
+    watch.book[POSTED].data_limit = b->config.host_pd;
+    watch.book[NONPOSTED].header_limit = b->config.host_nph;
+    while (sched_step(&b->sched, b->domain, forever)) {
+        if (up->tlps_write + up->tlps_read > known) {
+            ck_assert_uint_eq(up->tlps_write + up->tlps_read, known + 1);
+            known++;
+            tlp_starts(&watch, b->sched.now_cycle);
+        }
+    }
+    ck_assert_uint_eq(watch.request, b->client[0].planned);
+    pcie_memory_destroy(watch.memory);
+}
+
+/* A register access has arrived; in flits nobody can say when it started. */
+static void access_arrived(const struct pcie_bench *b, const struct pb_event *e, uint32_t m)
+{
+    const struct pcie_config *c = &b->config;
+    const struct pb_mmio *access = &b->mmio[m];
+    uint32_t padded = access->read ? 0 : pcie_padded(access->offset, access->bytes);
+    uint64_t start = e->cycle - watch.down - padded - pcie_request_overhead(c);
+    struct loan loan = { .back = news(c, e->cycle, watch.up),
+                         .header = 1,
+                         .data = access->read ? 0 : units(access->offset, access->bytes) };
+
+    lend(&card[access->read ? NONPOSTED : POSTED], start, loan);
+}
+
+static void check_card(const struct pcie_bench *b)
+{
+    uint32_t arrived = 0;
+
+    memset(card, 0, sizeof card);
+    card[POSTED].header_limit = b->config.card_ph;
+    card[POSTED].data_limit = b->config.card_pd;
+    card[NONPOSTED].header_limit = b->config.card_nph;
+    for (uint32_t i = 0; i < b->log.count && b->config.generation < 6; i++) {
+        const struct pb_event *e = &b->log.event[i];
+
+        if (e->kind == PB_MMIO_WRITE || e->kind == PB_MMIO_READ) {
+            access_arrived(b, e, access_in_turn(b, arrived++));
+        }
+    }
+}
+
+static uint64_t at_limit(const struct book *book)
+{
+    return (book->header_limit && book->most_header == book->header_limit) ||
+           (book->data_limit && book->most_data == book->data_limit);
+}
+
+START_TEST(credits_never_overrun)
+{
+    uint64_t reached[2][KINDS] = { { 0 } };
+
+    for (uint64_t number = 0; number < CREDIT_CASES; number++) {
+        pr_bench(&bench, number + 9000, &alone);
+        watch_starts(&bench);
+        check_card(&bench);
+        for (unsigned k = 0; k < KINDS; k++) {
+            reached[0][k] += at_limit(&watch.book[k]);
+            reached[1][k] += at_limit(&card[k]);
+        }
+        pb_free(&bench);
+    }
+    for (unsigned k = 0; k < KINDS; k++) {
+        ck_assert_uint_gt(reached[0][k], CREDIT_CASES / 20);
+        ck_assert_uint_gt(reached[1][k], CREDIT_CASES / 20);
+    }
+}
+END_TEST
+
+/* ---- snapshots ----------------------------------------------------------------------------- */
+
+static void same_counters(const void *a, const void *b, const struct stat_field *table,
+                          size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (table[i].type == STAT_U64) {
+            const char *x = (const char *)a + table[i].offset;
+            const char *y = (const char *)b + table[i].offset;
+
+            ck_assert_msg(memcmp(x, y, sizeof(uint64_t)) == 0, "%s differs", table[i].name);
+        }
+    }
+}
+
+static void same_accounts(uint64_t cycle)
+{
+    unsigned link = pcie_link_block(bench.link);
+
+    pcie_link_settle(bench.link, cycle);
+    pcie_link_settle(other.link, cycle);
+    same_counters(pcie_link_stats(bench.link), pcie_link_stats(other.link), pcie_stat_table,
+                  pcie_stat_count);
+    for (unsigned d = 0; d < 2; d++) {
+        const struct account *a = pcie_link_account(bench.link, d);
+        const struct account *b = pcie_link_account(other.link, d);
+
+        same_counters(&pcie_link_stats(bench.link)->dir[d], &pcie_link_stats(other.link)->dir[d],
+                      pcie_direction_stat_table, pcie_direction_stat_count);
+        ck_assert(memcmp(a->total, b->total, sizeof a->total) == 0);
+        ck_assert_uint_eq(a->by_cause[1][link], b->by_cause[1][link]);
+    }
+    ck_assert(memcmp(pcie_memory_stats(pcie_link_memory(bench.link)),
+                     pcie_memory_stats(pcie_link_memory(other.link)),
+                     sizeof(struct pcie_memory_stats)) == 0);
+}
+
+static void save(char **image, size_t *bytes)
+{
+    FILE *file = open_memstream(image, bytes);
+    char error[200];
+
+    ck_assert_msg(snapshot_save(&other.snap, file, error, sizeof error), "%s", error);
+    fclose(file);
+}
+
+static void restore(char *image, size_t bytes)
+{
+    FILE *file = fmemopen(image, bytes, "rb");
+    char error[200];
+
+    ck_assert_msg(snapshot_restore(&other.snap, file, error, sizeof error), "%s", error);
+    fclose(file);
+}
+
+/* Cut the run, save, go on a while, restore, go on: the same log as in one run. */
+START_TEST(snapshot_anywhere)
+{
+    for (uint64_t number = 0; number < CUT_CASES; number++) {
+        uint64_t cut = rng_mix(number + 1000) % 15000;
+        char *image = NULL;
+        size_t bytes = 0;
+
+        pr_bench(&bench, number, &some);
+        pb_run(&bench, forever);
+        pr_bench(&other, number, &some);
+        pb_run(&other, cut);
+        save(&image, &bytes);
+        pb_run(&other, cut + rng_mix(number) % 30000);
+        restore(image, bytes);
+        free(image);
+        pb_run(&other, forever);
+        ck_assert_uint_eq(bench.log.count, other.log.count);
+        ck_assert(memcmp(bench.log.event, other.log.event,
+                         bench.log.count * sizeof bench.log.event[0]) == 0);
+        same_accounts(pb_end(&bench) + 10);
+        pb_free(&bench);
+        pb_free(&other);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("pcie_properties");
+    TCase *tcase = tcase_create("pcie_properties");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(tcase, 300);
+    tcase_add_test(tcase, once_and_in_order);
+    tcase_add_test(tcase, credits_never_overrun);
+    tcase_add_test(tcase, snapshot_anywhere);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
