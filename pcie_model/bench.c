@@ -178,8 +178,9 @@ struct engine {
     uint32_t copy_head, copies;
     uint64_t copy, copied; /* cycles of one; when the last of them ends */
     uint64_t done, goal;
-    uint64_t until; /* CLOCK_NEVER - 1, or the cycle of the end */
-    uint64_t begun; /* of the measured phase; latency: of the transaction under way */
+    uint64_t failed; /* in the measured phase */
+    uint64_t until;  /* CLOCK_NEVER - 1, or the cycle of the end */
+    uint64_t begun;  /* of the measured phase; latency: of the transaction under way */
     uint64_t *latencies;
     struct pcie_stats link_before;
     struct pcie_memory_stats memory_before;
@@ -263,7 +264,7 @@ static void begin_measuring(struct engine *e, uint64_t now)
     e->link_before = *pcie_link_stats(e->link);
     e->memory_before = *pcie_memory_stats(pcie_link_memory(e->link));
     e->begun = now;
-    e->kind[READS].done = e->kind[WRITES].done = 0;
+    e->kind[READS].done = e->kind[WRITES].done = e->failed = 0;
 }
 
 /* A transaction is done; of wrrd, its read is. */
@@ -299,12 +300,15 @@ static uint64_t take_answer(struct engine *e, unsigned which, uint64_t now)
     const struct channel_run run = { .first = now, .beats = 1, .step = 1 };
     struct kind *k = &e->kind[which];
     uint64_t at = channel_next_visible(&k->response);
+    uint32_t item;
 
     at = at < k->response.s.read_free ? k->response.s.read_free : at;
     if (at > now) {
         return at;
     }
-    pcie_request_release(e->link, channel_head(&k->response)->item);
+    item = channel_head(&k->response)->item;
+    e->failed += pcie_request_at(e->link, item)->status != PCIE_OK;
+    pcie_request_release(e->link, item);
     channel_pop(&k->response, &run);
     if (which == READS && e->copy) {
         e->copied = (e->copied > now ? e->copied : now) + e->copy;
@@ -387,7 +391,10 @@ static void on_mmio_done(void *self, uint64_t cycle, uint64_t tag, uint64_t valu
     (void)ok;
 }
 
-static const struct pcie_ops ops_table = { on_memory, on_mmio_write, on_mmio_read, on_mmio_done, NULL };
+static const struct pcie_ops ops_table = { .memory = on_memory,
+                                           .mmio_write = on_mmio_write,
+                                           .mmio_read = on_mmio_read,
+                                           .mmio_done = on_mmio_done };
 
 /* ---- life ---------------------------------------------------------------------------------------- */
 
@@ -559,6 +566,7 @@ static void measured_rates(const struct engine *e, struct pcie_bench_rate *rate)
 
     rate->reads = e->kind[READS].done;
     rate->writes = e->kind[WRITES].done;
+    rate->failed = e->failed;
     rate->cycles = e->until - e->begun;
     rate->cycles = rate->cycles ? rate->cycles : 1; /* ideal: many in one cycle */
     rate->seconds = (double)rate->cycles * (double)domain->den / (double)domain->num;

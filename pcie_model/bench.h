@@ -64,6 +64,7 @@ extern const size_t pcie_bench_param_count;
  * have them. */
 struct pcie_bench_rate {
     uint64_t reads, writes;
+    uint64_t failed; /* of these: poisoned, not answered in time (pcie_request.status) */
     uint64_t cycles; /* of the link's domain */
     double seconds;
     double gbps, mtps;         /* data and transactions of one kind */

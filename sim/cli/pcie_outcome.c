@@ -1,5 +1,6 @@
 #include "cli/pcie_outcome.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -31,6 +32,8 @@ static const struct stat_field rate_fields[] = {
     COUNT(struct pcie_bench_rate, reads, "transactions", "measured reads"),
     COUNT(struct pcie_bench_rate, writes, "transactions",
           "measured writes; one is done when its last byte has left the card"),
+    COUNT(struct pcie_bench_rate, failed, "transactions",
+          "of these: data poisoned, or not answered before the completion timeout"),
     REAL(struct pcie_bench_rate, seconds, "s", "simulated time that was measured"),
 };
 
@@ -335,6 +338,10 @@ void pcie_outcome_print(const struct pcie_outcome *outcome, const struct pcie_se
     print_wires(&outcome->rate, out);
     print_stalls(&outcome->rate, out);
     print_limit(&outcome->limits, out);
+    if (outcome->rate.failed) {
+        fprintf(out, "failed: %" PRIu64 " transactions (poisoned, or not answered in time)\n",
+                outcome->rate.failed);
+    }
 }
 
 /* ---- CSV ----------------------------------------------------------------------------------------- */

@@ -27,7 +27,7 @@ struct clock_domain {
 /* A cycle in units of 2^-42 s: whole ones, and 2^-64 of one. */
 struct clock_length {
     uint64_t whole, parts;
-    uint64_t cycles; /* as many as have a key of their own */
+    uint64_t cycles; /* the edges before this one have a key of their own */
 };
 
 struct clock_set {
