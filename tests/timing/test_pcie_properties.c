@@ -112,7 +112,7 @@ static uint32_t access_in_turn(const struct pcie_bench *b, uint32_t n)
         before = 0;
         for (uint32_t k = 0; k < b->mmios; k++) {
             before += b->mmio[k].cycle < b->mmio[m].cycle ||
-                      (b->mmio[k].cycle == b->mmio[m].cycle && k < m);
+                      (k < m && b->mmio[k].cycle == b->mmio[m].cycle);
         }
         if (before == n) {
             return m;
