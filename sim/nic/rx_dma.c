@@ -88,7 +88,7 @@ static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job
     p->cookie = d->cookie;
     lane->rx_dma_used += p->length;
     r.address = d->address;
-    r.length = p->length;
+    r.length = p->length ? p->length : 1; /* nothing at all is still a TLP, of one DW */
     r.ref2 = NIC_FOR_RX_PAYLOAD;
     r.answer = 1;
     p->dma_bytes = p->length;
