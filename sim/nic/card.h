@@ -247,8 +247,6 @@ struct nic_commands {
     uint64_t by_cause[2][SCHED_MAX_BLOCKS];
 };
 
-enum { NIC_AGAIN = 512 }; /* commands and contexts being read, at most */
-
 struct nic_again {
     struct pcie_request request;
     uint32_t client;
@@ -256,12 +254,15 @@ struct nic_again {
 
 /* Reads that failed (dma_error.c). */
 struct nic_faults {
-    struct nic_again again[NIC_AGAIN]; /* ring: to be asked for again */
-    uint32_t head, tail;
-    uint32_t in_a_row;
-    uint8_t status; /* enum pcie_status of the one that stopped the card */
-    bool stopped;
-    uint64_t address;
+    struct nic_faults_state {
+        uint32_t head, count;
+        uint32_t in_a_row;
+        uint8_t status; /* enum pcie_status of the one that stopped the card */
+        bool stopped;
+        uint64_t address;
+    } s;
+    struct nic_again *again; /* ring: to be asked for again */
+    uint32_t room;           /* commands and contexts being read, at most */
 };
 
 enum { NIC_VECTORS = 33, NIC_VECTOR_CLASSES = 3, NIC_MMIO_RING = 4096 };
@@ -453,8 +454,12 @@ void nic_tx_failed(struct espnic *card, uint32_t item, uint64_t cycle);
 /* Descriptors that queue q would ask for now (tx_dma.c). */
 uint32_t nic_descriptors_wanted(const struct espnic *card, bool rx, unsigned q);
 
-/* dma_error.c: a read has failed, counted; the same, and if so it is kept to be asked for again; ask for
+/* dma_error.c: a reset ends the error state; a read has failed, counted; the same, and if so it is kept to be asked for again; ask for
  * those of this client; what to say of a card that has stopped */
+void nic_faults_init(struct espnic *card);
+void nic_faults_free(struct espnic *card);
+void nic_faults_register_state(struct espnic *card, struct snapshot *snap);
+void nic_faults_reset(struct espnic *card, uint64_t now);
 void nic_read_failure(struct espnic *card, const struct pcie_request *r);
 bool nic_read_again(struct espnic *card, unsigned client, uint32_t index);
 void nic_ask_again(struct espnic *card, unsigned client, uint64_t now);

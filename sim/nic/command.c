@@ -9,6 +9,7 @@
  * holds it has let go. Other commands go on meanwhile, so completions can overtake each other, as direct
  * OIDs may. Statuses: where the interface is silent, the choices O-n of sa_table/README.md.
  * In a reset DELETE is NOT_ACCEPTED, everything else RESET_IN_PROGRESS; the table survives. */
+#include "engine/must.h"
 #include "nic/card.h"
 #include "nic/ndis.h"
 
@@ -544,13 +545,9 @@ void nic_commands_init(struct espnic *card)
     uint32_t depth = card->config.command.depth;
 
     c->block = sched_add_block(&card->sched, "command", card->core, wake, card);
-    c->slot = calloc(depth, sizeof *c->slot);
-    c->turn = calloc(depth, sizeof *c->turn);
-    c->posted = calloc(NIC_COMMAND_RING, sizeof *c->posted);
-    if (!c->slot || !c->turn || !c->posted) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
+    c->slot = must(calloc(depth, sizeof *c->slot));
+    c->turn = must(calloc(depth, sizeof *c->turn));
+    c->posted = must(calloc(NIC_COMMAND_RING, sizeof *c->posted));
     c->account.idle.state = ACCOUNT_STARVED;
     c->account.before.state = ACCOUNT_STARVED;
     c->account.by_cause[0] = c->by_cause[0];

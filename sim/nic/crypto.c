@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/must.h"
+
 enum { BLOCK_AES = 16, BLOCK_DES = 8, BLOCK_CHACHA = 64, TAG_CYCLES = 3 };
 
 struct cost {
@@ -404,11 +406,7 @@ void nic_crypt_init(struct espnic *card, struct nic_crypt *c, unsigned dir, unsi
     c->dir = (uint8_t)dir;
     c->lane = (uint8_t)lane;
     c->engines = card->config.crypto.engines * card->config.crypto.contexts;
-    c->ticket = calloc(2 * NIC_ORDER_KEYS, sizeof *c->ticket);
-    if (!c->ticket) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
+    c->ticket = must(calloc(2 * NIC_ORDER_KEYS, sizeof *c->ticket));
     nic_stage(card, &c->crypto, dir == NIC_RX ? "crypto_rx" : "crypto_tx", card->crypto_domain,
               c->engines + 1, LANE_START_FIRST, &engines, c);
     nic_stage(card, &c->reorder, dir == NIC_RX ? "reorder_rx" : "reorder_tx", card->core, 1,

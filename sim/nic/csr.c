@@ -99,11 +99,16 @@ static void control(struct espnic *card, uint64_t now)
     if (REG_GET(CTRL, OFFLOAD, v) && !card->mailbox) {
         card->offload_on = true;
     }
-    if (reset && !card->commands.s.resetting && card->mailbox) {
-        nic_mailbox_reset(card, now);
+    if (reset && !card->commands.s.resetting) {
+        nic_faults_reset(card, now);
+        if (card->mailbox) {
+            nic_mailbox_reset(card, now);
+        }
     }
     card->commands.s.resetting = reset;
-    reg_set(&card->registers, REG_STATUS, 0, reset ? 2 : 1);
+    v = REG_PUT(STATUS, READY, 0, !reset);
+    v = REG_PUT(STATUS, RESETTING, v, reset);
+    reg_set(&card->registers, REG_STATUS, 0, REG_PUT(STATUS, DMA_ERROR, v, card->faults.s.stopped));
     sched_wake(&card->sched, card->commands.block, now + 1);
 }
 

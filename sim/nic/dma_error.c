@@ -6,15 +6,40 @@
  * After DMA_ATTEMPTS failures in a row it stops its DMA engines, as a real card goes into an error state
  * that only a reset ends; STATUS says so. Descriptors are asked for again by going back in their ring
  * (tx_dma.c), the rest by the list here. */
-#include "nic/card.h"
-
+#include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/must.h"
+#include "nic/card.h"
 
 enum { DMA_ATTEMPTS = 16 };
 
-void nic_read_failure(struct espnic *card, const struct pcie_request *r)
+void nic_faults_init(struct espnic *card)
 {
     struct nic_faults *f = &card->faults;
+
+    /* a command slot and a context miss have one read under way each */
+    f->room = NIC_MAX_SLOTS + card->config.cache.mshrs;
+    f->again = must(calloc(f->room, sizeof *f->again));
+}
+
+void nic_faults_free(struct espnic *card)
+{
+    free(card->faults.again);
+}
+
+void nic_faults_register_state(struct espnic *card, struct snapshot *snap)
+{
+    struct nic_faults *f = &card->faults;
+
+    snapshot_fixed(snap, "card.faults", &f->s, sizeof f->s);
+    snapshot_fixed(snap, "card.faults.again", f->again, f->room * sizeof *f->again);
+}
+
+void nic_read_failure(struct espnic *card, const struct pcie_request *r)
+{
+    struct nic_faults_state *f = &card->faults.s;
 
     card->stats.dma_failures++;
     f->in_a_row++;
@@ -27,23 +52,32 @@ void nic_read_failure(struct espnic *card, const struct pcie_request *r)
     }
 }
 
+void nic_faults_reset(struct espnic *card, uint64_t now)
+{
+    card->faults.s.stopped = false;
+    card->faults.s.in_a_row = 0;
+    sched_wake(&card->sched, card->dma.tx_block, now + 1);
+    sched_wake(&card->sched, card->dma.rx_block, now + 1);
+    sched_wake(&card->sched, card->commands.block, now + 1);
+    sched_wake(&card->sched, card->memory.block, now + 1);
+}
+
 bool nic_read_again(struct espnic *card, unsigned client, uint32_t index)
 {
     struct nic_faults *f = &card->faults;
     const struct pcie_request *r = pcie_request_at(card->link, index);
+    struct nic_again *a;
 
     if (r->status == PCIE_OK) {
-        f->in_a_row = 0;
+        f->s.in_a_row = 0;
         return false;
     }
     nic_read_failure(card, r);
-    if (f->tail - f->head < NIC_AGAIN) { /* more reads of these kinds cannot be under way */
-        struct nic_again *a = &f->again[f->tail++ % NIC_AGAIN];
-
-        a->client = client;
-        a->request = *r;
-        a->request.status = PCIE_OK;
-    }
+    assert(f->s.count < f->room);
+    a = &f->again[(f->s.head + f->s.count++) % f->room];
+    a->client = client;
+    a->request = *r;
+    a->request.status = PCIE_OK;
     return true;
 }
 
@@ -51,14 +85,15 @@ void nic_ask_again(struct espnic *card, unsigned client, uint64_t now)
 {
     struct nic_faults *f = &card->faults;
 
-    while (!f->stopped && f->head != f->tail && f->again[f->head % NIC_AGAIN].client == client &&
+    while (!f->s.stopped && f->s.count && f->again[f->s.head].client == client &&
            nic_request_room(card, client, now, 1)) {
-        nic_request(card, client, now, &f->again[f->head++ % NIC_AGAIN].request);
+        nic_request(card, client, now, &f->again[f->s.head].request);
+        f->s.head = (f->s.head + 1) % f->room;
+        f->s.count--;
     }
-    if (f->head != f->tail && !f->stopped) {
+    if (f->s.count && !f->s.stopped) {
         /* the first of them may be another block's */
-        sched_wake(&card->sched, card->request[f->again[f->head % NIC_AGAIN].client]->config.writer,
-                   now + 1);
+        sched_wake(&card->sched, card->request[f->again[f->s.head].client]->config.writer, now + 1);
     }
 }
 
@@ -71,12 +106,12 @@ size_t nic_explain_faults(const struct espnic *card, char *text, size_t size)
     };
     int n = 0;
 
-    if (card->faults.stopped) {
+    if (card->faults.s.stopped) {
         n = snprintf(text, size,
                      "card.dma: stopped after %d reads in a row had failed, the last at address "
                      "0x%llx (%s)\n",
-                     DMA_ATTEMPTS, (unsigned long long)card->faults.address,
-                     what[card->faults.status]);
+                     DMA_ATTEMPTS, (unsigned long long)card->faults.s.address,
+                     what[card->faults.s.status]);
     }
     return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }

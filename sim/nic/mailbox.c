@@ -20,6 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/must.h"
+
 enum { KEY_BYTES = 16, SALT_BYTES = 4, ICV = 16 };
 
 static struct nic_mailbox *of(const struct espnic *card)
@@ -463,13 +465,7 @@ void espnic_preload_engines(struct espnic *card)
 
 static void *zeroed(size_t count, size_t bytes)
 {
-    void *p = calloc(count, bytes);
-
-    if (!p) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
-    return p;
+    return must(calloc(count, bytes));
 }
 
 struct sa_table_config nic_mailbox_table(const struct nic_config *config)

@@ -390,6 +390,7 @@ static void make_blocks(struct espnic *card)
         nic_rx_dma_init(card, l);
     }
     nic_memory_init(card);
+    nic_faults_init(card);
     nic_dma_init(card);
     nic_commands_init(card);
     nic_interrupts_init(card);
@@ -571,6 +572,7 @@ void espnic_destroy(struct espnic *card)
         pcie_link_destroy(card->link);
     }
     nic_mailbox_free(card);
+    nic_faults_free(card);
     sa_table_destroy(&card->table);
     sa_cache_destroy(&card->cache);
     free(card->memory.mshr_ticket);

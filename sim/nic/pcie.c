@@ -101,9 +101,10 @@ static void memory_rx(struct espnic *card, uint64_t time, const struct pcie_requ
     struct abi_rx_completion c;
 
     if ((r->ref2 & 0xff) == NIC_FOR_RX_PAYLOAD) {
-        if (r->status == PCIE_OK) {
+        /* of a packet of no bytes a TLP comes, but no byte */
+        if (r->status == PCIE_OK && p->length) {
             card->ports.dma_write(card->ports.self, time, r->address,
-                                  p->present >= p->length ? nic_bytes(card, p) : NULL, r->length);
+                                  p->present >= p->length ? nic_bytes(card, p) : NULL, p->length);
         }
         return;
     }

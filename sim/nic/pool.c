@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "engine/must.h"
+
 void nic_pool_init(struct nic_pool *pool, size_t element)
 {
     memset(pool, 0, sizeof *pool);
@@ -36,16 +38,12 @@ void nic_pool_destroy(struct nic_pool *pool)
  * has 17 MB. */
 static void grow(struct nic_pool *pool)
 {
-    unsigned char **more = realloc(pool->chunk, (pool->chunks + 1) * sizeof *more);
+    unsigned char **more = must(realloc(pool->chunk, (pool->chunks + 1) * sizeof *more));
     void *pages =
         mmap(NULL, chunk_bytes(pool), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    if (!more || pages == MAP_FAILED) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
     pool->chunk = more;
-    pool->chunk[pool->chunks++] = pages;
+    pool->chunk[pool->chunks++] = must(pages == MAP_FAILED ? NULL : pages);
 }
 
 uint32_t nic_pool_take(struct nic_pool *pool)

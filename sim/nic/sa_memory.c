@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/must.h"
+
 static bool on_chip(const struct espnic *card)
 {
     return card->config.sa.storage == NIC_STORAGE_ON_CHIP ||
@@ -179,12 +181,8 @@ void nic_memory_init(struct espnic *card)
 
     m->block = sched_add_block(&card->sched, "sa_memory", card->core, wake, card);
     m->ring = mshrs + 1;
-    m->mshr_ticket = calloc(mshrs, sizeof *m->mshr_ticket);
-    m->mshr_done = calloc(mshrs, sizeof *m->mshr_done);
-    m->fill_cycle = calloc(m->ring, sizeof *m->fill_cycle);
-    m->fill_mshr = calloc(m->ring, sizeof *m->fill_mshr);
-    if (!m->mshr_ticket || !m->mshr_done || !m->fill_cycle || !m->fill_mshr) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
+    m->mshr_ticket = must(calloc(mshrs, sizeof *m->mshr_ticket));
+    m->mshr_done = must(calloc(mshrs, sizeof *m->mshr_done));
+    m->fill_cycle = must(calloc(m->ring, sizeof *m->fill_cycle));
+    m->fill_mshr = must(calloc(m->ring, sizeof *m->fill_mshr));
 }

@@ -126,7 +126,7 @@ static void card_state(struct espnic *card, struct snapshot *snap)
     snapshot_fixed(snap, "card.mmio", card->mmio, NIC_MMIO_RING * sizeof *card->mmio);
     snapshot_fixed(snap, "card.mmio_head", &card->mmio_head, sizeof card->mmio_head);
     snapshot_fixed(snap, "card.vector", card->vector, sizeof card->vector);
-    snapshot_fixed(snap, "card.faults", &card->faults, sizeof card->faults);
+    nic_faults_register_state(card, snap);
     snapshot_fixed(snap, "card.vectors_due", &card->vectors_due, sizeof card->vectors_due);
     snapshot_fixed(snap, "card.moderation", &card->moderation, sizeof card->moderation);
     snapshot_fixed(snap, "card.iv_random", &card->iv_random, sizeof card->iv_random);

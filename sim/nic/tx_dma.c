@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+#include "engine/must.h"
+
 /* ---- hand-over: one stage a lane -------------------------------------------------------------------- */
 
 static void job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
@@ -92,7 +94,7 @@ uint32_t nic_descriptors_wanted(const struct espnic *card, bool rx, unsigned q)
     uint32_t there;
     uint32_t n;
 
-    if (r->posted == r->requested || !r->size || card->faults.stopped) {
+    if (r->posted == r->requested || !r->size || card->faults.s.stopped) {
         return 0;
     }
     there = least(r->posted - r->requested, r->size - (r->requested & (r->size - 1)));
@@ -166,7 +168,7 @@ static bool take_descriptors(struct espnic *card, bool rx, const struct pcie_req
         *(rx ? &dma->rx_asks : &dma->tx_asks) |= 1u << q;
         return false;
     }
-    card->faults.in_a_row = 0;
+    card->faults.s.in_a_row = 0;
     ring->fetched += r->length / entry;
     if (!rx) {
         dma->tx_ready |= 1u << q;
@@ -468,17 +470,15 @@ void nic_dma_init(struct espnic *card)
     d->tx_block = sched_add_block(&card->sched, "tx_fetch", card->core, tx_wake, card);
     d->rx_block = sched_add_block(&card->sched, "rx_fetch", card->core, rx_wake, card);
     d->done_block = sched_add_block(&card->sched, "tx_done", card->core, done_wake, card);
-    d->tx_descriptor = calloc((size_t)c->tx_queues * c->tx_prefetch, sizeof *d->tx_descriptor);
+    d->tx_descriptor =
+        must(calloc((size_t)c->tx_queues * c->tx_prefetch, sizeof *d->tx_descriptor));
     d->tx_entry = sizeof *d->tx_descriptor;
     if (card->config.command.path == NIC_PATH_DESCRIPTOR) {
         d->tx_entry += (uint32_t)card->config.command.context;
-        d->tx_context = calloc((size_t)c->tx_queues * c->tx_prefetch, card->config.command.context);
+        d->tx_context =
+            must(calloc((size_t)c->tx_queues * c->tx_prefetch, card->config.command.context));
     }
-    d->rx_descriptor = calloc((size_t)c->rx_queues * c->rx_prefetch, sizeof *d->rx_descriptor);
-    d->failed = calloc(NIC_FAILED_RING, sizeof *d->failed);
-    if (!d->tx_descriptor || !d->rx_descriptor || !d->failed ||
-        (d->tx_entry > sizeof *d->tx_descriptor && !d->tx_context)) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
+    d->rx_descriptor =
+        must(calloc((size_t)c->rx_queues * c->rx_prefetch, sizeof *d->rx_descriptor));
+    d->failed = must(calloc(NIC_FAILED_RING, sizeof *d->failed));
 }
