@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/must.h"
 #include "engine/rng.h"
 
 enum {
@@ -116,11 +117,35 @@ uint64_t pcie_bench_address(const struct pcie_bench_config *config, uint64_t n)
     return BASE + n * pcie_bench_unit(config) + config->offset;
 }
 
-bool pcie_bench_check(const struct pcie_bench_config *config, char *error, size_t error_size)
+/* Does the operation have what is to be measured? */
+static bool check_op(const struct pcie_bench_config *c, bool latency, char *error,
+                     size_t error_size)
+{
+    if (latency && c->op != PCIE_BENCH_RD && c->op != PCIE_BENCH_WRRD) {
+        snprintf(error, error_size,
+                 "op is %s, expected rd or wrrd: nothing tells the card when a write has arrived",
+                 ops[c->op]);
+    } else if (!latency && c->op == PCIE_BENCH_WRRD) {
+        snprintf(error, error_size, "op is wrrd, expected rd, wr or rdwr: wrrd measures a latency");
+    } else if (latency && c->transactions > MAX_LATENCIES) {
+        snprintf(error, error_size,
+                 "transactions is %" PRIu64 ", expected at most %llu for latencies",
+                 c->transactions, MAX_LATENCIES);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+bool pcie_bench_check(const struct pcie_bench_config *config, bool latency, char *error,
+                      size_t error_size)
 {
     const struct pcie_bench_config *c = config;
     uint64_t window = pcie_bench_window(config);
 
+    if (!check_op(c, latency, error, error_size)) {
+        return false;
+    }
     if (c->size == 0) {
         snprintf(error, error_size, "size is 0, expected at least one byte");
     } else if (c->size > window) {
@@ -185,15 +210,6 @@ struct engine {
     struct pcie_stats link_before;
     struct pcie_memory_stats memory_before;
 };
-
-static void *must(void *memory)
-{
-    if (!memory) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
-    return memory;
-}
 
 static void free_slot(struct engine *e, uint64_t cycle)
 {
@@ -582,14 +598,9 @@ static void measured_rates(const struct engine *e, struct pcie_bench_rate *rate)
 bool pcie_bench_bandwidth(const struct pcie_bench_config *config, const struct pcie_config *link,
                           struct pcie_bench_rate *rate, char *error, size_t error_size)
 {
-    struct engine *e;
+    struct engine *e = create(config, link, false);
     bool ok;
 
-    if (config->op == PCIE_BENCH_WRRD) {
-        snprintf(error, error_size, "op is wrrd, expected rd, wr or rdwr: wrrd measures a latency");
-        return false;
-    }
-    e = create(config, link, false);
     memset(rate, 0, sizeof *rate);
     ok = run(e, error, error_size);
     if (ok) {
@@ -642,22 +653,9 @@ static void sum_up(const struct engine *e, struct pcie_bench_latency *latency)
 bool pcie_bench_latencies(const struct pcie_bench_config *config, const struct pcie_config *link,
                           struct pcie_bench_latency *latency, char *error, size_t error_size)
 {
-    struct engine *e;
+    struct engine *e = create(config, link, true);
     bool ok;
 
-    if (config->op != PCIE_BENCH_RD && config->op != PCIE_BENCH_WRRD) {
-        snprintf(error, error_size,
-                 "op is %s, expected rd or wrrd: nothing tells the card when a write has arrived",
-                 ops[config->op]);
-        return false;
-    }
-    if (config->transactions > MAX_LATENCIES) {
-        snprintf(error, error_size,
-                 "transactions is %" PRIu64 ", expected at most %llu for latencies",
-                 config->transactions, MAX_LATENCIES);
-        return false;
-    }
-    e = create(config, link, true);
     e->latencies = must(calloc(config->transactions, sizeof *e->latencies));
     ok = run(e, error, error_size);
     if (ok) {

@@ -96,8 +96,9 @@ uint64_t pcie_bench_window(const struct pcie_bench_config *config);
 uint64_t pcie_bench_address(const struct pcie_bench_config *config, uint64_t n);
 uint64_t pcie_bench_places(const struct pcie_bench_config *config);
 
-/* False with a sentence in `error` that begins with the name of the parameter. */
-bool pcie_bench_check(const struct pcie_bench_config *config, char *error, size_t error_size);
+/* For a bandwidth or a latency. False with a sentence in `error` that begins with the name of the parameter. */
+bool pcie_bench_check(const struct pcie_bench_config *config, bool latency, char *error,
+                      size_t error_size);
 
 /* Both configurations are possible (pcie_link_clock(), pcie_bench_check()). False with a sentence in
  * `error`: the link stands still. */

@@ -30,7 +30,7 @@ static const char *const dllp_policies[] = { "on-demand", "published", "share", 
     }
 
 const struct param pcie_params[] = {
-    PARAM(generation, PARAM_U32, 4, 1, GENERATIONS, "PCIe generation, 1 to 5"),
+    PARAM(generation, PARAM_U32, 4, 1, GENERATIONS, "PCIe generation, 1 to 6"),
     PARAM(lanes, PARAM_U32, 16, 1, 16, "lanes: 1, 2, 4, 8 or 16"),
     PARAM(mps, PARAM_BYTES, 256, 128, 4096, "Max_Payload_Size, a power of two"),
     PARAM(mrrs, PARAM_BYTES, 512, 128, 4096, "Max_Read_Request_Size, a power of two"),
@@ -53,8 +53,9 @@ const struct param pcie_params[] = {
         ack_latency, PARAM_U32, 0, 0, 65535,
         "symbol times between two Acks, and between two UpdateFCs of a class; 0: the guideline of "
         "the specification for lanes, mps and generation"),
-    PARAM(retry, PARAM_U32, 0, 0, 2047,
-          "TLPs that a transmitter keeps until they are acknowledged; 0: any number"),
+    PARAM(
+        retry, PARAM_U32, 0, 0, 2047,
+        "TLPs that the card keeps until they are acknowledged; 0: any number. The host has room for all"),
     PARAM(lcrc_ppb, PARAM_U32, 0, 0, BILLION / 2,
           "TLPs that arrive damaged and are sent again, of 10^9, both directions"),
     PARAM(poison_ppb, PARAM_U32, 0, 0, BILLION / 2, "completions that arrive poisoned, of 10^9"),
@@ -104,7 +105,7 @@ const char *pcie_stall_name(enum pcie_stall stall)
         [PCIE_STALL_SPACE] = "completion space",
         [PCIE_STALL_POSTED] = "posted credits",
         [PCIE_STALL_NONPOSTED] = "non-posted credits",
-        [PCIE_STALL_RETRY] = "room for repetition",
+        [PCIE_STALL_RETRY] = "retry buffer",
     };
 
     return names[stall];

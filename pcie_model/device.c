@@ -343,12 +343,6 @@ static void free_buffer(struct pcie_link *link, const struct tlp *tlp, uint64_t 
     }
 }
 
-/* The tag and the completion space of a read TLP come back; `address` holds the space. */
-static void end_read(struct pcie_link *link, const struct tlp *tlp, uint64_t cycle)
-{
-    fly(&link->returns, cycle, tlp);
-}
-
 /* The read is over. Who wants its answers in order gets it after those of earlier reads, and with it those
  * of later ones that waited for it. */
 static void end_request(struct pcie_link *link, uint32_t item, uint64_t cycle)
@@ -369,7 +363,6 @@ static void end_request(struct pcie_link *link, uint32_t item, uint64_t cycle)
     }
 }
 
-/* Bytes of a request are there, or are given up; with the last of them it is answered. */
 void device_take_bytes(struct pcie_link *link, const struct tlp *tlp, uint64_t cycle)
 {
     struct request_slot *slot = &link->requests.slot[tlp->item];
@@ -409,8 +402,8 @@ static void take_completion(struct pcie_link *link, const struct tlp *tlp, uint6
         link->s.stats.poisoned++;
         link_spoil(link, tlp->item, PCIE_POISONED);
     }
-    if (tlp->last) {
-        end_read(link, tlp, arrives);
+    if (tlp->last) { /* tag and completion space come back; `address` holds the space */
+        fly(&link->returns, arrives, tlp);
     }
     bytes_arrive(link, tlp, arrives);
 }

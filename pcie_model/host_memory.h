@@ -76,6 +76,9 @@ struct pcie_memory_config {
     uint64_t seed;
 };
 
+/* As if it took no time, whatever else it has. */
+void pcie_memory_idealise(struct pcie_memory_config *config);
+
 extern const struct param pcie_memory_params[]; /* planned as group "card.pcie.host" */
 extern const size_t pcie_memory_param_count;
 

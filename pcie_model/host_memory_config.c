@@ -172,6 +172,14 @@ static bool cache_possible(const struct pcie_memory_config *c, char *error, size
     return false;
 }
 
+void pcie_memory_idealise(struct pcie_memory_config *config)
+{
+    config->read_ps = config->write_ps = config->cross_ps = 0;
+    config->llc_bytes = config->bandwidth = 0;
+    config->credits = 0;
+    config->remote = config->iommu = config->jitter = false;
+}
+
 bool pcie_memory_check(const struct pcie_memory_config *config, char *error, size_t error_size)
 {
     const struct pcie_memory_config *c = config;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/must.h"
 #include "pcie_model/link_inside.h"
 
 /* ---- what is in flight ----------------------------------------------------------------------- */
@@ -44,6 +45,8 @@ uint32_t pcie_request_push(struct pcie_link *link, uint64_t cycle,
     const struct client *client = &link->client[request->client];
     uint32_t item = requests_take(&link->requests, request);
 
+    assert(request->length >= 1);
+    assert(request->op == PCIE_READ || client->answers != PCIE_ANSWERS_ORDERED);
     assert(
         !(request->op == PCIE_READ || request->answer) ||
         (client->answers & (request->op == PCIE_READ ? PCIE_ANSWERS_READS : PCIE_ANSWERS_WRITES)));
@@ -144,15 +147,10 @@ bool link_repeat(struct pcie_link *link, unsigned direction, uint64_t t)
         return false; /* all of them are on their way */
     }
     tlp = *(const struct tlp *)ring_at(lost, link->s.repeat[direction]);
-    if (link->wires.wire[direction].s.broken) {
-        link->s.repeat[direction]++;
-        link_send(link, direction, t, &tlp, true);
-        return true;
-    }
-    assert(link->s.repeat[direction] == 0);
+    assert(link->wires.wire[direction].s.broken || link->s.repeat[direction] == 0);
     link_send(link, direction, t, &tlp, true);
     if (link->wires.wire[direction].s.broken) {
-        link->s.repeat[direction] = 1;
+        link->s.repeat[direction]++;
     } else {
         ring_pop(lost);
     }
@@ -320,15 +318,6 @@ static void init_accounts(struct pcie_link *link)
     account_publish(link->sched, link->block, &link->account[UP], sizeof link->account[UP], 2);
 }
 
-static void *must_alloc(void *p)
-{
-    if (!p) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
-    return p;
-}
-
 static void init_state(struct pcie_link *link)
 {
     const struct pcie_config *c = &link->config;
@@ -348,12 +337,8 @@ static void init_memory(struct pcie_link *link, const struct clock_set *clocks)
     struct pcie_memory_config memory = link->config.host;
     char error[256];
 
-    if (link->config.ideal) { /* memory takes no time, whatever else it has */
-        memory.read_ps = memory.write_ps = memory.cross_ps = 0;
-        memory.llc_bytes = 0;
-        memory.remote = memory.iommu = memory.jitter = false;
-        memory.credits = 0;
-        memory.bandwidth = 0;
+    if (link->config.ideal) {
+        pcie_memory_idealise(&memory);
     }
     link->memory = pcie_memory_create(&memory, clocks, link->domain, error, sizeof error);
     if (!link->memory) {
@@ -366,7 +351,7 @@ struct pcie_link *pcie_link_create(struct sched *sched, unsigned domain,
                                    const struct pcie_config *config, const struct pcie_ops *ops,
                                    void *self)
 {
-    struct pcie_link *link = must_alloc(calloc(1, sizeof *link));
+    struct pcie_link *link = must(calloc(1, sizeof *link));
     struct named_flights all[QUEUES];
 
     link->sched = sched;
@@ -391,7 +376,7 @@ struct pcie_link *pcie_link_create(struct sched *sched, unsigned domain,
     ring_init(&link->lost[UP], sizeof(struct tlp));
     ring_init(&link->lost[DOWN], sizeof(struct tlp));
     link->ready_size = 64;
-    link->ready = must_alloc(calloc(link->ready_size, sizeof *link->ready));
+    link->ready = must(calloc(link->ready_size, sizeof *link->ready));
     init_accounts(link);
     return link;
 }

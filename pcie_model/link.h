@@ -14,10 +14,13 @@
  *   write TLP: posted credits, a header and a data unit for every 16 bytes of padded payload;
  *   read TLP:  a tag; completion space for its worst case (a header for every RCB that it touches, its
  *              padded data in units of 16 bytes); a non-posted header credit;
- *   any TLP:   room in the retry buffer.
+ *   any TLP:   room in the retry buffer; this is looked at first. (The host has room for all.)
  * A request is taken from its channel in the cycle in which its first TLP starts. A read TLP's tag and
- * space are free again when its last completion arrives. The completion of a register read follows all
- * that was pushed before the register was read (`relaxed`: it does not wait).
+ * space are free again when its last completion arrives; one that needs more space than there is takes
+ * all. A stall is counted from when nothing can go until something does, DLLPs and SKP in between included;
+ * none begins while one of these is on the wire. Requests are counted when their last TLP starts. The completion of a register read follows all
+ * that was pushed before the register was read (`relaxed`: it does not wait); the CPU gets it when the
+ * writes before it are in memory, relaxed or not.
  *
  * Host. TLPs arrive in order. A write TLP goes to host_memory: its credits come back when it is `taken`,
  * it is in memory when it is `drained`; ops.memory is called then, once a request, with its last TLP. A
@@ -29,16 +32,17 @@
  * ready, access issued); completions first, and in the order of their read TLPs, if at the same time. A
  * read TLP is completed by one or more completions, one after the other, of at most MPS (or `completion`)
  * padded bytes, each but the last ending at a multiple of RCB as large as that allows. A register access
- * needs the card's credits, which come back when it arrives. An answer of a read is pushed when the last
- * byte of the request has arrived, that of a write when its last byte has left the card.
+ * needs the card's credits, which come back when it arrives; while it lacks them, what is behind it waits too. An answer of a read is pushed when the last
+ * byte of the request has arrived, that of a write when its last byte has left the card; of one cycle, those
+ * of writes first, then of reads that time out, then of others.
  *
  * Errors (wire.h has the TLPs that are damaged and come again). A completion arrives poisoned with
  * probability poison_ppb / 10^9 and spoils its read (one draw a completion, stream 0x706f6973). A read TLP
  * is never answered with probability lost_ppb / 10^9 (one draw a read TLP that has memory to read, stream
  * 0x6c6f7374): its tag and space come back, and its bytes count as arrived, `timeout_ps` after it has left
  * the card. Where there is no memory a write TLP is dropped when it arrives, its credits come back then
- * or with those of the write before it; a read TLP is answered by a completion without data as soon as the
- * earlier writes are in memory.
+ * or with those of the write before it, and ops.memory is called all the same; a read TLP is answered by a completion without data as soon as the
+ * earlier writes are in memory. Errors are counted when they are decided.
  *
  * Unloaded, one TLP of W bytes that is visible in cycle t on a clear wire: it has left in t+W and arrives U
  * later (up_ps in cycles, rounded up); a read's data is ready R later, its C bytes of completion have
@@ -78,7 +82,7 @@ struct pcie_config {
     uint32_t dllp;           /* enum pcie_dllp */
     uint32_t dllp_ppm;       /* share: of the encoded rate for DLLPs and SKP, parts per million */
     uint32_t ack_latency;    /* symbol times between Acks and between UpdateFCs; 0: the guideline */
-    uint32_t retry;          /* TLPs that a transmitter can have unacknowledged; 0: any number */
+    uint32_t retry;          /* TLPs that the card can have unacknowledged; 0: any number */
     uint32_t lcrc_ppb;       /* TLPs of 10^9 that arrive damaged, both directions */
     uint32_t poison_ppb;     /* completions of 10^9 that arrive poisoned */
     uint32_t lost_ppb;       /* read TLPs of 10^9 that the host does not answer */
@@ -100,7 +104,8 @@ extern const size_t pcie_param_count;
 
 enum pcie_op { PCIE_READ, PCIE_WRITE, PCIE_MSIX };
 
-/* What became of a request; the first error that it met. */
+/* What became of a request; of several errors, the first of these. That of a write is known in ops.memory, not
+ * in the answer. */
 enum pcie_status {
     PCIE_OK,
     PCIE_UNSUPPORTED, /* no memory there */

@@ -150,16 +150,6 @@ struct pcie_link {
     size_t readies;
 };
 
-static inline uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static inline uint64_t later(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Completion space that the card keeps for a read TLP, the worst case: a header for each RCB that it touches
  * (2.6.1); all there is if it needs more. */
 static inline struct units link_space(const struct pcie_link *link, const struct tlp *tlp)
@@ -178,7 +168,7 @@ static inline bool by_chance(struct rng *rng, uint32_t ppb)
     return ppb && rng_below(rng, 1000000000) < ppb;
 }
 
-/* The first error of a request stands. */
+/* Of several errors of a request the first in the enum stands. */
 static inline void link_spoil(struct pcie_link *link, uint32_t item, enum pcie_status status)
 {
     struct pcie_request *request = &link->requests.request[item];
@@ -216,8 +206,9 @@ static inline bool device_wants(const struct pcie_link *link)
 bool device_start(struct pcie_link *link, uint64_t now, uint64_t *again);
 /* The client's channel has a new head, or none any more. */
 void device_look_at_head(struct pcie_link *link, unsigned client);
-/* The TLP is lost to its request: the tag comes back, the bytes count as arrived. */
+/* Bytes of a request are there, or are given up; with the last of them it is answered. */
 void device_take_bytes(struct pcie_link *link, const struct tlp *tlp, uint64_t cycle);
+/* The TLP is lost to its request: the tag comes back, the bytes count as arrived. */
 void device_time_out(struct pcie_link *link, const struct tlp *tlp, uint64_t now);
 /* A TLP has come down. */
 void device_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/must.h"
 #include "engine/rng.h"
 
 enum { FIRST_BUCKETS = 64, BUCKETS_PER_KEY = 2 };
@@ -140,13 +141,7 @@ void lru_use(struct lru *lru, uint32_t index)
 
 static void *enlarge(void *array, size_t bytes)
 {
-    void *bigger = realloc(array, bytes);
-
-    if (!bigger) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
-    return bigger;
+    return must(realloc(array, bytes));
 }
 
 static void enter(struct lru *lru, uint32_t index)

@@ -3,16 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/must.h"
+
 enum { FIRST_REQUESTS = 256 };
 
 static void *grown(void *array, size_t old_count, size_t new_count, size_t bytes)
 {
-    char *bigger = realloc(array, new_count * bytes);
+    char *bigger = must(realloc(array, new_count * bytes));
 
-    if (!bigger) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
     memset(bigger + old_count * bytes, 0, (new_count - old_count) * bytes);
     return bigger;
 }

@@ -3,18 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/must.h"
+
 enum { FIRST_SIZE = 16 };
 
 /* calloc: bytes that no one has written are the same in every snapshot */
 static void *allocate(size_t count, size_t bytes)
 {
-    void *p = calloc(count, bytes);
-
-    if (!p) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
-    return p;
+    return must(calloc(count, bytes));
 }
 
 void ring_init(struct ring *r, size_t element_bytes)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/must.h"
+
 /* ---- reads whose data is ready: a heap ------------------------------------------------------- */
 
 static bool comes_before(const struct ready *a, const struct ready *b)
@@ -17,11 +19,7 @@ static void add_ready(struct pcie_link *link, struct ready r)
 
     if (at == link->ready_size) {
         link->ready_size *= 2;
-        link->ready = realloc(link->ready, link->ready_size * sizeof *link->ready);
-        if (!link->ready) {
-            fputs("espnic: out of memory\n", stderr);
-            abort();
-        }
+        link->ready = must(realloc(link->ready, link->ready_size * sizeof *link->ready));
         memset(link->ready + at, 0, (link->ready_size - at) * sizeof *link->ready);
     }
     while (at && comes_before(&r, &link->ready[(at - 1) / 2])) {

@@ -4,16 +4,6 @@
 
 enum { DLLP_BYTES = 8 };
 
-static uint64_t later(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* ---- what is due ----------------------------------------------------------------------------- */
 
 /* In the order in which they go when they are due at the same time. */

@@ -11,21 +11,26 @@
  *    UpdateFC posted, non-posted, completion. A TLP or DLLP that has begun is not interrupted.
  *  - A TLP that is sent in cycles s .. s+bytes-1 has left at s+bytes and arrives `latency` later; so
  *    does a DLLP.
- *  - SKP: `bytes` due at 0 + k * period, k >= 1.
+ *  - SKP: due at k * period, k >= 1: 4 symbols of each lane every 1538 symbol times (Gen1, Gen2), 16 every 375
+ *    blocks of 16 (from Gen3 on); published: 4 bytes every 1538 bytes; none with share or flits.
+ *  - ack_interval and fc_interval are cycles: the guideline's symbol times times the lanes; published: as many
+ *    cycles as the guideline has symbol times.
  *  - on-demand: an Ack is due ack_interval after the arrival of the first TLP that no Ack has covered,
  *    and covers all that have arrived by the cycle in which it is sent. UpdateFC of a class is due when
- *    units come free, but not less than fc_interval after the last one of the class was sent; it
- *    carries all that came free by the cycle in which it is sent. (The refresh of an idle link every
+ *    units come free, but not less than fc_interval after the last one of the class was sent (the
+ *    first: after cycle 0); it carries all that came free by the cycle in which it is sent. (The refresh of an idle link every
  *    30 us is left out.)
  *  - published: an Ack is due every ack_interval, one UpdateFC every fc_interval, whatever the traffic
  *    (both at k * interval, k >= 1); they carry what there is, the UpdateFC for all classes.
- *  - share: no DLLPs on the wire; credits are back `latency` after they came free.
+ *  - share: no DLLPs on the wire but Naks; credits, and Acks, are back `latency` after they came free.
  *  - flit mode (Gen6): bytes fill flits of `flit` bytes one after the other; a TLP has left with the
  *    end of the flit that holds its last byte. Acks and UpdateFCs are part of every flit: what came
- *    free by the end of a flit arrives `latency` later.
+ *    free by the end of a flit arrives `latency` later, and so does a Nak. None takes bytes; Naks are counted, Acks and UpdateFCs
+ *    are not.
  *  - LCRC errors: each TLP that the receiver expects is damaged with probability error_ppb / 10^9. The
  *    receiver drops it and everything behind it until it comes again, and a Nak is due when it arrives.
- *    From the arrival of the Nak on the sender repeats, before anything new, all from that TLP on. */
+ *    From the arrival of the Nak on the sender repeats, before anything new, all from that TLP on. A Nak
+ *    acknowledges nothing. */
 #ifndef ESPNIC_PCIE_MODEL_WIRE_H
 #define ESPNIC_PCIE_MODEL_WIRE_H
 
@@ -33,6 +38,16 @@
 #include "engine/sched.h"
 #include "pcie_model/link.h"
 #include "pcie_model/ring.h"
+
+static inline uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
 
 enum { UP, DOWN }; /* device to host, host to device */
 
@@ -91,7 +106,7 @@ struct wires {
     enum pcie_dllp policy;
     uint32_t flit; /* bytes of TLPs in a flit; 0: no flits */
     uint64_t ack_interval, fc_interval;
-    uint32_t retry; /* TLPs that a transmitter keeps until they are acknowledged; 0: any */
+    uint32_t retry; /* TLPs that the card keeps until they are acknowledged; 0: any */
     uint32_t error_ppb;
     bool ideal;
     struct wire wire[2];

@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/pcie_sweep.h"
+#include "cli/settings.h"
 #include "report/report.h"
 
 /* What a value on the command line needs before it is one of the parameter. */

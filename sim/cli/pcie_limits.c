@@ -7,23 +7,18 @@ enum { TEN_BITS = 768, PLENTY_OF_TAGS = 16384 }; /* 10-bit tags: 256 to 1023 can
 #define GAIN 1.01 /* below that a limit is none */
 #define NEAR 0.95 /* a second one this near the first is named too */
 
-static const char *const names[] = {
-    "tags",        "completion space", "posted credits", "non-posted credits", "retry buffer",
-    "host memory", "device",           "link (up)",      "link (down)",        "nothing"
-};
+/* The first ones are what a link can lack. */
+_Static_assert((int)PCIE_LIMIT_TAGS == (int)PCIE_STALL_TAGS &&
+                   (int)PCIE_LIMIT_MEMORY == (int)PCIE_STALLS,
+               "limits and stalls in one order");
 
 const char *pcie_limit_name(enum pcie_limit limit)
 {
-    return names[limit];
-}
+    static const char *const others[] = { "host memory", "device", "link (up)", "link (down)",
+                                          "nothing" };
 
-/* A host that answers at once. */
-static void free_memory(struct pcie_memory_config *host)
-{
-    host->read_ps = host->write_ps = host->cross_ps = 0;
-    host->llc_bytes = host->bandwidth = 0;
-    host->credits = 0;
-    host->remote = host->iommu = host->jitter = false;
+    return limit < PCIE_LIMIT_MEMORY ? pcie_stall_name((enum pcie_stall)limit)
+                                     : others[limit - PCIE_LIMIT_MEMORY];
 }
 
 static void free_device(struct pcie_bench_config *bench)
@@ -52,7 +47,7 @@ static bool without(enum pcie_limit limit, const struct pcie_bench_rate *r,
     case PCIE_LIMIT_NONPOSTED: link->host_nph = 0; return r->stall[PCIE_STALL_NONPOSTED] > 0;
     case PCIE_LIMIT_RETRY: link->retry = 0; return r->stall[PCIE_STALL_RETRY] > 0;
     case PCIE_LIMIT_MEMORY:
-        free_memory(&link->host);
+        pcie_memory_idealise(&link->host);
         for (unsigned s = 0; s < PCIE_STALLS; s++) {
             waited = waited || r->stall[s] > 0;
         }

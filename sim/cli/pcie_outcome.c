@@ -138,9 +138,6 @@ static json_t *limits_json(const struct pcie_limits *limits)
     return root;
 }
 
-static const char *const stall_names[PCIE_STALLS] = { "tags", "completion space", "posted credits",
-                                                      "non-posted credits", "retry buffer" };
-
 static void add_link(json_t *root, const struct pcie_bench_rate *rate)
 {
     struct stat_registry registry = { .count = 0 };
@@ -148,7 +145,7 @@ static void add_link(json_t *root, const struct pcie_bench_rate *rate)
     json_t *wires = json_object();
 
     for (unsigned s = 0; s < PCIE_STALLS; s++) {
-        json_object_set_new(stalls, stall_names[s], json_real(rate->stall[s]));
+        json_object_set_new(stalls, pcie_stall_name((enum pcie_stall)s), json_real(rate->stall[s]));
     }
     for (unsigned d = 0; d < WIRES; d++) {
         json_t *wire = json_object();
@@ -275,7 +272,7 @@ static void print_stalls(const struct pcie_bench_rate *r, FILE *out)
     fputs("the way up was clear, but lacked:", out);
     for (unsigned s = 0; s < PCIE_STALLS; s++) {
         if (r->stall[s] > 0) {
-            fprintf(out, "%s %s %s", any ? "," : "", stall_names[s],
+            fprintf(out, "%s %s %s", any ? "," : "", pcie_stall_name((enum pcie_stall)s),
                     text_share(r->stall[s], share, sizeof share));
             any = true;
         }

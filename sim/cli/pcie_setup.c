@@ -87,16 +87,8 @@ bool pcie_setup_check(struct scenario *s, bool latency)
     uint64_t num;
     uint64_t den;
 
-    if (latency && setup->bench.op != PCIE_BENCH_RD && setup->bench.op != PCIE_BENCH_WRRD) {
-        return refuse(s,
-                      "op is wr or rdwr, expected rd or wrrd: nothing tells the card when a write "
-                      "has arrived");
-    }
-    if (!latency && setup->bench.op == PCIE_BENCH_WRRD) {
-        return refuse(s, "op is wrrd, expected rd, wr or rdwr: wrrd measures a latency");
-    }
     if (!pcie_link_clock(&setup->base.card.pcie, &num, &den, error, sizeof error) ||
-        !pcie_bench_check(&setup->bench, error, sizeof error)) {
+        !pcie_bench_check(&setup->bench, latency, error, sizeof error)) {
         return refuse(s, error);
     }
     return has_use(s);
@@ -114,40 +106,4 @@ json_t *pcie_setup_json(const struct scenario *s)
     report_add(used, bench_path, json_incref(json_object_get(all, bench_path)));
     json_decref(all);
     return used;
-}
-
-/* ---- settings ------------------------------------------------------------------------------------ */
-
-static void *must(void *memory)
-{
-    if (memory == NULL) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
-    return memory;
-}
-
-void setting_list_add(struct setting_list *list, const char *option, const char *path,
-                      const char *value)
-{
-    size_t name_size = strlen(option) + sizeof "--";
-    size_t size = (path == NULL ? 0 : strlen(path) + 1) + strlen(value) + 1;
-    char *name = must(malloc(name_size));
-    char *assignment = must(malloc(size));
-
-    snprintf(name, name_size, "--%s", option);
-    snprintf(assignment, size, "%s%s%s", path == NULL ? "" : path, path == NULL ? "" : "=", value);
-    list->settings = must(realloc(list->settings, (list->count + 1) * sizeof *list->settings));
-    list->settings[list->count++] =
-        (struct scenario_setting){ .option = name, .assignment = assignment };
-}
-
-void setting_list_free(struct setting_list *list)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        free((char *)(uintptr_t)list->settings[i].option);
-        free((char *)(uintptr_t)list->settings[i].assignment);
-    }
-    free(list->settings);
-    *list = (struct setting_list){ 0 };
 }

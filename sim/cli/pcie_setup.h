@@ -24,15 +24,4 @@ bool pcie_setup_check(struct scenario *s, bool latency);
 /* The parameters that are used, with their origin: {"card": {"pcie": ...}, "bench": ...}. New reference. */
 json_t *pcie_setup_json(const struct scenario *s);
 
-/* Settings of a command line, for scenario_resolve(): a list that owns its texts. */
-struct setting_list {
-    struct scenario_setting *settings;
-    size_t count;
-};
-
-/* "--OPTION" and "PATH=VALUE"; a NULL path: the value is the whole assignment. */
-void setting_list_add(struct setting_list *list, const char *option, const char *path,
-                      const char *value);
-void setting_list_free(struct setting_list *list);
-
 #endif

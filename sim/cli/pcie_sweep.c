@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/options.h"
+#include "engine/must.h"
 
 /* ---- which points --------------------------------------------------------------------------------- */
 
@@ -138,11 +139,7 @@ static void write_script(FILE *f, const char *script, const char *csv, bool late
         "set datafile separator ','\nset terminal svg size 900,600 background 'white'\nset output ",
         f);
     char *image = NULL;
-    if (asprintf(&image, "%.*s.svg", (int)stem, script) < 0) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
-    quoted(image, f);
+    quoted(must(asprintf(&image, "%.*s.svg", (int)stem, script) < 0 ? NULL : image), f);
     free(image);
     fprintf(f, "\nset key bottom right\nset grid\nset xlabel '%s'\n",
             by_size ? "bytes of a transaction" : "bytes of the window");
@@ -265,18 +262,11 @@ int pcie_sweep(struct scenario *s, bool latency, const struct sweep_points *size
 {
     char *text = NULL;
     size_t length = 0;
-    FILE *csv = open_memstream(&text, &length);
+    FILE *csv = must(open_memstream(&text, &length));
     int status;
 
-    if (csv == NULL) {
-        fputs("espnic: out of memory\n", stderr);
-        return EXIT_MODEL;
-    }
     status = all_points(s, latency, sizes, windows, csv);
-    if (fclose(csv) != 0) {
-        fputs("espnic: out of memory\n", stderr);
-        status = EXIT_MODEL;
-    }
+    must(fclose(csv) == 0 ? text : NULL);
     if (status == EXIT_DONE) {
         fputs(text, stdout);
         if (script != NULL) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/scenario.h"
+#include "engine/must.h"
 
 const char *preset_folders_default(void)
 {
@@ -35,15 +36,6 @@ const char *preset_folders_default(void)
 static int compare(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void *must(void *memory)
-{
-    if (memory == NULL) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
-    return memory;
 }
 
 static void list_folder(const char *folder, char ***names, size_t *count)

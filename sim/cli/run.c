@@ -9,7 +9,7 @@
 #include "cli/options.h"
 #include "cli/results.h"
 #include "cli/run_text.h"
-#include "cli/scenario.h"
+#include "cli/settings.h"
 #include "cli/simulation.h"
 #include "report/report.h"
 #include "report/text.h"
@@ -91,8 +91,7 @@ struct run_request {
     struct espnic_config config;
     struct scenario scenario;
     const char *file;
-    struct scenario_setting *settings;
-    size_t setting_count;
+    struct setting_list settings;
     const char *ideal[32];
     unsigned ideals;
     const char *find;
@@ -134,35 +133,22 @@ static int print_help(const struct option_spec *all)
 
 /* ---- the command line ------------------------------------------------------------------------------- */
 
-static void add_setting(struct run_request *r, const char *option, const char *path,
-                        const char *value)
-{
-    struct scenario_setting *s = realloc(r->settings, (r->setting_count + 1) * sizeof *r->settings);
-    size_t size = (path ? strlen(path) + 1 : 0) + strlen(value) + 1;
-    char *assignment = malloc(size);
-    char *name = malloc(strlen(option) + 3);
-
-    if (!s || !assignment || !name) {
-        fputs("espnic: out of memory\n", stderr);
-        exit(EXIT_MODEL);
-    }
-    snprintf(assignment, size, "%s%s%s", path ? path : "", path ? "=" : "", value);
-    snprintf(name, strlen(option) + 3, "--%s", option);
-    r->settings = s;
-    r->settings[r->setting_count++] =
-        (struct scenario_setting){ .option = name, .assignment = assignment };
-}
-
 static int take_flag(struct run_request *r, struct options *o, int option)
 {
     char *end;
 
     switch (option) {
-    case OPT_TIMING: add_setting(r, "timing-only", "workload.timing_only", "true"); break;
-    case OPT_STRICT: add_setting(r, "strict", "workload.strict", "true"); break;
-    case OPT_SKIP_BAD: add_setting(r, "skip-bad", "workload.skip_bad", "true"); break;
-    case OPT_PRELOAD: add_setting(r, "preload", "workload.preload", "on"); break;
-    case OPT_NO_PRELOAD: add_setting(r, "no-preload", "workload.preload", "off"); break;
+    case OPT_TIMING:
+        setting_list_add(&r->settings, "timing-only", "workload.timing_only", "true");
+        break;
+    case OPT_STRICT: setting_list_add(&r->settings, "strict", "workload.strict", "true"); break;
+    case OPT_SKIP_BAD:
+        setting_list_add(&r->settings, "skip-bad", "workload.skip_bad", "true");
+        break;
+    case OPT_PRELOAD: setting_list_add(&r->settings, "preload", "workload.preload", "on"); break;
+    case OPT_NO_PRELOAD:
+        setting_list_add(&r->settings, "no-preload", "workload.preload", "off");
+        break;
     case OPT_IDEAL:
         if (r->ideals < 32) {
             r->ideal[r->ideals++] = o->value;
@@ -200,7 +186,7 @@ static int read_options(struct run_request *r, struct options *o)
             }
             r->file = o->value;
         } else if (option < PARAMETER_OPTIONS) {
-            add_setting(r, run_options[option].name, targets[option], o->value);
+            setting_list_add(&r->settings, run_options[option].name, targets[option], o->value);
         } else {
             status = take_flag(r, o, option);
         }
@@ -255,7 +241,7 @@ static bool resolve(struct run_request *r, struct options *o)
     const struct param_group *groups = espnic_param_groups(&n);
 
     scenario_init(&r->scenario, groups, n, &r->config);
-    if (!scenario_resolve(&r->scenario, r->file, r->settings, r->setting_count) ||
+    if (!scenario_resolve(&r->scenario, r->file, r->settings.settings, r->settings.count) ||
         !espnic_config_check(&r->scenario)) {
         fprintf(stderr, "espnic run: %s\n", r->scenario.error);
         return false;
@@ -523,11 +509,7 @@ int cmd_run(int argc, char **argv)
     } else {
         status = r.find ? find_rate(&r, loss) : run_once(&r);
     }
-    for (size_t i = 0; i < r.setting_count; i++) {
-        free((char *)(uintptr_t)r.settings[i].option);
-        free((char *)(uintptr_t)r.settings[i].assignment);
-    }
-    free(r.settings);
+    setting_list_free(&r.settings);
     scenario_free(&r.scenario);
     return status;
 }

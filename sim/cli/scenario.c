@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/yaml_tree.h"
+#include "engine/must.h"
 #include "engine/nearest.h"
 
 enum { PRESET_DEPTH = 8, KEY_PATH = 192, FILE_NAME = 4096 };
@@ -35,15 +36,6 @@ struct chain {
 };
 
 /* ---- small things ----------------------------------------------------------------------- */
-
-static void *must(void *memory)
-{
-    if (memory == NULL) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
-    return memory;
-}
 
 __attribute__((format(printf, 2, 3))) static bool fail(struct scenario *s, const char *format, ...)
 {

@@ -8,6 +8,7 @@
 
 #include "cli/pcie_formula.h"
 #include "cli/pcie_setup.h"
+#include "engine/must.h"
 
 enum quantity { GBPS, MTPS, MEDIAN };
 
@@ -15,9 +16,24 @@ enum quantity { GBPS, MTPS, MEDIAN };
 #define PREDICTED VALIDATION_PREDICTED
 #define MISSED    VALIDATION_MISSED
 
-const char *const validate_pcie_groups[] = { "model",     "formulas", "on-demand", "latency",
-                                             "bandwidth", "cache",    "numa",      "alignment",
-                                             "iotlb",     NULL };
+const struct validation_group validate_pcie_groups[] = {
+    { "model",
+      "Analytical model of Neugebauer et al. (SIGCOMM 2018): Gen3 x8, MPS 256, MRRS 512, its own "
+      "convention of DLLPs (card.pcie.dllp: published)" },
+    { "formulas",
+      "The same formulas for other links, the worst of each generation and width. Sizes that "
+      "are no multiple of 4: whole DWs, as on the wire; the published model does not pad" },
+    { "on-demand",
+      "DLLPs by the traffic (card.pcie.dllp: on-demand): between the model and the bound "
+      "without DLLPs. Error: how far from the model to the bound" },
+    { "latency", "Latency, medians of pcie-bench (pcie-bench/data, NFP-6000)" },
+    { "bandwidth", "Bandwidth, pcie-bench" },
+    { "cache", "Last-level cache and DDIO, pcie-bench" },
+    { "numa", "Memory on the other socket, pcie-bench" },
+    { "alignment", "Reads that cross a line, pcie-bench" },
+    { "iotlb", "IO-TLB: 4 KiB pages, random places of a window, pcie-bench" },
+    { NULL, NULL }
+};
 
 /* ---- the tables ------------------------------------------------------------------------------------ */
 
@@ -82,6 +98,11 @@ static const char *const op_names[OPS] = { "wr", "rd", "rdwr" };
 struct validation_setting validate_pcie_setting(size_t n)
 {
     return n < SETTINGS ? settings[n] : (struct validation_setting){ 0 };
+}
+
+bool validation_as_said(const struct validation_row *row)
+{
+    return row->held != (row->kind == VALIDATION_MISSED);
 }
 
 const char *validation_kind_name(enum validation_kind kind)
@@ -171,11 +192,7 @@ static bool measure(const char *sets, const char *first, const char *second, enu
 
 static struct validation_row *add_row(struct validation *v)
 {
-    v->rows = realloc(v->rows, (v->count + 1) * sizeof *v->rows);
-    if (v->rows == NULL) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
+    v->rows = must(realloc(v->rows, (v->count + 1) * sizeof *v->rows));
     memset(&v->rows[v->count], 0, sizeof *v->rows);
     return &v->rows[v->count++];
 }
@@ -342,9 +359,9 @@ bool validate_pcie(struct validation *v, const char *only, char *error, size_t e
     bool ok = true;
 
     *v = (struct validation){ 0 };
-    for (size_t g = 0; validate_pcie_groups[g] != NULL && ok; g++) {
-        if (only == NULL || strcmp(only, validate_pcie_groups[g]) == 0) {
-            ok = add_group(v, validate_pcie_groups[g], error, error_size);
+    for (const struct validation_group *g = validate_pcie_groups; g->name != NULL && ok; g++) {
+        if (only == NULL || strcmp(only, g->name) == 0) {
+            ok = add_group(v, g->name, error, error_size);
         }
     }
     if (isatty(STDERR_FILENO) == 1) {

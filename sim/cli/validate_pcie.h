@@ -37,14 +37,20 @@ struct validation {
 bool validate_pcie(struct validation *v, const char *only, char *error, size_t error_size);
 void validation_free(struct validation *v);
 
-/* NULL-terminated. */
-extern const char *const validate_pcie_groups[];
+/* The last one has no name. */
+struct validation_group {
+    const char *name, *title;
+};
+extern const struct validation_group validate_pcie_groups[];
 
 /* The n-th parameter of the named sets; NULL path: there are no more. */
 struct validation_setting {
     const char *set, *path, *value, *origin, *source;
 };
 struct validation_setting validate_pcie_setting(size_t n);
+
+/* Is the figure as it is said to be? One that is known to miss, and holds, says that the table is out of date. */
+bool validation_as_said(const struct validation_row *row);
 
 const char *validation_kind_name(enum validation_kind kind);
 

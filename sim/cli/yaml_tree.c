@@ -7,6 +7,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "engine/must.h"
 #include "engine/nearest.h"
 
 struct loader {
@@ -33,15 +34,6 @@ __attribute__((format(printf, 4, 5))) static bool fail(struct loader *l, size_t 
         va_end(args);
     }
     return false;
-}
-
-static void *must(void *memory)
-{
-    if (memory == NULL) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
-    return memory;
 }
 
 /* Line and column of a byte, both from 1. */

@@ -5,23 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_RING = 16 };
+#include "engine/must.h"
 
-static void *must_alloc(void *p)
-{
-    if (!p) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
-    return p;
-}
+enum { FIRST_RING = 16 };
 
 /* Rings begin small, so that what is hot stays in the cache of the computer that simulates; a full one
  * is doubled: what was at index i mod n is put at i mod 2n. */
 static void *double_ring(void *ring, size_t *size, size_t element, uint32_t head)
 {
     size_t n = *size;
-    unsigned char *grown = must_alloc(calloc(2 * n, element));
+    unsigned char *grown = must(calloc(2 * n, element));
 
     for (size_t i = 0; i < n; i++) {
         uint32_t at = head + (uint32_t)i;
@@ -43,8 +36,8 @@ void channel_init(struct channel *ch, struct sched *sched, const struct channel_
     ch->rdom = sched->block[config->reader].domain;
     ch->bursts = FIRST_RING;
     ch->pops = FIRST_RING;
-    ch->burst = must_alloc(calloc(ch->bursts, sizeof *ch->burst));
-    ch->pop = must_alloc(calloc(ch->pops, sizeof *ch->pop));
+    ch->burst = must(calloc(ch->bursts, sizeof *ch->burst));
+    ch->pop = must(calloc(ch->pops, sizeof *ch->pop));
     ch->s.credits = config->depth;
     ch->gate = &ch->own_gate;
     ch->gate_bit = 1;

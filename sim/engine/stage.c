@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/must.h"
+
 static void wake_single(void *self, uint64_t now);
 static void wake_many(void *self, uint64_t now);
 
@@ -16,11 +18,7 @@ void stage_init(struct stage *st, struct sched *sched, const struct stage_config
     st->config = *config;
     st->block = sched_add_block(sched, config->name, config->domain,
                                 config->lanes == 1 ? wake_single : wake_many, st);
-    st->lane = calloc(config->lanes, sizeof *st->lane);
-    if (!st->lane) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
+    st->lane = must(calloc(config->lanes, sizeof *st->lane));
     for (unsigned l = 0; l < config->lanes; l++) {
         lane_init(&st->lane[l], sched, st->block, st->in, st->out);
         st->lane[l].account.by_cause[0] = st->by_cause[0];

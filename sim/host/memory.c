@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/must.h"
 #include "host/internal.h"
 
 enum { RX_HEADER = 256 /* bytes of a received packet kept in a timing-only run */ };
@@ -95,11 +96,7 @@ void host_memory_longer_descriptors(struct host *host, uint32_t more)
     host->layout = lay_out(&host->config, host_tx_entry(host));
     host->ring_bytes = host->layout.end;
     free(host->rings);
-    host->rings = zeroed(host->ring_bytes, 1);
-    if (host->rings == NULL) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
+    host->rings = must(zeroed(host->ring_bytes, 1));
 }
 
 void host_memory_destroy(struct host *host)

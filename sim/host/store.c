@@ -3,24 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/must.h"
 #include "host/internal.h"
 
 enum { FIRST_ROOM = 64 };
 
-static _Noreturn void out_of_memory(void)
-{
-    fprintf(stderr, "espnic: out of memory\n");
-    abort();
-}
-
 static void *grow(void *data, size_t bytes)
 {
-    void *more = realloc(data, bytes);
-
-    if (more == NULL) {
-        out_of_memory();
-    }
-    return more;
+    return must(realloc(data, bytes));
 }
 
 /* ---- arrays ------------------------------------------------------------------------------------- */
@@ -158,9 +148,7 @@ void host_index_destroy(struct host_index *index)
 void host_index_insert(struct host_index *index, const struct sa_index_owner *how,
                        const void *owner, uint32_t id)
 {
-    if (!sa_index_insert(&index->chains, how, owner, id)) {
-        out_of_memory();
-    }
+    must(sa_index_insert(&index->chains, how, owner, id) ? index : NULL);
 }
 
 static void copy_out(void *user, const struct sa_region *region)

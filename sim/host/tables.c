@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/must.h"
 #include "host/internal.h"
 #include "pcie_model/registers.h"
 
@@ -11,12 +12,8 @@ enum { KEY_BYTES = 16 };
 
 struct host_tables *host_tables_new(uint32_t txs, uint32_t rxs, uint32_t ips)
 {
-    struct host_tables *t = calloc(1, sizeof *t);
+    struct host_tables *t = must(calloc(1, sizeof *t));
 
-    if (t == NULL) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
     t->txs = txs;
     t->rxs = rxs;
     t->ips = ips;

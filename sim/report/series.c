@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/must.h"
 #include "engine/nearest.h"
 
 static bool is_column(const struct stat_field *stat)
@@ -29,11 +30,8 @@ static bool chosen(char *const *patterns, size_t count, const char *path, bool *
 static void add_column(struct series *s, const struct stat_group *group,
                        const struct stat_field *stat)
 {
-    struct series_column *more = realloc(s->columns, (s->count + 1) * sizeof *more);
-    if (more == NULL) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
+    struct series_column *more = must(realloc(s->columns, (s->count + 1) * sizeof *more));
+
     s->columns = more;
     more[s->count].value =
         (const uint64_t *)(const void *)((const char *)group->base + stat->offset);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/must.h"
+
 const char *text_quantity(double value, const char *unit, bool small, char *out, size_t size)
 {
     static const char *const up[] = { "", "k", "M", "G", "T", "P" };
@@ -78,15 +80,6 @@ const char *text_share(double share, char *out, size_t size)
         snprintf(out, size, "%.1f %%", share * 100);
     }
     return out;
-}
-
-static void *must(void *memory)
-{
-    if (memory == NULL) {
-        fputs("espnic: out of memory\n", stderr);
-        abort();
-    }
-    return memory;
 }
 
 void text_table_row(struct text_table *t, const char *const *cells)
