@@ -78,9 +78,27 @@ void sa_table_memory(struct sa_table *table, struct sa_table_memory *memory)
         memory->in_use += part[i].in_use * part[i].chunks->element;
     }
     memory->blocks = sa_chunks_bytes(&table->blocks.chunks);
+    memory->total += table->slots.config.slots * sizeof *table->slots.slot;
+    memory->in_use += table->slots.state.used * sizeof *table->slots.slot;
 }
 
 /* ---- regions --------------------------------------------------------------------------------- */
+
+/* Of fixed size: all slots exist from the beginning. */
+static void slot_regions(struct sa_slots *slots, sa_region_fn fn, void *user)
+{
+    struct sa_region region = { .name = "sa.slot_state",
+                                .data = &slots->state,
+                                .bytes = sizeof slots->state };
+
+    fn(user, &region);
+    if (slots->slot != NULL) {
+        region = (struct sa_region){ .name = "sa.slots",
+                                     .data = slots->slot,
+                                     .bytes = slots->config.slots * sizeof *slots->slot };
+        fn(user, &region);
+    }
+}
 
 void sa_table_state_regions(struct sa_table *table, sa_region_fn fn, void *user)
 {
@@ -101,6 +119,7 @@ void sa_table_state_regions(struct sa_table *table, sa_region_fn fn, void *user)
                                      .bytes = part[i].state_bytes };
         fn(user, &region);
     }
+    slot_regions(&table->slots, fn, user);
 }
 
 bool sa_table_resize(struct sa_table *table)

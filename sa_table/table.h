@@ -19,12 +19,9 @@
 #include "sa_table/note.h"
 #include "sa_table/pool.h"
 #include "sa_table/replay.h"
+#include "sa_table/slots.h"
 
 /* ---- configuration ---------------------------------------------------------------------- */
-
-enum sa_organisation {
-    SA_ORGANISATION_EXACT /* behaves like a CAM: an insertion fails only when the table is full */
-};
 
 enum sa_capacity_unit {
     SA_UNIT_BUNDLES, /* a node counts 1 (O-8) */
@@ -33,9 +30,11 @@ enum sa_capacity_unit {
 
 struct sa_table_config {
     uint32_t organisation; /* enum sa_organisation */
-    uint32_t unit;         /* enum sa_capacity_unit */
-    bool per_direction;    /* capacity_in and capacity_out instead of capacity */
-    uint32_t capacity;     /* both directions together */
+    uint32_t slots;        /* slots.h; 0: as many as sa_table_slots() says */
+    uint32_t choices, ways, stash, search;
+    uint32_t unit;      /* enum sa_capacity_unit */
+    bool per_direction; /* capacity_in and capacity_out instead of capacity */
+    uint32_t capacity;  /* both directions together */
     uint32_t capacity_in, capacity_out;
     uint32_t ip_entries;      /* separate table of inbound destination addresses, 0 = none */
     bool outbound_duplicates; /* false: O-33 holds for outbound SAs too */
@@ -45,6 +44,9 @@ extern const struct param sa_table_params[];
 extern const size_t sa_table_param_count;
 
 void sa_table_config_default(struct sa_table_config *config);
+
+/* Slots for the keys of received SAs: as configured, or the capacity for them in whole buckets; 0 for a CAM. */
+uint32_t sa_table_slots(const struct sa_table_config *config);
 
 /* ---- statistics ------------------------------------------------------------------------- */
 
@@ -56,6 +58,7 @@ struct sa_table_stats {
     uint64_t peak_live;
     uint64_t adds; /* nodes given a place */
     uint64_t add_failures[SA_REASON_COUNT];
+    uint64_t slots, slots_used, slots_peak, slots_at_refusal, stash_peak, moves, searched;
     uint64_t updates, update_failures, update_disagreements;
     uint64_t deletes;               /* nodes freed */
     uint64_t stale_handles;         /* handles that named no live SA (O-3) */
@@ -79,6 +82,9 @@ struct sa_table {
     struct sa_pool contexts, seconds, v6_pairs, lifetimes, ips;
     struct sa_store blocks, windows;
     struct sa_index index, ip_index;
+    struct sa_slots slots;
+    struct sa_cost
+        cost; /* of the keys in the last sa_table_add or sa_table_begin_delete; 0 in a CAM */
     struct sa_table_image {
         unsigned char *data;
         size_t bytes;
@@ -93,7 +99,6 @@ struct sa_added {
     enum sa_reason reason; /* SA_OK or why not */
     uint32_t id;           /* of the context while it exists, 0 on failure */
     uint64_t handle;       /* nonzero, unique over both directions; 0 on failure */
-    uint32_t moves;        /* entries displaced by the organisation */
 };
 
 /* Gives the node a place in state ADDING: it counts, blocks duplicates, and is found by nobody.

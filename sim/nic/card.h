@@ -37,6 +37,7 @@ struct nic_packet {
     uint8_t bypass;    /* enum nic_bypass */
     uint8_t pass;      /* IPsec headers processed so far */
     uint8_t looked;    /* the look-up of this pass has been made */
+    uint8_t probes;    /* accesses that it takes */
     uint8_t entry;     /* of the context, this pass */
     uint8_t crypt;     /* this pass needs the crypto */
     uint8_t opened;    /* decapsulation of this pass has been made */
@@ -226,6 +227,7 @@ struct nic_slot {
     uint64_t finish; /* cycle in which the work is over */
     uint64_t ready;  /* cycle in which command and buffer were there */
     uint64_t card_ps;
+    uint32_t accesses; /* of the look-up memories, for the keys of the command */
     struct abi_command command;
     uint32_t id[NIC_MAX_NODES]; /* contexts */
     uint64_t handle[NIC_MAX_NODES];
@@ -245,6 +247,12 @@ struct nic_commands {
     uint64_t *posted; /* [index mod NIC_COMMAND_RING]: cycle of its doorbell */
     struct account account;
     uint64_t by_cause[2][SCHED_MAX_BLOCKS];
+};
+
+/* The port of the look-up memories (lookup_port.c), in cycles: free for the next look-up from `free` on; accesses of a
+ * command at from, from + lookup_pace, ... before `to`. */
+struct nic_lookup_port {
+    uint64_t free, from, to;
 };
 
 struct nic_again {
@@ -300,6 +308,7 @@ struct espnic {
     struct sa_table table;
     struct sa_cache cache;
     struct nic_memory memory;
+    struct nic_lookup_port lookup_port;
     struct nic_dma dma;
     struct nic_commands commands;
     struct nic_mailbox *mailbox; /* NULL unless SAs come through registers */
@@ -444,6 +453,13 @@ uint32_t nic_flow_hash(const struct espnic *card, const struct nic_packet *p, bo
 bool nic_memory_can_ask(struct espnic *card, const struct nic_packet *p);
 void nic_memory_ask(struct espnic *card, struct nic_packet *p, uint64_t cycle, bool write);
 bool nic_memory_there(const struct espnic *card, const struct nic_packet *p);
+
+/* lookup_port.c: may a look-up start now (else: what it waits for, and when to ask again)? It starts. The accesses
+ * of a command start; returns the cycles that they take. */
+bool nic_lookup_port_free(const struct espnic *card, uint64_t now, unsigned *cause,
+                          uint64_t *again);
+void nic_lookup_port_use(struct espnic *card, uint64_t now, uint32_t accesses);
+uint64_t nic_lookup_port_command(struct espnic *card, uint64_t from, uint32_t accesses);
 
 /* crypto.c */
 enum esp_job_state nic_crypt_result(struct espnic *card, struct nic_packet *p);

@@ -90,6 +90,11 @@ static const struct param sa[] = {
       "The packet that reaches a soft lifetime limit of its inbound SA asks the host to delete it." },
     { "context", PARAM_BYTES, F(nic_sa_config, context), 256, 16, 4096, NULL, NULL,
       "Bytes of one SA context in storage." },
+    { "lookup_port", PARAM_BOOL, F(nic_sa_config, lookup_port), 0, 0, 1, NULL, NULL,
+      "Look-ups and commands share one port of the look-up memories (card.sa.table.organisation); false: neither "
+      "waits for the other." },
+    { "lookup_pace", PARAM_U32, F(nic_sa_config, lookup_pace), 2, 1, 1024, NULL, "cycles",
+      "From one access of a command to the look-up memories to the next." },
     { "rmw", PARAM_U32, F(nic_sa_config, rmw), 4, 1, 4096, NULL, NULL,
       "Cycles from one update of an SA's numbers to the next of the same SA." },
     { "memory_latency", PARAM_TIME, F(nic_sa_config, memory_latency), 200 * NS, 0, 1000000 * NS,
@@ -368,6 +373,39 @@ static bool check_capabilities(struct nic_config *config, char *error, size_t er
     return true;
 }
 
+/* A hash or cuckoo table is made of whole buckets in every memory. */
+static bool check_organisation(const struct sa_table_config *t, char *error, size_t error_size)
+{
+    uint32_t whole = t->choices * t->ways;
+
+    if (t->organisation == SA_ORGANISATION_CAM && t->slots != 0) {
+        return refuse(
+            error, error_size,
+            "card.sa.table.slots: found %u, expected 0: a CAM (card.sa.table.organisation) has no slots "
+            "beside its capacity",
+            t->slots);
+    }
+    if (t->organisation == SA_ORGANISATION_CAM || t->organisation == SA_ORGANISATION_DIRECT) {
+        return true;
+    }
+    if (t->slots % whole != 0) {
+        return refuse(
+            error, error_size,
+            "card.sa.table.slots: found %u, expected a multiple of choices * ways (%u), as %u",
+            t->slots, whole, (t->slots + whole - 1) / whole * whole);
+    }
+    if (t->organisation == SA_ORGANISATION_CUCKOO && t->choices < 2) {
+        return refuse(
+            error, error_size,
+            "card.sa.table.choices: found 1, expected at least 2: a cuckoo table moves a key to "
+            "another of its buckets");
+    }
+    return t->organisation != SA_ORGANISATION_CUCKOO || t->search >= t->choices ||
+           refuse(error, error_size,
+                  "card.sa.table.search: found %u, expected at least choices (%u)", t->search,
+                  t->choices);
+}
+
 static bool check_table(const struct nic_config *config, char *error, size_t error_size)
 {
     const struct sa_table_config *t = &config->table;
@@ -381,7 +419,7 @@ static bool check_table(const struct nic_config *config, char *error, size_t err
         return refuse(error, error_size,
                       "card.sa.table.capacity_in: found 0 and capacity_out 0, expected at least 1");
     }
-    return true;
+    return check_organisation(t, error, error_size);
 }
 
 /* ---- command paths ------------------------------------------------------------------------------ */
@@ -422,6 +460,7 @@ static bool check_registers(const struct nic_config *c, char *error, size_t erro
     const struct unlike unlike[] = {
         { "card.offload", "packet", "crypto", c->general.offload != NIC_OFFLOAD_CRYPTO },
         { "card.sa.storage", "a cache", "on-chip", c->sa.storage != NIC_STORAGE_ON_CHIP },
+        { "card.sa.table.organisation", "another", "cam", t->organisation != SA_ORGANISATION_CAM },
         { "card.sa.table.per_direction", "false", "true", !t->per_direction },
         { "card.algorithms.encryption", "other ciphers", "aes-gcm-128, null or both",
           (can->encryption & ~enc) != 0 },

@@ -70,6 +70,8 @@ struct nic_sa_config {
     uint32_t delete_watermark; /* percent of the capacity, 0: no SaDeleteReq */
     bool delete_on_soft;       /* SaDeleteReq at a soft lifetime limit */
     uint64_t context;          /* bytes */
+    bool lookup_port;          /* look-ups and commands share one port of the look-up memories */
+    uint32_t lookup_pace;      /* cycles from one access of a command to the next */
     uint32_t rmw;              /* cycles between two updates of one SA */
     uint64_t memory_latency;   /* ps: card memory */
     uint64_t memory_rate;      /* bit/s: card memory */

@@ -155,6 +155,17 @@ scenario "no engine" 's\.yaml:2:[0-9]+: card\.crypto\.engines: found "0", which 
     'preset: generic-100g' 'card.crypto.engines: 0'
 scenario "capacity 0" 's\.yaml:2:[0-9]+: card\.sa\.table\.capacity: found .*0.*, expected' \
     'preset: generic-100g' 'card.sa.table.capacity: 0'
+scenario "slots of a CAM" 's\.yaml:2:[0-9]+: card\.sa\.table\.slots: found 64, expected 0: a CAM' \
+    'preset: generic-100g' 'card.sa.table.slots: 64'
+scenario "part of a bucket" \
+    's\.yaml:3:[0-9]+: card\.sa\.table\.slots: found 63, expected a multiple of .*8.*, as 64' \
+    'preset: generic-100g' 'card.sa.table.organisation: hash' 'card.sa.table.slots: 63'
+scenario "cuckoo without a choice" 's\.yaml:3:[0-9]+: card\.sa\.table\.choices: found 1, expected at least 2' \
+    'preset: generic-100g' 'card.sa.table.organisation: cuckoo' 'card.sa.table.choices: 1'
+scenario "no way" 's\.yaml:3:[0-9]+: card\.sa\.table\.ways: found "0", which is too small, expected' \
+    'preset: generic-100g' 'card.sa.table.organisation: hash' 'card.sa.table.ways: 0'
+scenario "search of less than a key" 's\.yaml:4:[0-9]+: card\.sa\.table\.search: found 2, expected at least .*4' \
+    'preset: generic-100g' 'card.sa.table.organisation: cuckoo' 'card.sa.table.choices: 4' 'card.sa.table.search: 2'
 scenario "window of 5000" \
     's\.yaml:2:[0-9]+: card\.capabilities\.window_max: found "5000", which is too large, expected .*4096' \
     'preset: generic-100g' 'card.capabilities.window_max: 5000'

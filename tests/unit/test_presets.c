@@ -130,6 +130,22 @@ static bool of_another_path(const char *path)
     return false;
 }
 
+/* A CAM has none. */
+static bool of_look_up_memories(const char *path)
+{
+    static const char *const paths[] = { "card.sa.table.slots",  "card.sa.table.choices",
+                                         "card.sa.table.ways",   "card.sa.table.stash",
+                                         "card.sa.table.search", "card.sa.lookup_port",
+                                         "card.sa.lookup_pace" };
+
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        if (strcmp(path, paths[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Values that say nothing of the card: of the simulator, of experiments, or of parts that it has not. */
 static bool says_nothing(const char *path)
 {
@@ -155,6 +171,9 @@ static bool says_nothing(const char *path)
     }
     if (strcmp(path, "card.sa.host_base") == 0) {
         return card->sa.storage != NIC_STORAGE_HOST_CACHE;
+    }
+    if (of_look_up_memories(path)) {
+        return card->table.organisation == SA_ORGANISATION_CAM;
     }
     if (strcmp(path, "card.sa.table.capacity") == 0) {
         return card->table.per_direction;

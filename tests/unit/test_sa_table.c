@@ -427,6 +427,17 @@ static const struct sa_table_config configs[] = {
     { .per_direction = true, .capacity_in = 60, .capacity_out = 90 },
     { .per_direction = true, .capacity_in = 80, .capacity_out = 40, .unit = SA_UNIT_SAS },
     { .capacity = 400, .ip_entries = 9 },
+    { .capacity = 150,
+      .organisation = SA_ORGANISATION_HASH,
+      .slots = 4096,
+      .choices = 2,
+      .ways = 4 },
+    { .capacity = 150,
+      .organisation = SA_ORGANISATION_CUCKOO,
+      .slots = 512,
+      .choices = 2,
+      .ways = 4,
+      .search = 64 },
 };
 enum { CONFIGS = sizeof configs / sizeof configs[0] };
 
