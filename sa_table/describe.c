@@ -4,6 +4,7 @@
 static const char *const organisations[] = { "cam", "hash", "cuckoo", "direct", NULL };
 static const char *const units[] = { "bundles", "sas", NULL };
 
+#define POLL_MOST   UINT64_C(3600000000000000) /* an hour */
 #define FIELD(name) PARAM_FIELD(struct sa_table_config, name)
 
 const struct param sa_table_params[] = {
@@ -37,6 +38,12 @@ const struct param sa_table_params[] = {
       "0: no such table." },
     { "outbound_duplicates", PARAM_BOOL, FIELD(outbound_duplicates), 0, 0, 1, NULL, NULL,
       "Accept outbound SAs with equal SPI, destination and protocol (O-33 rejects them)." },
+    { "poll_packets", PARAM_TIME, FIELD(poll_packets), 0, 0, POLL_MOST, NULL, NULL,
+      "Limits in packets: how often the card looks at the count; 0: it sees every packet." },
+    { "poll_bytes", PARAM_TIME, FIELD(poll_bytes), 0, 0, POLL_MOST, NULL, NULL,
+      "Limits in bytes: how often the card looks at the count; 0: it sees every packet." },
+    { "poll_seconds", PARAM_TIME, FIELD(poll_seconds), 0, 0, POLL_MOST, NULL, NULL,
+      "Limits in seconds: how often the card looks at the clock; 0: at every packet." },
 };
 const size_t sa_table_param_count = PARAM_COUNT(sa_table_params);
 
@@ -87,6 +94,10 @@ const struct stat_field sa_table_stat_table[] = {
     STAT(probes, "accesses", "Accesses of the index by inbound look-ups."),
     STAT(ip_live, "addresses", "Addresses in the separate address table."),
     STAT(ip_peak, "addresses", "Largest value of ip_live."),
+    STAT(
+        overshoot_packets, "packets",
+        "Packets of SAs that had reached a hard limit in packets, let pass because the card had not looked yet."),
+    STAT(overshoot_bytes, "bytes", "The same of hard limits in bytes."),
 };
 const size_t sa_table_stat_count = STAT_COUNT(sa_table_stat_table);
 

@@ -231,6 +231,7 @@ void sa_table_init(struct sa_table *table, const struct sa_table_config *config)
     sa_pool_init(&table->v6_pairs, sizeof(struct sa_v6_pair));
     sa_pool_init(&table->lifetimes, sizeof(struct sa_lifetime));
     sa_pool_init(&table->ips, sizeof(struct ip_entry));
+    sa_chunks_init(&table->activity, sizeof(struct sa_activity));
     sa_store_init(&table->blocks, 4);
     sa_store_init(&table->windows, 8);
     sa_index_init(&table->index, 1);
@@ -245,6 +246,7 @@ void sa_table_destroy(struct sa_table *table)
     sa_pool_destroy(&table->v6_pairs);
     sa_pool_destroy(&table->lifetimes);
     sa_pool_destroy(&table->ips);
+    sa_chunks_destroy(&table->activity);
     sa_store_destroy(&table->blocks);
     sa_store_destroy(&table->windows);
     sa_index_destroy(&table->index);
@@ -596,6 +598,12 @@ static enum sa_reason install(struct sa_table *table, const struct esp_node *nod
     }
     struct sa_context *context = sa_context(table, *id);
 
+    if (table->config.watch) {
+        if (!sa_chunks_reserve(&table->activity, *id + 1)) {
+            return SA_NO_MEMORY;
+        }
+        *sa_activity(table, *id) = (struct sa_activity){ 0 };
+    }
     if (!build_context(table, context, node, keep_window)) {
         return SA_NO_MEMORY;
     }

@@ -38,6 +38,9 @@ struct sa_table_config {
     uint32_t capacity_in, capacity_out;
     uint32_t ip_entries;      /* separate table of inbound destination addresses, 0 = none */
     bool outbound_duplicates; /* false: O-33 holds for outbound SAs too */
+    /* Picoseconds between two looks of the card at what counts against lifetimes; 0: it sees every change at once. */
+    uint64_t poll_packets, poll_bytes, poll_seconds;
+    bool watch; /* keep the last use of every SA: 16 bytes more; set by the card */
 };
 
 extern const struct param sa_table_params[];
@@ -65,6 +68,7 @@ struct sa_table_stats {
     uint64_t lookups, hits, misses; /* inbound */
     uint64_t probes; /* look-ups of the index: 2 where wildcards exist and the first missed */
     uint64_t ip_live, ip_peak;
+    uint64_t overshoot_packets, overshoot_bytes;
 };
 
 extern const struct stat_field sa_table_stat_table[];
@@ -81,6 +85,7 @@ struct sa_table {
     } fixed;
     struct sa_pool contexts, seconds, v6_pairs, lifetimes, ips;
     struct sa_store blocks, windows;
+    struct sa_chunks activity; /* struct sa_activity, by context */
     struct sa_index index, ip_index;
     struct sa_slots slots;
     struct sa_cost
@@ -238,22 +243,24 @@ enum replay_verdict sa_replay_check(const struct sa_table *table, struct sa_entr
 enum replay_verdict sa_replay_commit(const struct sa_table *table, struct sa_entry *entry,
                                      uint64_t sequence);
 
-/* Hard limit reached: the packet must be dropped before it gets a number. A limit of N packets
- * lets N pass; a byte limit is tested before the packet is counted, so the last one may go over
- * it (as Linux 6.1 does). */
+/* Hard limit reached, as far as the card has seen: the packet must be dropped before it gets a number. A limit of N
+ * packets lets N pass; a byte limit is tested before the packet is counted, so the last one may go over it (as Linux
+ * 6.1 does). A card that polls lets pass what comes until it looks: `overshoot_packets`, `overshoot_bytes`. */
 bool sa_expired(const struct sa_table *table, const struct sa_entry *entry, uint64_t now_ns);
 
 enum { SA_EVENT_SOFT = 1, SA_EVENT_HARD = 2 };
 
-/* Limits that are reached now and were not reported before, as SA_EVENT_*; marks them reported. */
+/* Limits that the card sees reached now and were not reported before, as SA_EVENT_*; marks them reported. */
 unsigned sa_limits(const struct sa_table *table, struct sa_entry *entry, uint64_t now_ns);
 
 /* When the next limit in seconds that was not reported yet falls due; UINT64_MAX: never. */
 uint64_t sa_deadline(const struct sa_table *table, const struct sa_entry *entry);
 
 /* Counts a packet of `bytes` against the limits, if there are any. Returns sa_limits. */
-unsigned sa_count(const struct sa_table *table, struct sa_entry *entry, uint64_t bytes,
-                  uint64_t now_ns);
+unsigned sa_count(struct sa_table *table, struct sa_entry *entry, uint64_t bytes, uint64_t now_ns);
+
+/* Last use of a context in use; NULL if the table does not watch it. */
+struct sa_activity *sa_activity(const struct sa_table *table, uint32_t id);
 
 /* ---- memory and snapshot --------------------------------------------------------------------- */
 

@@ -461,6 +461,9 @@ bool nic_lookup_port_free(const struct espnic *card, uint64_t now, unsigned *cau
 void nic_lookup_port_use(struct espnic *card, uint64_t now, uint32_t accesses);
 uint64_t nic_lookup_port_command(struct espnic *card, uint64_t from, uint32_t accesses);
 
+/* delete_request.c: a good packet has come: may be its SA should go. */
+void nic_maybe_ask(struct espnic *card, struct nic_packet *p, uint64_t now_ns);
+
 /* crypto.c */
 enum esp_job_state nic_crypt_result(struct espnic *card, struct nic_packet *p);
 

@@ -12,6 +12,8 @@
 #define NS   1000ull
 #define KIB  1024ull
 
+#define LONGEST (1000000000ull * NS)
+
 static const char *const offloads[] = { "crypto", "packet", NULL };
 static const char *const steerings[] = { "sa", "arrival", NULL };
 static const char *const esns[] = { "host", "inferred", NULL };
@@ -84,10 +86,16 @@ static const struct param sa[] = {
     { "esn", PARAM_ENUM, F(nic_sa_config, esn), NIC_ESN_INFERRED, 0, 1, esns, NULL,
       "Who advances the upper half: the host by UPDATE_SA, or the card (RFC 4303 appendix A)." },
     { "delete_watermark", PARAM_U32, F(nic_sa_config, delete_watermark), 0, 0, 100, NULL, NULL,
-      "Percent of the capacity in use from which received packets ask the host to delete their SA "
-      "(SaDeleteReq, once an SA); 0: never." },
+      "From this percentage of the capacity on the card asks the host to delete inbound SAs as their packets come "
+      "(SaDeleteReq); with delete_idle only those that were idle; 0: never." },
+    { "delete_idle", PARAM_TIME, F(nic_sa_config, delete_idle), 0, 0, LONGEST, NULL, NULL,
+      "The card asks at the first packet of an SA after a pause of at least this; 0: never for that reason." },
     { "delete_on_soft", PARAM_BOOL, F(nic_sa_config, delete_on_soft), 0, 0, 1, NULL, NULL,
-      "The packet that reaches a soft lifetime limit of its inbound SA asks the host to delete it." },
+      "The card asks when an inbound SA reaches a soft lifetime limit." },
+    { "delete_sequence", PARAM_U64, F(nic_sa_config, delete_sequence), 0, 0, UINT64_MAX, NULL, NULL,
+      "The card asks when an inbound SA has no more than so many sequence numbers left; 0: never." },
+    { "delete_again", PARAM_TIME, F(nic_sa_config, delete_again), 0, 0, LONGEST, NULL, NULL,
+      "From one SaDeleteReq of an SA to the next, while it is not deleted and the reason lasts (O-15); 0: one only." },
     { "context", PARAM_BYTES, F(nic_sa_config, context), 256, 16, 4096, NULL, NULL,
       "Bytes of one SA context in storage." },
     { "lookup_port", PARAM_BOOL, F(nic_sa_config, lookup_port), 0, 0, 1, NULL, NULL,
@@ -183,8 +191,6 @@ static const struct param dma[] = {
     { "latency", PARAM_U32, F(nic_dma_config, latency), 10, 1, 4096, NULL, NULL,
       "Cycles of the DMA engine from packet to request." },
 };
-
-#define LONGEST (1000000000ull * NS)
 
 static const struct param command[] = {
     { "path", PARAM_ENUM, F(nic_command_config, path), NIC_PATH_QUEUE, 0, 3, paths, NULL,

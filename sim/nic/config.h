@@ -68,7 +68,10 @@ struct nic_sa_config {
     uint32_t storage;          /* enum nic_storage */
     uint32_t esn;              /* enum nic_esn */
     uint32_t delete_watermark; /* percent of the capacity, 0: no SaDeleteReq */
+    uint64_t delete_idle;      /* ps: SaDeleteReq at the first packet after so long a pause */
     bool delete_on_soft;       /* SaDeleteReq at a soft lifetime limit */
+    uint64_t delete_sequence;  /* SaDeleteReq with no more than so many numbers left, 0: never */
+    uint64_t delete_again;     /* ps: from one SaDeleteReq of an SA to the next, 0: only one */
     uint64_t context;          /* bytes */
     bool lookup_port;          /* look-ups and commands share one port of the look-up memories */
     uint32_t lookup_pace;      /* cycles from one access of a command to the next */

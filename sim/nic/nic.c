@@ -458,6 +458,7 @@ static bool make_memory(struct espnic *card, char *error, size_t error_size)
     if (!card->crypt || !sa_cache_init(&card->cache, &card->config.cache, error, error_size)) {
         return false;
     }
+    card->config.table.watch = card->config.sa.delete_idle || card->config.sa.delete_again;
     if (card->config.command.path == NIC_PATH_REGISTERS) {
         const struct sa_table_config table = nic_mailbox_table(&card->config);
 

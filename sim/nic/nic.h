@@ -27,6 +27,9 @@ struct nic_direction_stats {
     uint64_t inside; /* in the card at the end; filled by nic_finish_stats */
 };
 
+/* Why the card asks the host to delete an SA (delete_request.c). */
+enum nic_ask { NIC_ASK_NOT, NIC_ASK_ROOM, NIC_ASK_SOFT, NIC_ASK_SEQUENCE, NIC_ASKS };
+
 struct nic_stats {
     struct nic_direction_stats rx, tx;
     uint64_t replay[4];   /* enum replay_verdict of the check before the crypto */
@@ -36,7 +39,9 @@ struct nic_stats {
     uint64_t interrupts;
     uint64_t dma_failures; /* reads of host memory that failed, requests */
     uint64_t commands, command_nodes;
-    uint64_t delete_requests;          /* SaDeleteReq set on a received packet */
+    uint64_t replay_overlaps; /* checked while another packet of the same SA was in the card */
+    uint64_t delete_requests; /* received packets that left with SaDeleteReq */
+    uint64_t asked[NIC_ASKS]; /* SaDeleteReq set, by reason */
     uint64_t soft_limits, hard_limits; /* lifetime limits reached */
     uint64_t ecn_marked, ecn_suspicious;
     uint64_t sa_live, sa_peak;

@@ -66,6 +66,9 @@ static const struct stat_field replay[] = {
     CARD("duplicate", replay[REPLAY_DUPLICATE], "packets", "number already received"),
     CARD("too_old", replay[REPLAY_TOO_OLD], "packets", "number below the window"),
     CARD("zero", replay[REPLAY_ZERO], "packets", "number 0"),
+    CARD(
+        "overlaps", replay_overlaps, "packets",
+        "checked while another packet of the same SA was in the card, so that the window could still move"),
     CARD("late", replay_late, "packets",
          "passed the check before the crypto, refused at the update after it"),
 };
@@ -77,6 +80,11 @@ static const struct stat_field contexts[] = {
     CARD("soft_limits", soft_limits, "", "soft lifetime limits reached, each SA's once"),
     CARD("hard_limits", hard_limits, "", "hard lifetime limits reached, each SA's once"),
     CARD("delete_requests", delete_requests, "packets", "received packets with SaDeleteReq"),
+    CARD("asked_for_room", asked[NIC_ASK_ROOM], "packets",
+         "SaDeleteReq because of card.sa.delete_watermark, delete_idle"),
+    CARD("asked_at_soft_limit", asked[NIC_ASK_SOFT], "packets", "SaDeleteReq at a soft limit"),
+    CARD("asked_at_sequence", asked[NIC_ASK_SEQUENCE], "packets",
+         "SaDeleteReq because of card.sa.delete_sequence"),
 };
 
 static const struct stat_field control[] = {

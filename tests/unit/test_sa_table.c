@@ -816,8 +816,8 @@ START_TEST(packet_limits)
         ck_assert_uint_eq(events, packet == 20 ? SA_EVENT_SOFT : packet == 60 ? SA_EVENT_HARD : 0);
     }
     ck_assert(sa_expired(&table, entry, 0));
-    ck_assert_uint_eq(counted->packets, 60);
-    ck_assert_uint_eq(counted->bytes, 6000);
+    ck_assert_uint_eq(counted->packets.value, 60);
+    ck_assert_uint_eq(counted->bytes.value, 6000);
     sa_table_destroy(&table);
 }
 END_TEST
