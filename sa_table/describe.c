@@ -52,6 +52,10 @@ const size_t sa_table_param_count = PARAM_COUNT(sa_table_params);
     {                                                                                              \
 #name, STAT_U64, offsetof(struct sa_table_stats, name), unit, help                         \
     }
+#define LEVEL(name, unit, help)                                                                    \
+    {                                                                                              \
+#name, STAT_GAUGE, offsetof(struct sa_table_stats, name), unit, help                       \
+    }
 #define FAILURE(name, reason, help)                                                                \
     {                                                                                              \
         "add_failures_" name, STAT_U64,                                                            \
@@ -61,10 +65,10 @@ const size_t sa_table_param_count = PARAM_COUNT(sa_table_params);
 
 const struct stat_field sa_table_stat_table[] = {
     STAT(capacity, "", "Places of the table, in the configured unit."),
-    STAT(live, "nodes", "Nodes that hold a place: being added, live, being deleted."),
-    STAT(live_in, "nodes", "Inbound ones of these."),
-    STAT(live_out, "nodes", "Outbound ones of these."),
-    STAT(live_entries, "SAs", "SAs of these nodes: AH and ESP of a bundle count 2."),
+    LEVEL(live, "nodes", "Nodes that hold a place: being added, live, being deleted."),
+    LEVEL(live_in, "nodes", "Inbound ones of these."),
+    LEVEL(live_out, "nodes", "Outbound ones of these."),
+    LEVEL(live_entries, "SAs", "SAs of these nodes: AH and ESP of a bundle count 2."),
     STAT(peak_live, "nodes", "Largest value of live."),
     STAT(adds, "nodes", "Nodes that were given a place."),
     FAILURE("full", SA_FULL, "Nodes refused: the table was full."),
@@ -73,7 +77,7 @@ const struct stat_field sa_table_stat_table[] = {
     FAILURE("no_ip_slot", SA_NO_IP_SLOT, "Nodes refused: the address table was full."),
     FAILURE("duplicate", SA_DUPLICATE, "Nodes refused: same key as a present SA."),
     STAT(slots, "slots", "Slots of the look-up memories; 0: a CAM."),
-    STAT(slots_used, "slots", "Keys of received SAs that hold one, those in the stash included."),
+    LEVEL(slots_used, "slots", "Keys of received SAs that hold one, those in the stash included."),
     STAT(slots_peak, "slots", "Largest value of slots_used."),
     STAT(
         slots_at_refusal, "slots",
@@ -92,7 +96,7 @@ const struct stat_field sa_table_stat_table[] = {
     STAT(hits, "look-ups", "Inbound look-ups that found a live SA."),
     STAT(misses, "look-ups", "Inbound look-ups that found none."),
     STAT(probes, "accesses", "Accesses of the index by inbound look-ups."),
-    STAT(ip_live, "addresses", "Addresses in the separate address table."),
+    LEVEL(ip_live, "addresses", "Addresses in the separate address table."),
     STAT(ip_peak, "addresses", "Largest value of ip_live."),
     STAT(
         overshoot_packets, "packets",

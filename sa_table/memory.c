@@ -16,7 +16,7 @@ struct part {
     uint64_t in_use; /* elements */
 };
 
-enum { PARTS = 10 };
+enum { PARTS = 11 };
 
 /* Id 0 is never handed out: a pool that was never used stores nothing. */
 static uint32_t stored(uint32_t used)
@@ -55,14 +55,15 @@ static struct part index_part(const char *name, struct sa_index *index)
 }
 
 /* As long as the contexts, and no state of its own. */
-static struct part activity_part(struct sa_table *table)
+static struct part beside_contexts(const char *name, struct sa_table *table,
+                                   struct sa_chunks *chunks, bool kept)
 {
-    return (struct part){ .name = "sa.activity",
-                          .chunks = &table->activity,
+    return (struct part){ .name = name,
+                          .chunks = chunks,
                           .state = &table->contexts.state,
                           .state_bytes = sizeof table->contexts.state,
-                          .used = table->config.watch ? stored(table->contexts.state.used) : 0,
-                          .in_use = table->config.watch ? table->contexts.state.live : 0 };
+                          .used = kept ? stored(table->contexts.state.used) : 0,
+                          .in_use = kept ? table->contexts.state.live : 0 };
 }
 
 static void list_parts(struct sa_table *table, struct part part[PARTS])
@@ -76,7 +77,8 @@ static void list_parts(struct sa_table *table, struct part part[PARTS])
     part[6] = store_part("sa.windows", &table->windows);
     part[7] = index_part("sa.index", &table->index);
     part[8] = index_part("sa.ip_index", &table->ip_index);
-    part[9] = activity_part(table);
+    part[9] = beside_contexts("sa.activity", table, &table->activity, table->config.watch);
+    part[10] = beside_contexts("sa.since", table, &table->since, true);
 }
 
 void sa_table_memory(struct sa_table *table, struct sa_table_memory *memory)

@@ -232,6 +232,7 @@ void sa_table_init(struct sa_table *table, const struct sa_table_config *config)
     sa_pool_init(&table->lifetimes, sizeof(struct sa_lifetime));
     sa_pool_init(&table->ips, sizeof(struct ip_entry));
     sa_chunks_init(&table->activity, sizeof(struct sa_activity));
+    sa_chunks_init(&table->since, sizeof(uint32_t));
     sa_store_init(&table->blocks, 4);
     sa_store_init(&table->windows, 8);
     sa_index_init(&table->index, 1);
@@ -247,6 +248,7 @@ void sa_table_destroy(struct sa_table *table)
     sa_pool_destroy(&table->lifetimes);
     sa_pool_destroy(&table->ips);
     sa_chunks_destroy(&table->activity);
+    sa_chunks_destroy(&table->since);
     sa_store_destroy(&table->blocks);
     sa_store_destroy(&table->windows);
     sa_index_destroy(&table->index);
@@ -472,6 +474,11 @@ static void count_place(struct sa_table *table, const struct sa_context *context
     }
 }
 
+static uint32_t *since(const struct sa_table *table, uint32_t id)
+{
+    return sa_chunks_at(&table->since, id);
+}
+
 /* ---- keys of received SAs in the memories of the look-up ---- */
 
 static const struct sa_slots_owner *slot_hash(const struct sa_table *table)
@@ -582,6 +589,20 @@ static void hide(struct sa_table *table, uint32_t id)
     count_wildcard(table, context, false);
 }
 
+/* Room for what is kept beside the context. */
+static bool make_times(struct sa_table *table, uint32_t id)
+{
+    if (!sa_chunks_reserve(&table->since, id + 1) ||
+        (table->config.watch && !sa_chunks_reserve(&table->activity, id + 1))) {
+        return false;
+    }
+    *since(table, id) = 0;
+    if (table->config.watch) {
+        *sa_activity(table, id) = (struct sa_activity){ 0 };
+    }
+    return true;
+}
+
 /* The parts of an addition in order; what was built is released by the caller on failure. */
 static enum sa_reason install(struct sa_table *table, const struct esp_node *node, bool keep_window,
                               uint32_t *id)
@@ -598,11 +619,8 @@ static enum sa_reason install(struct sa_table *table, const struct esp_node *nod
     }
     struct sa_context *context = sa_context(table, *id);
 
-    if (table->config.watch) {
-        if (!sa_chunks_reserve(&table->activity, *id + 1)) {
-            return SA_NO_MEMORY;
-        }
-        *sa_activity(table, *id) = (struct sa_activity){ 0 };
+    if (!make_times(table, *id)) {
+        return SA_NO_MEMORY;
     }
     if (!build_context(table, context, node, keep_window)) {
         return SA_NO_MEMORY;
@@ -642,6 +660,7 @@ void sa_table_commit(struct sa_table *table, uint32_t id, uint64_t now_ns)
     struct sa_context *context = sa_context(table, id);
 
     context->state = SA_LIVE;
+    *since(table, id) = (uint32_t)(now_ns / SA_SINCE_NS);
     for (uint32_t i = 0; i < sa_entries(context); i++) {
         const struct sa_entry *entry = sa_entry(table, context, i);
 
@@ -651,6 +670,11 @@ void sa_table_commit(struct sa_table *table, uint32_t id, uint64_t now_ns)
             lifetime->start_ns = now_ns;
         }
     }
+}
+
+uint64_t sa_table_age_ns(const struct sa_table *table, uint32_t id, uint64_t now_ns)
+{
+    return (uint64_t)((uint32_t)(now_ns / SA_SINCE_NS) - *since(table, id)) * SA_SINCE_NS;
 }
 
 /* ---- find ------------------------------------------------------------------------------------ */

@@ -86,6 +86,7 @@ struct sa_table {
     struct sa_pool contexts, seconds, v6_pairs, lifetimes, ips;
     struct sa_store blocks, windows;
     struct sa_chunks activity; /* struct sa_activity, by context */
+    struct sa_chunks since;    /* uint32_t, by context: when it became live, in SA_SINCE_NS */
     struct sa_index index, ip_index;
     struct sa_slots slots;
     struct sa_cost
@@ -113,6 +114,10 @@ struct sa_added sa_table_add(struct sa_table *table, const struct esp_node *node
 
 /* The table write is complete: LIVE; the lifetime in seconds starts. */
 void sa_table_commit(struct sa_table *table, uint32_t id, uint64_t now_ns);
+
+/* How long the context has been live: whole units of SA_SINCE_NS, modulo 2^32 of them (12 hours). */
+enum { SA_SINCE_NS = 10000 };
+uint64_t sa_table_age_ns(const struct sa_table *table, uint32_t id, uint64_t now_ns);
 
 /* Context of a handle in state LIVE, else 0, counted as stale: unknown, stale, being added or
  * deleted. This is the outbound look-up. */

@@ -155,6 +155,8 @@ static const struct stat_field rx_fields[] = {
     D(offered_gbps, STAT_REAL, "Gb/s", "frame bits that arrived in the measured phase"),
     D(offered_mpps, STAT_REAL, "Mpackets/s", "frames that arrived in the measured phase"),
     D(loss, STAT_REAL, "", "share of packets_in that card or host dropped, over the whole run"),
+    D(blocked_us, STAT_REAL, "us",
+      "effective blocked time: packets lost over the rate offered in the measured phase (FD.io CSIT)"),
 };
 
 static const struct stat_field tx_fields[] = {
@@ -168,6 +170,8 @@ static const struct stat_field tx_fields[] = {
     D(wire_gbps, STAT_REAL, "Gb/s", "the same with FCS, preamble and gap: 24 bytes a frame more"),
     D(mpps, STAT_REAL, "Mpackets/s", "frames sent in the measured phase"),
     D(loss, STAT_REAL, "", "share of packets_in that host or card dropped, over the whole run"),
+    D(blocked_us, STAT_REAL, "us",
+      "effective blocked time: packets lost over the rate at which the card read packets in the measured phase"),
 };
 
 #define R(name, field, type, unit, help)                                                           \
@@ -186,7 +190,7 @@ static const struct stat_field time_fields[] = {
 static const struct stat_field sa_fields[] = {
     R("capacity", capacity, STAT_U64, "",
       "of the card's table: bundles or SAs (card.sa.table.unit)"),
-    R("live", live, STAT_U64, "bundles", "in the card's table at the end"),
+    R("live", live, STAT_GAUGE, "bundles", "in the card's table at the end"),
     R("peak_live", peak_live, STAT_U64, "bundles", "most that were in the table at a time"),
     R("preloaded", preloaded, STAT_U64, "bundles", "added before time started"),
     R("adds", adds, STAT_U64, "nodes", "nodes of ADD_SA that the card took"),
@@ -200,9 +204,19 @@ static const struct stat_field sa_fields[] = {
     R("lookups", lookups, STAT_U64, "look-ups", "of received AH and ESP packets"),
     R("hits", hits, STAT_U64, "look-ups", "that found a live SA"),
     R("misses", misses, STAT_U64, "look-ups", "that did not"),
-    R("in_software", in_software, STAT_U64, "bundles", "live in the host's software at the end"),
+    R("in_software", in_software, STAT_GAUGE, "bundles", "live in the host's software at the end"),
     R("churn_per_s", churn_per_s, STAT_REAL, "1/s",
       "adds, updates and deletes that the card did in the measured phase, over its length"),
+    R("adds_per_s", adds_per_s, STAT_REAL, "1/s",
+      "nodes added in the measured phase, over its length"),
+    R("updates_per_s", updates_per_s, STAT_REAL, "1/s",
+      "updates in the measured phase, over its length"),
+    R("deletes_per_s", deletes_per_s, STAT_REAL, "1/s",
+      "nodes deleted in the measured phase, over its length"),
+    R("rx_in_software", rx_in_software, STAT_REAL, "",
+      "share of the received IPsec packets delivered that the host opened in software"),
+    R("tx_in_software", tx_in_software, STAT_REAL, "",
+      "share of the protected packets sent that the host protected in software"),
 };
 
 static const struct stat_field *refused_fields(void)

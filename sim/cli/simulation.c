@@ -762,6 +762,19 @@ static double share(uint64_t part, uint64_t whole)
     return whole ? (double)part / (double)whole : 0;
 }
 
+static double changes_per_s(const struct simulation *s, enum host_oid_kind kind)
+{
+    return (double)(s->end.changes[kind] - s->begin.changes[kind]) * 1e6 / s->results.measured_us;
+}
+
+/* FD.io CSIT's measure of a change under load: packets lost, over the rate at which they were offered. */
+static double blocked_us(const struct run_direction *d)
+{
+    double lost = d->loss * (double)d->packets_in;
+
+    return d->offered_mpps > 0 ? lost / d->offered_mpps : 0;
+}
+
 /* The work of the measured phase, and its rates. */
 static void sum_up_phase(struct simulation *s)
 {
@@ -774,10 +787,15 @@ static void sum_up_phase(struct simulation *s)
     }
     rates(&r->rx, &s->begin.card.rx, &s->end.card.rx, ps);
     rates(&r->tx, &s->begin.card.tx, &s->end.card.tx, ps);
+    r->rx.blocked_us = blocked_us(&r->rx);
+    r->tx.blocked_us = blocked_us(&r->tx);
     r->work.packets = s->end.delivered + s->end.sent - s->begin.delivered - s->begin.sent;
     r->work.requests = s->end.requests_out - s->begin.requests_out;
     r->work.requests_waiting = s->end.requests_in - s->end.requests_out;
-    r->churn_per_s = (double)(s->end.changes - s->begin.changes) * 1e6 / r->measured_us;
+    r->adds_per_s = changes_per_s(s, HOST_OID_ADD);
+    r->updates_per_s = changes_per_s(s, HOST_OID_UPDATE);
+    r->deletes_per_s = changes_per_s(s, HOST_OID_DELETE);
+    r->churn_per_s = r->adds_per_s + r->updates_per_s + r->deletes_per_s;
     for (unsigned c = 0; c < HOST_MAX_CORES; c++) {
         double busy = share(s->end.core_busy_ps[c] - s->begin.core_busy_ps[c], ps);
 
@@ -808,6 +826,8 @@ static void sum_up_sas(struct simulation *s, const struct host_stats *h)
     r->deletes = h->oid[HOST_OID_DELETE].nodes_done;
     r->delete_requests = h->rx.delete_requests;
     r->in_software = h->sa.in_software;
+    r->rx_in_software = share(h->rx.software, h->rx.software + h->rx.offloaded);
+    r->tx_in_software = share(h->tx.software, h->tx.software + h->tx.offloaded);
 }
 
 /* The counters as they stand. */

@@ -22,6 +22,7 @@ struct run_direction {
     double gbps, wire_gbps, mpps;
     double offered_gbps, offered_mpps; /* RX: what arrived; TX: what the card read */
     double loss;                       /* dropped of packets_in, over the whole run */
+    double blocked_us; /* the time in which so many packets are offered as were lost */
 };
 
 /* What was done in the measured phase: what experiments compare. */
@@ -48,7 +49,8 @@ struct run_results {
     uint64_t lookups, hits, misses;
     uint64_t refused[SA_REASON_COUNT]; /* nodes, by reason */
     uint64_t preloaded, in_software;
-    double churn_per_s;
+    double churn_per_s, adds_per_s, updates_per_s, deletes_per_s;
+    double rx_in_software, tx_in_software; /* shares of the protected packets */
     /* inputs */
     uint64_t records, violations, bad_records;
     uint64_t rule[RULES_COUNT]; /* violations by the number of the rule */

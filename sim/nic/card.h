@@ -309,6 +309,7 @@ struct espnic {
     struct sa_cache cache;
     struct nic_memory memory;
     struct nic_lookup_port lookup_port;
+    struct histogram residence_ns; /* of SAs that have been deleted */
     struct nic_dma dma;
     struct nic_commands commands;
     struct nic_mailbox *mailbox; /* NULL unless SAs come through registers */
@@ -502,7 +503,7 @@ void nic_carried_free(struct espnic *card, struct nic_packet *p);
 /* firmware.c: of so many firmware commands, picoseconds */
 uint64_t nic_firmware_time(struct espnic *card, uint32_t commands);
 /* command.c: the SA leaves the table, and with it what is kept of its keys */
-void nic_forget_sa(struct espnic *card, uint32_t id);
+void nic_forget_sa(struct espnic *card, uint32_t id, uint64_t now_ns);
 /* command.c: an SA that was being deleted has lost its last reference */
 void nic_command_drained(struct espnic *card, uint32_t sa, uint64_t cycle);
 

@@ -247,8 +247,9 @@ static uint64_t start(struct espnic *card, struct nic_slot *s)
     }
 }
 
-void nic_forget_sa(struct espnic *card, uint32_t id)
+void nic_forget_sa(struct espnic *card, uint32_t id, uint64_t now_ns)
 {
+    histogram_add(&card->residence_ns, sa_table_age_ns(&card->table, id, now_ns));
     for (uint32_t e = 0; e < ESP_MAX_SAS; e++) {
         struct esp_key_ref key = { .id = id * 2 + e,
                                    .generation = sa_context(&card->table, id)->generation };
@@ -275,7 +276,7 @@ static void finish(struct espnic *card, struct nic_slot *s, uint64_t now)
             sa_table_commit(&card->table, s->id[i], nic_now_ns(card, now));
         } else if (s->command.opcode == ABI_OP_DELETE_SA && s->id[i] &&
                    sa_context(&card->table, s->id[i])->references == 0) {
-            nic_forget_sa(card, s->id[i]);
+            nic_forget_sa(card, s->id[i], nic_now_ns(card, now));
             s->id[i] = 0;
         }
     }
@@ -291,7 +292,7 @@ static void finish(struct espnic *card, struct nic_slot *s, uint64_t now)
 void nic_command_drained(struct espnic *card, uint32_t sa, uint64_t cycle)
 {
     if (card->mailbox) { /* its entry has changed since: nobody waits for it */
-        nic_forget_sa(card, sa);
+        nic_forget_sa(card, sa, nic_now_ns(card, cycle));
         card->stats.sa_live = card->table.stats.live;
         return;
     }
@@ -304,7 +305,7 @@ void nic_command_drained(struct espnic *card, uint32_t sa, uint64_t cycle)
         for (uint32_t n = 0; n < s->node_count; n++) {
             if (s->id[n] == sa) {
                 s->id[n] = 0;
-                nic_forget_sa(card, sa);
+                nic_forget_sa(card, sa, nic_now_ns(card, cycle));
                 s->waiting--;
                 s->state = s->waiting ? NIC_SLOT_DRAIN : NIC_SLOT_WRITING;
                 card->stats.sa_live = card->table.stats.live;

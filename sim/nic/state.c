@@ -131,6 +131,7 @@ static void card_state(struct espnic *card, struct snapshot *snap)
     snapshot_fixed(snap, "card.moderation", &card->moderation, sizeof card->moderation);
     snapshot_fixed(snap, "card.iv_random", &card->iv_random, sizeof card->iv_random);
     snapshot_fixed(snap, "card.lookup_port", &card->lookup_port, sizeof card->lookup_port);
+    snapshot_fixed(snap, "card.residence", &card->residence_ns, sizeof card->residence_ns);
     snapshot_fixed(snap, "card.firmware", &card->firmware_random, sizeof card->firmware_random);
     snapshot_fixed(snap, "card.stats", &card->stats, sizeof card->stats);
     snapshot_fixed(snap, "card.ip_id", &card->ip_id, sizeof card->ip_id);

@@ -87,6 +87,11 @@ static const struct stat_field contexts[] = {
          "SaDeleteReq because of card.sa.delete_sequence"),
 };
 
+static const struct stat_field residence[] = {
+    { "residence_ns", STAT_HIST, 0, "ns",
+      "from an SA being live in the card's table to its place being free again; to 10 us" },
+};
+
 static const struct stat_field control[] = {
     CARD("commands", commands, "commands", "commands executed by the card"),
     CARD("nodes", command_nodes, "nodes", "nodes of ADD and DELETE among them"),
@@ -130,6 +135,8 @@ void nic_register_stats(struct espnic *card, struct stat_registry *r)
                   sa_cache_stat_count);
     stat_register(r, "card.contexts", "Contexts that packets needed.", at(card, 0), contexts,
                   STAT_COUNT(contexts));
+    stat_register(r, "sa", "Security associations.", card ? &card->residence_ns : NULL, residence,
+                  STAT_COUNT(residence));
     stat_register(r, "card.control", "Commands, doorbells and interrupts.", at(card, 0), control,
                   STAT_COUNT(control));
     stat_register(r, "pcie", "The PCIe link.",

@@ -880,8 +880,8 @@ START_TEST(memory_per_sa_is_small_and_flat)
     double each = (double)many.total / SAS;
     double without_keys = (double)(many.total - many.blocks) / SAS;
 
-    ck_assert_double_lt(each, 84);
-    ck_assert_double_lt(without_keys, 62);
+    ck_assert_double_lt(each, 88);
+    ck_assert_double_lt(without_keys, 66);
     ck_assert_double_eq_tol((double)some.total * 10 / SAS, each, 3);
     ck_assert_double_eq_tol((double)many.in_use / SAS, each, 1);
     for (uint32_t i = 0; i < SAS; i += 3) { /* every one is found */
