@@ -168,26 +168,18 @@ static void make_hole(struct stack *s, uint32_t slot)
     hole_push(s, slot);
 }
 
-/* An SA of the sample comes to the top. What is above its old place moves down by one, down to that place or to
- * the latest hole: in caches that hold that hole its way is taken; in those that hold the old place too, a way
- * has become empty there. */
-static void move_to_top(struct stack *s, uint32_t sa, uint64_t last, uint64_t now)
+/* An SA of the sample comes to the top; `after` is the slot behind its old one, 0: it had none. What is above its
+ * old place moves down by one, down to that place or to the latest hole: in caches that hold that hole its way is
+ * taken; in those that hold the old place too, a way has become empty there. */
+static void move_to_top(struct stack *s, uint32_t sa, uint32_t after, uint64_t now)
 {
-    uint32_t old = NOBODY;
-
-    if (s->used == s->slots) {
-        compact(s);
-    }
-    if (last != 0) {
-        old = slot_after(s, last) - 1;
-    }
-    if (s->holes != 0 && (old == NOBODY || s->hole[0] > old)) {
+    if (s->holes != 0 && s->hole[0] >= after) {
         unmark(s, hole_pop(s));
-        if (old != NOBODY) {
-            make_hole(s, old);
+        if (after != 0) {
+            make_hole(s, after - 1);
         }
-    } else if (old != NOBODY) {
-        unmark(s, old);
+    } else if (after != 0) {
+        unmark(s, after - 1);
     }
     s->when[s->used] = now;
     s->owner[s->used] = sa;
@@ -196,10 +188,10 @@ static void move_to_top(struct stack *s, uint32_t sa, uint64_t last, uint64_t no
     s->marks++;
 }
 
-/* An access whose last one was number `last`: what is above that in the stack? */
-static void count_depth(struct stack *s, uint64_t last)
+/* An access whose last one was before slot `after`: what is above that in the stack? */
+static void count_depth(struct stack *s, uint32_t after)
 {
-    uint32_t others = s->marks - tree_sum(s, slot_after(s, last));
+    uint32_t others = s->marks - tree_sum(s, after);
 
     if (others >= s->depths) {
         uint32_t room = others < FIRST_ROOM ? (uint32_t)FIRST_ROOM : others + others / 2;
@@ -333,13 +325,21 @@ void mrc_access(struct mrc *mrc, uint32_t sa)
     }
     last = mrc->last[sa];
     mrc->last[sa] = now;
-    if (last == 0) {
-        mrc->cold++;
-    } else {
-        count_depth(level_at(mrc, mrc->now), last);
-    }
-    for (unsigned i = mrc->now; i < levels; i++) {
-        move_to_top(level_at(mrc, i), sa, last, now);
+    mrc->cold += last == 0;
+    for (unsigned i = mrc->now; i < levels || i == mrc->now; i++) {
+        struct stack *s = level_at(mrc, i);
+        uint32_t after;
+
+        if (s->used == s->slots) {
+            compact(s);
+        }
+        after = last == 0 ? 0 : slot_after(s, last);
+        if (last != 0 && i == mrc->now) {
+            count_depth(s, after);
+        }
+        if (i < levels) {
+            move_to_top(s, sa, after, now);
+        }
     }
     give_up(mrc);
 }
@@ -438,11 +438,17 @@ static uint64_t found_up_to(struct stack *s, uint64_t others)
     return s->sum[others < s->deepest ? others : s->deepest];
 }
 
-/* So many others are about so many marks. */
-static uint64_t marks_of(const struct stack *s, uint64_t others)
+/* Accesses with fewer others than `capacity`, which are capacity * rate marks: of those with as many marks as that
+ * has whole ones a part, as if they lay evenly between. */
+static uint64_t found_below(struct stack *s, uint64_t capacity)
 {
-    return s->threshold == 0 ? others
-                             : (uint64_t)(((unsigned __int128)others * s->threshold) >> 64);
+    unsigned __int128 scaled = s->threshold == 0 ? (unsigned __int128)capacity << 64
+                                                 : (unsigned __int128)capacity * s->threshold;
+    uint64_t marks = (uint64_t)(scaled >> 64);
+    uint64_t below = marks == 0 ? 0 : found_up_to(s, marks - 1);
+    uint64_t here = found_up_to(s, marks) - below;
+
+    return below + (uint64_t)(((unsigned __int128)here * (uint64_t)scaled) >> 64);
 }
 
 uint64_t mrc_hits(struct mrc *mrc, uint64_t capacity)
@@ -452,13 +458,13 @@ uint64_t mrc_hits(struct mrc *mrc, uint64_t capacity)
     for (unsigned i = 0; i <= mrc->now && capacity != 0; i++) {
         struct stack *s = found_at(mrc, i);
 
-        hits += s == NULL ? 0 : found_up_to(s, marks_of(s, capacity - 1));
+        hits += s == NULL ? 0 : found_below(s, capacity);
     }
     return hits;
 }
 
-/* The fewest others that are about so many marks. */
-static uint64_t others_of(const struct stack *s, uint64_t marks)
+/* The smallest capacity that is so many marks. */
+static uint64_t capacity_of(const struct stack *s, uint64_t marks)
 {
     unsigned __int128 wanted = (unsigned __int128)marks << 64;
 
@@ -471,7 +477,7 @@ uint64_t mrc_deepest(struct mrc *mrc)
 
     for (unsigned i = 0; i <= mrc->now; i++) {
         const struct stack *s = found_at(mrc, i);
-        uint64_t depth = s == NULL ? 0 : others_of(s, s->deepest) + 1;
+        uint64_t depth = s == NULL ? 0 : capacity_of(s, (uint64_t)s->deepest + 1);
 
         deepest = depth > deepest ? depth : deepest;
     }

@@ -270,6 +270,10 @@ START_TEST(the_sampled_curve_stays_in_its_bound)
     play(exact, sampled, how->deletes);
     ck_assert(mrc_rate(sampled) < 1);
     ck_assert_uint_eq(mrc_cold(sampled), mrc_cold(exact));
+    ck_assert_uint_eq(mrc_hits(sampled, mrc_deepest(sampled)),
+                      mrc_accesses(exact) - mrc_cold(exact));
+    ck_assert_uint_lt(mrc_hits(sampled, mrc_deepest(sampled) / 2),
+                      mrc_accesses(exact) - mrc_cold(exact));
     for (unsigned row = 1; row <= ROWS; row++) {
         uint64_t capacity = (uint64_t)row * row * MANY / (ROWS * ROWS) + 1;
         double truth = (double)mrc_hits(exact, capacity) / (double)mrc_accesses(exact);
