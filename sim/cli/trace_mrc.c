@@ -1,5 +1,4 @@
 /* espnic trace mrc: how many SA contexts a cache must hold, read off a trace. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,15 +109,15 @@ static bool parse_rate(const char *text, double *rate)
 {
     char *end;
 
-    if ((text[0] < '0' || text[0] > '9') && text[0] != '.') {
-        return false; /* no sign, no infinity */
+    if (text[0] == '\0' || text[strspn(text, "0123456789.%")] != '\0') {
+        return false; /* no sign, no infinity, no other base */
     }
     *rate = strtod(text, &end);
     if (*end == '%') {
         *rate /= 100;
         end++;
     }
-    return *end == '\0' && isfinite(*rate) && *rate > 0 && *rate <= 1;
+    return *end == '\0' && *rate > 0 && *rate <= 1;
 }
 
 static int take_number(struct options *o, const char *name, enum param_type type, uint64_t least,
