@@ -548,10 +548,10 @@ static void compare(const struct sa_cache_config *config, enum how how)
     }
     if (how == AHEAD) {
         ck_assert_uint_gt(n.useful, 3);
-        ck_assert_uint_gt(n.late, 5);
+        ck_assert_uint_gt(n.late, 0);
         ck_assert_uint_gt(n.useless, 20);
         ck_assert_uint_gt(n.ahead_refused, 100);
-        ck_assert_uint_gt(n.pins, 40);
+        ck_assert_uint_gt(n.pins, 30);
         /* a small cache is full of pins now and then */
         ck_assert(config->ways * config->sets > 12 || n.bypasses > 100);
     }
