@@ -92,10 +92,6 @@ static const struct param sa[] = {
       "The packet that reaches a soft lifetime limit of its inbound SA asks the host to delete it." },
     { "context", PARAM_BYTES, F(nic_sa_config, context), 256, 16, 4096, NULL, NULL,
       "Bytes of one SA context in storage." },
-    { "context_used", PARAM_BYTES, F(nic_sa_config, context_used), 0, 0, 4096, NULL, NULL,
-      "Bytes of a context, from its beginning, that a packet needs: its other lines are not fetched; 0: all." },
-    { "context_written", PARAM_BYTES, F(nic_sa_config, context_written), 0, 0, 4096, NULL, NULL,
-      "Bytes of these, from the beginning, that a packet changes: their lines become dirty; 0: all of these." },
     { "rmw", PARAM_U32, F(nic_sa_config, rmw), 4, 1, 4096, NULL, NULL,
       "Cycles from one update of an SA's numbers to the next of the same SA." },
     { "memory_latency", PARAM_TIME, F(nic_sa_config, memory_latency), 200 * NS, 0, 1000000 * NS,
@@ -106,6 +102,10 @@ static const struct param sa[] = {
       "Beats of packets that may wait for their contexts, per lane and direction." },
     { "host_base", PARAM_U64, F(nic_sa_config, host_base), 1ull << 40, 0, UINT64_MAX >> 1, NULL,
       NULL, "Address of the backing store in host memory." },
+    { "context_used", PARAM_BYTES, F(nic_sa_config, context_used), 0, 0, 4096, NULL, NULL,
+      "Bytes of a context, from its beginning, that a packet needs: its other lines are not fetched; 0: all." },
+    { "context_written", PARAM_BYTES, F(nic_sa_config, context_written), 0, 0, 4096, NULL, NULL,
+      "Bytes of these, from the beginning, that a packet changes: their lines become dirty; 0: all of these." },
 };
 
 /* Of the context cache, beside sa_cache_params. */

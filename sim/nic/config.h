@@ -72,16 +72,16 @@ struct nic_sa_config {
     uint32_t delete_watermark; /* percent of the capacity, 0: no SaDeleteReq */
     bool delete_on_soft;       /* SaDeleteReq at a soft lifetime limit */
     uint64_t context;          /* bytes */
-    uint64_t context_used;     /* bytes of it that a packet needs, from its beginning; 0: all */
-    uint64_t context_written;  /* bytes of these that it changes, likewise; 0: all of these */
-    uint32_t prefetch_tx;      /* enum nic_prefetch_tx */
-    uint32_t prefetch_rx;      /* enum nic_prefetch_rx */
-    uint32_t pinned;           /* places of the table whose contexts are pinned */
     uint32_t rmw;              /* cycles between two updates of one SA */
     uint64_t memory_latency;   /* ps: card memory */
     uint64_t memory_rate;      /* bit/s: card memory */
     uint32_t wait_depth;       /* beats of packets that wait for their context */
     uint64_t host_base;        /* address of the backing store in host memory */
+    uint64_t context_used;     /* bytes of it that a packet needs, from its beginning; 0: all */
+    uint64_t context_written;  /* bytes of these that it changes, likewise; 0: all of these */
+    uint32_t prefetch_tx;      /* enum nic_prefetch_tx */
+    uint32_t prefetch_rx;      /* enum nic_prefetch_rx */
+    uint32_t pinned;           /* places of the table whose contexts are pinned */
 };
 
 enum nic_class { /* what the crypto timing tells apart */

@@ -100,6 +100,19 @@ static bool says_nothing_of_the_link(const char *name)
     return starts(name, "host.") && strcmp(name, "host.read_ps") != 0;
 }
 
+/* Parameters of the context cache that it makes no use of. */
+static bool of_another_cache(const char *path)
+{
+    const struct nic_config *card = &config->card;
+    bool prefetches = card->sa.prefetch_tx != NIC_PREFETCH_NO_TX ||
+                      card->sa.prefetch_rx != NIC_PREFETCH_NO_RX;
+
+    return (strcmp(path, "card.sa.cache.rrip_bits") == 0 &&
+            card->cache.replacement != SA_CACHE_SRRIP) ||
+           (strcmp(path, "card.sa.cache.size") == 0 && card->cache.size == 0) ||
+           (strcmp(path, "card.sa.cache.prefetches") == 0 && !prefetches);
+}
+
 /* Parameters of command paths that the card has not. */
 static bool of_another_path(const char *path)
 {
@@ -130,19 +143,6 @@ static bool of_another_path(const char *path)
         }
     }
     return false;
-}
-
-/* Parameters of the context cache that it makes no use of. */
-static bool of_another_cache(const char *path)
-{
-    const struct nic_config *card = &config->card;
-    bool prefetches = card->sa.prefetch_tx != NIC_PREFETCH_NO_TX ||
-                      card->sa.prefetch_rx != NIC_PREFETCH_NO_RX;
-
-    return (strcmp(path, "card.sa.cache.rrip_bits") == 0 &&
-            card->cache.replacement != SA_CACHE_SRRIP) ||
-           (strcmp(path, "card.sa.cache.size") == 0 && card->cache.size == 0) ||
-           (strcmp(path, "card.sa.cache.prefetches") == 0 && !prefetches);
 }
 
 /* Values that say nothing of the card: of the simulator, of experiments, or of parts that it has not. */
