@@ -104,8 +104,8 @@ static bool says_nothing_of_the_link(const char *name)
 static bool of_another_cache(const char *path)
 {
     const struct nic_config *card = &config->card;
-    bool prefetches = card->sa.prefetch_tx != NIC_PREFETCH_NO_TX ||
-                      card->sa.prefetch_rx != NIC_PREFETCH_NO_RX;
+    bool prefetches =
+        card->sa.prefetch_tx != NIC_PREFETCH_NO_TX || card->sa.prefetch_rx != NIC_PREFETCH_NO_RX;
 
     return (strcmp(path, "card.sa.cache.rrip_bits") == 0 &&
             card->cache.replacement != SA_CACHE_SRRIP) ||
