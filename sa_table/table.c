@@ -707,6 +707,24 @@ uint32_t sa_table_find(struct sa_table *table, uint64_t handle)
     return id;
 }
 
+uint32_t sa_table_probe(const struct sa_table *table, const struct sa_key *wanted)
+{
+    struct key key = {
+        .spi = wanted->spi, .op = wanted->op, .family = wanted->dst.family, .inbound = 1
+    };
+    uint32_t reference;
+
+    memcpy(key.dst, wanted->dst.bytes, sizeof key.dst);
+    reference = find_key(table, &key);
+    if ((reference == 0 || sa_context(table, reference >> 1)->state != SA_LIVE) &&
+        table->fixed.wildcards != 0) {
+        memset(key.dst, 0, sizeof key.dst);
+        reference = find_key(table, &key);
+    }
+    return reference != 0 && sa_context(table, reference >> 1)->state == SA_LIVE ? reference >> 1
+                                                                                 : 0;
+}
+
 struct sa_hit sa_table_lookup(struct sa_table *table, const struct sa_key *wanted)
 {
     struct key key = {

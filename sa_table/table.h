@@ -144,6 +144,9 @@ struct sa_hit {
  * matches any, an exact match goes first (O-13). Only LIVE contexts are found. */
 struct sa_hit sa_table_lookup(struct sa_table *table, const struct sa_key *wanted);
 
+/* The context that it would find, 0: none. Uncounted. */
+uint32_t sa_table_probe(const struct sa_table *table, const struct sa_key *wanted);
+
 /* A packet in flight holds the context between ref and put. Put: true if the context is DELETING
  * and this was the last reference; the caller then frees it (now or when its time has come). */
 void sa_table_ref(struct sa_table *table, uint32_t id);

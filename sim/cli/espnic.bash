@@ -37,9 +37,10 @@ _espnic()
             words=$(espnic validate --help 2>/dev/null | sed -n 's/^NAME is one of: //p') ;;
         --set | --tx-filter | --rx-filter | --filter | --loop | --interval | --tx-sa | --stop-time | \
             --packets | --warmup | --experiments | --size | --offset | --window | --unit | --transactions | \
-            --seed | --mps | --mrrs | --rcb | --completion | --tags | --llc | --outstanding)
+            --seed | --sample | --sample-size | --sizes | --context-bytes | --mps | --mrrs | --rcb | --completion | --tags | --llc | --outstanding)
             return ;;
-        --oids | --tx | --rx | --tx-out | --rx-out | --report | -o | --csv | --series | --timeline | --plot) ;;
+        --oids | --tx | --rx | --tx-out | --rx-out | --report | -o | --csv | --series | --timeline | --plot | \
+            --active | --accesses) ;;
         *)
             case $command in
             run)
@@ -48,7 +49,7 @@ _espnic()
                 [ "$COMP_CWORD" -ne 2 ] || words='list show'
                 [[ $cur != -* ]] || words=$(_espnic_options preset) ;;
             trace)
-                [ "$COMP_CWORD" -ne 2 ] || words='info check'
+                [ "$COMP_CWORD" -ne 2 ] || words='info check mrc'
                 [[ $cur != -* ]] || words=$(_espnic_options trace "${COMP_WORDS[2]}") ;;
             pcie)
                 [ "$COMP_CWORD" -ne 2 ] || words='bw lat'

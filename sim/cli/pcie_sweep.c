@@ -1,38 +1,37 @@
 #include "cli/pcie_sweep.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/gnuplot.h"
 #include "cli/options.h"
 #include "engine/must.h"
 
 /* ---- which points --------------------------------------------------------------------------------- */
 
-/* "4KiB", "4096"; ends at `end`. */
-static bool parse_bytes(const char *text, size_t length, uint64_t *value, char *error,
-                        size_t error_size)
+/* "4KiB", "4096"; a plain number is bytes where bytes are wanted. */
+static bool parse_value(enum param_type type, const char *text, size_t length, uint64_t *value,
+                        char *error, size_t error_size)
 {
     char number[64];
     char why[256];
+    bool bytes = type == PARAM_BYTES;
     bool plain = length > 0 && strspn(text, "0123456789") >= length;
 
     if (length == 0 || length + 2 > sizeof number) {
-        snprintf(error, error_size, "found \"%.*s\", expected bytes such as 64 or 4KiB",
-                 (int)(length < 40 ? length : 40), text);
+        snprintf(error, error_size, "found \"%.*s\", expected %s", (int)(length < 40 ? length : 40),
+                 text, bytes ? "bytes such as 64 or 4KiB" : "a number such as 64");
         return false;
     }
-    snprintf(number, sizeof number, "%.*s%s", (int)length, text, plain ? "B" : "");
-    if (!quantity_parse(PARAM_BYTES, number, value, why, sizeof why)) {
+    snprintf(number, sizeof number, "%.*s%s", (int)length, text, plain && bytes ? "B" : "");
+    if (!quantity_parse(type, number, value, why, sizeof why)) {
         snprintf(error, error_size, "%s", why);
         return false;
     }
     if (*value == 0) {
-        snprintf(error, error_size, "found 0 bytes, expected at least 1");
+        snprintf(error, error_size, "found 0%s, expected at least 1", bytes ? " bytes" : "");
         return false;
     }
     return true;
@@ -49,8 +48,8 @@ static bool add_point(struct sweep_points *points, uint64_t value, char *error, 
 }
 
 /* FROM:STEP:TO or FROM:xFACTOR:TO */
-static bool parse_range(const char *text, struct sweep_points *points, char *error,
-                        size_t error_size)
+static bool parse_range(enum param_type type, const char *text, struct sweep_points *points,
+                        char *error, size_t error_size)
 {
     const char *second = strchr(text, ':') + 1;
     const char *third = strchr(second, ':');
@@ -64,10 +63,10 @@ static bool parse_range(const char *text, struct sweep_points *points, char *err
                  text);
         return false;
     }
-    if (!parse_bytes(text, (size_t)(second - 1 - text), &from, error, error_size) ||
-        !parse_bytes(second + factor, (size_t)(third - second - factor), &step, error,
+    if (!parse_value(type, text, (size_t)(second - 1 - text), &from, error, error_size) ||
+        !parse_value(type, second + factor, (size_t)(third - second - factor), &step, error,
                      error_size) ||
-        !parse_bytes(third + 1, strlen(third + 1), &to, error, error_size)) {
+        !parse_value(type, third + 1, strlen(third + 1), &to, error, error_size)) {
         return false;
     }
     if (to < from || (factor && step < 2)) {
@@ -93,17 +92,18 @@ static bool parse_range(const char *text, struct sweep_points *points, char *err
     return true;
 }
 
-bool sweep_parse(const char *text, struct sweep_points *points, char *error, size_t error_size)
+bool sweep_parse(enum param_type type, const char *text, struct sweep_points *points, char *error,
+                 size_t error_size)
 {
     points->count = 0;
     if (strchr(text, ':') != NULL) {
-        return parse_range(text, points, error, error_size);
+        return parse_range(type, text, points, error, error_size);
     }
     for (;;) {
         size_t length = strcspn(text, ",");
         uint64_t value;
 
-        if (!parse_bytes(text, length, &value, error, error_size) ||
+        if (!parse_value(type, text, length, &value, error, error_size) ||
             !add_point(points, value, error, error_size)) {
             return false;
         }
@@ -116,89 +116,25 @@ bool sweep_parse(const char *text, struct sweep_points *points, char *error, siz
 
 /* ---- the plot -------------------------------------------------------------------------------------- */
 
-/* In single quotes, for gnuplot. */
-static void quoted(const char *text, FILE *out)
-{
-    fputc('\'', out);
-    for (; *text != '\0'; text++) {
-        fputs(*text == '\'' ? "''" : (char[]){ *text, '\0' }, out);
-    }
-    fputc('\'', out);
-}
+struct look {
+    bool latency, by_size;
+};
 
-static void write_script(FILE *f, const char *script, const char *csv, bool latency, bool by_size)
+static void axes(void *self, FILE *f)
 {
-    size_t stem = strlen(script);
+    const struct look *look = self;
 
-    if (stem > 3 && strcmp(script + stem - 3, ".gp") == 0) {
-        stem -= 3;
-    }
-    fprintf(f, "# Written by espnic pcie. gnuplot makes %.*s.svg of it.\n", (int)stem, script);
-    fprintf(f, "$curve << EOD\n%sEOD\n", csv);
-    fputs(
-        "set datafile separator ','\nset terminal svg size 900,600 background 'white'\nset output ",
-        f);
-    char *image = NULL;
-    quoted(must(asprintf(&image, "%.*s.svg", (int)stem, script) < 0 ? NULL : image), f);
-    free(image);
-    fprintf(f, "\nset key bottom right\nset grid\nset xlabel '%s'\n",
-            by_size ? "bytes of a transaction" : "bytes of the window");
-    if (!by_size) {
+    fprintf(f, "set key bottom right\nset grid\nset xlabel '%s'\n",
+            look->by_size ? "bytes of a transaction" : "bytes of the window");
+    if (!look->by_size) {
         fputs("set logscale x 2\n", f);
     }
-    fprintf(f, "set ylabel '%s'\nset yrange [0:*]\nplot ", latency ? "ns" : "Gb/s");
-    const char *x = by_size ? "size" : "window";
-    if (latency) {
-        fprintf(f,
-                "for [c in 'median_ns p95_ns p99_ns p999_ns'] $curve using '%s':c "
-                "with linespoints title c noenhanced\n",
-                x);
-    } else {
-        fprintf(f,
-                "for [c in 'gbps bound_gbps published_gbps'] $curve using '%s':c "
-                "with linespoints title c noenhanced\n",
-                x);
-    }
-}
-
-/* gnuplot is asked for by name; what is in the script's name means nothing to a shell. */
-static int run_gnuplot(const char *script)
-{
-    char program[] = "gnuplot";
-    char *copy = strdup(script);
-    char *arguments[] = { program, copy, NULL };
-    pid_t child;
-    int status = 0;
-    int why = posix_spawnp(&child, program, NULL, NULL, arguments, environ);
-
-    free(copy);
-    if (why == ENOENT) {
-        fprintf(stderr, "espnic pcie: gnuplot is not installed: %s is written, but not run\n",
-                script);
-        return EXIT_DONE;
-    }
-    if (why != 0 || waitpid(child, &status, 0) < 0 || status != 0) {
-        fprintf(stderr, "espnic pcie: gnuplot %s: failed\n", script);
-        return EXIT_MODEL;
-    }
-    return EXIT_DONE;
-}
-
-static int plot(const char *script, const char *csv, bool latency, bool by_size)
-{
-    FILE *f = fopen(script, "w");
-
-    if (f == NULL) {
-        fprintf(stderr, "espnic pcie: --plot: cannot write %s: %s\n", script, strerror(errno));
-        return EXIT_USAGE;
-    }
-    write_script(f, script, csv, latency, by_size);
-    bool bad = ferror(f) != 0;
-    if (fclose(f) != 0 || bad) {
-        fprintf(stderr, "espnic pcie: --plot: cannot write %s\n", script);
-        return EXIT_USAGE;
-    }
-    return run_gnuplot(script);
+    fprintf(f, "set ylabel '%s'\nset yrange [0:*]\nplot ", look->latency ? "ns" : "Gb/s");
+    fprintf(f,
+            "for [c in '%s'] $curve using '%s':c "
+            "with linespoints title c noenhanced\n",
+            look->latency ? "median_ns p95_ns p99_ns p999_ns" : "gbps bound_gbps published_gbps",
+            look->by_size ? "size" : "window");
 }
 
 /* ---- the sweep --------------------------------------------------------------------------------------- */
@@ -270,7 +206,9 @@ int pcie_sweep(struct scenario *s, bool latency, const struct sweep_points *size
     if (status == EXIT_DONE) {
         fputs(text, stdout);
         if (script != NULL) {
-            status = plot(script, text, latency, sizes->count > 0);
+            struct look look = { latency, sizes->count > 0 };
+
+            status = gnuplot_curve("espnic pcie", script, text, axes, &look);
         }
     }
     free(text);

@@ -245,6 +245,10 @@ uint32_t host_classify(const struct host_classifier *c, const struct host_flow *
                        unsigned want);
 /* Specificity of a selector: more prefix bits, then a protocol, then narrower ports. */
 uint32_t host_selector_rank(const struct esp_selector *sel);
+/* What an outbound SA takes: its selector; in transport mode without one, what goes between its endpoints; in
+ * tunnel mode without one, anything, if `any_tunnel`. False: nothing. */
+bool host_selector_of(const struct esp_node *node, bool any_tunnel, struct esp_selector *sel,
+                      uint8_t *family);
 /* Does the selector hold for the packet? */
 bool host_selector_matches(const struct esp_selector *sel, const struct host_flow *flow);
 /* Read the flow off a frame. */

@@ -71,8 +71,8 @@ struct nic_packet {
     uint32_t header_word, tfc;
     uint32_t wire_length; /* RX: as it came */
     uint32_t mshr;        /* context miss that it waits for: index + 1, 0 = none */
-    uint64_t mshr_ticket;
-    uint64_t handle[2]; /* TX: descriptor's; RX: SAs that matched, outer first */
+    uint64_t mshr_ticket; /* of the latest miss when it asked */
+    uint64_t handle[2];   /* TX: descriptor's; RX: SAs that matched, outer first */
     uint64_t first_sequence;
     uint64_t tag, wire_ps, address;
 };
@@ -154,21 +154,34 @@ struct nic_port {
     struct channel *tx_done; /* to the completion block */
 };
 
+enum { NIC_PREFETCH_QUEUE = 256 };
+
+/* SAs whose contexts are to be fetched ahead, by handle, each from a cycle on. */
+struct nic_prefetch_queue {
+    uint32_t head, tail;
+    uint64_t handle[NIC_PREFETCH_QUEUE], cycle[NIC_PREFETCH_QUEUE];
+};
+
 /* SA contexts behind a cache. */
 struct nic_memory {
     unsigned block, client;
+    uint32_t line_bytes;
+    uint32_t lines, needed,
+        written; /* of a context; of them those that a packet needs, and changes */
     struct nic_memory_state {
         uint64_t ticket;    /* misses so far */
         uint64_t card_free; /* cycle in which card memory takes the next request */
         uint32_t fill_head, fill_tail;
-        uint32_t backs;  /* dirty victims that wait for room in the request queue */
-        uint64_t victim; /* the last of them */
+        uint32_t back_head, back_tail; /* dirty victims that wait for room in the request queue */
+        struct nic_prefetch_queue prefetch[2]; /* NIC_RX, NIC_TX */
     } s;
     uint64_t *mshr_ticket; /* [mshr]: of the miss it holds, or the last one it held */
     uint8_t *mshr_done;    /* [mshr]: filled */
     uint64_t *fill_cycle;  /* card memory: ring of fills under way */
     uint32_t *fill_mshr;
     uint32_t ring;
+    uint64_t *back; /* ring of lines */
+    uint32_t back_ring;
 };
 
 struct nic_ring {       /* of descriptors, one queue */
@@ -450,10 +463,15 @@ void nic_parse(struct espnic *card, struct nic_packet *p, uint32_t l3);
 /* Of the addresses, and of the SPI if asked for (the packet must have one). */
 uint32_t nic_flow_hash(const struct espnic *card, const struct nic_packet *p, bool spi);
 
-/* sa_memory.c: may the context of p->sa be asked for now (an MSHR is free)? Ask for it. Is it there? */
+/* sa_memory.c: may the context of p->sa be asked for now (MSHRs are free)? Ask for it. Is it there? The SA is
+ * gone. Its context will be needed: of a transmit descriptor; of a received packet that has been parsed, known
+ * to the card from `cycle` on. */
 bool nic_memory_can_ask(struct espnic *card, const struct nic_packet *p);
 void nic_memory_ask(struct espnic *card, struct nic_packet *p, uint64_t cycle, bool write);
-bool nic_memory_there(const struct espnic *card, const struct nic_packet *p);
+bool nic_memory_there(const struct espnic *card, struct nic_packet *p);
+void nic_memory_forget(struct espnic *card, uint32_t sa);
+void nic_memory_expect_tx(struct espnic *card, const struct abi_tx_descriptor *d, uint64_t now);
+void nic_memory_expect_rx(struct espnic *card, const struct nic_packet *p, uint64_t cycle);
 
 /* lookup_port.c: may a look-up start now (else: what it waits for, and when to ask again)? It starts. The accesses
  * of a command start; returns the cycles that they take. */

@@ -256,9 +256,7 @@ void nic_forget_sa(struct espnic *card, uint32_t id, uint64_t now_ns)
 
         esp_crypt_forget(card->crypt, key);
     }
-    if (card->config.sa.storage != NIC_STORAGE_ON_CHIP) {
-        sa_cache_invalidate(&card->cache, id);
-    }
+    nic_memory_forget(card, id);
     sa_table_free(&card->table, id);
 }
 

@@ -18,6 +18,8 @@ static const char *const offloads[] = { "crypto", "packet", NULL };
 static const char *const steerings[] = { "sa", "arrival", NULL };
 static const char *const esns[] = { "host", "inferred", NULL };
 static const char *const storages[] = { "on-chip", "host-cache", "card-cache", NULL };
+static const char *const tx_prefetches[] = { "none", "descriptor", "ring", NULL };
+static const char *const rx_prefetches[] = { "none", "parser", NULL };
 static const char *const orders[] = { "sa", "lane", NULL };
 static const char *const paths[] = { "queue", "registers", "firmware", "descriptor", NULL };
 
@@ -113,6 +115,23 @@ static const struct param sa[] = {
       "Beats of packets that may wait for their contexts, per lane and direction." },
     { "host_base", PARAM_U64, F(nic_sa_config, host_base), 1ull << 40, 0, UINT64_MAX >> 1, NULL,
       NULL, "Address of the backing store in host memory." },
+    { "context_used", PARAM_BYTES, F(nic_sa_config, context_used), 0, 0, 4096, NULL, NULL,
+      "Bytes of a context, from its beginning, that a packet needs: its other lines are not fetched; 0: all." },
+    { "context_written", PARAM_BYTES, F(nic_sa_config, context_written), 0, 0, 4096, NULL, NULL,
+      "Bytes of these, from the beginning, that a packet changes: their lines become dirty; 0: all of these." },
+};
+
+/* Of the context cache, beside sa_cache_params. */
+static const struct param cache_use[] = {
+    { "prefetch_tx", PARAM_ENUM, F(nic_sa_config, prefetch_tx), NIC_PREFETCH_NO_TX, 0, 2,
+      tx_prefetches, NULL,
+      "Fetch the context of a packet to send ahead: when its payload is asked for (descriptor), or when its "
+      "descriptor has come (ring)." },
+    { "prefetch_rx", PARAM_ENUM, F(nic_sa_config, prefetch_rx), NIC_PREFETCH_NO_RX, 0, 1,
+      rx_prefetches, NULL,
+      "Fetch the context of a received packet ahead: when the parser passes it on." },
+    { "pinned", PARAM_U32, F(nic_sa_config, pinned), 0, 0, UINT32_MAX, NULL, NULL,
+      "SAs whose contexts stay in the cache once they are there: those of the first places of the table." },
 };
 
 static const struct param algorithms[] = {
@@ -249,6 +268,7 @@ static struct param_group groups[] = {
     GROUP("card.sequence", "TX: numbering.", sequence, sequence),
     GROUP("card.encapsulate", "TX: encapsulation.", encapsulate, encapsulate),
     GROUP("card.sa", "SA contexts.", sa, sa),
+    GROUP("card.sa.cache", "Use of the cache of SA contexts.", sa, cache_use),
     GROUP("card.algorithms", "What the card can process.", algorithms, algorithms),
     GROUP("card.crypto", "Crypto engines, of each direction.", crypto, crypto),
     GROUP("card.dma", "Rings and DMA engines.", dma, dma),
@@ -428,6 +448,94 @@ static bool check_table(const struct nic_config *config, char *error, size_t err
     return check_organisation(t, error, error_size);
 }
 
+/* ---- context cache ------------------------------------------------------------------------------ */
+
+struct sa_cache_config nic_cache_config(const struct nic_config *config)
+{
+    struct sa_cache_config cache = config->cache;
+    char ignored[160];
+
+    if (cache.line_bytes == 0) {
+        cache.line_bytes = (uint32_t)config->sa.context;
+    }
+    sa_cache_check(&cache, ignored, sizeof ignored);
+    return cache;
+}
+
+uint32_t nic_context_lines(const struct nic_config *config, bool changed)
+{
+    const struct nic_sa_config *c = &config->sa;
+    uint64_t line = nic_cache_config(config).line_bytes;
+    uint64_t used = c->context_used ? c->context_used : c->context;
+    uint64_t bytes = changed && c->context_written ? c->context_written : used;
+
+    return (uint32_t)((bytes + line - 1) / line);
+}
+
+/* Lines against contexts, and what a packet asks for at once. */
+static bool check_lines(const struct nic_config *config, const struct sa_cache_config *cache,
+                        char *error, size_t error_size)
+{
+    const struct nic_sa_config *c = &config->sa;
+    uint64_t used = c->context_used ? c->context_used : c->context;
+    uint32_t lines = nic_context_lines(config, false);
+    uint64_t all = (c->context + cache->line_bytes - 1) / cache->line_bytes;
+
+    if (cache->line_bytes > c->context) {
+        return refuse(error, error_size,
+                      "card.sa.cache.line_bytes: found %u, expected at most card.sa.context (%llu "
+                      "bytes): a line is of one context",
+                      cache->line_bytes, (unsigned long long)c->context);
+    }
+    if (used > c->context) {
+        return refuse(error, error_size,
+                      "card.sa.context_used: found %llu bytes, expected at most card.sa.context "
+                      "(%llu)",
+                      (unsigned long long)used, (unsigned long long)c->context);
+    }
+    if (c->context_written > used) {
+        return refuse(error, error_size,
+                      "card.sa.context_written: found %llu bytes, expected at most what a packet "
+                      "needs of a context (%llu)",
+                      (unsigned long long)c->context_written, (unsigned long long)used);
+    }
+    if (lines > cache->mshrs) {
+        return refuse(error, error_size,
+                      "card.sa.cache.mshrs: found %u, expected at least %u: a packet needs so many "
+                      "lines of its context",
+                      cache->mshrs, lines);
+    }
+    if (lines + 1 > config->pcie.queue && c->storage == NIC_STORAGE_HOST_CACHE) {
+        return refuse(error, error_size,
+                      "card.pcie.queue: found %u, expected at least %u: requests for the lines of "
+                      "a context and one for a victim",
+                      config->pcie.queue, lines + 1);
+    }
+    if (c->pinned * all > (uint64_t)cache->sets * cache->ways) {
+        return refuse(error, error_size,
+                      "card.sa.cache.pinned: found %u contexts of %llu lines, expected at most the "
+                      "%llu lines of the cache",
+                      c->pinned, (unsigned long long)all,
+                      (unsigned long long)cache->sets * cache->ways);
+    }
+    return true;
+}
+
+static bool check_cache(const struct nic_config *config, char *error, size_t error_size)
+{
+    struct sa_cache_config cache = config->cache;
+    char why[256];
+
+    if (cache.line_bytes == 0) {
+        cache.line_bytes = (uint32_t)config->sa.context;
+    }
+    if (!sa_cache_check(&cache, why, sizeof why)) {
+        return refuse(error, error_size, "card.sa.cache.%s", why);
+    }
+    return config->sa.storage == NIC_STORAGE_ON_CHIP ||
+           check_lines(config, &cache, error, error_size);
+}
+
 /* ---- command paths ------------------------------------------------------------------------------ */
 
 /* What tables behind registers have no field for: a sentence about the first parameter that wants it. */
@@ -568,6 +676,7 @@ bool nic_config_check(struct nic_config *config, char *error, size_t error_size)
     }
     return check_ideal(config, error, error_size) &&
            check_capabilities(config, error, error_size) &&
-           check_table(config, error, error_size) && check_path(config, error, error_size) &&
+           check_table(config, error, error_size) && check_cache(config, error, error_size) &&
+           check_path(config, error, error_size) &&
            pcie_link_clock(&config->pcie, &num, &den, error, error_size);
 }

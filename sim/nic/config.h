@@ -15,6 +15,8 @@ enum nic_offload { NIC_OFFLOAD_CRYPTO, NIC_OFFLOAD_PACKET };
 enum nic_steering { NIC_STEER_SA, NIC_STEER_ARRIVAL };
 enum nic_esn { NIC_ESN_HOST, NIC_ESN_INFERRED };
 enum nic_storage { NIC_STORAGE_ON_CHIP, NIC_STORAGE_HOST_CACHE, NIC_STORAGE_CARD_CACHE };
+enum nic_prefetch_tx { NIC_PREFETCH_NO_TX, NIC_PREFETCH_DESCRIPTOR, NIC_PREFETCH_RING };
+enum nic_prefetch_rx { NIC_PREFETCH_NO_RX, NIC_PREFETCH_PARSER };
 enum nic_order { NIC_ORDER_SA, NIC_ORDER_LANE };
 
 /* Blocks that card.ideal knows, in the order of nic_ideal_names. */
@@ -80,6 +82,11 @@ struct nic_sa_config {
     uint64_t memory_rate;      /* bit/s: card memory */
     uint32_t wait_depth;       /* beats of packets that wait for their context */
     uint64_t host_base;        /* address of the backing store in host memory */
+    uint64_t context_used;     /* bytes of it that a packet needs, from its beginning; 0: all */
+    uint64_t context_written;  /* bytes of these that it changes, likewise; 0: all of these */
+    uint32_t prefetch_tx;      /* enum nic_prefetch_tx */
+    uint32_t prefetch_rx;      /* enum nic_prefetch_rx */
+    uint32_t pinned;           /* places of the table whose contexts are pinned */
 };
 
 enum nic_class { /* what the crypto timing tells apart */
@@ -160,6 +167,11 @@ const struct param_group *nic_param_groups(size_t *count);
 /* Fill in what follows from other fields and see that the card is possible. False with a sentence
  * in `error`, which begins with the path of the parameter ("card.crypto.engines: ..."). */
 bool nic_config_check(struct nic_config *config, char *error, size_t error_size);
+
+/* The cache with what follows from other parameters: the length of a line, the number of sets. */
+struct sa_cache_config nic_cache_config(const struct nic_config *config);
+/* Lines of a context that a packet needs, or changes. */
+uint32_t nic_context_lines(const struct nic_config *config, bool changed);
 
 /* Does the block take no time? */
 static inline bool nic_is_ideal(const struct nic_config *config, enum nic_ideal block)

@@ -454,8 +454,10 @@ static bool make_memory(struct espnic *card, char *error, size_t error_size)
                     "cryptographic library: found \"%s\", expected auto, ipsec-mb or openssl",
                     library);
     }
+    const struct sa_cache_config cache = nic_cache_config(&card->config);
+
     card->crypt = esp_crypt_open(backend, ESP_CRYPT_DEFAULT_CONTEXTS, error, error_size);
-    if (!card->crypt || !sa_cache_init(&card->cache, &card->config.cache, error, error_size)) {
+    if (!card->crypt || !sa_cache_init(&card->cache, &cache, error, error_size)) {
         return false;
     }
     card->config.table.watch = card->config.sa.delete_idle || card->config.sa.delete_again;
@@ -580,6 +582,7 @@ void espnic_destroy(struct espnic *card)
     free(card->memory.mshr_done);
     free(card->memory.fill_cycle);
     free(card->memory.fill_mshr);
+    free(card->memory.back);
     free(card->dma.tx_descriptor);
     free(card->dma.tx_context);
     free(card->dma.rx_descriptor);

@@ -35,6 +35,7 @@ struct nic_stats {
     uint64_t replay[4];   /* enum replay_verdict of the check before the crypto */
     uint64_t replay_late; /* passed the check, failed at the update after the crypto */
     uint64_t context_hits, context_misses; /* of the context cache */
+    uint64_t prefetch_dropped;             /* no room in its queue, or for its request */
     uint64_t doorbells, mmio_reads;
     uint64_t interrupts;
     uint64_t dma_failures; /* reads of host memory that failed, requests */

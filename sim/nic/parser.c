@@ -77,9 +77,21 @@ static void job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
                   p->beats, p->beats, j);
 }
 
+/* The SPI is known when the packet's first beat leaves the pipeline. */
+static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job *j)
+{
+    struct nic_lane *lane = self;
+    struct espnic *card = lane->card;
+
+    (void)slot;
+    if (card->config.sa.prefetch_rx == NIC_PREFETCH_PARSER) {
+        nic_memory_expect_rx(card, nic_packet(card, j->item), now + j->latency + 1);
+    }
+}
+
 void nic_parser_init(struct espnic *card, struct nic_lane *lane)
 {
-    const struct stage_ops ops = { .job = job };
+    const struct stage_ops ops = { .job = job, .begin = begin };
 
     nic_stage(card, &lane->parser, "parser", card->core, 1, LANE_START_FIRST, &ops, lane);
     lane->parser.config.arbitration = STAGE_PRIORITY;

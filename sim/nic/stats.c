@@ -74,9 +74,12 @@ static const struct stat_field replay[] = {
 };
 
 static const struct stat_field contexts[] = {
-    CARD("hits", context_hits, "look-ups", "contexts found in the context cache"),
+    CARD("hits", context_hits, "look-ups",
+         "packets that found all lines they need of their context in the cache"),
     CARD("misses", context_misses, "look-ups",
-         "contexts fetched, or waited for with another packet"),
+         "packets that had to wait for a line, fetched for them or for another packet"),
+    CARD("prefetch_dropped", prefetch_dropped, "contexts",
+         "prefetches given up: no room in their queue, for their request, or in the MSHRs"),
     CARD("soft_limits", soft_limits, "", "soft lifetime limits reached, each SA's once"),
     CARD("hard_limits", hard_limits, "", "hard lifetime limits reached, each SA's once"),
     CARD("delete_requests", delete_requests, "packets", "received packets with SaDeleteReq"),

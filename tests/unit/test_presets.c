@@ -68,7 +68,9 @@ START_TEST(test_resolves)
 
     load(_i);
     ck_assert_uint_gt(strlen(scenario.preset_description), 0);
-    ck_assert_msg(sa_cache_init(&cache, &config->card.cache, error, sizeof error), "%s", error);
+    const struct sa_cache_config lines = nic_cache_config(&config->card);
+
+    ck_assert_msg(sa_cache_init(&cache, &lines, error, sizeof error), "%s", error);
     sa_cache_destroy(&cache);
     unload();
 }
@@ -96,6 +98,19 @@ static bool says_nothing_of_the_link(const char *name)
         return link->dllp != PCIE_DLLP_SHARE;
     }
     return starts(name, "host.") && strcmp(name, "host.read_ps") != 0;
+}
+
+/* Parameters of the context cache that it makes no use of. */
+static bool of_another_cache(const char *path)
+{
+    const struct nic_config *card = &config->card;
+    bool prefetches =
+        card->sa.prefetch_tx != NIC_PREFETCH_NO_TX || card->sa.prefetch_rx != NIC_PREFETCH_NO_RX;
+
+    return (strcmp(path, "card.sa.cache.rrip_bits") == 0 &&
+            card->cache.replacement != SA_CACHE_SRRIP) ||
+           (strcmp(path, "card.sa.cache.size") == 0 && card->cache.size == 0) ||
+           (strcmp(path, "card.sa.cache.prefetches") == 0 && !prefetches);
 }
 
 /* Parameters of command paths that the card has not. */
@@ -163,8 +178,8 @@ static bool says_nothing(const char *path)
     if (starts(path, "card.pcie.")) {
         return card->pcie.ideal || says_nothing_of_the_link(path + strlen("card.pcie."));
     }
-    if (starts(path, "card.sa.cache.")) {
-        return card->sa.storage == NIC_STORAGE_ON_CHIP;
+    if (starts(path, "card.sa.cache.") || starts(path, "card.sa.context_")) {
+        return card->sa.storage == NIC_STORAGE_ON_CHIP || of_another_cache(path);
     }
     if (starts(path, "card.sa.memory_")) {
         return card->sa.storage != NIC_STORAGE_CARD_CACHE;
