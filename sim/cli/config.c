@@ -20,6 +20,11 @@
 #define PARAM_AT(type_, field_)                                                                    \
     .offset = offsetof(struct type_, field_), .size = sizeof(((struct type_ *)0)->field_)
 #define FILE_OF(type_, field_, help_) TEXT(type_, field_, PARAM_PATH, "", help_)
+#define PORT_FILE(name_, type_, field_, port_, help_)                                              \
+    {                                                                                              \
+        .name = (name_), .type = PARAM_PATH, PARAM_AT(type_, field_[port_]), .def_string = "",     \
+        .help = (help_)                                                                            \
+    }
 #define FLAG(type_, field_, help_)    NUMBER(type_, field_, PARAM_BOOL, 0, 0, 1, help_)
 
 static const uint64_t second = 1000000000000; /* ps */
@@ -28,8 +33,14 @@ static const char *const preloads[] = { "auto", "on", "off", NULL };
 
 static const struct param workload_params[] = {
     FILE_OF(workload_config, oids, "recording of SA control requests (.jsonl)"),
-    FILE_OF(workload_config, tx, "capture of clear packets that the host sends"),
-    FILE_OF(workload_config, rx, "capture of packets that arrive on the wire"),
+    PORT_FILE("tx", workload_config, tx, 0, "capture of clear packets that the host sends by port 0"),
+    PORT_FILE("tx1", workload_config, tx, 1, "the same for port 1"),
+    PORT_FILE("tx2", workload_config, tx, 2, "the same for port 2"),
+    PORT_FILE("tx3", workload_config, tx, 3, "the same for port 3"),
+    PORT_FILE("rx", workload_config, rx, 0, "capture of packets that arrive on the wire of port 0"),
+    PORT_FILE("rx1", workload_config, rx, 1, "the same for port 1"),
+    PORT_FILE("rx2", workload_config, rx, 2, "the same for port 2"),
+    PORT_FILE("rx3", workload_config, rx, 3, "the same for port 3"),
     TEXT(workload_config, tx_filter, PARAM_STRING, "",
          "which packets of tx are taken, in libpcap's filter language"),
     TEXT(workload_config, rx_filter, PARAM_STRING, "",
@@ -67,6 +78,14 @@ static const struct param outputs_params[] = {
     FILE_OF(outputs_config, csv, "report as CSV: a line of names and a line of values"),
     FILE_OF(outputs_config, tx_out, "capture of what left on the wire"),
     FILE_OF(outputs_config, rx_out, "capture of what the host received"),
+    PORT_FILE("tx_out0", outputs_config, port_tx_out, 0, "of what left by port 0 alone"),
+    PORT_FILE("tx_out1", outputs_config, port_tx_out, 1, "of what left by port 1"),
+    PORT_FILE("tx_out2", outputs_config, port_tx_out, 2, "of what left by port 2"),
+    PORT_FILE("tx_out3", outputs_config, port_tx_out, 3, "of what left by port 3"),
+    PORT_FILE("rx_out0", outputs_config, port_rx_out, 0, "of what the host received from port 0"),
+    PORT_FILE("rx_out1", outputs_config, port_rx_out, 1, "of what the host received from port 1"),
+    PORT_FILE("rx_out2", outputs_config, port_rx_out, 2, "of what the host received from port 2"),
+    PORT_FILE("rx_out3", outputs_config, port_rx_out, 3, "of what the host received from port 3"),
     FILE_OF(outputs_config, series, "CSV of counters, a line for every interval"),
     TEXT(outputs_config, series_columns, PARAM_STRING, "tx.packets_out,rx.packets_out",
          "counters in the series: paths separated by commas, * for any characters"),
@@ -192,9 +211,38 @@ static bool check_pace(struct scenario *s, const char *path, const char *text, b
     return good;
 }
 
+/* A file for a port that the card has not. */
+static bool check_ports(struct scenario *s, const struct espnic_config *c)
+{
+    for (unsigned p = c->card.general.ports; p < NIC_MAX_PORTS; p++) {
+        const struct {
+            const char *name, *file;
+        } files[] = { { "workload.tx", c->workload.tx[p] },
+                      { "workload.rx", c->workload.rx[p] },
+                      { "outputs.tx_out", c->outputs.port_tx_out[p] },
+                      { "outputs.rx_out", c->outputs.port_rx_out[p] } };
+
+        for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+            if (files[i].file[0] != '\0') {
+                char path[64];
+
+                snprintf(path, sizeof path, "%s%u", files[i].name, p);
+                snprintf(s->error, sizeof s->error,
+                         "%s: %s: found a file for port %u, but the card has %u (card.ports)",
+                         scenario_place(s, path), path, p, c->card.general.ports);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 bool espnic_config_check(struct scenario *s)
 {
     const struct espnic_config *config = s->config;
+    if (!check_ports(s, config)) {
+        return false;
+    }
     if (!check_pace(s, "workload.pace", config->workload.pace, false, true) ||
         !check_pace(s, "workload.load", config->workload.load, true, false)) {
         return false;

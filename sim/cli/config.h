@@ -22,8 +22,8 @@ enum workload_preload { PRELOAD_AUTO, PRELOAD_ON, PRELOAD_OFF };
 /* What is done to the card. Empty names: no such input. */
 struct workload_config {
     char oids[CONFIG_PATH];
-    char tx[CONFIG_PATH];
-    char rx[CONFIG_PATH];
+    char tx[NIC_MAX_PORTS][CONFIG_PATH]; /* by port */
+    char rx[NIC_MAX_PORTS][CONFIG_PATH];
     char tx_filter[CONFIG_TEXT];
     char rx_filter[CONFIG_TEXT];
     char pace[CONFIG_TEXT]; /* see offer_parse */
@@ -45,8 +45,10 @@ struct stop_config {
 struct outputs_config {
     char report[CONFIG_PATH];
     char csv[CONFIG_PATH];
-    char tx_out[CONFIG_PATH];
+    char tx_out[CONFIG_PATH]; /* all ports */
     char rx_out[CONFIG_PATH];
+    char port_tx_out[NIC_MAX_PORTS][CONFIG_PATH];
+    char port_rx_out[NIC_MAX_PORTS][CONFIG_PATH];
     char series[CONFIG_PATH];
     char series_columns[1024]; /* see series_open */
     uint64_t interval;         /* ps */
