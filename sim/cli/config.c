@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/scenario.h"
+#include "cli/synthesis.h"
 #include "engine/nearest.h"
 
 #define TEXT(type_, field_, kind_, def_, help_)                                                    \
@@ -64,6 +65,27 @@ static const struct param workload_params[] = {
     FLAG(workload_config, timing_only, "lengths only: no cryptography, no contents"),
 };
 
+static const char *const orders[] = { "cyclic", "random", NULL };
+
+static const struct param traffic_params[] = {
+    TEXT(traffic_config, profile, PARAM_STRING, "",
+         "packets made in memory for every port, half of them clear and half ESP: six-bucket, mno, mno-mixed, or "
+         "words SIZE:PACKETS_PER_SECOND; scaled to workload.load (line rate); needs timing_only and a stop"),
+    NUMBER(traffic_config, tunnels, PARAM_U32, 200, 1, 1 << 23,
+           "tunnels that the packets belong to, dealt out to the ports; each has an outbound and an inbound SA"),
+    NUMBER(traffic_config, installed, PARAM_U32, 0, 0, 1 << 23,
+           "tunnels whose SAs are on the card, traffic or not; 0: as many as have traffic"),
+    { .name = "order",
+      .type = PARAM_ENUM,
+      PARAM_AT(traffic_config, order),
+      .def = TRAFFIC_CYCLIC,
+      .max = TRAFFIC_RANDOM,
+      .choices = orders,
+      .help = "how each stream (size, direction, port) walks over its tunnels: one after the other, or at random" },
+    NUMBER(traffic_config, vlan, PARAM_U32, 100, 0, 4094, "VLAN tag of clear frames that arrive; 0: none"),
+    NUMBER(traffic_config, seed, PARAM_U64, 1, 0, 0, "seed of phases and of random order"),
+};
+
 static const struct param stop_params[] = {
     NUMBER(stop_config, warmup, PARAM_TIME, 0, 0, 1000000 * second,
            "simulated time after the first arrival that does not count in the rates"),
@@ -101,6 +123,8 @@ static const struct param outputs_params[] = {
 static const struct param_group own_groups[] = {
     { "workload", "what is done to the card", offsetof(struct espnic_config, workload),
       workload_params, PARAM_COUNT(workload_params) },
+    { "traffic", "packets made in memory instead of read", offsetof(struct espnic_config, traffic),
+      traffic_params, PARAM_COUNT(traffic_params) },
     { "stop", "when the run ends", offsetof(struct espnic_config, stop), stop_params,
       PARAM_COUNT(stop_params) },
     { "outputs", "files that are written", offsetof(struct espnic_config, outputs), outputs_params,
@@ -240,7 +264,13 @@ static bool check_ports(struct scenario *s, const struct espnic_config *c)
 bool espnic_config_check(struct scenario *s)
 {
     const struct espnic_config *config = s->config;
+    char why[256];
     if (!check_ports(s, config)) {
+        return false;
+    }
+    if (!synthesis_profile_check(config->traffic.profile, why, sizeof why)) {
+        snprintf(s->error, sizeof s->error, "%s: traffic.profile: %s",
+                 scenario_place(s, "traffic.profile"), why);
         return false;
     }
     if (!check_pace(s, "workload.pace", config->workload.pace, false, true) ||

@@ -35,6 +35,18 @@ struct workload_config {
     bool timing_only;
 };
 
+enum traffic_order { TRAFFIC_CYCLIC, TRAFFIC_RANDOM };
+
+/* Packets made in memory instead of read: see synthesis.h. */
+struct traffic_config {
+    char profile[1024]; /* empty: none */
+    uint32_t tunnels;   /* that packets belong to */
+    uint32_t installed; /* tunnels whose SAs the card has, 0: these */
+    uint32_t order;     /* enum traffic_order */
+    uint32_t vlan;      /* of clear frames that arrive */
+    uint64_t seed;
+};
+
 struct stop_config {
     uint64_t warmup;  /* ps from the first arrival: not in the rates */
     uint64_t time;    /* ps, 0: no limit */
@@ -61,6 +73,7 @@ struct espnic_config {
     struct nic_config card;
     struct host_config host;
     struct workload_config workload;
+    struct traffic_config traffic;
     struct stop_config stop;
     struct outputs_config outputs;
 };

@@ -287,9 +287,10 @@ static bool check_files(const struct run_request *r, struct options *o)
     return true;
 }
 
-static bool has_input(const struct workload_config *w)
+static bool has_input(const struct run_request *r)
 {
-    bool any = w->oids[0] != 0;
+    const struct workload_config *w = &r->config.workload;
+    bool any = w->oids[0] != 0 || r->config.traffic.profile[0] != 0;
 
     for (unsigned p = 0; p < NIC_MAX_PORTS; p++) {
         any = any || w->tx[p][0] || w->rx[p][0];
@@ -326,7 +327,7 @@ static bool resolve(struct run_request *r, struct options *o)
         fprintf(stderr, "espnic run: %s: %s\n", scenario_place(&r->scenario, path), error);
         return false;
     }
-    if (!has_input(&r->config.workload)) {
+    if (!has_input(r)) {
         options_complain(o, "nothing to do: give a scenario, or --oids, --tx or --rx");
         return false;
     }

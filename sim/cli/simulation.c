@@ -7,6 +7,7 @@
 
 #include "cli/feed.h"
 #include "cli/results.h"
+#include "cli/synthesis.h"
 #include "report/timeline.h"
 #include "traces/recording.h"
 #include "traces/rules.h"
@@ -41,7 +42,9 @@ struct simulation {
     uint64_t stop;     /* no input from here on */
     struct run_results results;
     struct phase_mark begin, end; /* of the measured phase */
-    bool packets_come;            /* there are captures */
+    bool packets_come;            /* there are captures, or made traffic */
+    struct synthesis *synthesis;  /* NULL: none */
+    struct run_tally tally, tally_begin; /* of made traffic: so far; at the begin of the measured phase */
     bool any, arrived;            /* something has: ever, since `end` was taken */
     char error[SIMULATION_ERROR];
 };
@@ -70,6 +73,12 @@ static void on_wire(void *self, uint64_t time, unsigned port, const struct espni
     struct simulation *s = self;
 
     (void)forwarded;
+    if (s->synthesis) {
+        struct run_tally *t = &s->tally;
+
+        t->packets[synthesis_kind(frame->tag)]++;
+        t->bytes[synthesis_kind(frame->tag)] += synthesis_size(frame->tag);
+    }
     for (unsigned i = port; frame->bytes && i <= NIC_MAX_PORTS; i = i == port ? NIC_MAX_PORTS : i + 1) {
         if (s->tx_out[i]) {
             capture_write(s->tx_out[i], stamp_ns(s, time), frame->bytes, frame->captured,
@@ -315,6 +324,15 @@ static bool open_feeds(struct simulation *s)
 {
     const struct workload_config *w = &s->config->workload;
 
+    if (s->config->traffic.profile[0]) {
+        s->synthesis = synthesis_create(s->config, s->error, sizeof s->error);
+        for (unsigned p = 0; s->synthesis && p < s->ports; p++) {
+            feed_synthesise(&s->rx[p], s->synthesis, p);
+        }
+        s->packets_come = true;
+        return s->synthesis &&
+               synthesis_preload(s->synthesis, s->host, s->error, sizeof s->error);
+    }
     for (unsigned p = 0; p < s->ports; p++) {
         if (!feed_open(&s->rx[p], w->rx[p], w->rx_filter, w, s->epoch_ns, s->error,
                        sizeof s->error) ||
@@ -377,6 +395,7 @@ void simulation_destroy(struct simulation *s)
     if (s->series_on) {
         series_close(&s->series, host_now(s->host), ignored, sizeof ignored);
     }
+    synthesis_destroy(s->synthesis);
     for (unsigned p = 0; p < NIC_MAX_PORTS; p++) {
         feed_close(&s->rx[p]);
         feed_close(&s->tx[p]);
@@ -439,6 +458,7 @@ static void note_arrival(struct simulation *s, uint64_t time)
     if (!s->begin.taken && (time >= r->first + s->config->stop.warmup ||
                             (s->options.warm_packets && s->fed >= s->options.warm_packets))) {
         phase_take(&s->begin, s->card, s->host, time);
+        s->tally_begin = s->tally;
         r->warm_packets = s->fed;
     }
 }
@@ -457,6 +477,7 @@ static void keep_last(struct simulation *s)
 {
     if (s->arrived) {
         phase_take(&s->end, s->card, s->host, host_now(s->host));
+        s->results.tally = s->tally;
         s->arrived = false;
     }
 }
@@ -507,6 +528,10 @@ static bool give_rx(struct simulation *s, unsigned port, uint64_t time)
         .bytes = p->bytes, .captured = p->captured, .length = p->length, .tag = s->fed
     };
 
+    if (feed->synthesis) {
+        f.tag = feed->tag;
+        f.plain = true;
+    }
     pass(s, time);
     if (espnic_wire_free(s->card, port) == ESPNIC_NEVER) {
         return true; /* an idealised wire has no room: rx_time() waits for it */
@@ -517,7 +542,7 @@ static bool give_rx(struct simulation *s, unsigned port, uint64_t time)
     note_packet(s, time);
     /* stamps are whole nanoseconds, cycles of the wire are not */
     s->results.rx_delayed += !feed->closed && time >= s->base + feed->time + 1000;
-    s->results.truncated += p->captured < p->length;
+    s->results.truncated += p->captured < p->length && !feed->synthesis;
     s->results.rx.packets_in++;
     s->results.rx.bytes_in += p->length;
     if (!espnic_wire_rx(s->card, port, time, &f)) {
@@ -911,6 +936,10 @@ static void sum_up_phase(struct simulation *s)
     rates(&r->rx, &s->begin.card.rx, &s->end.card.rx,
           s->end.card.forward.packets - s->begin.card.forward.packets, ps);
     rates(&r->tx, &s->begin.card.tx, &s->end.card.tx, 0, ps);
+    for (unsigned k = 0; k < SYNTHESIS_KINDS; k++) {
+        r->tally.packets[k] -= s->tally_begin.packets[k];
+        r->tally.bytes[k] -= s->tally_begin.bytes[k];
+    }
     for (unsigned p = 0; p < s->ports; p++) {
         port_rates(&r->port[p].rx, &s->begin.card.port[p].rx, &s->end.card.port[p].rx, ps);
         port_rates(&r->port[p].tx, &s->begin.card.port[p].tx, &s->end.card.port[p].tx, ps);

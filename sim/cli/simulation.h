@@ -30,6 +30,12 @@ struct run_port_direction {
     double gbps, wire_gbps, mpps;          /* in the measured phase */
 };
 
+/* Made traffic that left on the wires, by what it came in as (0 clear, 1 ESP): packets, and the L2 bytes of the clear
+ * packets in them, without tags. */
+struct run_tally {
+    uint64_t packets[2], bytes[2];
+};
+
 /* What was done in the measured phase: what experiments compare. */
 struct run_work {
     uint64_t packets;          /* delivered to the host's stack and sent on the wire */
@@ -46,6 +52,7 @@ struct run_results {
     struct {
         struct run_port_direction rx, tx;
     } port[NIC_MAX_PORTS];
+    struct run_tally tally;        /* in the measured phase */
     uint64_t forwarded;            /* by card or host */
     uint64_t stay[NIC_STAY_COUNT]; /* not forwarded, by reason */
     /* time, ps */
