@@ -54,6 +54,9 @@ static const struct param mac[] = {
       "Bit rate of each port's wire." },
     { "rx_buffer", PARAM_BYTES, F(nic_mac_config, rx_buffer), 256 * KIB, 16 * KIB, 64 * KIB *KIB,
       NULL, NULL, "Receive buffer of each port; a frame that finds no room is dropped." },
+    { "tx_buffer", PARAM_BYTES, F(nic_mac_config, tx_buffer), 0, 0, 64 * KIB *KIB, NULL, NULL,
+      "Frames that wait for the wire of each port, shared out to the lanes; a lane whose next frame finds no room "
+      "holds up those behind it, for other ports too. 0, and at least: two of the longest frames a lane." },
     { "mtu", PARAM_BYTES, F(nic_mac_config, mtu), 9000, 576, 65535, NULL, NULL,
       "Longest IP packet that may be sent." },
     { "latency", PARAM_TIME, F(nic_mac_config, latency), 100 * NS, 0, 100000 * NS, NULL, NULL,

@@ -55,6 +55,7 @@ struct nic_general {
 struct nic_mac_config {
     uint64_t rate;      /* bit/s of the wire */
     uint64_t rx_buffer; /* bytes, per port */
+    uint64_t tx_buffer; /* the same, before the wire; 0: two of the longest frames, per lane */
     uint64_t mtu;       /* L3 bytes */
     uint64_t latency;   /* ps: PHY and PCS, each direction */
 };

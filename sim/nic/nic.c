@@ -335,6 +335,7 @@ static void wire_forward(struct espnic *card)
 static void wire_tx(struct espnic *card, struct nic_lane *l)
 {
     const struct nic_config *c = &card->config;
+    uint32_t tx_buffer = (uint32_t)(c->mac.tx_buffer / c->general.bus / c->general.lanes);
     struct channel *round = nic_channel(card, "reorder.sa_fetch", l->tx.reorder.block,
                                         l->fetch.block, loop_beats(card, &l->tx));
 
@@ -350,7 +351,7 @@ static void wire_tx(struct espnic *card, struct nic_lane *l)
     join(card, "encapsulate.crypto", &l->encapsulate, &l->tx.crypto, c->encapsulate.depth);
     wire_crypt(card, &l->tx);
     for (unsigned p = 0; p < c->general.ports; p++) {
-        join(card, "reorder.mac_tx", &l->tx.reorder, &card->port[p].mac_tx, whole(card, 0));
+        join(card, "reorder.mac_tx", &l->tx.reorder, &card->port[p].mac_tx, whole(card, tx_buffer));
     }
     stage_output(&l->tx.reorder, round);
 }
