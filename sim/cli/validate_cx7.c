@@ -163,20 +163,26 @@ static const struct ceiling {
     enum quantity quantity;
     double published, most; /* `most`: anything between the two */
     double tolerance;       /* percent */
+    bool xdp_misses;        /* the host's path is known to miss it: see pcie_is_full */
     const char *source;
 } ceilings[] = {
-    { "mno", "MNO pattern", MPPS, 11.25, 11.25, 0.5, SOURCE ", MNO traffic pattern" },
-    { "mno", "MNO pattern", FRAME_GBPS, 98.2, 98.2, 0.5, SOURCE ", MNO traffic pattern" },
-    { "mno", "MNO pattern", RECEIVED, 190.5, 190.5, 0.5, SOURCE ", MNO traffic pattern" },
-    { "six-bucket", "six buckets", MPPS, 19.35, 19.35, 0.5, SOURCE ", ipsec-cx7" },
-    { "six-bucket", "six buckets", FRAME_GBPS, 97, 97, 0.5, SOURCE ", ipsec-cx7" },
-    { "six-bucket", "six buckets", RECEIVED, 183.3, 184.6, 0,
+    { "mno", "MNO pattern", MPPS, 11.25, 11.25, 0.5, false, SOURCE ", MNO traffic pattern" },
+    { "mno", "MNO pattern", FRAME_GBPS, 98.2, 98.2, 0.5, false, SOURCE ", MNO traffic pattern" },
+    { "mno", "MNO pattern", RECEIVED, 190.5, 190.5, 0.5, false, SOURCE ", MNO traffic pattern" },
+    { "six-bucket", "six buckets", MPPS, 19.35, 19.35, 0.5, true, SOURCE ", ipsec-cx7" },
+    { "six-bucket", "six buckets", FRAME_GBPS, 97, 97, 0.5, true, SOURCE ", ipsec-cx7" },
+    { "six-bucket", "six buckets", RECEIVED, 183.3, 184.6, 0, true,
       SOURCE ", ipsec-cx7: 183.3 with XDP, up to 184.6" },
-    { "mno-mixed", "MNO mixed", MPPS, 13.5, 14.5, 0,
+    { "mno-mixed", "MNO mixed", MPPS, 13.5, 14.5, 0, true,
       SOURCE ", MNO mixed symmetric: 14, a rounded figure" },
-    { "mno-mixed", "MNO mixed", FRAME_GBPS, 98, 98, 0.5, SOURCE ", MNO mixed symmetric" },
+    { "mno-mixed", "MNO mixed", FRAME_GBPS, 98, 98, 0.5, true, SOURCE ", MNO mixed symmetric" },
 };
 enum { CEILINGS = sizeof ceilings / sizeof ceilings[0] };
+
+static const char pcie_is_full[] =
+    "PCIe towards the host is full before the wire: completions of 64 and 32 bytes for every packet, which the card "
+    "compresses and batches by 16, descriptors in rings and single receive buffers; with --ideal pcie the wire is "
+    "the limit again";
 
 static double pick(const struct cx7_outcome *o, enum quantity q)
 {
@@ -196,8 +202,8 @@ static void add_ceiling(struct validation *v, const struct ceiling *c, bool hair
     row->published = c->published;
     row->most = c->most;
     row->tolerance = c->tolerance;
-    row->kind = VALIDATION_PREDICTED;
-    row->source = c->source;
+    row->kind = !hairpin && c->xdp_misses ? VALIDATION_MISSED : VALIDATION_PREDICTED;
+    row->source = row->kind == VALIDATION_MISSED ? pcie_is_full : c->source;
     row->sets = hairpin ? "cx7 flower" : "cx7 xdp";
     row->simulated = pick(o, c->quantity);
     snprintf(row->settings, sizeof row->settings, "%s", text);
@@ -214,7 +220,7 @@ static bool add_ceilings(struct validation *v, char *error, size_t error_size)
                                   .hairpin = hairpin,
                                   .tunnels = 472, /* 944 active SAs */
                                   .offered = 1,
-                                  .packets = 400000 };
+                                  .packets = 250000 };
         static struct cx7_outcome outcome;
         static char text[256];
 
