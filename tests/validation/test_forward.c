@@ -483,6 +483,7 @@ START_TEST(rules_come_and_go)
     ck_assert_uint_eq(txo_number(r, "oids.delete.nodes_done"), 1);
     ck_assert_uint_ge(txo_number(r, "ports.1.tx.packets"), 98);
     ck_assert_uint_le(txo_number(r, "ports.1.tx.packets"), 100);
+    ck_assert_uint_ge(txo_number(r, "forward.stay.no_sa"), 198);
     ck_assert_uint_eq(txo_number(r, "ports.1.tx.packets") + txo_number(r, "forward.stay.no_sa") +
                           txo_sum(r, "tx.drops"),
                       300);
