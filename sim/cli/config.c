@@ -26,7 +26,7 @@
         .name = (name_), .type = PARAM_PATH, PARAM_AT(type_, field_[port_]), .def_string = "",     \
         .help = (help_)                                                                            \
     }
-#define FLAG(type_, field_, help_)    NUMBER(type_, field_, PARAM_BOOL, 0, 0, 1, help_)
+#define FLAG(type_, field_, help_) NUMBER(type_, field_, PARAM_BOOL, 0, 0, 1, help_)
 
 static const uint64_t second = 1000000000000; /* ps */
 
@@ -34,7 +34,8 @@ static const char *const preloads[] = { "auto", "on", "off", NULL };
 
 static const struct param workload_params[] = {
     FILE_OF(workload_config, oids, "recording of SA control requests (.jsonl)"),
-    PORT_FILE("tx", workload_config, tx, 0, "capture of clear packets that the host sends by port 0"),
+    PORT_FILE("tx", workload_config, tx, 0,
+              "capture of clear packets that the host sends by port 0"),
     PORT_FILE("tx1", workload_config, tx, 1, "the same for port 1"),
     PORT_FILE("tx2", workload_config, tx, 2, "the same for port 2"),
     PORT_FILE("tx3", workload_config, tx, 3, "the same for port 3"),
@@ -68,11 +69,13 @@ static const struct param workload_params[] = {
 static const char *const orders[] = { "cyclic", "random", NULL };
 
 static const struct param traffic_params[] = {
-    TEXT(traffic_config, profile, PARAM_STRING, "",
-         "packets made in memory for every port, half of them clear and half ESP: six-bucket, mno, mno-mixed, or "
-         "words SIZE:PACKETS_PER_SECOND; scaled to workload.load (line rate); needs timing_only and a stop"),
-    NUMBER(traffic_config, tunnels, PARAM_U32, 200, 1, 1 << 23,
-           "tunnels that the packets belong to, dealt out to the ports; each has an outbound and an inbound SA"),
+    TEXT(
+        traffic_config, profile, PARAM_STRING, "",
+        "packets made in memory for every port, half of them clear and half ESP: six-bucket, mno, mno-mixed, or "
+        "words SIZE:PACKETS_PER_SECOND; scaled to workload.load (line rate); needs timing_only and a stop"),
+    NUMBER(
+        traffic_config, tunnels, PARAM_U32, 200, 1, 1 << 23,
+        "tunnels that the packets belong to, dealt out to the ports; each has an outbound and an inbound SA"),
     NUMBER(traffic_config, installed, PARAM_U32, 0, 0, 1 << 23,
            "tunnels whose SAs are on the card, traffic or not; 0: as many as have traffic"),
     { .name = "order",
@@ -81,8 +84,10 @@ static const struct param traffic_params[] = {
       .def = TRAFFIC_CYCLIC,
       .max = TRAFFIC_RANDOM,
       .choices = orders,
-      .help = "how each stream (size, direction, port) walks over its tunnels: one after the other, or at random" },
-    NUMBER(traffic_config, vlan, PARAM_U32, 100, 0, 4094, "VLAN tag of clear frames that arrive; 0: none"),
+      .help =
+          "how each stream (size, direction, port) walks over its tunnels: one after the other, or at random" },
+    NUMBER(traffic_config, vlan, PARAM_U32, 100, 0, 4094,
+           "VLAN tag of clear frames that arrive; 0: none"),
     NUMBER(traffic_config, seed, PARAM_U64, 1, 0, 0, "seed of phases and of random order"),
 };
 

@@ -29,7 +29,8 @@ static const struct option_spec run_options[] = {
     { "report", 'o', "FILE", "JSON report; - is stdout" },
     { "csv", 0, "FILE", "report as one line of CSV under its headings" },
     { "tx-out", 0, "FILE", "capture of what left on the wire, of all ports; P:FILE of port P" },
-    { "rx-out", 0, "FILE", "capture of what the host received, from all ports; P:FILE from port P" },
+    { "rx-out", 0, "FILE",
+      "capture of what the host received, from all ports; P:FILE from port P" },
     { "series", 0, "FILE", "CSV of counters, a line for every --interval" },
     { "interval", 0, "TIME", "of the series: 10us" },
     { "timeline", 0, "FILE", "trace events of blocks and packets, for ui.perfetto.dev" },
@@ -249,7 +250,9 @@ static unsigned inputs_of(const struct run_request *r, const char *in[MOST_FILES
 static unsigned outputs_of(const struct run_request *r, const char *out[MOST_FILES])
 {
     const struct outputs_config *u = &r->config.outputs;
-    const char *const single[] = { u->report, u->csv, u->tx_out, u->rx_out, u->series, u->timeline };
+    const char *const single[] = {
+        u->report, u->csv, u->tx_out, u->rx_out, u->series, u->timeline
+    };
     unsigned n = 0;
 
     for (size_t i = 0; i < sizeof single / sizeof single[0]; i++) {

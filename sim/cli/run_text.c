@@ -48,8 +48,8 @@ static void print_traffic(FILE *out, const struct run_results *r, const struct h
 /* Ports, where more than one has had traffic. */
 static void print_ports(FILE *out, const struct run_results *r)
 {
-    static const char *const headings[] = { "port",       ">packets", ">Gb/s", ">wire Gb/s",
-                                            ">Mpps", ">dropped" };
+    static const char *const headings[] = { "port",       ">packets", ">Gb/s",
+                                            ">wire Gb/s", ">Mpps",    ">dropped" };
     struct text_table t;
     unsigned used = 0;
 
@@ -87,14 +87,15 @@ static void print_forwarding(FILE *out, const struct run_results *r, const struc
     if (!r->forwarded) {
         return;
     }
-    fprintf(out, "forwarded: %s packets; last bit in to last bit out p50 %.3f us, p99 %.3f, max %.3f\n",
+    fprintf(out,
+            "forwarded: %s packets; last bit in to last bit out p50 %.3f us, p99 %.3f, max %.3f\n",
             count(r->forwarded, text), histogram_scaled(l, histogram_percentile(l, 50, 100)) / 1000,
             histogram_scaled(l, histogram_percentile(l, 99, 100)) / 1000,
             histogram_scaled(l, l->max) / 1000);
     for (unsigned i = 1; i < NIC_STAY_COUNT; i++) {
         if (r->stay[i]) {
-            fprintf(out, "%s%s %s", any ? ", " : "not forwarded: ",
-                    nic_stay_name((enum nic_stay)i), count(r->stay[i], text));
+            fprintf(out, "%s%s %s", any ? ", " : "not forwarded: ", nic_stay_name((enum nic_stay)i),
+                    count(r->stay[i], text));
             any = true;
         }
     }

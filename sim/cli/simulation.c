@@ -28,7 +28,8 @@ struct simulation {
     char *violations;
     size_t violations_length;
     FILE *violations_file;
-    struct capture_writer *tx_out[NIC_MAX_PORTS + 1], *rx_out[NIC_MAX_PORTS + 1]; /* last: all ports */
+    struct capture_writer *tx_out[NIC_MAX_PORTS + 1],
+        *rx_out[NIC_MAX_PORTS + 1]; /* last: all ports */
     struct series series;
     bool series_on;
     struct timeline timeline;
@@ -44,8 +45,9 @@ struct simulation {
     struct phase_mark begin, end; /* of the measured phase */
     bool packets_come;            /* there are captures, or made traffic */
     struct synthesis *synthesis;  /* NULL: none */
-    struct run_tally tally, tally_begin; /* of made traffic: so far; at the begin of the measured phase */
-    bool any, arrived;            /* something has: ever, since `end` was taken */
+    struct run_tally tally,
+        tally_begin;   /* of made traffic: so far; at the begin of the measured phase */
+    bool any, arrived; /* something has: ever, since `end` was taken */
     char error[SIMULATION_ERROR];
 };
 
@@ -79,7 +81,8 @@ static void on_wire(void *self, uint64_t time, unsigned port, const struct espni
         t->packets[synthesis_kind(frame->tag)]++;
         t->bytes[synthesis_kind(frame->tag)] += synthesis_size(frame->tag);
     }
-    for (unsigned i = port; frame->bytes && i <= NIC_MAX_PORTS; i = i == port ? NIC_MAX_PORTS : i + 1) {
+    for (unsigned i = port; frame->bytes && i <= NIC_MAX_PORTS;
+         i = i == port ? NIC_MAX_PORTS : i + 1) {
         if (s->tx_out[i]) {
             capture_write(s->tx_out[i], stamp_ns(s, time), frame->bytes, frame->captured,
                           frame->length);
@@ -330,8 +333,7 @@ static bool open_feeds(struct simulation *s)
             feed_synthesise(&s->rx[p], s->synthesis, p);
         }
         s->packets_come = true;
-        return s->synthesis &&
-               synthesis_preload(s->synthesis, s->host, s->error, sizeof s->error);
+        return s->synthesis && synthesis_preload(s->synthesis, s->host, s->error, sizeof s->error);
     }
     for (unsigned p = 0; p < s->ports; p++) {
         if (!feed_open(&s->rx[p], w->rx[p], w->rx_filter, w, s->epoch_ns, s->error,

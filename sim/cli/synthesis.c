@@ -93,10 +93,11 @@ static bool parse(const char *text, struct profile *p, char *error, size_t error
 
         snprintf(word, sizeof word, "%.*s", (int)(length < 39 ? length : 39), at);
         if (p->count == MOST_SIZES || !parse_bucket(word, &p->at[p->count])) {
-            snprintf(error, error_size,
-                     "found \"%s\", expected six-bucket, mno, mno-mixed, or up to %d words SIZE:PACKETS_PER_SECOND, "
-                     "size 56 to 9000 (L2 bytes without FCS and VLAN tag)",
-                     word, MOST_SIZES);
+            snprintf(
+                error, error_size,
+                "found \"%s\", expected six-bucket, mno, mno-mixed, or up to %d words SIZE:PACKETS_PER_SECOND, "
+                "size 56 to 9000 (L2 bytes without FCS and VLAN tag)",
+                word, MOST_SIZES);
             return false;
         }
         p->count++;
@@ -204,17 +205,21 @@ static bool check(const struct espnic_config *c, char *error, size_t error_size)
     const struct traffic_config *t = &c->traffic;
 
     if (!c->workload.timing_only) {
-        snprintf(error, error_size,
-                 "traffic.profile: found a profile, but workload.timing_only is false: its packets have headers "
-                 "only");
+        snprintf(
+            error, error_size,
+            "traffic.profile: found a profile, but workload.timing_only is false: its packets have headers "
+            "only");
     } else if (!c->stop.packets && !c->stop.time) {
-        snprintf(error, error_size,
-                 "traffic.profile: found a profile, which never ends, but neither stop.packets nor stop.time");
+        snprintf(
+            error, error_size,
+            "traffic.profile: found a profile, which never ends, but neither stop.packets nor stop.time");
     } else if (t->tunnels < c->card.general.ports) {
-        snprintf(error, error_size, "traffic.tunnels: found %u, expected at least one for each of %u ports",
+        snprintf(error, error_size,
+                 "traffic.tunnels: found %u, expected at least one for each of %u ports",
                  t->tunnels, c->card.general.ports);
     } else if (t->installed && t->installed < t->tunnels) {
-        snprintf(error, error_size, "traffic.installed: found %u, expected at least traffic.tunnels (%u)",
+        snprintf(error, error_size,
+                 "traffic.installed: found %u, expected at least traffic.tunnels (%u)",
                  t->installed, t->tunnels);
     } else {
         return true;
@@ -230,7 +235,8 @@ struct synthesis *synthesis_create(const struct espnic_config *config, char *err
     struct offer load;
     uint64_t packets;
 
-    if (!parse(config->traffic.profile, &p, error, error_size) || !check(config, error, error_size) ||
+    if (!parse(config->traffic.profile, &p, error, error_size) ||
+        !check(config, error, error_size) ||
         !offer_parse(config->workload.load, &load, error, error_size)) {
         return NULL;
     }
@@ -301,7 +307,8 @@ bool synthesis_preload(const struct synthesis *s, struct host *host, char *error
 
             make_node(&node, t, !in);
             if (!host_preload_add(host, &node, &reason)) {
-                snprintf(error, error_size, "traffic.installed: the card refused an SA of tunnel %u: %s", t,
+                snprintf(error, error_size,
+                         "traffic.installed: the card refused an SA of tunnel %u: %s", t,
                          sa_reason_name(reason));
                 return false;
             }

@@ -30,7 +30,8 @@ struct synthesis *synthesis_create(const struct espnic_config *config, char *err
 void synthesis_destroy(struct synthesis *s);
 
 /* Install the SAs of all tunnels. False: the card did not take one. */
-bool synthesis_preload(const struct synthesis *s, struct host *host, char *error, size_t error_size);
+bool synthesis_preload(const struct synthesis *s, struct host *host, char *error,
+                       size_t error_size);
 
 /* The next frame of a port; it never ends. *time: ps from t = 0. *tag says what it is, see below. The bytes are
  * valid until the next call for this port. */

@@ -25,7 +25,8 @@ const struct validation_group validate_cx7_groups[] = {
 static const struct validation_setting settings[] = {
     { "cx7", "workload.timing_only", "true", "assumed", "contents have no influence on time" },
     { "cx7", "stop.warmup", "1ms", "assumed", "buffers and cache have settled" },
-    { "cx7", "traffic.vlan", "100", "read", SOURCE ": clear traffic is tagged; the number is ours" },
+    { "cx7", "traffic.vlan", "100", "read",
+      SOURCE ": clear traffic is tagged; the number is ours" },
     { "cx7", "card.forward.vlan", "100", "read", "likewise" },
     { "cx7", "card.mac.tx_buffer", "256KiB", "assumed",
       "not published; as much as card.mac.rx_buffer, so that a busy port does not hold up the other" },
@@ -66,11 +67,12 @@ static bool apply_set(struct scenario *s, const char *name)
 /* "path=value path=value" of what the workload sets. */
 static void describe(const struct cx7_workload *w, uint64_t line, char *text, size_t size)
 {
-    snprintf(text, size,
-             "traffic.profile=%s traffic.tunnels=%u traffic.installed=%u traffic.order=%s workload.load=%llubps "
-             "stop.packets=%llu",
-             w->profile, w->tunnels, w->installed, w->random ? "random" : "cyclic",
-             (unsigned long long)(w->offered * (double)line), (unsigned long long)w->packets);
+    snprintf(
+        text, size,
+        "traffic.profile=%s traffic.tunnels=%u traffic.installed=%u traffic.order=%s workload.load=%llubps "
+        "stop.packets=%llu",
+        w->profile, w->tunnels, w->installed, w->random ? "random" : "cyclic",
+        (unsigned long long)(w->offered * (double)line), (unsigned long long)w->packets);
 }
 
 static bool apply_text(struct scenario *s, const char *text)

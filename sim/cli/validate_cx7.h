@@ -29,8 +29,8 @@ struct cx7_workload {
 struct cx7_outcome {
     double mpps;       /* frames that left, a port */
     double frame_gbps; /* of them, with FCS, tags and ESP, without preamble and gap, a port */
-    double received;   /* Gb/s of L2 that the four generator ports receive in clear: both gateways' */
-    double loss;       /* share of what came in */
+    double received; /* Gb/s of L2 that the four generator ports receive in clear: both gateways' */
+    double loss;     /* share of what came in */
     double p50_us, p99_us; /* last bit in to last bit out of one gateway */
 };
 

@@ -157,8 +157,7 @@ static inline bool consider(struct stage *st, unsigned lane, unsigned input, uin
 static inline bool choose(struct stage *st, unsigned lane, uint64_t now, struct outlook *o)
 {
     uint64_t filled = st->s.gate.filled;
-    uint64_t before =
-        st->config.arbitration == STAGE_PRIORITY ? 0 : (1ull << st->s.next_input) - 1;
+    uint64_t before = st->config.arbitration == STAGE_PRIORITY ? 0 : (1ull << st->s.next_input) - 1;
     uint64_t part;
 
     o->reason = (struct account_reason){ .state = ACCOUNT_STARVED };

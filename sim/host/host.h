@@ -108,7 +108,7 @@ struct host_options {
     bool functional; /* as espnic_options */
     enum esp_backend backend;
     struct host_sinks sinks;
-    unsigned ports; /* of the card */
+    unsigned ports;                           /* of the card */
     const struct nic_forward_config *forward; /* what the gateway does, NULL: it is none; copied */
     uint32_t mtu;                             /* of the ports, 0: not known */
 };

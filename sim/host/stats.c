@@ -130,7 +130,8 @@ static const struct stat_field rx_bypasses[] = {
 
 static const struct stat_field forward_stats[] = {
     U64(host_forward_stats, packets, "packets", "Received and sent on (card.forward.path host)."),
-    U64(host_forward_stats, bytes, "bytes", "Their frames as they were given to the transmit side."),
+    U64(host_forward_stats, bytes, "bytes",
+        "Their frames as they were given to the transmit side."),
     HIST(host_forward_stats, latency_ns, "From the last bit in to the last bit out."),
 };
 
@@ -390,7 +391,8 @@ bool host_check_books(struct host *host, char *error, size_t error_size)
            balance("descriptors failed by reason", tx->failed,
                    sum(tx->failed_reason, NIC_DROP_COUNT), error, error_size) &&
            balance("packets received", rx->completions + rx->reassembled,
-                   rx->delivered + s->forward.packets + sum(rx->drop, HOST_RX_DROP_COUNT) + rx->merged + rx->inside,
+                   rx->delivered + s->forward.packets + sum(rx->drop, HOST_RX_DROP_COUNT) +
+                       rx->merged + rx->inside,
                    error, error_size) &&
            balance("packets delivered by kind", rx->delivered,
                    rx->offloaded + rx->software + rx->clear + rx->unprocessed, error, error_size) &&

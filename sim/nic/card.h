@@ -319,7 +319,7 @@ struct espnic {
     struct nic_dma dma;
     struct nic_commands commands;
     struct nic_forwarding *forward; /* NULL unless packets turn round in the card */
-    struct nic_mailbox *mailbox; /* NULL unless SAs come through registers */
+    struct nic_mailbox *mailbox;    /* NULL unless SAs come through registers */
     struct pcie_link *link;
     struct channel *request[PCIE_MAX_CLIENTS], *answer[PCIE_MAX_CLIENTS];
     uint64_t last_request[PCIE_MAX_CLIENTS]; /* cycle after the last push */

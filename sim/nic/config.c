@@ -539,9 +539,10 @@ static bool check_forward(const struct nic_config *config, char *error, size_t e
         return refuse(error, error_size, "card.forward.routes: %s", why);
     }
     if (f->path == NIC_FORWARD_HAIRPIN && config->general.offload != NIC_OFFLOAD_PACKET) {
-        return refuse(error, error_size,
-                      "card.forward.path: found hairpin, expected host or none: with card.offload crypto the "
-                      "host frames and numbers every packet");
+        return refuse(
+            error, error_size,
+            "card.forward.path: found hairpin, expected host or none: with card.offload crypto the "
+            "host frames and numbers every packet");
     }
     return true;
 }

@@ -173,8 +173,8 @@ static void decide(struct nic_lane *lane, struct nic_packet *p)
     p->dma_bytes = p->beats; /* that come in */
     p->out_lane = lane->index;
     if (p->present) {
-        esp_parse(nic_bytes(card, p), p->present < p->length ? p->present : p->length, p->length, NULL,
-                  &view);
+        esp_parse(nic_bytes(card, p), p->present < p->length ? p->present : p->length, p->length,
+                  NULL, &view);
     }
     p->stay = (uint8_t)look_up(card, p, &view);
     if (p->stay == NIC_STAY_NONE) {

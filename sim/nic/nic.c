@@ -552,10 +552,10 @@ void nic_lane_stages(struct nic_lane *lane, struct stage *stages[NIC_LANE_STAGES
 {
     struct stage *all[NIC_LANE_STAGES] = { &lane->parser,    &lane->lookup,      &lane->wait,
                                            &lane->replay,    &lane->rx.crypto,   &lane->rx.reorder,
-                                           &lane->update,    &lane->decapsulate, &lane->forward,     &lane->rx_dma,
-                                           &lane->tx_dma,    &lane->fetch,       &lane->tx_wait,
-                                           &lane->sequence,  &lane->encapsulate, &lane->tx.crypto,
-                                           &lane->tx.reorder };
+                                           &lane->update,    &lane->decapsulate, &lane->forward,
+                                           &lane->rx_dma,    &lane->tx_dma,      &lane->fetch,
+                                           &lane->tx_wait,   &lane->sequence,    &lane->encapsulate,
+                                           &lane->tx.crypto, &lane->tx.reorder };
 
     memcpy(stages, all, sizeof all);
 }

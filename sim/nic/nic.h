@@ -39,8 +39,8 @@ struct nic_port_stats {
 
 /* Packets that turned round in the card. */
 struct nic_forward_stats {
-    uint64_t packets, encrypted; /* of them, sent with an SA */
-    uint64_t bytes_in, bytes;    /* frames as they came; as they went to the transmit side */
+    uint64_t packets, encrypted;   /* of them, sent with an SA */
+    uint64_t bytes_in, bytes;      /* frames as they came; as they went to the transmit side */
     uint64_t stay[NIC_STAY_COUNT]; /* went to the host instead */
 };
 

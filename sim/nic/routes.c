@@ -116,12 +116,12 @@ bool nic_routes_parse(const char *text, unsigned ports, struct nic_routes *route
             snprintf(error, error_size, "found more than %d routes", NIC_MAX_ROUTES);
             return false;
         }
-        if (length >= sizeof word ||
-            !parse_route(word, ports, &routes->at[routes->count])) {
-            snprintf(error, error_size,
-                     "found \"%s\", expected PREFIX=PORT: an IPv4 or IPv6 prefix or `default`, and a port "
-                     "below %u, `other`, `same` or `host`",
-                     word, ports);
+        if (length >= sizeof word || !parse_route(word, ports, &routes->at[routes->count])) {
+            snprintf(
+                error, error_size,
+                "found \"%s\", expected PREFIX=PORT: an IPv4 or IPv6 prefix or `default`, and a port "
+                "below %u, `other`, `same` or `host`",
+                word, ports);
             return false;
         }
         routes->count++;

@@ -90,7 +90,8 @@ static const struct stat_field control[] = {
 };
 
 static const struct stat_field forward[] = {
-    CARD("packets", forward.packets, "packets", "turned round in the card (card.forward.path hairpin)"),
+    CARD("packets", forward.packets, "packets",
+         "turned round in the card (card.forward.path hairpin)"),
     CARD("encrypted", forward.encrypted, "packets", "of them, to be sent with an SA"),
     CARD("bytes_in", forward.bytes_in, "bytes", "their frames as they came, without FCS"),
     CARD("bytes", forward.bytes, "bytes", "their frames as the transmit side got them"),
@@ -198,10 +199,10 @@ void nic_inside(const struct espnic *card, uint64_t *rx, uint64_t *tx)
 {
     const struct nic_stats *s = &card->stats;
 
-    *rx = s->rx.packets_in - s->rx.packets_out - s->forward.packets -
-          sum(s->rx.drop, NIC_DROP_COUNT);
-    *tx = s->tx.packets_in + s->forward.packets - s->tx.packets_out -
-          sum(s->tx.drop, NIC_DROP_COUNT);
+    *rx =
+        s->rx.packets_in - s->rx.packets_out - s->forward.packets - sum(s->rx.drop, NIC_DROP_COUNT);
+    *tx =
+        s->tx.packets_in + s->forward.packets - s->tx.packets_out - sum(s->tx.drop, NIC_DROP_COUNT);
 }
 
 __attribute__((format(printf, 3, 4))) static bool wrong(char *error, size_t error_size,

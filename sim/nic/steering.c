@@ -53,8 +53,8 @@ static unsigned shape_of(struct nic_steer *t, const struct esp_selector *sel, ui
         return NIC_MAX_SHAPES;
     }
     s->shape[s->shapes] = wanted;
-    for (at = s->shapes;
-         at > 0 && shape_rank(&s->shape[s->order[at - 1]]) < shape_rank(&wanted); at--) {
+    for (at = s->shapes; at > 0 && shape_rank(&s->shape[s->order[at - 1]]) < shape_rank(&wanted);
+         at--) {
         s->order[at] = s->order[at - 1];
     }
     s->order[at] = (uint8_t)s->shapes;

@@ -610,9 +610,10 @@ START_TEST(forwarding)
                                            "card.forward.vlan=5",
                                            "card.crypto.width=4B",
                                            NULL };
-    static const char *const host[] = { "card.ports=2",           "card.forward.path=host",
-                                        "card.forward.clear=true", "card.forward.vlan=5",
-                                        "host.cores=2",            NULL };
+    static const char *const host[] = {
+        "card.ports=2",        "card.forward.path=host", "card.forward.clear=true",
+        "card.forward.vlan=5", "host.cores=2",           NULL
+    };
     struct caught c = whole_against_cut(_i ? host : hairpin, 6 + (uint64_t)_i);
 
     assert_caught(&c, FORWARDED, CUTS / 2);

@@ -19,21 +19,27 @@ START_TEST(routes)
         const char *destination;
         unsigned in, port;
     } cases[] = {
-        { "10.1.2.3", 0, 2 },  { "10.1.2.4", 0, 3 },  { "10.1.3.1", 1, 1 },
-        { "10.9.9.9", 3, 3 },  { "172.16.0.1", 0, NIC_ROUTE_HOST }, { "192.0.2.1", 2, 3 },
+        { "10.1.2.3", 0, 2 },
+        { "10.1.2.4", 0, 3 },
+        { "10.1.3.1", 1, 1 },
+        { "10.9.9.9", 3, 3 },
+        { "172.16.0.1", 0, NIC_ROUTE_HOST },
+        { "192.0.2.1", 2, 3 },
         { "192.0.2.1", 1, 0 },
     };
     struct nic_routes r;
     char error[256] = "";
 
-    ck_assert(nic_routes_parse("default=other 10.0.0.0/8=same, 10.1.0.0/16=1 10.1.2.0/24=3,10.1.2.3=2 "
-                               "172.16.0.0/12=host",
-                               4, &r, error, sizeof error));
+    ck_assert(
+        nic_routes_parse("default=other 10.0.0.0/8=same, 10.1.0.0/16=1 10.1.2.0/24=3,10.1.2.3=2 "
+                         "172.16.0.0/12=host",
+                         4, &r, error, sizeof error));
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         unsigned a[4];
         uint8_t dst[16] = { 0 };
 
-        ck_assert_int_eq(sscanf(cases[i].destination, "%u.%u.%u.%u", &a[0], &a[1], &a[2], &a[3]), 4);
+        ck_assert_int_eq(sscanf(cases[i].destination, "%u.%u.%u.%u", &a[0], &a[1], &a[2], &a[3]),
+                         4);
         for (unsigned k = 0; k < 4; k++) {
             dst[k] = (uint8_t)a[k];
         }
@@ -50,9 +56,10 @@ END_TEST
 
 START_TEST(bad_routes)
 {
-    static const char *const bad[] = { "10.0.0.0/8",      "10.0.0.0/33=1", "10.0.0.1/8=1", "10.0.0/8=1",
-                                       "default=2",       "default=",      "=1",           "default=x",
-                                       "10.0.0.0/8=other,", "fd00::/129=0", "10.0.0.0/=1", "default=-1" };
+    static const char *const bad[] = { "10.0.0.0/8",   "10.0.0.0/33=1", "10.0.0.1/8=1",
+                                       "10.0.0/8=1",   "default=2",     "default=",
+                                       "=1",           "default=x",     "10.0.0.0/8=other,",
+                                       "fd00::/129=0", "10.0.0.0/=1",   "default=-1" };
     struct nic_routes r;
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -88,7 +95,8 @@ START_TEST(hops)
         sum = esp_get16(ip + 10);
         esp_put16(ip + 10, 0);
         /* 0 and 0xffff are the same number to the sum */
-        ck_assert(esp_ip_checksum(ip, 20) == sum || (sum == 0xffff && esp_ip_checksum(ip, 20) == 0));
+        ck_assert(esp_ip_checksum(ip, 20) == sum ||
+                  (sum == 0xffff && esp_ip_checksum(ip, 20) == 0));
     }
 }
 END_TEST

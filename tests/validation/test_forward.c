@@ -177,7 +177,8 @@ static void check_esp(const char *esp, const char *recording, const struct txo_f
         ck_assert_uint_eq(out.at[i].view.vlan_tags, 0);
         key[0].id = (uint32_t)(node - nodes.at);
         memcpy(work, out.at[i].bytes, out.at[i].length);
-        ck_assert_int_eq(esp_open_packet(crypt, node, key, &packet, hi, NULL, opened, NULL), ESP_OK);
+        ck_assert_int_eq(esp_open_packet(crypt, node, key, &packet, hi, NULL, opened, NULL),
+                         ESP_OK);
         from = take_input(in, taken, esp_packet_bytes(&packet) + packet.l3,
                           packet.length - packet.l3, 1);
         ck_assert_msg(from >= 0, "frame %u opens to nothing that came in", i + 1);
@@ -198,7 +199,8 @@ static void check_esp(const char *esp, const char *recording, const struct txo_f
 }
 
 /* Every frame is an input `hops` routers later, in clear, with this tag. */
-static void check_clear(const char *clear, const struct txo_frames *in, unsigned hops, unsigned vlan)
+static void check_clear(const char *clear, const struct txo_frames *in, unsigned hops,
+                        unsigned vlan)
 {
     struct txo_frames out;
     bool *taken = none_taken(in);
@@ -218,7 +220,8 @@ static void check_clear(const char *clear, const struct txo_frames *in, unsigned
     txo_free(&out);
 }
 
-static void check_counts(const json_t *report, unsigned packets, unsigned in_port, unsigned out_port)
+static void check_counts(const json_t *report, unsigned packets, unsigned in_port,
+                         unsigned out_port)
 {
     char path[64];
 
@@ -257,7 +260,8 @@ START_TEST(chain)
     json_decref(report);
     check_esp(file("esp.pcap"), file("out.jsonl"), &in);
 
-    report = run(TWO_PORTS "--oids '%s' --rx '1:%s' --forward %s --tx-out '0:%s' --set card.forward.vlan=7",
+    report = run(TWO_PORTS
+                 "--oids '%s' --rx '1:%s' --forward %s --tx-out '0:%s' --set card.forward.vlan=7",
                  file("in.jsonl"), file("esp.pcap"), paths[_i], file("tagged.pcap"));
     check_counts(report, in.count, 1, 0);
     json_decref(report);
@@ -265,8 +269,8 @@ START_TEST(chain)
 
     txo_free(&in);
     txo_load(file("tagged.pcap"), "", &in);
-    json_decref(run(TWO_PORTS "--oids '%s' --rx '0:%s' --forward %s --tx-out '%s'", file("out.jsonl"),
-                    file("tagged.pcap"), paths[_i], file("again.pcap")));
+    json_decref(run(TWO_PORTS "--oids '%s' --rx '0:%s' --forward %s --tx-out '%s'",
+                    file("out.jsonl"), file("tagged.pcap"), paths[_i], file("again.pcap")));
     check_esp(file("again.pcap"), file("out.jsonl"), &in);
     txo_free(&in);
 }
@@ -295,8 +299,9 @@ START_TEST(kernel)
     snprintf(path, sizeof path, "captures/%s.pcap", name);
     ck_assert(txo_data(path, wire));
     txo_recording(sas, "all", false, file("kernel.jsonl"));
-    report = run(TWO_PORTS "--oids '%s' --rx '1:%s' --rx-filter 'esp or (ip6 proto 50) or udp port 4500' "
-                           "--forward %s --tx-out '0:%s'",
+    report = run(TWO_PORTS
+                 "--oids '%s' --rx '1:%s' --rx-filter 'esp or (ip6 proto 50) or udp port 4500' "
+                 "--forward %s --tx-out '0:%s'",
                  file("kernel.jsonl"), wire, paths[_i % PATHS], file("opened.pcap"));
     txo_load(clear, "", &in);
     ck_assert_uint_eq(txo_number(report, "forward.packets"), in.count);
@@ -323,8 +328,10 @@ START_TEST(latency)
         return;
     }
     write_text(file("out.jsonl"), recording_out);
-    report = run(TWO_PORTS "--oids '%s' --rx '%s' --rx-filter 'src host 192.168.10.1' --forward %s --tx-out '%s'",
-                 file("out.jsonl"), clear, paths[_i], file("esp.pcap"));
+    report =
+        run(TWO_PORTS
+            "--oids '%s' --rx '%s' --rx-filter 'src host 192.168.10.1' --forward %s --tx-out '%s'",
+            file("out.jsonl"), clear, paths[_i], file("esp.pcap"));
     in = capture_open(clear, "src host 192.168.10.1", error, sizeof error);
     out = capture_open(file("esp.pcap"), "", error, sizeof error);
     ck_assert(in && out);
@@ -428,12 +435,14 @@ START_TEST(stays)
     put(w, 7000, LEFT, LOCAL, 64, 100, 0);     /* no_route: of this host */
     put(w, 8000, RIGHT, RIGHT, 64, 100, 0);    /* no_sa: no selector takes it */
     put(w, 9000, LEFT, RIGHT, 64, 1000, 0);    /* too_big with an SA, though not without */
-    put(w, 10000, RIGHT, RIGHT, 64, 1001, 0);  /* no_sa is said first, though it is too_big as well */
+    put(w, 10000, RIGHT, RIGHT, 64, 1001,
+        0); /* no_sa is said first, though it is too_big as well */
     capture_write(w, 11000, arp, sizeof arp, sizeof arp);
     ck_assert(capture_writer_close(w, error, sizeof error));
     write_text(file("out.jsonl"), recording_out);
-    r = run(TWO_PORTS "--oids '%s' --rx '%s' --forward %s --rx-out '%s' --set card.mac.mtu=1000B --set "
-                      "'card.forward.routes=192.168.20.0/24=1, 192.168.20.1/32=host'",
+    r = run(TWO_PORTS
+            "--oids '%s' --rx '%s' --forward %s --rx-out '%s' --set card.mac.mtu=1000B --set "
+            "'card.forward.routes=192.168.20.0/24=1, 192.168.20.1/32=host'",
             file("out.jsonl"), file("mix.pcap"), paths[_i], file("stack.pcap"));
     ck_assert_uint_eq(txo_number(r, "forward.stay.ttl"), 2);
     ck_assert_uint_eq(txo_number(r, "forward.stay.no_route"), 2);
@@ -448,8 +457,9 @@ START_TEST(stays)
         ck_assert_uint_eq(txo_number(r, "host.rx.delivered"), 7);
     }
     json_decref(r);
-    r = run(TWO_PORTS "--oids '%s' --rx '%s' --forward %s --tx-out '%s' --set card.forward.clear=true --set "
-                      "card.forward.ttl=false",
+    r = run(TWO_PORTS
+            "--oids '%s' --rx '%s' --forward %s --tx-out '%s' --set card.forward.clear=true --set "
+            "card.forward.ttl=false",
             file("out.jsonl"), file("mix.pcap"), paths[_i], file("sent.pcap"));
     ck_assert_uint_eq(txo_number(r, "forward.stay.no_sa"), 0);
     ck_assert_uint_eq(txo_number(r, "forward.stay.ttl"), 0);
@@ -471,12 +481,13 @@ START_TEST(rules_come_and_go)
         put(w, 10000ull * i, LEFT, RIGHT, 64, 100, 0);
     }
     ck_assert(capture_writer_close(w, error, sizeof error));
-    snprintf(text, sizeof text,
-             "{\"t_ns\":1000000,\"oid\":\"ADD_SA\",\"nodes\":[{\"handle\":1,\"dir\":\"out\",\"src\":\"192.0.2.1\","
-             "\"dst\":\"192.0.2.2\",\"mode\":\"tunnel\",\"sel\":{\"src\":\"192.168.10.0/24\",\"dst\":"
-             "\"192.168.20.0/24\"},\"sa\":[{\"op\":\"esp\",\"spi\":4096,\"enc\":{\"alg\":\"aes-gcm-128\",\"key\":"
-             "\"00112233445566778899aabbccddeeff01020304\"}}]}]}\n"
-             "{\"t_ns\":2000000,\"oid\":\"DELETE_SA\",\"handles\":[1]}\n");
+    snprintf(
+        text, sizeof text,
+        "{\"t_ns\":1000000,\"oid\":\"ADD_SA\",\"nodes\":[{\"handle\":1,\"dir\":\"out\",\"src\":\"192.0.2.1\","
+        "\"dst\":\"192.0.2.2\",\"mode\":\"tunnel\",\"sel\":{\"src\":\"192.168.10.0/24\",\"dst\":"
+        "\"192.168.20.0/24\"},\"sa\":[{\"op\":\"esp\",\"spi\":4096,\"enc\":{\"alg\":\"aes-gcm-128\",\"key\":"
+        "\"00112233445566778899aabbccddeeff01020304\"}}]}]}\n"
+        "{\"t_ns\":2000000,\"oid\":\"DELETE_SA\",\"handles\":[1]}\n");
     write_text(file("churn.jsonl"), text);
     r = run(TWO_PORTS "--oids '%s' --no-preload --rx '%s' --forward %s", file("churn.jsonl"),
             file("long.pcap"), paths[_i]);
@@ -525,9 +536,8 @@ START_TEST(two_into_one_by_the_host)
     ck_assert_double_gt((double)txo_number(r, "rx.drops.rx_no_descriptor") +
                             (double)txo_number(r, "tx.drops.host_backlog"),
                         0.3 * 60000);
-    ck_assert_uint_eq(txo_sum(r, "rx.drops") + txo_sum(r, "tx.drops") +
-                          txo_number(r, "tx.packets_out"),
-                      60000);
+    ck_assert_uint_eq(
+        txo_sum(r, "rx.drops") + txo_sum(r, "tx.drops") + txo_number(r, "tx.packets_out"), 60000);
     json_decref(r);
 }
 END_TEST
@@ -561,9 +571,11 @@ START_TEST(host_and_forwarded_share_a_port)
     }
     ck_assert(capture_writer_close(w, error, sizeof error));
     write_text(file("out.jsonl"), recording_out);
-    r = run(TWO_PORTS "--oids '%s' --rx '0:%s' --tx '1:%s' --loop 10 --load max --packets 20000 --warmup 20us "
-                      "--forward hairpin --set host.tx.packet=10ns",
-            file("out.jsonl"), file("own.pcap"), file("own.pcap"));
+    r = run(
+        TWO_PORTS
+        "--oids '%s' --rx '0:%s' --tx '1:%s' --loop 10 --load max --packets 20000 --warmup 20us "
+        "--forward hairpin --set host.tx.packet=10ns",
+        file("out.jsonl"), file("own.pcap"), file("own.pcap"));
     own = (double)txo_number(r, "host.tx.sent");
     turned = (double)txo_number(r, "forward.packets");
     ck_assert_double_gt(real(r, "ports.1.tx.wire_gbps"), 99.5);
