@@ -29,12 +29,13 @@ _espnic()
         --op)
             words='rd wr rdwr'
             [ "${COMP_WORDS[2]-}" != lat ] || words='rd wrrd' ;;
+        --forward) words='none host hairpin' ;;
         --dllp) words='on-demand published share' ;;
         --cache) words='cold host device' ;;
         --gen) words='1 2 3 4 5 6' ;;
         --lanes) words='1 2 4 8 16' ;;
         --only)
-            words=$(espnic validate --help 2>/dev/null | sed -n 's/^NAME is one of: //p') ;;
+            words=$(espnic validate --help 2>/dev/null | sed -n 's/^NAME for [a-z0-9]*: //p') ;;
         --set | --tx-filter | --rx-filter | --filter | --loop | --interval | --tx-sa | --stop-time | \
             --packets | --warmup | --experiments | --size | --offset | --window | --unit | --transactions | \
             --seed | --sample | --sample-size | --sizes | --context-bytes | --mps | --mrrs | --rcb | --completion | --tags | --llc | --outstanding)

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/synthesis.h"
+
 bool feed_earliest(const char *path, const char *filter, uint64_t *earliest, bool *any, char *error,
                    size_t error_size)
 {
@@ -58,7 +60,9 @@ bool feed_open(struct feed *f, const char *path, const char *filter,
 
 void feed_close(struct feed *f)
 {
-    capture_close(f->capture);
+    if (f->capture) {
+        capture_close(f->capture);
+    }
     f->capture = NULL;
 }
 
@@ -74,8 +78,21 @@ static bool start_again(struct feed *f, char *error, size_t error_size)
     return true;
 }
 
+void feed_synthesise(struct feed *f, struct synthesis *synthesis, unsigned port)
+{
+    memset(f, 0, sizeof *f);
+    f->synthesis = synthesis;
+    f->port = port;
+    f->have = true;
+    synthesis_next(synthesis, port, &f->packet, &f->time, &f->tag);
+}
+
 bool feed_next(struct feed *f, char *error, size_t error_size)
 {
+    if (f->synthesis) {
+        synthesis_next(f->synthesis, f->port, &f->packet, &f->time, &f->tag);
+        return true;
+    }
     for (;;) {
         switch (capture_next(f->capture, &f->packet)) {
         case CAPTURE_OK:

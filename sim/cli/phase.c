@@ -27,7 +27,7 @@ bool phase_take(struct phase_mark *mark, struct espnic *card, struct host *host,
     mark->time = time;
     mark->card = *nic_statistics(card);
     mark->delivered = h->rx.delivered;
-    mark->sent = h->tx.sent;
+    mark->sent = h->tx.sent + h->rx.forwarded;
     mark->requests_in = mark->requests_out = 0;
     for (unsigned k = 0; k < HOST_OID_KINDS; k++) {
         const struct host_oid_stats *o = &h->oid[k];

@@ -298,3 +298,62 @@ void results_register(const struct run_results *results, const struct host_stats
                       at(host, offsetof(struct host_stats, oid[k].latency_ns)), &oid_field[k], 1);
     }
 }
+
+/* ---- ports and forwarding ---------------------------------------------------------------------------- */
+
+#define P(field, type, unit, help)                                                                 \
+    {                                                                                              \
+#field, type, offsetof(struct run_port_direction, field), unit, help                       \
+    }
+#define PS(field, unit, help)                                                                      \
+    {                                                                                              \
+#field, STAT_U64, offsetof(struct run_port_direction, stats.field), unit, help             \
+    }
+
+static const struct stat_field port_fields[] = {
+    PS(packets, "packets", "frames on this wire, over the whole run"),
+    PS(bytes, "bytes", "of them, without FCS"),
+    PS(dropped, "packets",
+       "dropped by the card: RX: of those that came in here; TX: of those that were to leave here"),
+    P(gbps, STAT_REAL, "Gb/s", "frame bits (without FCS, preamble, gap) in the measured phase"),
+    P(wire_gbps, STAT_REAL, "Gb/s", "the same with FCS, preamble and gap"),
+    P(mpps, STAT_REAL, "Mpackets/s", "frames in the measured phase"),
+};
+
+static const struct stat_field forward_fields[] = {
+    R("packets", forwarded, STAT_U64, "packets",
+      "received packets that card or host sent on (card.forward.path)"),
+};
+
+static const struct stat_field forward_latency[] = {
+    { "latency_ns", STAT_HIST, 0, "ns", "forwarded packets: last bit in to last bit out" },
+};
+
+static const struct stat_field stay_fields[] = {
+#define X(name, key, text)                                                                         \
+    { key, STAT_U64, offsetof(struct run_results, stay) + NIC_STAY_##name * sizeof(uint64_t),      \
+      "packets", text },
+    NIC_STAYS(X)
+#undef X
+};
+
+void results_register_forwarding(const struct run_results *results, const struct histogram *latency,
+                                 unsigned ports, struct stat_registry *r)
+{
+    for (unsigned p = 0; p < ports; p++) {
+        char path[32];
+
+        snprintf(path, sizeof path, "ports.%u.rx", p);
+        stat_register(r, path, "One wire port, receive side.",
+                      results ? &results->port[p].rx : NULL, port_fields, STAT_COUNT(port_fields));
+        snprintf(path, sizeof path, "ports.%u.tx", p);
+        stat_register(r, path, "One wire port, transmit side.",
+                      results ? &results->port[p].tx : NULL, port_fields, STAT_COUNT(port_fields));
+    }
+    stat_register(r, "forward", "Packets from wire to wire.", results, forward_fields,
+                  STAT_COUNT(forward_fields));
+    stat_register(r, "forward", "Packets from wire to wire.", latency, forward_latency,
+                  STAT_COUNT(forward_latency));
+    stat_register(r, "forward.stay", "Received packets that were not sent on, by reason.", results,
+                  stay_fields, STAT_COUNT(stay_fields));
+}

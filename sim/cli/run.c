@@ -19,8 +19,8 @@ static const struct option_spec run_options[] = {
     { "preset", 0, "NAME", "card to simulate (espnic preset list)" },
     { "set", 0, "PATH=VALUE", "change a parameter: --set card.crypto.engines=2; may be repeated" },
     { "oids", 0, "FILE", "recording of SA control requests (.jsonl)" },
-    { "tx", 0, "FILE", "capture of clear packets that the host sends" },
-    { "rx", 0, "FILE", "capture of what arrives on the wire" },
+    { "tx", 0, "FILE", "capture of clear packets that the host sends; P:FILE by port P (0)" },
+    { "rx", 0, "FILE", "capture of what arrives on the wire; P:FILE on that of port P (0)" },
     { "tx-filter", 0, "BPF", "take only these packets of --tx (libpcap syntax)" },
     { "rx-filter", 0, "BPF", "take only these packets of --rx" },
     { "pace", 0, "PACE", "recorded, a factor (2x: twice as fast) or a rate (40Gbps)" },
@@ -28,12 +28,14 @@ static const struct option_spec run_options[] = {
     { "loop", 0, "N", "play the captures N times" },
     { "report", 'o', "FILE", "JSON report; - is stdout" },
     { "csv", 0, "FILE", "report as one line of CSV under its headings" },
-    { "tx-out", 0, "FILE", "capture of what left on the wire" },
-    { "rx-out", 0, "FILE", "capture of what the host received" },
+    { "tx-out", 0, "FILE", "capture of what left on the wire, of all ports; P:FILE of port P" },
+    { "rx-out", 0, "FILE",
+      "capture of what the host received, from all ports; P:FILE from port P" },
     { "series", 0, "FILE", "CSV of counters, a line for every --interval" },
     { "interval", 0, "TIME", "of the series: 10us" },
     { "timeline", 0, "FILE", "trace events of blocks and packets, for ui.perfetto.dev" },
     { "tx-sa", 0, "HANDLE", "outbound SA for clear packets that no selector takes" },
+    { "forward", 0, "PATH", "send received packets on: host, hairpin (in the card) or none" },
     { "stop-time", 0, "TIME", "stop giving input at this simulated time" },
     { "packets", 0, "N", "stop after N packets" },
     { "warmup", 0, "TIME", "leave this long after the first arrival out of the rates" },
@@ -59,6 +61,7 @@ static const char *const targets[PARAMETER_OPTIONS] = {
     "outputs.interval",
     "outputs.timeline",
     "host.tx.sa",
+    "card.forward.path",
     "stop.time",
     "stop.packets",
     "stop.warmup",
@@ -165,6 +168,27 @@ static int take_flag(struct run_request *r, struct options *o, int option)
     return EXIT_DONE;
 }
 
+/* "1:FILE" is a file of port 1: a parameter of its own. */
+static void take_parameter(struct run_request *r, int option, const char *value)
+{
+    static const char *const of_ports[] = { "workload.tx", "workload.rx", "outputs.tx_out",
+                                            "outputs.rx_out" };
+    const char *target = targets[option];
+    char path[64];
+
+    for (size_t i = 0; target && i < sizeof of_ports / sizeof of_ports[0]; i++) {
+        if (!strcmp(target, of_ports[i]) && value[0] >= '0' && value[0] < '0' + NIC_MAX_PORTS &&
+            value[1] == ':') {
+            bool plain = value[0] == '0' && target[0] == 'w'; /* workload.rx is port 0's */
+
+            snprintf(path, sizeof path, "%s%.*s", target, plain ? 0 : 1, value);
+            setting_list_add(&r->settings, run_options[option].name, path, value + 2);
+            return;
+        }
+    }
+    setting_list_add(&r->settings, run_options[option].name, target, value);
+}
+
 static int read_options(struct run_request *r, struct options *o)
 {
     for (;;) {
@@ -186,7 +210,7 @@ static int read_options(struct run_request *r, struct options *o)
             }
             r->file = o->value;
         } else if (option < PARAMETER_OPTIONS) {
-            setting_list_add(&r->settings, run_options[option].name, targets[option], o->value);
+            take_parameter(r, option, o->value);
         } else {
             status = take_flag(r, o, option);
         }
@@ -208,22 +232,55 @@ static bool same_file(const char *a, const char *b)
            x.st_ino == y.st_ino;
 }
 
+enum { MOST_FILES = 2 + 2 * NIC_MAX_PORTS + 6 };
+
+static unsigned inputs_of(const struct run_request *r, const char *in[MOST_FILES])
+{
+    unsigned n = 0;
+
+    in[n++] = r->file ? r->file : "";
+    in[n++] = r->config.workload.oids;
+    for (unsigned p = 0; p < NIC_MAX_PORTS; p++) {
+        in[n++] = r->config.workload.tx[p];
+        in[n++] = r->config.workload.rx[p];
+    }
+    return n;
+}
+
+static unsigned outputs_of(const struct run_request *r, const char *out[MOST_FILES])
+{
+    const struct outputs_config *u = &r->config.outputs;
+    const char *const single[] = {
+        u->report, u->csv, u->tx_out, u->rx_out, u->series, u->timeline
+    };
+    unsigned n = 0;
+
+    for (size_t i = 0; i < sizeof single / sizeof single[0]; i++) {
+        out[n++] = single[i];
+    }
+    for (unsigned p = 0; p < NIC_MAX_PORTS; p++) {
+        out[n++] = u->port_tx_out[p];
+        out[n++] = u->port_rx_out[p];
+    }
+    return n;
+}
+
 /* An output that is also an input would destroy it; two outputs in one file destroy each other. */
 static bool check_files(const struct run_request *r, struct options *o)
 {
-    const struct workload_config *w = &r->config.workload;
-    const struct outputs_config *u = &r->config.outputs;
-    const char *const in[] = { r->file ? r->file : "", w->oids, w->tx, w->rx };
-    const char *const out[] = { u->report, u->csv, u->tx_out, u->rx_out, u->series, u->timeline };
+    const char *in[MOST_FILES];
+    const char *out[MOST_FILES];
+    unsigned ins = inputs_of(r, in);
+    unsigned outs = outputs_of(r, out);
 
-    for (size_t i = 0; i < sizeof out / sizeof out[0]; i++) {
-        for (size_t k = 0; k < sizeof in / sizeof in[0] && out[i][0]; k++) {
+    for (unsigned i = 0; i < outs; i++) {
+        for (unsigned k = 0; k < ins && out[i][0]; k++) {
             if (in[k][0] && same_file(out[i], in[k])) {
                 options_complain(o, "\"%s\" is an input and cannot be written", out[i]);
                 return false;
             }
         }
-        for (size_t k = 0; k < i && out[i][0]; k++) {
+        for (unsigned k = 0; k < i && out[i][0]; k++) {
             if (out[k][0] && same_file(out[i], out[k])) {
                 options_complain(o, "\"%s\" is named for two outputs", out[i]);
                 return false;
@@ -231,6 +288,17 @@ static bool check_files(const struct run_request *r, struct options *o)
         }
     }
     return true;
+}
+
+static bool has_input(const struct run_request *r)
+{
+    const struct workload_config *w = &r->config.workload;
+    bool any = w->oids[0] != 0 || r->config.traffic.profile[0] != 0;
+
+    for (unsigned p = 0; p < NIC_MAX_PORTS; p++) {
+        any = any || w->tx[p][0] || w->rx[p][0];
+    }
+    return any;
 }
 
 static bool resolve(struct run_request *r, struct options *o)
@@ -262,7 +330,7 @@ static bool resolve(struct run_request *r, struct options *o)
         fprintf(stderr, "espnic run: %s: %s\n", scenario_place(&r->scenario, path), error);
         return false;
     }
-    if (!r->config.workload.oids[0] && !r->config.workload.tx[0] && !r->config.workload.rx[0]) {
+    if (!has_input(r)) {
         options_complain(o, "nothing to do: give a scenario, or --oids, --tx or --rx");
         return false;
     }

@@ -25,6 +25,18 @@ struct run_direction {
     double blocked_us; /* the time in which so many packets are offered as were lost */
 };
 
+/* One wire of a port. */
+struct run_port_direction {
+    struct nic_port_direction_stats stats; /* over the whole run */
+    double gbps, wire_gbps, mpps;          /* in the measured phase */
+};
+
+/* Made traffic that left on the wires, by what it came in as (0 clear, 1 ESP): packets, and the L2 bytes of the clear
+ * packets in them, without tags. */
+struct run_tally {
+    uint64_t packets[2], bytes[2];
+};
+
 /* What was done in the measured phase: what experiments compare. */
 struct run_work {
     uint64_t packets;          /* delivered to the host's stack and sent on the wire */
@@ -38,6 +50,12 @@ struct run_results {
     struct run_direction rx, tx;
     uint64_t rx_drop[RUN_MAX_DROPS], tx_drop[RUN_MAX_DROPS];
     uint64_t created, merged; /* reassembly */
+    struct {
+        struct run_port_direction rx, tx;
+    } port[NIC_MAX_PORTS];
+    struct run_tally tally;        /* in the measured phase */
+    uint64_t forwarded;            /* by card or host */
+    uint64_t stay[NIC_STAY_COUNT]; /* not forwarded, by reason */
     /* time, ps */
     uint64_t first, last, end;
     double total_us, measured_us, drain_us;
@@ -87,6 +105,8 @@ const struct run_results *simulation_results(const struct simulation *s);
 /* Blocks in the measured phase; names of causes: nic_block_name(). None if nothing was measured. */
 const struct run_block *simulation_blocks(const struct simulation *s, unsigned *count);
 void simulation_register_stats(struct simulation *s, struct stat_registry *registry);
+/* ps, last bit in to last bit out. */
+const struct histogram *simulation_forward_latency(const struct simulation *s);
 struct espnic *simulation_card(struct simulation *s);
 struct host *simulation_host(struct simulation *s);
 /* Lines "rule R, record at line N: ..." of rules that the recording broke. */

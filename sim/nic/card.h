@@ -2,7 +2,7 @@
  *
  * RX, one per lane:  mac_rx (per port) -> parser -> sa_lookup -> sa_wait -> replay_check -> crypto
  *                    -> reorder -> replay_update -> decapsulate -> rx_dma, or back to parser for the
- *                    next IPsec header
+ *                    next IPsec header; with card.forward.path hairpin: -> forward -> rx_dma, or sa_fetch
  * TX, one per lane:  tx_dma -> sa_fetch -> sa_wait -> sequence -> encapsulate -> crypto -> reorder
  *                    -> mac_tx (per port), or back to sa_fetch
  *
@@ -21,6 +21,8 @@
 #include "nic/drops.h"
 #include "nic/nic.h"
 #include "nic/pool.h"
+#include "nic/routes.h"
+#include "nic/steering.h"
 #include "pcie_model/registers.h"
 
 enum { NIC_RX, NIC_TX };
@@ -52,6 +54,13 @@ struct nic_packet {
     uint8_t tx_flags;   /* of the descriptor: ABI_TX_* */
     uint8_t no_key;     /* TX: lengths, but no contents: the descriptor says that there is no key */
     uint8_t portion;    /* TX: 0 transport or only handle, 1 tunnel handle */
+    uint8_t plain;      /* RX, timing only: what SAs encrypt is there in clear */
+    uint8_t hairpin;    /* TX: came from the wire, and has no descriptor */
+    uint8_t decided;    /* forward: the look-up has been made */
+    uint8_t stay;       /* forward: enum nic_stay */
+    uint8_t out_port;   /* forward: where it goes, and by which lane */
+    uint32_t out_lane;
+    uint64_t out_handle; /* forward: SA to send it with, 0: in clear */
     uint32_t beats;
     uint32_t sa; /* context of this pass, 0 = none */
     uint32_t job;
@@ -111,7 +120,7 @@ struct nic_hazards {
 struct nic_lane {
     struct espnic *card;
     unsigned index;
-    struct stage parser, lookup, wait, replay, update, decapsulate, rx_dma;
+    struct stage parser, lookup, wait, replay, update, decapsulate, forward, rx_dma;
     struct stage tx_dma, fetch, tx_wait, sequence, encapsulate;
     struct nic_crypt rx, tx;
     struct nic_hazards hazards[2];
@@ -306,6 +315,13 @@ struct nic_mmio {
     uint64_t value;
 };
 
+/* A card that forwards by itself (forward.c). */
+struct nic_forwarding {
+    struct nic_routes routes;
+    struct nic_steer steering;
+    struct histogram latency; /* ps: last bit in to last bit out */
+};
+
 struct espnic {
     struct nic_config config;
     struct espnic_options options;
@@ -315,7 +331,7 @@ struct espnic {
     struct sched sched;
     struct nic_lane lane[NIC_MAX_LANES];
     struct nic_port port[NIC_MAX_PORTS];
-    struct channel *channel[256]; /* all of them, for state and for the search for deadlocks */
+    struct channel *channel[384]; /* all of them, for state and for the search for deadlocks */
     unsigned channels;
     struct nic_pool packets, jobs, buffers[3], carried;
     struct sa_table table;
@@ -325,7 +341,8 @@ struct espnic {
     struct histogram residence_ns; /* of SAs that have been deleted */
     struct nic_dma dma;
     struct nic_commands commands;
-    struct nic_mailbox *mailbox; /* NULL unless SAs come through registers */
+    struct nic_forwarding *forward; /* NULL unless packets turn round in the card */
+    struct nic_mailbox *mailbox;    /* NULL unless SAs come through registers */
     struct pcie_link *link;
     struct channel *request[PCIE_MAX_CLIENTS], *answer[PCIE_MAX_CLIENTS];
     uint64_t last_request[PCIE_MAX_CLIENTS]; /* cycle after the last push */
@@ -352,7 +369,7 @@ struct espnic {
     bool advancing;
 };
 
-enum { NIC_LANE_STAGES = 16 };
+enum { NIC_LANE_STAGES = 17 };
 
 /* All stages of a lane, in the order of the report. */
 void nic_lane_stages(struct nic_lane *lane, struct stage *stages[NIC_LANE_STAGES]);
@@ -391,6 +408,12 @@ static inline uint64_t nic_now_ns(const struct espnic *card, uint64_t core_cycle
 static inline uint64_t nic_port_time(const struct espnic *card, unsigned domain, uint64_t cycle)
 {
     return clock_edge_from(&card->clocks, domain, cycle, card->port_domain);
+}
+
+/* Packets of an SA are sent by one lane. */
+static inline unsigned nic_tx_lane(const struct espnic *card, uint64_t handle)
+{
+    return (unsigned)(rng_mix(handle) % card->config.general.lanes);
 }
 
 /* Fill a job with the parameters of a plain stage. */
@@ -482,6 +505,16 @@ uint64_t nic_lookup_port_command(struct espnic *card, uint64_t from, uint32_t ac
 
 /* delete_request.c: a good packet has come: may be its SA should go. */
 void nic_maybe_ask(struct espnic *card, struct nic_packet *p, uint64_t now_ns);
+
+/* forward.c: an outbound SA is live, and its rule with it; is no more; the last bit of a forwarded packet has
+ * left in this cycle of the wire's clock, and the packet goes */
+void nic_forward_init(struct espnic *card);
+void nic_forward_lane_init(struct espnic *card, struct nic_lane *lane);
+void nic_forward_free(struct espnic *card);
+void nic_forward_register_state(struct espnic *card, struct snapshot *snap);
+void nic_forward_added(struct espnic *card, uint32_t sa);
+void nic_forward_removed(struct espnic *card, uint32_t sa);
+void nic_forward_sent(struct espnic *card, uint32_t item, uint64_t cycle, unsigned domain);
 
 /* crypto.c */
 enum esp_job_state nic_crypt_result(struct espnic *card, struct nic_packet *p);

@@ -177,6 +177,7 @@ static void start_delete(struct espnic *card, struct nic_slot *s)
             continue;
         }
         s->accesses += card->table.cost.reads + card->table.cost.writes;
+        nic_forward_removed(card, s->id[i]);
         s->done++;
     }
 }
@@ -272,6 +273,7 @@ static void finish(struct espnic *card, struct nic_slot *s, uint64_t now)
     for (uint32_t i = 0; i < s->node_count && s->status == NDIS_STATUS_SUCCESS; i++) {
         if (add && s->id[i]) {
             sa_table_commit(&card->table, s->id[i], nic_now_ns(card, now));
+            nic_forward_added(card, s->id[i]);
         } else if (s->command.opcode == ABI_OP_DELETE_SA && s->id[i] &&
                    sa_context(&card->table, s->id[i])->references == 0) {
             nic_forget_sa(card, s->id[i], nic_now_ns(card, now));
@@ -537,6 +539,7 @@ bool espnic_preload_add(struct espnic *card, const struct esp_node *node, uint64
     *reason = add_node(card, node, &id, handle, &accesses);
     if (*reason == SA_OK && id) {
         sa_table_commit(&card->table, id, 0);
+        nic_forward_added(card, id);
         card->offload_on = true;
     }
     card->stats.sa_live = card->table.stats.live;

@@ -1,6 +1,7 @@
 #include "nic/config.h"
 
 #include "espnic.h"
+#include "nic/routes.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,13 +22,15 @@ static const char *const storages[] = { "on-chip", "host-cache", "card-cache", N
 static const char *const tx_prefetches[] = { "none", "descriptor", "ring", NULL };
 static const char *const rx_prefetches[] = { "none", "parser", NULL };
 static const char *const orders[] = { "sa", "lane", NULL };
+static const char *const forwards[] = { "none", "host", "hairpin", NULL };
+static const char *const fulls[] = { "wait", "drop", NULL };
 static const char *const paths[] = { "queue", "registers", "firmware", "descriptor", NULL };
 
 const char *const nic_ideal_names[] = { "wire",        "parser",    "sa_lookup",     "replay_check",
                                         "crypto",      "reorder",   "replay_update", "decapsulate",
                                         "rx_dma",      "tx_dma",    "sa_fetch",      "sequence",
                                         "encapsulate", "sa_memory", "pcie",          "command",
-                                        NULL };
+                                        "forward",     NULL };
 
 #define F(type, field) PARAM_FIELD(struct type, field)
 
@@ -55,6 +58,9 @@ static const struct param mac[] = {
       "Bit rate of each port's wire." },
     { "rx_buffer", PARAM_BYTES, F(nic_mac_config, rx_buffer), 256 * KIB, 16 * KIB, 64 * KIB *KIB,
       NULL, NULL, "Receive buffer of each port; a frame that finds no room is dropped." },
+    { "tx_buffer", PARAM_BYTES, F(nic_mac_config, tx_buffer), 0, 0, 64 * KIB *KIB, NULL, NULL,
+      "Frames that wait for the wire of each port, shared out to the lanes; a lane whose next frame finds no room "
+      "holds up those behind it, for other ports too. 0, and at least: two of the longest frames a lane." },
     { "mtu", PARAM_BYTES, F(nic_mac_config, mtu), 9000, 576, 65535, NULL, NULL,
       "Longest IP packet that may be sent." },
     { "latency", PARAM_TIME, F(nic_mac_config, latency), 100 * NS, 0, 100000 * NS, NULL, NULL,
@@ -251,6 +257,34 @@ static const struct param command[] = {
       "descriptor: the card has a table of SAs for received packets; else the host decrypts." },
 };
 
+static const struct param forward[] = {
+    { "path", PARAM_ENUM, F(nic_forward_config, path), NIC_FORWARD_NONE, 0, 2, forwards, NULL,
+      "Received packets that a route leads on: none: they end in the host's stack; host: its cores send them "
+      "on, so that each crosses PCIe twice; hairpin: the card sends them on by itself." },
+    { "routes", PARAM_STRING, F(nic_forward_config, routes), 0, 0, 0, NULL, "default=other",
+      "Longest prefix of the clear packet's destination: PREFIX=PORT, separated by spaces or commas. PREFIX: "
+      "10.1.0.0/16, fd00::/8, default. PORT: a number, other (the other of ports 0 and 1, 2 and 3), same, "
+      "host (not forwarded)." },
+    { "vlan", PARAM_U32, F(nic_forward_config, vlan), 0, 0, 4094, NULL, NULL,
+      "VLAN of frames that are forwarded in clear, 0: no tag. Tags of received frames end with the frame." },
+    { "ttl", PARAM_BOOL, F(nic_forward_config, ttl), 1, 0, 1, NULL, NULL,
+      "As a router: a hop less in each packet, none left: to the host." },
+    { "clear", PARAM_BOOL, F(nic_forward_config, clear), 0, 0, 1, NULL, NULL,
+      "Packets that came in clear and that no outbound SA takes: forwarded in clear, or left to the host. Those "
+      "that came out of an SA go on in clear in any case." },
+    { "interval", PARAM_U32, F(nic_forward_config, stage.interval), 1, 1, 1024, NULL, NULL,
+      "hairpin: cycles a beat." },
+    { "overhead", PARAM_U32, F(nic_forward_config, stage.overhead), 0, 0, 65535, NULL, NULL,
+      "hairpin: cycles a packet, beside its beats." },
+    { "latency", PARAM_U32, F(nic_forward_config, stage.latency), 12, 0, 65535, NULL, NULL,
+      "hairpin: cycles of the look-up of rule and route." },
+    { "buffer", PARAM_BYTES, F(nic_forward_config, buffer), 32 * KIB, 16 * KIB, 4096 * KIB, NULL,
+      NULL, "hairpin: packets that wait for the transmit side, for each pair of lanes." },
+    { "full", PARAM_ENUM, F(nic_forward_config, full), NIC_FORWARD_WAIT, 0, 1, fulls, NULL,
+      "hairpin: a packet that finds no room there waits (then the receive buffer overflows at the wire: "
+      "rx_overflow), or is dropped (forward_full)." },
+};
+
 #define GROUP(path, help, field, table)                                                            \
     {                                                                                              \
         path, help, offsetof(struct nic_config, field), table, PARAM_COUNT(table)                  \
@@ -273,6 +307,7 @@ static struct param_group groups[] = {
     GROUP("card.crypto", "Crypto engines, of each direction.", crypto, crypto),
     GROUP("card.dma", "Rings and DMA engines.", dma, dma),
     GROUP("card.command", "Command processor.", command, command),
+    GROUP("card.forward", "Forwarding: the card in a gateway.", forward, forward),
     { "card.sa.table", "SA table.", offsetof(struct nic_config, table), sa_table_params, 0 },
     { "card.sa.cache", "Cache of SA contexts.", offsetof(struct nic_config, cache), sa_cache_params,
       0 },
@@ -359,7 +394,7 @@ static bool check_ideal(const struct nic_config *config, char *error, size_t err
                           "card.ideal: found \"%.*s\", expected names of blocks: wire, parser, "
                           "sa_lookup, replay_check, crypto, reorder, replay_update, decapsulate, "
                           "rx_dma, tx_dma, sa_fetch, sequence, encapsulate, sa_memory, pcie, "
-                          "command",
+                          "command, forward",
                           (int)word, at);
         }
         at += word + (at[word] == ',');
@@ -647,6 +682,24 @@ static bool check_path(const struct nic_config *config, char *error, size_t erro
     }
 }
 
+static bool check_forward(const struct nic_config *config, char *error, size_t error_size)
+{
+    const struct nic_forward_config *f = &config->forward;
+    struct nic_routes routes;
+    char why[256];
+
+    if (!nic_routes_parse(f->routes, config->general.ports, &routes, why, sizeof why)) {
+        return refuse(error, error_size, "card.forward.routes: %s", why);
+    }
+    if (f->path == NIC_FORWARD_HAIRPIN && config->general.offload != NIC_OFFLOAD_PACKET) {
+        return refuse(
+            error, error_size,
+            "card.forward.path: found hairpin, expected host or none: with card.offload crypto the "
+            "host frames and numbers every packet");
+    }
+    return true;
+}
+
 bool nic_config_check(struct nic_config *config, char *error, size_t error_size)
 {
     const struct nic_general *g = &config->general;
@@ -677,6 +730,6 @@ bool nic_config_check(struct nic_config *config, char *error, size_t error_size)
     return check_ideal(config, error, error_size) &&
            check_capabilities(config, error, error_size) &&
            check_table(config, error, error_size) && check_cache(config, error, error_size) &&
-           check_path(config, error, error_size) &&
+           check_path(config, error, error_size) && check_forward(config, error, error_size) &&
            pcie_link_clock(&config->pcie, &num, &den, error, error_size);
 }

@@ -18,6 +18,8 @@ enum nic_storage { NIC_STORAGE_ON_CHIP, NIC_STORAGE_HOST_CACHE, NIC_STORAGE_CARD
 enum nic_prefetch_tx { NIC_PREFETCH_NO_TX, NIC_PREFETCH_DESCRIPTOR, NIC_PREFETCH_RING };
 enum nic_prefetch_rx { NIC_PREFETCH_NO_RX, NIC_PREFETCH_PARSER };
 enum nic_order { NIC_ORDER_SA, NIC_ORDER_LANE };
+enum nic_forward { NIC_FORWARD_NONE, NIC_FORWARD_HOST, NIC_FORWARD_HAIRPIN };
+enum nic_forward_full { NIC_FORWARD_WAIT, NIC_FORWARD_DROP };
 
 /* Blocks that card.ideal knows, in the order of nic_ideal_names. */
 enum nic_ideal {
@@ -36,7 +38,8 @@ enum nic_ideal {
     NIC_IDEAL_ENCAPSULATE,
     NIC_IDEAL_SA_MEMORY,
     NIC_IDEAL_PCIE,
-    NIC_IDEAL_COMMAND
+    NIC_IDEAL_COMMAND,
+    NIC_IDEAL_FORWARD
 };
 
 struct nic_general {
@@ -54,6 +57,7 @@ struct nic_general {
 struct nic_mac_config {
     uint64_t rate;      /* bit/s of the wire */
     uint64_t rx_buffer; /* bytes, per port */
+    uint64_t tx_buffer; /* the same, before the wire; 0: two of the longest frames, per lane */
     uint64_t mtu;       /* L3 bytes */
     uint64_t latency;   /* ps: PHY and PCS, each direction */
 };
@@ -139,6 +143,19 @@ struct nic_command_config {
     bool inbound;     /* there is a table for received packets */
 };
 
+/* The card in a gateway. What is said of the gateway holds for the reference host too, if it forwards. */
+struct nic_forward_config {
+    uint32_t path;     /* enum nic_forward */
+    char routes[1024]; /* see nic_routes_parse */
+    uint32_t vlan;     /* tag of frames that are forwarded in clear, 0: none */
+    bool ttl;          /* a hop is taken from each packet */
+    bool clear;        /* clear packets that no outbound SA takes are forwarded in clear */
+    /* the card's stage, with NIC_FORWARD_HAIRPIN */
+    struct nic_stage_config stage; /* `depth` follows from `buffer` */
+    uint64_t buffer;               /* bytes before sa_fetch, for each pair of lanes */
+    uint32_t full;                 /* enum nic_forward_full */
+};
+
 struct nic_algorithms {
     char encryption[192], authentication[192]; /* "all", "none" or lists of names */
     bool icv_8, icv_12, icv_16;                /* AEAD ICV lengths of the card */
@@ -158,6 +175,7 @@ struct nic_config {
     struct nic_crypto_config crypto;
     struct nic_dma_config dma;
     struct nic_command_config command;
+    struct nic_forward_config forward;
     struct pcie_config pcie;
 };
 

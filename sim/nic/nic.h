@@ -5,9 +5,11 @@
 
 #include "engine/account.h"
 #include "engine/describe.h"
+#include "engine/histogram.h"
 #include "engine/snapshot.h"
 #include "espnic.h"
 #include "nic/drops.h"
+#include "nic/routes.h"
 #include "pcie_model/link.h"
 #include "sa_table/capabilities.h"
 #include "sa_table/table.h"
@@ -30,8 +32,25 @@ struct nic_direction_stats {
 /* Why the card asks the host to delete an SA (delete_request.c). */
 enum nic_ask { NIC_ASK_NOT, NIC_ASK_ROOM, NIC_ASK_SOFT, NIC_ASK_SEQUENCE, NIC_ASKS };
 
+/* Counters of one port. Drops: of packets that came in by it, and of those that were to leave by it. */
+struct nic_port_stats {
+    struct nic_port_direction_stats {
+        uint64_t packets, bytes; /* on its wire; frames without FCS */
+        uint64_t dropped;        /* by the card */
+    } rx, tx;
+};
+
+/* Packets that turned round in the card. */
+struct nic_forward_stats {
+    uint64_t packets, encrypted;   /* of them, sent with an SA */
+    uint64_t bytes_in, bytes;      /* frames as they came; as they went to the transmit side */
+    uint64_t stay[NIC_STAY_COUNT]; /* went to the host instead */
+};
+
 struct nic_stats {
     struct nic_direction_stats rx, tx;
+    struct nic_port_stats port[NIC_MAX_PORTS];
+    struct nic_forward_stats forward;
     uint64_t replay[4];   /* enum replay_verdict of the check before the crypto */
     uint64_t replay_late; /* passed the check, failed at the update after the crypto */
     uint64_t context_hits, context_misses; /* of the context cache */
@@ -76,6 +95,9 @@ void espnic_preload_engines(struct espnic *card);
 
 /* Counters as they stand. */
 const struct nic_stats *nic_statistics(struct espnic *card);
+
+/* ps, last bit in to last bit out, of packets that turned round in the card; NULL: it does not forward. */
+const struct histogram *nic_forward_latency(const struct espnic *card);
 
 /* Those of the SA table. */
 const struct sa_table_stats *nic_table_statistics(const struct espnic *card);

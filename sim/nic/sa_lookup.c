@@ -271,6 +271,7 @@ void nic_fetch_init(struct espnic *card, struct nic_lane *lane)
     const struct stage_ops wait = { .job = wait_job, .ready = there };
 
     nic_stage(card, &lane->fetch, "sa_fetch", card->core, 1, LANE_START_FIRST, &look, lane);
-    lane->fetch.config.arbitration = STAGE_PRIORITY;
+    /* the way back first; tx_dma and what is forwarded take turns */
+    lane->fetch.config.arbitration = STAGE_FIRST_THEN_ROUND;
     nic_stage(card, &lane->tx_wait, "sa_wait_tx", card->core, 1, LANE_START_FIRST, &wait, lane);
 }

@@ -157,6 +157,7 @@ void nic_register_state(struct espnic *card, struct snapshot *snap)
         port_state(&card->port[p], snap);
     }
     memory_state(card, snap);
+    nic_forward_register_state(card, snap);
     dma_state(card, snap);
     command_state(card, snap);
     if (card->mailbox) {

@@ -105,6 +105,23 @@ static const struct stat_field control[] = {
          "reads of host memory that failed: poisoned, not answered in time, or no memory there"),
 };
 
+static const struct stat_field forward[] = {
+    CARD("packets", forward.packets, "packets",
+         "turned round in the card (card.forward.path hairpin)"),
+    CARD("encrypted", forward.encrypted, "packets", "of them, to be sent with an SA"),
+    CARD("bytes_in", forward.bytes_in, "bytes", "their frames as they came, without FCS"),
+    CARD("bytes", forward.bytes, "bytes", "their frames as the transmit side got them"),
+};
+
+static const struct stat_field stays[] = {
+#define X(name, key, text)                                                                         \
+    { key, STAT_U64,                                                                               \
+      offsetof(struct nic_stats, forward.stay) + NIC_STAY_##name * sizeof(uint64_t), "packets",    \
+      text },
+    NIC_STAYS(X)
+#undef X
+};
+
 static const void *at(struct espnic *card, size_t offset)
 {
     return card ? (const char *)&card->stats + offset : NULL;
@@ -128,6 +145,10 @@ void nic_register_stats(struct espnic *card, struct stat_registry *r)
     stat_register(r, "card.tx.drops", "Packets to send that the card dropped, by reason.",
                   at(card, tx + offsetof(struct nic_direction_stats, drop)), drops,
                   STAT_COUNT(drops));
+    stat_register(r, "card.forward", "Packets that turned round in the card.", at(card, 0), forward,
+                  STAT_COUNT(forward));
+    stat_register(r, "card.forward.to_host", "Received packets that did not, by reason.",
+                  at(card, 0), stays, STAT_COUNT(stays));
     stat_register(r, "sa.replay", "Verdicts of the replay check.", at(card, 0), replay,
                   STAT_COUNT(replay));
     stat_register(r, "card.sa_table", "The SA table.",
@@ -154,6 +175,11 @@ void nic_register_stats(struct espnic *card, struct stat_registry *r)
                       card ? (const void *)&pcie_link_stats(card->link)->dir[d] : NULL,
                       pcie_direction_stat_table, pcie_direction_stat_count);
     }
+}
+
+const struct histogram *nic_forward_latency(const struct espnic *card)
+{
+    return card->forward ? &card->forward->latency : NULL;
 }
 
 /* A domain's clock at the present of the card. */
@@ -191,8 +217,10 @@ void nic_inside(const struct espnic *card, uint64_t *rx, uint64_t *tx)
 {
     const struct nic_stats *s = &card->stats;
 
-    *rx = s->rx.packets_in - s->rx.packets_out - sum(s->rx.drop, NIC_DROP_COUNT);
-    *tx = s->tx.packets_in - s->tx.packets_out - sum(s->tx.drop, NIC_DROP_COUNT);
+    *rx =
+        s->rx.packets_in - s->rx.packets_out - s->forward.packets - sum(s->rx.drop, NIC_DROP_COUNT);
+    *tx =
+        s->tx.packets_in + s->forward.packets - s->tx.packets_out - sum(s->tx.drop, NIC_DROP_COUNT);
 }
 
 __attribute__((format(printf, 3, 4))) static bool wrong(char *error, size_t error_size,

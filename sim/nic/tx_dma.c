@@ -230,7 +230,7 @@ static unsigned lane_of(const struct espnic *card, const struct abi_tx_descripto
 {
     unsigned lanes = card->config.general.lanes;
 
-    return d->handle ? (unsigned)(rng_mix(d->handle) % lanes) : q % lanes;
+    return d->handle ? nic_tx_lane(card, d->handle) : q % lanes;
 }
 
 /* The context behind the descriptor. */

@@ -172,6 +172,9 @@ static bool says_nothing(const char *path)
             return true;
         }
     }
+    if (starts(path, "card.forward.")) { /* of the network, or of a card that forwards by itself */
+        return config->card.forward.path != NIC_FORWARD_HAIRPIN;
+    }
     if (starts(path, "card.command.")) {
         return of_another_path(path);
     }
