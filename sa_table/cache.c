@@ -156,6 +156,20 @@ bool sa_cache_check(struct sa_cache_config *c, char *error, size_t error_size)
     return check_replacement(c, error, error_size);
 }
 
+static bool allocate(struct sa_cache *cache, size_t lines)
+{
+    if (lines == 0) {
+        return false;
+    }
+    cache->id = calloc(lines, sizeof *cache->id);
+    cache->stamp = calloc(lines, sizeof *cache->stamp);
+    cache->flags = calloc(lines, sizeof *cache->flags);
+    cache->tree = calloc(cache->config.sets, sizeof *cache->tree);
+    cache->mshr = calloc(cache->config.mshrs, sizeof *cache->mshr);
+    return cache->id != NULL && cache->stamp != NULL && cache->flags != NULL &&
+           cache->tree != NULL && cache->mshr != NULL;
+}
+
 bool sa_cache_init(struct sa_cache *cache, const struct sa_cache_config *config, char *error,
                    size_t error_size)
 {
@@ -165,19 +179,11 @@ bool sa_cache_init(struct sa_cache *cache, const struct sa_cache_config *config,
     if (!sa_cache_check(&cache->config, error, error_size)) {
         return false;
     }
-    config = &cache->config;
-    lines = (size_t)config->sets * config->ways;
+    lines = (size_t)cache->config.sets * cache->config.ways;
     cache->state.random = rng_stream(config->seed, 0);
-    cache->id = calloc(lines, sizeof *cache->id);
-    cache->stamp = calloc(lines, sizeof *cache->stamp);
-    cache->flags = calloc(lines, sizeof *cache->flags);
-    cache->tree = calloc(config->sets, sizeof *cache->tree);
-    cache->mshr = calloc(config->mshrs, sizeof *cache->mshr);
-    if (cache->id == NULL || cache->stamp == NULL || cache->flags == NULL || cache->tree == NULL ||
-        cache->mshr == NULL) {
+    if (!allocate(cache, lines)) {
         sa_cache_destroy(cache);
-        snprintf(error, error_size, "no memory for %zu cache lines", lines);
-        return false;
+        return refuse(error, error_size, "no memory for %zu cache lines", lines);
     }
     return true;
 }

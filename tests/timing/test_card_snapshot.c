@@ -588,6 +588,27 @@ START_TEST(contexts_in_card_memory)
 }
 END_TEST
 
+/* Lines in several states at once: fetched ahead, pinned, parts of a context. */
+START_TEST(contexts_ahead_of_their_packets)
+{
+    static const char *const settings[] = { "card.sa.storage=host-cache",
+                                            "card.sa.cache.sets=16",
+                                            "card.sa.cache.ways=4",
+                                            "card.sa.cache.line_bytes=64",
+                                            "card.sa.context_written=64B",
+                                            "card.sa.cache.mshrs=8",
+                                            "card.sa.cache.prefetch_tx=ring",
+                                            "card.sa.cache.prefetch_rx=parser",
+                                            "card.sa.cache.pinned=6",
+                                            "card.sa.cache.replacement=srrip",
+                                            NULL };
+    struct caught c = whole_against_cut(settings, 6);
+
+    assert_caught(&c, PACKETS, CUTS / 2);
+    assert_caught(&c, MISSES, 2);
+}
+END_TEST
+
 START_TEST(crypto_offload)
 {
     static const char *const settings[] = { "card.offload=crypto", "card.sa.esn=host",
@@ -633,6 +654,7 @@ int main(void)
     tcase_add_test(tc, timing_only);
     tcase_add_test(tc, contexts_in_host_memory);
     tcase_add_test(tc, contexts_in_card_memory);
+    tcase_add_test(tc, contexts_ahead_of_their_packets);
     tcase_add_test(tc, crypto_offload);
     tcase_add_loop_test(tc, forwarding, 0, 2);
     suite_add_tcase(suite, tc);

@@ -146,7 +146,7 @@ static unsigned srrip_victim(struct naive *n, struct naive_set *set)
 
 static unsigned random_victim(struct naive *n, const struct naive_set *set)
 {
-    unsigned can_go[MAX_WAYS];
+    unsigned can_go[MAX_WAYS] = { 0 };
     unsigned count = 0;
 
     for (unsigned w = 0; w < n->config.ways; w++) {
