@@ -23,8 +23,10 @@
 #define FILE_OF(type_, field_, help_) TEXT(type_, field_, PARAM_PATH, "", help_)
 #define PORT_FILE(name_, type_, field_, port_, help_)                                              \
     {                                                                                              \
-        .name = (name_), .type = PARAM_PATH, PARAM_AT(type_, field_[port_]), .def_string = "",     \
-        .help = (help_)                                                                            \
+        .name = (name_), .type = PARAM_PATH,                                                       \
+        .offset =                                                                                  \
+            offsetof(struct type_, field_) + (port_) * sizeof(((struct type_ *)0)->field_[0]),     \
+        .size = sizeof(((struct type_ *)0)->field_[0]), .def_string = "", .help = (help_)          \
     }
 #define FLAG(type_, field_, help_) NUMBER(type_, field_, PARAM_BOOL, 0, 0, 1, help_)
 

@@ -344,8 +344,10 @@ static uint8_t *put_inner(uint8_t *at, uint32_t size, uint32_t src, uint32_t dst
 
 static uint8_t *put_macs(uint8_t *at)
 {
-    memcpy(at, "\x02\0\0\0\0\1\x02\0\0\0\0\2", 12);
-    return at + 12;
+    static const uint8_t macs[12] = { 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2 };
+
+    memcpy(at, macs, sizeof macs);
+    return at + sizeof macs;
 }
 
 /* Returns the bytes written. */

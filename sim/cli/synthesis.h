@@ -33,9 +33,9 @@ void synthesis_destroy(struct synthesis *s);
 bool synthesis_preload(const struct synthesis *s, struct host *host, char *error,
                        size_t error_size);
 
-/* The next frame of a port; it never ends. *time: ps from t = 0. *tag says what it is, see below. The bytes are
+/* The next frame of the port of this number; it never ends. *time: ps from t = 0. *tag says what it is, see below. The bytes are
  * valid until the next call for this port. */
-void synthesis_next(struct synthesis *s, unsigned port, struct capture_packet *packet,
+void synthesis_next(struct synthesis *s, unsigned number, struct capture_packet *packet,
                     uint64_t *time, uint64_t *tag);
 
 /* From the tag of a frame: what came in (enum), and the L2 bytes of the clear packet, without VLAN tag. */

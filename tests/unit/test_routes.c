@@ -16,16 +16,16 @@
 START_TEST(routes)
 {
     static const struct {
-        const char *destination;
+        uint8_t destination[16];
         unsigned in, port;
     } cases[] = {
-        { "10.1.2.3", 0, 2 },
-        { "10.1.2.4", 0, 3 },
-        { "10.1.3.1", 1, 1 },
-        { "10.9.9.9", 3, 3 },
-        { "172.16.0.1", 0, NIC_ROUTE_HOST },
-        { "192.0.2.1", 2, 3 },
-        { "192.0.2.1", 1, 0 },
+        { { 10, 1, 2, 3 }, 0, 2 },
+        { { 10, 1, 2, 4 }, 0, 3 },
+        { { 10, 1, 3, 1 }, 1, 1 },
+        { { 10, 9, 9, 9 }, 3, 3 },
+        { { 172, 16, 0, 1 }, 0, NIC_ROUTE_HOST },
+        { { 192, 0, 2, 1 }, 2, 3 },
+        { { 192, 0, 2, 1 }, 1, 0 },
     };
     struct nic_routes r;
     char error[256] = "";
@@ -35,15 +35,8 @@ START_TEST(routes)
                          "172.16.0.0/12=host",
                          4, &r, error, sizeof error));
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        unsigned a[4];
-        uint8_t dst[16] = { 0 };
-
-        ck_assert_int_eq(sscanf(cases[i].destination, "%u.%u.%u.%u", &a[0], &a[1], &a[2], &a[3]),
-                         4);
-        for (unsigned k = 0; k < 4; k++) {
-            dst[k] = (uint8_t)a[k];
-        }
-        ck_assert_uint_eq(nic_route_port(&r, 4, dst, cases[i].in, 4), cases[i].port);
+        ck_assert_uint_eq(nic_route_port(&r, 4, cases[i].destination, cases[i].in, 4),
+                          cases[i].port);
     }
     ck_assert(nic_routes_parse("fd00::/8=1", 2, &r, error, sizeof error));
     ck_assert_uint_eq(nic_route_port(&r, 6, (const uint8_t[16]){ 0xfd, 1 }, 0, 2), 1);
