@@ -182,11 +182,13 @@ struct nic_memory {
         uint64_t card_free; /* cycle in which card memory takes the next request */
         uint32_t fill_head, fill_tail;
         uint32_t back_head, back_tail; /* dirty victims that wait for room in the request queue */
+        uint32_t received;             /* MSHRs taken for received packets */
         struct nic_prefetch_queue prefetch[2]; /* NIC_RX, NIC_TX */
     } s;
     uint64_t *mshr_ticket; /* [mshr]: of the miss it holds, or the last one it held */
     uint8_t *mshr_done;    /* [mshr]: filled */
-    uint64_t *fill_cycle;  /* card memory: ring of fills under way */
+    uint8_t *mshr_dir;     /* [mshr]: NIC_RX, NIC_TX */
+    uint64_t *fill_cycle;  /* ring of fills under way in the card */
     uint32_t *fill_mshr;
     uint32_t ring;
     uint64_t *back; /* ring of lines */

@@ -113,6 +113,11 @@ static const struct param sa[] = {
       "From one access of a command to the look-up memories to the next." },
     { "rmw", PARAM_U32, F(nic_sa_config, rmw), 4, 1, 4096, NULL, NULL,
       "Cycles from one update of an SA's numbers to the next of the same SA." },
+    { "miss_time", PARAM_TIME, F(nic_sa_config, miss_time), 0, 0, 1000000 * NS, NULL, NULL,
+      "What the card itself takes for a miss, beside the fetch: from the context being there to its use. Its MSHR is "
+      "taken that long." },
+    { "mshrs_tx", PARAM_U32, F(nic_sa_config, mshrs_tx), 0, 0, 65535, NULL, NULL,
+      "MSHRs that received packets leave to packets to send, so that what has been received gets out." },
     { "memory_latency", PARAM_TIME, F(nic_sa_config, memory_latency), 200 * NS, 0, 1000000 * NS,
       NULL, NULL, "Card memory: from request to data." },
     { "memory_rate", PARAM_RATE, F(nic_sa_config, memory_rate), 200 * GBPS, 1000000, 100000 * GBPS,
@@ -533,6 +538,12 @@ static bool check_lines(const struct nic_config *config, const struct sa_cache_c
                       "card.sa.context_written: found %llu bytes, expected at most what a packet "
                       "needs of a context (%llu)",
                       (unsigned long long)c->context_written, (unsigned long long)used);
+    }
+    if (c->mshrs_tx != 0 && c->mshrs_tx + lines > cache->mshrs) {
+        return refuse(error, error_size,
+                      "card.sa.mshrs_tx: found %u, expected less: received packets need %u of the %u MSHRs "
+                      "(card.sa.cache.mshrs)",
+                      c->mshrs_tx, lines, cache->mshrs);
     }
     if (lines > cache->mshrs) {
         return refuse(error, error_size,

@@ -82,6 +82,8 @@ struct nic_sa_config {
     bool lookup_port;          /* look-ups and commands share one port of the look-up memories */
     uint32_t lookup_pace;      /* cycles from one access of a command to the next */
     uint32_t rmw;              /* cycles between two updates of one SA */
+    uint64_t miss_time;        /* ps: the card's own part of a miss */
+    uint32_t mshrs_tx;         /* of card.sa.cache.mshrs, for packets to send alone */
     uint64_t memory_latency;   /* ps: card memory */
     uint64_t memory_rate;      /* bit/s: card memory */
     uint32_t wait_depth;       /* beats of packets that wait for their context */

@@ -606,6 +606,7 @@ void espnic_destroy(struct espnic *card)
     sa_cache_destroy(&card->cache);
     free(card->memory.mshr_ticket);
     free(card->memory.mshr_done);
+    free(card->memory.mshr_dir);
     free(card->memory.fill_cycle);
     free(card->memory.fill_mshr);
     free(card->memory.back);

@@ -2,12 +2,14 @@
  *
  * Modelled: hits and misses of the cache (sa_table/cache), MSHRs with merging, a context of `card.sa.context`
  * bytes in lines, of which a packet needs those of its first `context_used` bytes; each line fetched over the PCIe
- * link or from card memory (latency and bandwidth, requests served in order); write-back of dirty victims, at most
+ * link or from card memory (latency and bandwidth, requests served in order), and `miss_time` for what the card does
+ * beside; write-back of dirty victims, at most
  * as many waiting as there are MSHRs. Every packet of an SA with numbers dirties the lines of the first
  * `context_written` bytes. Prefetch: of a transmit descriptor's SA when its payload is read, or when descriptors
  * come from the ring; of a received packet's when the parser has passed it on. A prefetch that finds no MSHR, no
  * room for its request or no room in its queue is given up; one starts in a cycle. Pinned: the contexts of the first
- * places of the table.
+ * places of the table. `mshrs_tx` MSHRs are for packets to send alone: without them a host that sends on what it
+ * receives can lose what has been decrypted, as received packets take every MSHR that comes free.
  * Simplified: evictions of contexts that packets in flight use are possible and cost a write-back and a miss more;
  * their state is never lost, since it is kept in sa_table. The look-up before a prefetch of a received packet
  * has a port of its own and takes no time. */
@@ -62,18 +64,29 @@ static uint64_t transfer_cycles(const struct espnic *card, uint64_t line)
                                 (uint64_t)(bits * 1000000000000ull / card->config.sa.memory_rate));
 }
 
+/* What has been fetched is there at `cycle`, and of use after the card's own part of a miss: the same for all, so they
+ * come in order. */
+static void fill_later(struct espnic *card, uint32_t mshr, uint64_t cycle)
+{
+    struct nic_memory *m = &card->memory;
+    uint32_t at = m->s.fill_tail++ % m->ring;
+
+    m->fill_mshr[at] = mshr;
+    m->fill_cycle[at] =
+        cycle + clock_cycles_from_ps(&card->clocks, card->core, card->config.sa.miss_time);
+    sched_wake(&card->sched, m->block, m->fill_cycle[at]);
+}
+
 static void ask_card_memory(struct espnic *card, uint64_t line, uint32_t mshr, uint64_t now)
 {
     struct nic_memory *m = &card->memory;
     uint64_t transfer = transfer_cycles(card, line);
     uint64_t start = now > m->s.card_free ? now : m->s.card_free;
-    uint32_t at = m->s.fill_tail++ % m->ring;
 
     m->s.card_free = start + (transfer ? transfer : 1);
-    m->fill_mshr[at] = mshr;
-    m->fill_cycle[at] = m->s.card_free + clock_cycles_from_ps(&card->clocks, card->core,
-                                                              card->config.sa.memory_latency);
-    sched_wake(&card->sched, m->block, m->fill_cycle[at]);
+    fill_later(card, mshr,
+               m->s.card_free + clock_cycles_from_ps(&card->clocks, card->core,
+                                                     card->config.sa.memory_latency));
 }
 
 static void ask_host_memory(struct espnic *card, uint64_t line, uint32_t mshr, uint64_t now)
@@ -86,10 +99,13 @@ static void ask_host_memory(struct espnic *card, uint64_t line, uint32_t mshr, u
 }
 
 /* A miss, or a prefetch, has begun. */
-static void fetch_line(struct espnic *card, uint64_t line, uint32_t mshr, uint64_t now)
+static void fetch_line(struct espnic *card, uint64_t line, uint32_t mshr, unsigned dir,
+                       uint64_t now)
 {
     struct nic_memory *m = &card->memory;
 
+    m->mshr_dir[mshr] = (uint8_t)dir;
+    m->s.received += dir == NIC_RX;
     m->mshr_ticket[mshr] = ++m->s.ticket;
     m->mshr_done[mshr] = 0;
     if (line / m->lines <= card->config.sa.pinned) {
@@ -103,13 +119,17 @@ static void fetch_line(struct espnic *card, uint64_t line, uint32_t mshr, uint64
 }
 
 /* Is there room for so many fetches, with what their fills may push out? */
-static bool room_for(struct espnic *card, uint32_t fetches, uint64_t now)
+static bool room_for(struct espnic *card, uint32_t fetches, unsigned dir, uint64_t now)
 {
     const struct nic_memory *m = &card->memory;
+    uint32_t mshrs = card->cache.config.mshrs;
 
-    return card->cache.state.mshrs_used + fetches <= card->cache.config.mshrs &&
+    if (dir == NIC_RX && m->s.received + fetches + card->config.sa.mshrs_tx > mshrs) {
+        return false;
+    }
+    return card->cache.state.mshrs_used + fetches <= mshrs &&
            (!in_host(card) ||
-            (m->s.back_tail - m->s.back_head + fetches <= card->cache.config.mshrs &&
+            (m->s.back_tail - m->s.back_head + fetches <= mshrs &&
              nic_request_room(card, m->client, now, fetches + ONE_TO_SPARE)));
 }
 
@@ -128,7 +148,7 @@ bool nic_memory_can_ask(struct espnic *card, const struct nic_packet *p)
         case SA_CACHE_NO_MSHR: return false;
         }
     }
-    return fetches == 0 || room_for(card, fetches, card->sched.now_cycle);
+    return fetches == 0 || room_for(card, fetches, p->dir, card->sched.now_cycle);
 }
 
 void nic_memory_ask(struct espnic *card, struct nic_packet *p, uint64_t cycle, bool write)
@@ -148,7 +168,7 @@ void nic_memory_ask(struct espnic *card, struct nic_packet *p, uint64_t cycle, b
             continue;
         }
         if (access.result == SA_CACHE_MISS_NEW) {
-            fetch_line(card, line, access.mshr, cycle);
+            fetch_line(card, line, access.mshr, p->dir, cycle);
         }
         p->mshr = access.mshr + 1;
     }
@@ -251,7 +271,7 @@ void nic_memory_expect_rx(struct espnic *card, const struct nic_packet *p, uint6
     }
 }
 
-static void prefetch(struct espnic *card, uint64_t handle, uint64_t now)
+static void prefetch(struct espnic *card, uint64_t handle, unsigned dir, uint64_t now)
 {
     uint32_t sa = sa_table_peek(&card->table, handle);
 
@@ -263,13 +283,13 @@ static void prefetch(struct espnic *card, uint64_t handle, uint64_t now)
         bool fetches = sa_cache_foresee(&card->cache, line) == SA_CACHE_MISS_NEW;
         struct sa_cache_access access;
 
-        if (fetches && !room_for(card, 1, now)) {
+        if (fetches && !room_for(card, 1, dir, now)) {
             card->stats.prefetch_dropped++;
             return;
         }
         access = sa_cache_prefetch(&card->cache, line);
         if (access.result == SA_CACHE_MISS_NEW) {
-            fetch_line(card, line, access.mshr, now);
+            fetch_line(card, line, access.mshr, dir, now);
         }
     }
 }
@@ -284,7 +304,7 @@ static void run_prefetch(struct espnic *card, uint64_t now)
         struct nic_prefetch_queue *q = &card->memory.s.prefetch[i];
 
         if (!done && q->head != q->tail && q->cycle[q->head % NIC_PREFETCH_QUEUE] <= now) {
-            prefetch(card, q->handle[q->head++ % NIC_PREFETCH_QUEUE], now);
+            prefetch(card, q->handle[q->head++ % NIC_PREFETCH_QUEUE], i, now);
             done = true;
         }
         if (q->head != q->tail && q->cycle[q->head % NIC_PREFETCH_QUEUE] < next) {
@@ -333,6 +353,7 @@ static void fill(struct espnic *card, uint32_t mshr, uint64_t now)
     struct sa_cache_fill f = sa_cache_fill(&card->cache, mshr);
 
     m->mshr_done[mshr] = 1;
+    m->s.received -= m->mshr_dir[mshr] == NIC_RX;
     if (f.dirty && in_host(card)) {
         m->back[m->s.back_tail++ % m->back_ring] = f.victim;
         write_back(card, now);
@@ -362,7 +383,11 @@ static void wake(void *self, uint64_t now)
         const struct pcie_request *r = pcie_request_at(card->link, index);
 
         if (!nic_read_again(card, m->client, index) && (r->ref2 & 0xff) == NIC_FOR_CONTEXT) {
-            fill(card, r->ref, now);
+            if (card->config.sa.miss_time) {
+                fill_later(card, r->ref, now);
+            } else {
+                fill(card, r->ref, now);
+            }
         }
         pcie_request_release(card->link, index);
         channel_pop_item(answers, now, 1);
@@ -390,6 +415,7 @@ void nic_memory_init(struct espnic *card)
     m->back = must(calloc(m->back_ring, sizeof *m->back));
     m->mshr_ticket = must(calloc(mshrs, sizeof *m->mshr_ticket));
     m->mshr_done = must(calloc(mshrs, sizeof *m->mshr_done));
+    m->mshr_dir = must(calloc(mshrs, sizeof *m->mshr_dir));
     m->fill_cycle = must(calloc(m->ring, sizeof *m->fill_cycle));
     m->fill_mshr = must(calloc(m->ring, sizeof *m->fill_mshr));
 }

@@ -71,6 +71,7 @@ static void memory_state(struct espnic *card, struct snapshot *snap)
     snapshot_fixed(snap, "memory.state", &m->s, sizeof m->s);
     snapshot_fixed(snap, "memory.ticket", m->mshr_ticket, mshrs * sizeof *m->mshr_ticket);
     snapshot_fixed(snap, "memory.done", m->mshr_done, mshrs * sizeof *m->mshr_done);
+    snapshot_fixed(snap, "memory.dir", m->mshr_dir, mshrs * sizeof *m->mshr_dir);
     snapshot_fixed(snap, "memory.fill_cycle", m->fill_cycle, m->ring * sizeof *m->fill_cycle);
     snapshot_fixed(snap, "memory.fill_mshr", m->fill_mshr, m->ring * sizeof *m->fill_mshr);
     snapshot_fixed(snap, "memory.back", m->back, m->back_ring * sizeof *m->back);

@@ -200,6 +200,8 @@ cache "fewer MSHRs than lines of a context" 'card\.sa\.cache\.mshrs: found 3, ex
     'card.sa.cache.mshrs: 3' 'card.sa.cache.line_bytes: 64'
 cache "fewer requests than lines of a context" 'card\.pcie\.queue: found 4, expected at least 5: requests for' \
     'card.pcie.queue: 4' 'card.sa.cache.line_bytes: 64'
+cache "no MSHR for received packets" 'card\.sa\.mshrs_tx: found 8, expected less: received packets need 1 of the 8' \
+    'card.sa.mshrs_tx: 8'
 cache "more prefetches than MSHRs" 'card\.sa\.cache\.prefetches: found 9, expected at most mshrs \(8\)' \
     'card.sa.cache.prefetches: 9'
 cache "an unknown prefetch" 'card\.sa\.cache\.prefetch_tx: found "packet", expected .*descriptor' \

@@ -184,6 +184,9 @@ static bool says_nothing(const char *path)
     if (starts(path, "card.sa.cache.") || starts(path, "card.sa.context_")) {
         return card->sa.storage == NIC_STORAGE_ON_CHIP || of_another_cache(path);
     }
+    if (strcmp(path, "card.sa.miss_time") == 0 || strcmp(path, "card.sa.mshrs_tx") == 0) {
+        return card->sa.storage == NIC_STORAGE_ON_CHIP;
+    }
     if (starts(path, "card.sa.memory_")) {
         return card->sa.storage != NIC_STORAGE_CARD_CACHE;
     }
