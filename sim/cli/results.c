@@ -203,6 +203,11 @@ static const struct stat_field sa_fields[] = {
     R("in_software", in_software, STAT_U64, "bundles", "live in the host's software at the end"),
     R("churn_per_s", churn_per_s, STAT_REAL, "1/s",
       "adds, updates and deletes that the card did in the measured phase, over its length"),
+    R("adds_per_s", adds_per_s, STAT_REAL, "1/s",
+      "nodes of ADD_SA that the card took in the measured phase, over its length"),
+    R("software_share", software_share, STAT_REAL, "",
+      "of the packets with IPsec that the host sent or received, the share that it protected or "
+      "opened itself"),
 };
 
 static const struct stat_field *refused_fields(void)

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "cli/feed.h"
+#include "cli/inputs.h"
 #include "cli/results.h"
 #include "report/timeline.h"
-#include "traces/recording.h"
 #include "traces/rules.h"
 
 static const uint64_t us = 1000000; /* ps */
@@ -19,8 +19,8 @@ struct simulation {
     struct espnic *card;
     struct host *host;
     struct feed rx, tx;
-    struct recording *recording;
-    struct recording_record record;
+    struct record_reader *recording;
+    const struct recording_record *record;
     bool have_record;
     struct rules *rules;
     char *violations;
@@ -154,18 +154,18 @@ static void note_violation(void *context, const struct rules_violation *v)
 static bool next_record(struct simulation *s)
 {
     for (;;) {
-        enum recording_result r = recording_next(s->recording, &s->record);
+        enum recording_result r = record_reader_next(s->recording, &s->record);
 
         s->have_record = r == RECORDING_OK;
         if (r == RECORDING_OK) {
             s->results.records++;
-            return rules_check(s->rules, &s->record) || fail(s, "out of memory");
+            return rules_check(s->rules, s->record) || fail(s, "out of memory");
         }
         if (r == RECORDING_END) {
             return true;
         }
         if (r == RECORDING_BROKEN || !s->config->workload.skip_bad) {
-            return fail(s, "%s", recording_error(s->recording));
+            return fail(s, "%s", record_reader_error(s->recording));
         }
         s->results.bad_records++;
     }
@@ -201,7 +201,7 @@ static bool open_recording(struct simulation *s)
     s->violations_file = open_memstream(&s->violations, &s->violations_length);
     reported = what_card_reports(&s->config->card);
     s->rules = rules_create(s->config->workload.strict ? &reported : NULL, note_violation, s);
-    s->recording = recording_open(path, s->error, sizeof s->error);
+    s->recording = record_reader_open(s->options.inputs, path, s->error, sizeof s->error);
     return s->recording && s->rules && s->violations_file && next_record(s);
 }
 
@@ -212,12 +212,14 @@ static bool find_epoch(struct simulation *s, uint64_t *earliest)
     bool any = false;
 
     *earliest = 0;
-    if (!feed_earliest(w->rx, w->rx_filter, earliest, &any, s->error, sizeof s->error) ||
-        !feed_earliest(w->tx, w->tx_filter, earliest, &any, s->error, sizeof s->error)) {
+    if (!feed_earliest(s->options.inputs, w->rx, w->rx_filter, earliest, &any, s->error,
+                       sizeof s->error) ||
+        !feed_earliest(s->options.inputs, w->tx, w->tx_filter, earliest, &any, s->error,
+                       sizeof s->error)) {
         return false;
     }
-    if (s->recording && recording_header(s->recording)->has_epoch) {
-        s->epoch_ns = recording_header(s->recording)->epoch_ns;
+    if (s->recording && record_reader_header(s->recording)->has_epoch) {
+        s->epoch_ns = record_reader_header(s->recording)->epoch_ns;
     } else {
         s->epoch_ns = *earliest;
     }
@@ -234,15 +236,15 @@ static bool preload(struct simulation *s, uint64_t earliest)
     uint64_t limit = earliest > s->epoch_ns ? earliest - s->epoch_ns : 0;
 
     if (!s->recording || how == PRELOAD_OFF ||
-        (how == PRELOAD_AUTO && !recording_preload_default(s->recording))) {
+        (how == PRELOAD_AUTO && record_reader_header(s->recording)->has_epoch)) {
         return true;
     }
-    while (s->have_record && s->record.t_ns <= limit &&
-           (s->record.kind == RECORDING_ADD_SA || s->record.kind == RECORDING_ADD_SA_EX)) {
-        for (size_t i = 0; i < s->record.node_count; i++) {
+    while (s->have_record && s->record->t_ns <= limit &&
+           (s->record->kind == RECORDING_ADD_SA || s->record->kind == RECORDING_ADD_SA_EX)) {
+        for (size_t i = 0; i < s->record->node_count; i++) {
             enum sa_reason reason;
 
-            host_preload_add(s->host, &s->record.nodes[i], &reason);
+            host_preload_add(s->host, &s->record->nodes[i], &reason);
             s->results.preloaded++;
         }
         if (!next_record(s)) {
@@ -289,8 +291,10 @@ static bool set_up(struct simulation *s)
     uint64_t earliest;
 
     return make_card(s) && open_recording(s) && find_epoch(s, &earliest) &&
-           feed_open(&s->rx, w->rx, w->rx_filter, w, s->epoch_ns, s->error, sizeof s->error) &&
-           feed_open(&s->tx, w->tx, w->tx_filter, w, s->epoch_ns, s->error, sizeof s->error) &&
+           feed_open(&s->rx, s->options.inputs, w->rx, w->rx_filter, w, s->epoch_ns, s->error,
+                     sizeof s->error) &&
+           feed_open(&s->tx, s->options.inputs, w->tx, w->tx_filter, w, s->epoch_ns, s->error,
+                     sizeof s->error) &&
            preload(s, earliest) && open_outputs(s);
 }
 
@@ -339,8 +343,7 @@ void simulation_destroy(struct simulation *s)
         host_destroy(s->host);
     }
     espnic_destroy(s->card);
-    recording_close(s->recording);
-    recording_record_free(&s->record);
+    record_reader_close(s->recording);
     rules_destroy(s->rules);
     if (s->violations_file) {
         fclose(s->violations_file);
@@ -417,7 +420,7 @@ static void keep_last(struct simulation *s)
 
 static bool give_record(struct simulation *s, uint64_t time)
 {
-    const struct recording_record *r = &s->record;
+    const struct recording_record *r = s->record;
     uint64_t line = r->line;
     bool ok = true;
 
@@ -577,7 +580,7 @@ static uint64_t tx_time(const struct simulation *s)
 
 static uint64_t record_time(const struct simulation *s)
 {
-    return s->have_record ? s->base + s->record.t_ns * 1000 : ESPNIC_NEVER;
+    return s->have_record ? s->base + s->record->t_ns * 1000 : ESPNIC_NEVER;
 }
 
 static bool closed_loop_runs(const struct simulation *s)
@@ -778,6 +781,7 @@ static void sum_up_phase(struct simulation *s)
     r->work.requests = s->end.requests_out - s->begin.requests_out;
     r->work.requests_waiting = s->end.requests_in - s->end.requests_out;
     r->churn_per_s = (double)(s->end.changes - s->begin.changes) * 1e6 / r->measured_us;
+    r->adds_per_s = (double)(s->end.adds - s->begin.adds) * 1e6 / r->measured_us;
     for (unsigned c = 0; c < HOST_MAX_CORES; c++) {
         double busy = share(s->end.core_busy_ps[c] - s->begin.core_busy_ps[c], ps);
 
@@ -808,6 +812,8 @@ static void sum_up_sas(struct simulation *s, const struct host_stats *h)
     r->deletes = h->oid[HOST_OID_DELETE].nodes_done;
     r->delete_requests = h->rx.delete_requests;
     r->in_software = h->sa.in_software;
+    r->software_share = share(h->tx.software + h->rx.software,
+                              h->tx.offloaded + h->rx.offloaded + h->tx.software + h->rx.software);
 }
 
 /* The counters as they stand. */
@@ -848,6 +854,11 @@ const struct run_block *simulation_blocks(const struct simulation *s, unsigned *
 {
     *count = s->begin.taken && s->end.taken ? s->end.blocks : 0;
     return s->end.block;
+}
+
+const struct inputs *simulation_inputs(const struct simulation *s)
+{
+    return s->options.inputs;
 }
 
 const struct run_results *simulation_results(const struct simulation *s)

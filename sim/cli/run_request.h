@@ -1,0 +1,55 @@
+/* What is to be simulated, from a command line: what `espnic run` and `espnic sweep` have in common. */
+#ifndef ESPNIC_CLI_RUN_REQUEST_H
+#define ESPNIC_CLI_RUN_REQUEST_H
+
+#include <jansson.h>
+
+#include "cli/bottleneck.h"
+#include "cli/options.h"
+#include "cli/scenario.h"
+#include "cli/settings.h"
+
+enum { RUN_REQUEST_IDEALS = 32 };
+
+struct run_request {
+    struct espnic_config config;
+    struct scenario scenario;
+    const char *file; /* the scenario; NULL: none */
+    struct setting_list settings;
+    const char *ideal[RUN_REQUEST_IDEALS];
+    unsigned ideals;
+    const char *find; /* "loss=X"; NULL: one run at the configured load */
+    unsigned experiments;
+};
+
+/* The options, for options_start(): what is simulated first (the options that a sweep has, too), then
+ * which files are written. */
+enum { RUN_REQUEST_INPUTS = 22, RUN_REQUEST_OPTIONS = 29 };
+extern const struct option_spec run_request_options[RUN_REQUEST_OPTIONS];
+
+/* Path of the parameter that an option is the short name of ("load": "workload.load"; "preset" is its own);
+ * NULL: no such option, or none with a value of a parameter. */
+const char *run_request_target(const char *option);
+
+/* Take an option of the table, or the scenario (OPTIONS_POSITIONAL). EXIT_DONE or EXIT_USAGE with a message. */
+int run_request_take(struct run_request *r, struct options *o, int option);
+
+/* Presets, scenario and settings, into r->config. False: r->scenario.error. */
+bool run_request_resolve(struct run_request *r);
+
+/* Idealise what --ideal names. False with a sentence: no such block. */
+bool run_request_idealise(const struct run_request *r, struct espnic_config *config, char *error,
+                          size_t error_size);
+
+/* What the parameters say together, of card and host; fills in what follows from others. False with "key: sentence" in `error`. */
+bool run_request_possible(struct espnic_config *config, char *error, size_t error_size);
+
+void run_request_free(struct run_request *r);
+
+/* The statistics of a run as they stand in a report, with blocks and (if not NULL) bottleneck, into `root`. */
+void run_request_report(json_t *root, struct simulation *s, const struct bottleneck *b);
+
+/* ", "-separated names for --ideal. Returns out. */
+const char *run_request_ideal_names(char *out, size_t size);
+
+#endif
