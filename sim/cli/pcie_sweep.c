@@ -1,14 +1,12 @@
 #include "cli/pcie_sweep.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/options.h"
+#include "cli/plot.h"
 #include "engine/must.h"
 
 /* ---- which points --------------------------------------------------------------------------------- */
@@ -116,39 +114,26 @@ bool sweep_parse(const char *text, struct sweep_points *points, char *error, siz
 
 /* ---- the plot -------------------------------------------------------------------------------------- */
 
-/* In single quotes, for gnuplot. */
-static void quoted(const char *text, FILE *out)
-{
-    fputc('\'', out);
-    for (; *text != '\0'; text++) {
-        fputs(*text == '\'' ? "''" : (char[]){ *text, '\0' }, out);
-    }
-    fputc('\'', out);
-}
+struct curve {
+    const char *script, *csv;
+    bool latency, by_size;
+};
 
-static void write_script(FILE *f, const char *script, const char *csv, bool latency, bool by_size)
+static void write_script(void *self, FILE *f)
 {
-    size_t stem = strlen(script);
+    const struct curve *c = self;
 
-    if (stem > 3 && strcmp(script + stem - 3, ".gp") == 0) {
-        stem -= 3;
-    }
-    fprintf(f, "# Written by espnic pcie. gnuplot makes %.*s.svg of it.\n", (int)stem, script);
-    fprintf(f, "$curve << EOD\n%sEOD\n", csv);
-    fputs(
-        "set datafile separator ','\nset terminal svg size 900,600 background 'white'\nset output ",
-        f);
-    char *image = NULL;
-    quoted(must(asprintf(&image, "%.*s.svg", (int)stem, script) < 0 ? NULL : image), f);
-    free(image);
-    fprintf(f, "\nset key bottom right\nset grid\nset xlabel '%s'\n",
-            by_size ? "bytes of a transaction" : "bytes of the window");
-    if (!by_size) {
+    fprintf(f, "$curve << EOD\n%sEOD\n", c->csv);
+    fputs("set datafile separator ','\nset terminal svg size 900,600 background 'white'\n", f);
+    plot_output(c->script, f);
+    fprintf(f, "set key bottom right\nset grid\nset xlabel '%s'\n",
+            c->by_size ? "bytes of a transaction" : "bytes of the window");
+    if (!c->by_size) {
         fputs("set logscale x 2\n", f);
     }
-    fprintf(f, "set ylabel '%s'\nset yrange [0:*]\nplot ", latency ? "ns" : "Gb/s");
-    const char *x = by_size ? "size" : "window";
-    if (latency) {
+    fprintf(f, "set ylabel '%s'\nset yrange [0:*]\nplot ", c->latency ? "ns" : "Gb/s");
+    const char *x = c->by_size ? "size" : "window";
+    if (c->latency) {
         fprintf(f,
                 "for [c in 'median_ns p95_ns p99_ns p999_ns'] $curve using '%s':c "
                 "with linespoints title c noenhanced\n",
@@ -159,46 +144,6 @@ static void write_script(FILE *f, const char *script, const char *csv, bool late
                 "with linespoints title c noenhanced\n",
                 x);
     }
-}
-
-/* gnuplot is asked for by name; what is in the script's name means nothing to a shell. */
-static int run_gnuplot(const char *script)
-{
-    char program[] = "gnuplot";
-    char *copy = strdup(script);
-    char *arguments[] = { program, copy, NULL };
-    pid_t child;
-    int status = 0;
-    int why = posix_spawnp(&child, program, NULL, NULL, arguments, environ);
-
-    free(copy);
-    if (why == ENOENT) {
-        fprintf(stderr, "espnic pcie: gnuplot is not installed: %s is written, but not run\n",
-                script);
-        return EXIT_DONE;
-    }
-    if (why != 0 || waitpid(child, &status, 0) < 0 || status != 0) {
-        fprintf(stderr, "espnic pcie: gnuplot %s: failed\n", script);
-        return EXIT_MODEL;
-    }
-    return EXIT_DONE;
-}
-
-static int plot(const char *script, const char *csv, bool latency, bool by_size)
-{
-    FILE *f = fopen(script, "w");
-
-    if (f == NULL) {
-        fprintf(stderr, "espnic pcie: --plot: cannot write %s: %s\n", script, strerror(errno));
-        return EXIT_USAGE;
-    }
-    write_script(f, script, csv, latency, by_size);
-    bool bad = ferror(f) != 0;
-    if (fclose(f) != 0 || bad) {
-        fprintf(stderr, "espnic pcie: --plot: cannot write %s\n", script);
-        return EXIT_USAGE;
-    }
-    return run_gnuplot(script);
 }
 
 /* ---- the sweep --------------------------------------------------------------------------------------- */
@@ -270,7 +215,11 @@ int pcie_sweep(struct scenario *s, bool latency, const struct sweep_points *size
     if (status == EXIT_DONE) {
         fputs(text, stdout);
         if (script != NULL) {
-            status = plot(script, text, latency, sizes->count > 0);
+            struct curve curve = {
+                .script = script, .csv = text, .latency = latency, .by_size = sizes->count > 0
+            };
+
+            status = plot_write("pcie", script, write_script, &curve);
         }
     }
     free(text);

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli/commands.h"
 #include "cli/find.h"
@@ -58,18 +57,6 @@ static int read_options(struct run_request *r, struct options *o)
     }
 }
 
-static bool same_file(const char *a, const char *b)
-{
-    struct stat x;
-    struct stat y;
-
-    if (!strcmp(a, b)) {
-        return true;
-    }
-    return !stat(a, &x) && !stat(b, &y) && S_ISREG(x.st_mode) && x.st_dev == y.st_dev &&
-           x.st_ino == y.st_ino;
-}
-
 /* An output that is also an input would destroy it; two outputs in one file destroy each other. */
 static bool check_files(const struct run_request *r, struct options *o)
 {
@@ -80,13 +67,13 @@ static bool check_files(const struct run_request *r, struct options *o)
 
     for (size_t i = 0; i < sizeof out / sizeof out[0]; i++) {
         for (size_t k = 0; k < sizeof in / sizeof in[0] && out[i][0]; k++) {
-            if (in[k][0] && same_file(out[i], in[k])) {
+            if (in[k][0] && run_request_same_file(out[i], in[k])) {
                 options_complain(o, "\"%s\" is an input and cannot be written", out[i]);
                 return false;
             }
         }
         for (size_t k = 0; k < i && out[i][0]; k++) {
-            if (out[k][0] && same_file(out[i], out[k])) {
+            if (out[k][0] && run_request_same_file(out[i], out[k])) {
                 options_complain(o, "\"%s\" is named for two outputs", out[i]);
                 return false;
             }
@@ -115,7 +102,7 @@ static bool resolve(struct run_request *r, struct options *o)
         fprintf(stderr, "espnic run: %s: %s\n", scenario_place(&r->scenario, path), error);
         return false;
     }
-    if (!r->config.workload.oids[0] && !r->config.workload.tx[0] && !r->config.workload.rx[0]) {
+    if (!run_request_has_input(&r->config)) {
         options_complain(o, "nothing to do: give a scenario, or --oids, --tx or --rx");
         return false;
     }
@@ -188,8 +175,7 @@ static int finish(struct run_request *r, struct simulation *s, const struct foun
 {
     struct bottleneck b;
     char error[SIMULATION_ERROR];
-    bool look = r->experiments > 0 &&
-                (simulation_results(s)->work.packets || simulation_results(s)->work.requests);
+    bool look = run_request_looks(r, s);
 
     if (look) {
         progress_start(progress, "bottleneck", 0, 0);
@@ -262,9 +248,12 @@ static int run_at_highest_rate(struct run_request *r, double limit)
         fprintf(stderr, "espnic run: %s\n", error);
         return exit_status(end);
     }
-    printf("highest rate with loss <= %g: %.3f Gb/s of wire bits in each direction that has input "
-           "(line: %.3f Gb/s)\n\n",
-           limit, (double)found.bps / 1e9, (double)r->config.card.mac.rate / 1e9);
+    if (strcmp(r->config.outputs.report, "-") != 0) {
+        printf(
+            "highest rate with loss <= %g: %.3f Gb/s of wire bits in each direction that has input "
+            "(line: %.3f Gb/s)\n\n",
+            limit, (double)found.bps / 1e9, (double)r->config.card.mac.rate / 1e9);
+    }
     find_set_load(&r->config, found.bps);
     return run_once(r, &found);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "report/report.h"
 
@@ -77,7 +78,9 @@ _Static_assert(RUN_REQUEST_INPUTS + sizeof output_targets / sizeof output_target
 const char *run_request_target(const char *option)
 {
     for (size_t i = 0; i < OPT_IDEAL; i++) {
-        if (!strcmp(run_request_options[i].name, option) && !targets[i].value) {
+        bool negative = targets[i].value && !strcmp(targets[i].value, "off");
+
+        if (!strcmp(run_request_options[i].name, option) && !negative) {
             return targets[i].path;
         }
     }
@@ -165,6 +168,32 @@ bool run_request_possible(struct espnic_config *config, char *error, size_t erro
 {
     return nic_config_check(&config->card, error, error_size) &&
            host_config_check(&config->host, error, error_size);
+}
+
+bool run_request_has_input(const struct espnic_config *config)
+{
+    const struct workload_config *w = &config->workload;
+
+    return w->oids[0] || w->tx[0] || w->rx[0];
+}
+
+bool run_request_same_file(const char *a, const char *b)
+{
+    struct stat x;
+    struct stat y;
+
+    if (!strcmp(a, b)) {
+        return true;
+    }
+    return !stat(a, &x) && !stat(b, &y) && S_ISREG(x.st_mode) && x.st_dev == y.st_dev &&
+           x.st_ino == y.st_ino;
+}
+
+bool run_request_looks(const struct run_request *r, const struct simulation *finished)
+{
+    const struct run_work *work = &simulation_results(finished)->work;
+
+    return r->experiments > 0 && (work->packets || work->requests);
 }
 
 void run_request_free(struct run_request *r)

@@ -27,8 +27,8 @@ struct run_request {
 enum { RUN_REQUEST_INPUTS = 22, RUN_REQUEST_OPTIONS = 29 };
 extern const struct option_spec run_request_options[RUN_REQUEST_OPTIONS];
 
-/* Path of the parameter that an option is the short name of ("load": "workload.load"; "preset" is its own);
- * NULL: no such option, or none with a value of a parameter. */
+/* Path of the parameter that an option is the short name of ("load": "workload.load"; "preset" is its own); NULL: no
+ * such option, or it is not the name of one. */
 const char *run_request_target(const char *option);
 
 /* Take an option of the table, or the scenario (OPTIONS_POSITIONAL). EXIT_DONE or EXIT_USAGE with a message. */
@@ -43,6 +43,15 @@ bool run_request_idealise(const struct run_request *r, struct espnic_config *con
 
 /* What the parameters say together, of card and host; fills in what follows from others. False with "key: sentence" in `error`. */
 bool run_request_possible(struct espnic_config *config, char *error, size_t error_size);
+
+/* Is there an input? */
+bool run_request_has_input(const struct espnic_config *config);
+
+/* The names are of one file. */
+bool run_request_same_file(const char *a, const char *b);
+
+/* Is the bottleneck of a finished run looked for? */
+bool run_request_looks(const struct run_request *r, const struct simulation *finished);
 
 void run_request_free(struct run_request *r);
 
