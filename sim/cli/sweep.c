@@ -1,6 +1,5 @@
 /* espnic sweep: every point of a cross product of values, one row a point. */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "report/text.h"
 
 enum { MAX_JOBS = 1024, DEFAULT_POINTS = 10000, MOST_POINTS = 100000000 };
+static const uint64_t second = 1000000000000; /* ps */
 static const uint64_t default_share = 1024 << 20;
 
 enum {
@@ -28,6 +28,7 @@ enum {
     OPT_JOBS,
     OPT_MAX_POINTS,
     OPT_SHARE,
+    OPT_POINT_TIME,
     OPT_COUNT
 };
 
@@ -43,6 +44,7 @@ static const struct option_spec own_options[OPT_COUNT - RUN_REQUEST_INPUTS] = {
     { "jobs", 0, "N", "points simulated at a time (all processors)" },
     { "max-points", 0, "N", "most points that are accepted (10000)" },
     { "share", 0, "SIZE", "most memory for decoded inputs, which all points share (1GiB)" },
+    { "point-time", 0, "TIME", "processor time after which a point is given up: 600s (never)" },
 };
 
 struct sweep {
@@ -52,7 +54,7 @@ struct sweep {
     const char *list; /* of columns; NULL: the default */
     const char *csv, *resume, *plot;
     bool json;
-    uint64_t jobs, max_points, share;
+    uint64_t jobs, max_points, share, point_time;
     struct sweep_axes axes;
     struct sweep_columns known, columns;
     struct sweep_points points;
@@ -109,13 +111,17 @@ static int take_number(const struct options *o, const char *option, enum param_t
                        uint64_t least, uint64_t most, uint64_t *value)
 {
     char why[512];
+    char low[48];
+    char high[48];
 
     if (!quantity_parse(type, o->value, value, why, sizeof why)) {
         return options_complain(o, "--%s: %s", option, why);
     }
     if (*value < least || *value > most) {
-        return options_complain(o, "--%s: found %s, expected %" PRIu64 " to %" PRIu64, option,
-                                o->value, least, most);
+        quantity_format(type, least, low, sizeof low);
+        quantity_format(type, most, high, sizeof high);
+        return options_complain(o, "--%s: found %s, expected %s to %s", option, o->value, low,
+                                high);
     }
     return EXIT_DONE;
 }
@@ -137,6 +143,8 @@ static int take_option(struct sweep *s, struct options *o, int option)
     case OPT_MAX_POINTS:
         return take_number(o, "max-points", PARAM_U64, 1, MOST_POINTS, &s->max_points);
     case OPT_SHARE: return take_number(o, "share", PARAM_BYTES, 0, UINT64_MAX, &s->share);
+    case OPT_POINT_TIME:
+        return take_number(o, "point-time", PARAM_TIME, second, 1000000 * second, &s->point_time);
     default: return run_request_take(&s->request, o, option);
     }
 }
@@ -490,7 +498,11 @@ static int finish(struct sweep *s)
 
 static int run(struct sweep *s)
 {
-    struct sweep_jobs jobs = { .jobs = (unsigned)s->jobs, .self = s, .work = work, .done = done };
+    struct sweep_jobs jobs = { .jobs = (unsigned)s->jobs,
+                               .self = s,
+                               .cpu_seconds = (unsigned)((s->point_time + second - 1) / second),
+                               .work = work,
+                               .done = done };
     char error[512];
     int status = check_earlier(s, &jobs);
     int stopped;

@@ -258,6 +258,13 @@ struct choice {
     size_t error_size;
 };
 
+/* Nothing looks for it, so a report will not have it. */
+static bool not_looked_for(const struct choice *c, const char *path)
+{
+    return (!c->bottleneck && !strncmp(path, "bottleneck.", 11)) ||
+           (!c->find && !strncmp(path, "find.", 5));
+}
+
 static bool take(struct choice *c, const char *path, const struct sweep_column *like, bool plotted)
 {
     struct sweep_column *column;
@@ -267,8 +274,7 @@ static bool take(struct choice *c, const char *path, const struct sweep_column *
                  path);
         return false;
     }
-    if ((!c->bottleneck && !strncmp(path, "bottleneck.", 11)) ||
-        (!c->find && !strncmp(path, "find.", 5))) {
+    if (not_looked_for(c, path)) {
         snprintf(c->error, c->error_size, "found %s, expected it only with %s", path,
                  path[0] == 'f' ? "--find loss=X" : "--experiments N");
         return false;
@@ -288,6 +294,9 @@ static bool take_pattern(struct choice *c, const char *pattern)
         const struct sweep_column *k = &c->known->column[i];
 
         if (fnmatch(pattern, k->path, 0) != 0 || (k->hidden && !names_causes)) {
+            continue;
+        }
+        if (not_looked_for(c, k->path)) {
             continue;
         }
         any = true;

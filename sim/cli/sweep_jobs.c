@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -119,6 +120,11 @@ static _Noreturn void be_worker(const struct sweep_jobs *jobs, size_t item, int 
     }
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    if (jobs->cpu_seconds > 0) {
+        struct rlimit limit = { jobs->cpu_seconds, jobs->cpu_seconds + 1 };
+
+        setrlimit(RLIMIT_CPU, &limit);
+    }
     result = must(open_memstream(&text, &length));
     jobs->work(jobs->self, item, result);
     must(fclose(result) == 0 ? text : NULL);
@@ -184,7 +190,9 @@ static void finish(struct pool *p, struct worker *w)
         memcpy(&size, w->text, header);
     }
     whole = w->length >= header && size == w->length - header;
-    if (WIFSIGNALED(status)) {
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
+        snprintf(why, sizeof why, "not done after %u s of processor time", p->jobs->cpu_seconds);
+    } else if (WIFSIGNALED(status)) {
         snprintf(why, sizeof why, "the process that simulated it was ended by signal %d (%s)",
                  WTERMSIG(status), strsignal(WTERMSIG(status)));
     } else {

@@ -10,7 +10,8 @@
 #include <stdio.h>
 
 struct sweep_jobs {
-    unsigned jobs; /* processes at a time, 1 or more */
+    unsigned jobs;        /* processes at a time, 1 or more */
+    unsigned cpu_seconds; /* that an item may take; 0: no limit */
     void *self;
     /* In a process of its own: write the result. */
     void (*work)(void *self, size_t item, FILE *result);
