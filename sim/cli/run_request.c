@@ -119,10 +119,10 @@ int run_request_take(struct run_request *r, struct options *o, int option)
     case OPT_EXPERIMENTS: return take_count(r, o);
     default: break;
     }
-    if (option < OPT_IDEAL) {
+    if (option >= 0 && option < OPT_IDEAL) {
         setting_list_add(&r->settings, run_request_options[option].name, targets[option].path,
                          targets[option].value ? targets[option].value : o->value);
-    } else {
+    } else if (option >= RUN_REQUEST_INPUTS && option < RUN_REQUEST_OPTIONS) {
         setting_list_add(&r->settings, run_request_options[option].name,
                          output_targets[option - RUN_REQUEST_INPUTS], o->value);
     }

@@ -165,7 +165,7 @@ static bool parse_range(struct reading *r, enum param_type type, const char *tex
 
 static bool add_range(struct reading *r, enum param_type type, const char *text)
 {
-    struct range range;
+    struct range range = { .step = 1 };
     char value[64];
 
     if (!parse_range(r, type, text, &range)) {

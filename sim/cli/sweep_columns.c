@@ -225,7 +225,7 @@ static void first_of_family(const char *path, char *out, size_t size)
     snprintf(out, size, "%s", path);
     if (!strncmp(path, core, sizeof core - 1)) {
         digits = strspn(path + sizeof core - 1, "0123456789");
-        if (digits && digits <= 2 && atoi(path + sizeof core - 1) < HOST_MAX_CORES) {
+        if (digits && digits <= 2 && strtoul(path + sizeof core - 1, NULL, 10) < HOST_MAX_CORES) {
             snprintf(out, size, "host.core0%s", path + sizeof core - 1 + digits);
         }
         return;

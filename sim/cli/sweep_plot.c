@@ -32,6 +32,8 @@ static void choose_axis(struct figure *f)
     size_t best = 0;
     unsigned best_rank = 0;
 
+    f->at = must(calloc(1, sizeof *f->at));
+    f->unit = "";
     for (size_t i = 0; i < axes->count; i++) {
         const struct sweep_axis *a = &axes->axis[i];
         double *at = must(calloc(a->count, sizeof *at));

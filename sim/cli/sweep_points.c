@@ -23,7 +23,9 @@ static bool resolve_base(const struct sweep_points *s, struct run_request *r, co
     char *assignment = NULL;
     bool ok;
 
-    memcpy(all, s->request->settings.settings, n * sizeof *all);
+    if (n > 0) {
+        memcpy(all, s->request->settings.settings, n * sizeof *all);
+    }
     if (preset) {
         must(asprintf(&assignment, "preset=%s", preset) < 0 ? NULL : assignment);
         all[n++] = (struct scenario_setting){ .option = option, .assignment = assignment };
