@@ -104,7 +104,7 @@ static void add(struct history *h, const uint8_t *b)
     require(added.sa == 0 || finder_handle(h->finder, added.sa) == node.handle);
 }
 
-static void delete (struct history *h, uint8_t number)
+static void drop(struct history *h, uint8_t number)
 {
     unsigned i = number % HANDLES;
     uint32_t sa = finder_delete(h->finder, i + 1);
