@@ -297,14 +297,14 @@ static bool find_step(const struct scaling *p, struct cx7_outcome *best, char *t
     while (low <= high) {
         unsigned middle = (low + high + 1) / 2;
         struct cx7_outcome o;
-        char settings[256];
+        char chosen[256];
 
-        if (!at_step(p, middle, &o, settings, sizeof settings, error, error_size)) {
+        if (!at_step(p, middle, &o, chosen, sizeof chosen, error, error_size)) {
             return false;
         }
         if (o.loss < 0.05) {
             *best = o;
-            snprintf(text, text_size, "%s", settings);
+            snprintf(text, text_size, "%s", chosen);
             low = middle + 1;
         } else {
             high = middle - 1;
