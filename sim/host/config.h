@@ -8,6 +8,8 @@
 enum { HOST_MAX_CORES = 64, HOST_MAX_QUEUES = 15 /* INT_ENABLE has no bit for more */ };
 
 enum host_signal { HOST_SIGNAL_INTERRUPT, HOST_SIGNAL_POLL };
+enum host_tx_done { HOST_TX_DONE_EACH, HOST_TX_DONE_REPORT, HOST_TX_DONE_HEAD };
+enum host_rx_done { HOST_RX_DONE_EACH, HOST_RX_DONE_HEAD };
 enum host_no_match { HOST_NO_MATCH_DROP, HOST_NO_MATCH_CLEAR };
 enum host_tunnel_policy { HOST_TUNNEL_NONE, HOST_TUNNEL_LATEST };
 enum host_esn_update { HOST_ESN_RECORDED, HOST_ESN_AUTOMATIC };
@@ -41,7 +43,12 @@ struct host_tx_config {
     bool nest;              /* transport SA inside a tunnel SA where both match */
     uint32_t signal;        /* enum host_signal */
     uint32_t coalesce;
-    uint64_t holdoff; /* ps; the card counts whole ns */
+    uint64_t holdoff;    /* ps; the card counts whole ns */
+    uint32_t done;       /* enum host_tx_done */
+    uint32_t report;     /* every so many descriptors one asks to be reported */
+    uint32_t done_batch; /* completions a DMA write */
+    uint64_t done_wait;  /* ps; whole ns */
+    uint64_t done_bytes; /* of an entry */
 };
 
 struct host_rx_config {
@@ -53,6 +60,9 @@ struct host_rx_config {
     uint32_t signal; /* enum host_signal */
     uint32_t coalesce;
     uint64_t holdoff;
+    uint32_t done; /* enum host_rx_done */
+    uint32_t done_batch;
+    uint64_t done_wait, done_bytes;
     uint32_t unknown;    /* enum host_unknown */
     uint32_t esn_update; /* enum host_esn_update */
     uint32_t esn_margin; /* numbers before the end of a half */

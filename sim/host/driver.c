@@ -128,6 +128,41 @@ static void take_limits(struct host *host)
     }
 }
 
+/* Modes of TX_DONE and RX_DONE. */
+static uint64_t tx_done(const struct host_tx_config *c)
+{
+    uint64_t v = REG_PUT(TX_DONE, MODE, 0, c->done);
+
+    v = REG_PUT(TX_DONE, BATCH, v, c->done_batch);
+    return REG_PUT(TX_DONE, BYTES, v, c->done_bytes / 16);
+}
+
+static uint64_t rx_done(const struct host_rx_config *c)
+{
+    uint64_t v = REG_PUT(RX_DONE, MODE, 0, c->done == HOST_RX_DONE_HEAD ? 2 : 0);
+
+    v = REG_PUT(RX_DONE, BATCH, v, c->done_batch);
+    return REG_PUT(RX_DONE, BYTES, v, c->done_bytes / 16);
+}
+
+/* Only if it is not what rings do anyway. */
+static void program_completions(struct host *host, uint64_t time)
+{
+    const struct host_tx_config *tx = &host->config.tx;
+    const struct host_rx_config *rx = &host->config.rx;
+    bool tx_plain = tx->done == HOST_TX_DONE_EACH && tx->done_batch == 1 && tx->done_bytes == 32;
+    bool rx_plain = rx->done == HOST_RX_DONE_EACH && rx->done_batch == 1 && rx->done_bytes == 64;
+
+    for (uint32_t q = 0; q < host->s->tx_queues && !tx_plain; q++) {
+        write_register(host, time, REG_TX_DONE_WAIT, q, tx->done_wait / 1000);
+        write_register(host, time, REG_TX_DONE, q, tx_done(tx));
+    }
+    for (uint32_t q = 0; q < host->s->rx_queues && !rx_plain; q++) {
+        write_register(host, time, REG_RX_DONE_WAIT, q, rx->done_wait / 1000);
+        write_register(host, time, REG_RX_DONE, q, rx_done(rx));
+    }
+}
+
 static void program_rings(struct host *host, uint64_t time)
 {
     if (host->s->path != NIC_PATH_REGISTERS) {
@@ -200,6 +235,7 @@ static void post_buffer(struct host *host, uint32_t queue, uint32_t buffer)
 static void program(struct host *host, uint64_t time)
 {
     program_rings(host, time);
+    program_completions(host, time);
     for (uint32_t q = 0; q < host->s->rx_queues; q++) {
         struct host_rxq *rx = &host->rxq[q];
 
@@ -321,19 +357,48 @@ static bool visible(const struct host *host, uint32_t ring_offset, size_t entry_
     return ((flags & ABI_PHASE) != 0) == ((done & ring) == 0);
 }
 
+static bool tx_entry_visible(const struct host *host, uint32_t queue, uint32_t index)
+{
+    return visible(host, host_ring_tx_done(host, queue), host->config.tx.done_bytes,
+                   offsetof(struct abi_tx_completion, flags), index, host->config.tx.ring);
+}
+
+/* The number that the card has written where the ring of entries would be. */
+static uint32_t tx_head(const struct host *host, uint32_t queue)
+{
+    uint32_t head;
+
+    memcpy(&head, host->rings + host_ring_tx_done(host, queue), sizeof head);
+    return head;
+}
+
 bool host_tx_visible(const struct host *host, uint32_t queue)
 {
-    return host->txq[queue].done != host->txq[queue].tail &&
-           visible(host, host_ring_tx_done(host, queue), sizeof(struct abi_tx_completion),
-                   offsetof(struct abi_tx_completion, flags), host->txq[queue].done,
-                   host->config.tx.ring);
+    const struct host_txq *q = &host->txq[queue];
+
+    if (q->done == q->tail) {
+        return false;
+    }
+    switch ((enum host_tx_done)host->config.tx.done) {
+    case HOST_TX_DONE_HEAD: return tx_head(host, queue) != q->done;
+    case HOST_TX_DONE_REPORT:
+        return q->known != q->done || tx_entry_visible(host, queue, q->entries);
+    default: return tx_entry_visible(host, queue, q->done);
+    }
 }
 
 bool host_rx_visible(const struct host *host, uint32_t queue)
 {
-    return host->rxq[queue].done != host->rxq[queue].tail &&
-           visible(host, host_ring_rx_done(host, queue), sizeof(struct abi_rx_completion),
-                   offsetof(struct abi_rx_completion, flags), host->rxq[queue].done,
+    const struct host_rxq *q = &host->rxq[queue];
+    size_t flags = host->config.rx.done_bytes == sizeof(struct abi_rx_short)
+                       ? offsetof(struct abi_rx_short, flags)
+                       : offsetof(struct abi_rx_completion, flags);
+
+    if (host->config.rx.done == HOST_RX_DONE_HEAD) {
+        return q->known != q->done;
+    }
+    return q->done != q->tail &&
+           visible(host, host_ring_rx_done(host, queue), host->config.rx.done_bytes, flags, q->done,
                    host->config.rx.ring);
 }
 
@@ -374,6 +439,9 @@ void host_post(struct host *host, uint32_t queue, uint32_t slot, uint64_t time)
 
     if (host->s->tx_context != 0 && host_carried_write(host, s, place + sizeof d)) {
         d.flags |= ABI_TX_CONTEXT;
+    }
+    if (host->config.tx.done != HOST_TX_DONE_EACH && (q->tail + 1) % host->config.tx.report == 0) {
+        d.flags |= ABI_TX_REPORT;
     }
     memcpy(place, &d, sizeof d);
     host->tx_slot_of[queue * host->config.tx.ring + entry] = slot;
@@ -460,21 +528,80 @@ static void completed(struct host *host, uint32_t slot, const struct abi_tx_comp
     }
 }
 
-void host_tx_take(struct host *host, uint32_t queue, uint64_t time)
+static void read_entry(const struct host *host, uint32_t queue, uint32_t index,
+                       struct abi_tx_completion *c)
 {
-    struct host_txq *q = &host->txq[queue];
-    uint32_t entry = q->done & (host->config.tx.ring - 1);
+    size_t bytes = host->config.tx.done_bytes;
+    const uint8_t *entry = host->rings + host_ring_tx_done(host, queue) +
+                           (index & (host->config.tx.ring - 1)) * bytes;
+
+    memset(c, 0, sizeof *c);
+    memcpy(c, entry, bytes < sizeof *c ? bytes : sizeof *c);
+}
+
+/* An entry for each, in whatever order. */
+static void take_entry(struct host *host, uint32_t queue, uint64_t time)
+{
     struct abi_tx_completion c;
     uint32_t slot;
 
-    if (!host_tx_visible(host, queue)) {
-        return; /* a reset came between */
-    }
-    memcpy(&c, host->rings + host_ring_tx_done(host, queue) + entry * sizeof c, sizeof c);
-    q->done++;
+    read_entry(host, queue, host->txq[queue].done++, &c);
     slot = slot_of_tag(host, c.tag);
     if (slot != host->slots) {
         completed(host, slot, &c, time);
+    }
+}
+
+/* What is new: an entry that stands for those before it, or a number. */
+static void look_at_head(struct host *host, uint32_t queue)
+{
+    struct host_txq *q = &host->txq[queue];
+    struct abi_tx_completion c;
+
+    if (q->known != q->done) {
+        return;
+    }
+    q->failed = false;
+    if (host->config.tx.done == HOST_TX_DONE_HEAD) {
+        q->known = tx_head(host, queue);
+        return;
+    }
+    read_entry(host, queue, q->entries++, &c);
+    q->known = c.head;
+    q->failed = c.status != ABI_TX_OK;
+    q->reason = c.reason;
+}
+
+/* In the order of the ring. Of failures an entry tells its own; from a number nothing can be seen, but a
+ * frame that is complete and was not sent was dropped. */
+static void take_next(struct host *host, uint32_t queue, uint64_t time)
+{
+    struct host_txq *q = &host->txq[queue];
+    struct abi_tx_completion c = { .status = ABI_TX_OK };
+    uint32_t slot;
+
+    look_at_head(host, queue);
+    slot = host->tx_slot_of[queue * host->config.tx.ring + (q->done & (host->config.tx.ring - 1))];
+    q->done++;
+    if (q->failed && q->done == q->known) {
+        c.status = (uint32_t)ABI_TX_FAILED;
+        c.reason = q->reason;
+    } else if (host->config.tx.done == HOST_TX_DONE_HEAD &&
+               (host->slot[slot].flags & SLOT_SENT) == 0) {
+        c.status = (uint32_t)ABI_TX_FAILED;
+    }
+    completed(host, slot, &c, time);
+}
+
+void host_tx_take(struct host *host, uint32_t queue, uint64_t time)
+{
+    if (!host_tx_visible(host, queue)) {
+        return; /* a reset came between */
+    }
+    if (host->config.tx.done == HOST_TX_DONE_EACH) {
+        take_entry(host, queue, time);
+    } else {
+        take_next(host, queue, time);
     }
     host_unblock(host, time);
 }
@@ -507,12 +634,50 @@ void host_wire_tx(void *self, uint64_t time, unsigned port, const struct espnic_
 
 /* ---- receive ring --------------------------------------------------------------------------------- */
 
+void host_rx_entry(const struct host *host, const uint8_t *bytes,
+                   struct abi_rx_completion *completion)
+{
+    struct abi_rx_short c;
+
+    if (host->config.rx.done_bytes != sizeof c) {
+        memcpy(completion, bytes, sizeof *completion);
+        return;
+    }
+    memcpy(&c, bytes, sizeof c);
+    *completion = (struct abi_rx_completion){
+        .cookie = c.cookie,
+        .length = c.length,
+        .offload_word = c.offload_word | (uint32_t)c.status << ABI_RX_CRYPTO_STATUS_LSB,
+        .header_word = c.header_word | (c.info ? (uint32_t)ABI_HEADER_INFO_SET : 0),
+        .handle = c.handle,
+        .wire_ps = c.wire_ps,
+        .port = c.port,
+        .reason = c.reason,
+        .flags = c.flags
+    };
+}
+
+uint32_t host_rx_posted(const struct host *host, uint32_t queue, uint32_t index)
+{
+    struct abi_rx_descriptor d;
+
+    memcpy(&d,
+           host->rings + host_ring_rx(host, queue) + (index & (host->config.rx.ring - 1)) * sizeof d,
+           sizeof d);
+    return d.cookie;
+}
+
 void host_rx_head(const struct host *host, uint32_t queue, struct abi_rx_completion *completion)
 {
-    uint32_t entry = host->rxq[queue].done & (host->config.rx.ring - 1);
+    uint32_t done = host->rxq[queue].done;
+    size_t entry = (done & (host->config.rx.ring - 1)) * host->config.rx.done_bytes;
 
-    memcpy(completion, host->rings + host_ring_rx_done(host, queue) + entry * sizeof *completion,
-           sizeof *completion);
+    if (host->config.rx.done == HOST_RX_DONE_HEAD) {
+        memcpy(completion, host_buffer_bytes(host, host_rx_posted(host, queue, done)),
+               sizeof *completion);
+    } else {
+        host_rx_entry(host, host->rings + host_ring_rx_done(host, queue) + entry, completion);
+    }
 }
 
 void host_refill(struct host *host, uint32_t queue, uint64_t time)

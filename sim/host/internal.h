@@ -382,10 +382,16 @@ struct host_txq {
     uint32_t reserved;   /* places promised to cores at work */
     uint64_t ring_by;
     uint64_t poll_at; /* look at the completions; CLOCK_NEVER */
+    /* Completions that stand for others (host.tx.done report, head). */
+    uint32_t known;   /* descriptors complete, as far as the host has read */
+    uint32_t entries; /* taken */
+    uint16_t reason;  /* of the last of them, if it failed */
+    bool failed;
 };
 
 struct host_rxq {
     uint32_t tail, done, rung;
+    uint32_t known; /* host.rx.done head: packets that have come, as far as memory says */
     uint64_t poll_at;
     struct host_list empty; /* buffers to give back */
 };
@@ -585,6 +591,18 @@ bool host_dma_mapped(void *self, uint64_t address, uint32_t length);
 void host_dma_write(void *self, uint64_t time, uint64_t address, const uint8_t *bytes,
                     uint32_t length);
 
+/* Bytes of completion in front of a received packet. */
+static inline uint32_t host_rx_prefix(const struct host *host)
+{
+    return host->config.rx.done == HOST_RX_DONE_HEAD ? (uint32_t)ABI_RX_PREFIX : 0;
+}
+
+/* Does the card say of every packet which number it gave? */
+static inline bool host_numbers_told(const struct host *host)
+{
+    return host->config.tx.done == HOST_TX_DONE_EACH && host->config.tx.done_bytes >= 32;
+}
+
 /* Bytes of an entry of a transmit ring. */
 static inline uint32_t host_tx_entry(const struct host *host)
 {
@@ -658,6 +676,11 @@ void host_refill(struct host *host, uint32_t queue, uint64_t time);
 bool host_tx_visible(const struct host *host, uint32_t queue);
 void host_tx_take(struct host *host, uint32_t queue, uint64_t time);
 bool host_rx_visible(const struct host *host, uint32_t queue);
+/* A receive completion as the card has written it, and as it stands in front of a packet: the buffer that was
+ * posted as number `index` of the queue. */
+void host_rx_entry(const struct host *host, const uint8_t *bytes,
+                   struct abi_rx_completion *completion);
+uint32_t host_rx_posted(const struct host *host, uint32_t queue, uint32_t index);
 /* The completion at the head of the ring. */
 void host_rx_head(const struct host *host, uint32_t queue, struct abi_rx_completion *completion);
 void host_cmd_head(const struct host *host, struct abi_command_completion *completion);

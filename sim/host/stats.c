@@ -72,6 +72,8 @@ static const struct stat_field tx_drops[] = {
 };
 
 static const struct stat_field tx_failures[] = {
+    { "untold", STAT_U64, offsetof(struct host_tx_stats, failed_reason), "packets",
+      "complete and not sent, with host.tx.done head, which gives no reason" },
 #define X(name, key, text)                                                                         \
     { key, STAT_U64,                                                                               \
       offsetof(struct host_tx_stats, failed_reason) + NIC_DROP_##name * sizeof(uint64_t),          \

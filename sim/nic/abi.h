@@ -9,6 +9,11 @@
  * at index i mod size, with ABI_PHASE in `flags` equal to 1 on the first pass through the ring, 0 on the
  * second, and so on. There are never more posted and uncompleted entries than the ring has.
  *
+ * What a completion costs on the bus is the driver's choice, ring by ring (TX_DONE, RX_DONE): several entries
+ * in one DMA write; entries for some of the descriptors only; or no entries, but the number completed so far,
+ * 4 bytes. No completion waits longer than TX_DONE_WAIT or RX_DONE_WAIT for others, and none waits when
+ * nothing else that was posted is left.
+ *
  * Crypto offload (IPsecOV2): the driver hands framed packets (ESP/AH header with sequence number, IV
  * for CBC left to the card (O-21), padding, trailer, room for the ICV); the card encrypts and writes the
  * ICV. On receive the card decrypts in place, strips nothing, and says what it did in the words.
@@ -46,7 +51,8 @@ enum {
     ABI_TX_ENCRYPT = 1u << 2, /* AES-GCM, else AES-GMAC */
     ABI_TX_NO_KEY = 1u << 3,  /* of the model only: the recording has no key */
     /* Cards without a table of transmit SAs: the context behind the descriptor is that of the SA. */
-    ABI_TX_CONTEXT = 1u << 4
+    ABI_TX_CONTEXT = 1u << 4,
+    ABI_TX_REPORT = 1u << 5 /* rings that do not complete every descriptor by itself: this one does */
 };
 
 /* On such a card CAP_TX_CONTEXT bytes follow each descriptor in the ring (entries are 64 + CAP_TX_CONTEXT
@@ -83,13 +89,14 @@ enum abi_tx_status { /* NDIS status values */
                          (int)0xC0000001u /* unknown handle, or dropped: `reason` says why */
 };
 
-struct abi_tx_completion { /* 32 bytes */
+struct abi_tx_completion { /* 32 bytes; of an entry of 16 the first 16, of a longer one the rest is 0 */
     uint64_t tag;
     uint32_t status;   /* enum abi_tx_status */
     uint16_t reason;   /* enum nic_drop (sim/nic/drops.h), 0 = none */
     uint16_t flags;    /* ABI_PHASE */
     uint64_t sequence; /* packet offload: number that the (outermost) SA gave */
-    uint64_t reserved;
+    uint32_t head;     /* TX_DONE.MODE 1: descriptors completed with this entry (free-running); else 0 */
+    uint32_t reserved;
 };
 
 /* ---- receive ------------------------------------------------------------------------------- */
@@ -100,7 +107,7 @@ struct abi_rx_descriptor { /* 16 bytes */
     uint32_t cookie;       /* comes back in the completion */
 };
 
-struct abi_rx_completion { /* 64 bytes */
+struct abi_rx_completion { /* 64 bytes; of a longer entry the rest is 0 */
     uint32_t cookie;
     uint32_t length;       /* bytes written */
     uint32_t offload_word; /* slot 1, receive format: SaDeleteReq, CryptoDone, NextCryptoDone,
@@ -117,6 +124,24 @@ struct abi_rx_completion { /* 64 bytes */
     uint16_t reserved;
     uint16_t flags; /* ABI_PHASE */
 };
+
+/* An entry of 32 bytes: what a driver cannot do without. Names and values as above; there is no inner handle,
+ * no number and no tag. */
+struct abi_rx_short {
+    uint32_t cookie;
+    uint16_t length;
+    uint8_t port, reason;
+    uint64_t handle;
+    uint64_t wire_ps;
+    uint16_t offload_word; /* its lower half; CryptoStatus is in `status` */
+    uint16_t header_word;  /* its lower half: next header and pad length */
+    uint8_t status;
+    uint8_t info; /* ABI_HEADER_INFO_SET of header_word: 1 */
+    uint16_t flags;
+};
+
+/* With RX_DONE.MODE 2 a struct abi_rx_completion stands in front of each packet; its flags are 0. */
+enum { ABI_RX_PREFIX = 64 };
 
 /* Bits of offload_word: NDIS_IPSEC_OFFLOAD_V2_NET_BUFFER_LIST_INFO, receive */
 enum {
@@ -235,6 +260,8 @@ _Static_assert(sizeof(struct abi_tx_context) == 24, "layout");
 _Static_assert(sizeof(struct abi_tx_completion) == 32, "layout");
 _Static_assert(sizeof(struct abi_rx_descriptor) == 16, "layout");
 _Static_assert(sizeof(struct abi_rx_completion) == 64, "layout");
+_Static_assert(sizeof(struct abi_rx_short) == 32, "layout");
+_Static_assert(sizeof(struct abi_rx_completion) == ABI_RX_PREFIX, "layout");
 _Static_assert(sizeof(struct abi_command) == 64, "layout");
 _Static_assert(sizeof(struct abi_command_completion) == 32, "layout");
 _Static_assert(sizeof(struct abi_annotation) == 192, "layout");

@@ -71,6 +71,8 @@ struct nic_packet {
     uint32_t wire_length; /* RX: as it came */
     uint32_t mshr;        /* context miss that it waits for: index + 1, 0 = none */
     uint64_t mshr_ticket;
+    uint32_t ring_at; /* its descriptor in the ring, free-running */
+    uint32_t chain;   /* the next one that completes with it, 0 = none */
     uint64_t handle[2]; /* TX: descriptor's; RX: SAs that matched, outer first */
     uint64_t first_sequence;
     uint64_t tag, wire_ps, address;
@@ -116,7 +118,8 @@ struct nic_lane {
     struct nic_hazards hazards[2];
     unsigned rx_client, tx_client; /* of the PCIe link */
     unsigned rx_answers_block;
-    uint32_t rx_dma_used; /* bytes being written */
+    uint32_t rx_dma_used;    /* bytes being written */
+    struct channel *rx_done; /* packets whose data has left, of rings that gather completions */
 };
 
 struct nic_arrival {
@@ -170,19 +173,40 @@ struct nic_memory {
     uint32_t ring;
 };
 
+enum nic_done_mode { NIC_DONE_EACH, NIC_DONE_REPORT, NIC_DONE_HEAD };
+enum { NIC_DONE_MOST = 64 /* completions of a write */, NIC_ENTRY_MOST = 128 /* bytes */ };
+
+/* Completions of a ring (done.c). */
+struct nic_done {
+    uint8_t mode;      /* enum nic_done_mode */
+    uint8_t batch;     /* completions a write, at most */
+    uint8_t bytes;     /* of an entry */
+    bool gathers;      /* else each has a write of its own */
+    uint32_t entries; /* asked for so far: place of the next one (free-running); HEAD: descriptors told */
+    uint32_t written;  /* TX: in memory so far */
+    uint32_t next;     /* in the order of the ring: the descriptor whose turn it is */
+    uint32_t early_first, early_last; /* packets that are complete before their turn */
+    uint32_t first, last; /* packets that the next write stands for */
+    uint32_t count;       /* those of them that count */
+    uint32_t silent;      /* packet: the last one complete and not reported, 0 = none */
+    uint64_t wait;        /* core cycles */
+    uint64_t deadline, silent_deadline; /* cycles, CLOCK_NEVER without */
+};
+
 struct nic_ring {       /* of descriptors, one queue */
     uint32_t posted;    /* TAIL as the core sees it */
     uint32_t requested; /* descriptors asked for */
     uint32_t fetched;   /* descriptors on the card */
     uint32_t taken;     /* handed to packets */
-    uint32_t completed; /* completion entries written */
+    uint32_t completed; /* as the host knows */
     uint32_t size; /* of the rings in host memory, as the registers have it; and where they are */
     uint64_t base, done_base;
+    struct nic_done done;
 };
 
 struct nic_dma {
     unsigned tx_block, rx_block, done_block; /* descriptor fetch; completions */
-    unsigned tx_client, rx_client, done_client;
+    unsigned tx_client, rx_client, done_client, rx_done_client;
     struct nic_ring tx[16], rx[16];
     /* Bit q: queue q has posted descriptors that have not been asked for; it has some on the card. */
     uint32_t tx_asks, rx_asks, tx_ready;
@@ -196,8 +220,8 @@ struct nic_dma {
     uint32_t tx_turn;
     uint32_t
         rx_spread; /* queues that packets are spread over: 0 to the last one that had buffers */
-    uint32_t tx_done[16]; /* completions asked for, per queue */
-    uint32_t *failed;     /* ring: packets that ended without a frame */
+    uint32_t tx_gathered, rx_gathered; /* bit q: completions of queue q wait to be written */
+    uint32_t *failed; /* ring: packets that ended without a frame */
     uint32_t failed_head, failed_tail;
 };
 
@@ -294,7 +318,7 @@ struct espnic {
     struct sched sched;
     struct nic_lane lane[NIC_MAX_LANES];
     struct nic_port port[NIC_MAX_PORTS];
-    struct channel *channel[256]; /* all of them, for state and for the search for deadlocks */
+    struct channel *channel[320]; /* all of them, for state and for the search for deadlocks */
     unsigned channels;
     struct nic_pool packets, jobs, buffers[3], carried;
     struct sa_table table;
@@ -448,8 +472,18 @@ bool nic_memory_there(const struct espnic *card, const struct nic_packet *p);
 /* crypto.c */
 enum esp_job_state nic_crypt_result(struct espnic *card, struct nic_packet *p);
 
-/* tx_dma.c: the descriptor ends without a frame */
+/* done.c: the descriptor ends without a frame; a ring's TX_DONE or RX_DONE has been written; the write that
+ * completes a received packet by itself, behind its data. */
+void nic_done_init(struct espnic *card);
 void nic_tx_failed(struct espnic *card, uint32_t item, uint64_t cycle);
+void nic_done_configure(struct espnic *card, bool rx, unsigned q, uint64_t value);
+struct pcie_request nic_rx_done_plain(struct espnic *card, const struct nic_packet *p,
+                                      uint32_t item);
+
+/* entries.c: what is said of a received packet; writes of completions reach memory */
+void nic_rx_entry(const struct nic_packet *p, struct abi_rx_completion *completion);
+void nic_memory_rx_done(struct espnic *card, uint64_t time, const struct pcie_request *r);
+void nic_memory_tx_done(struct espnic *card, uint64_t time, const struct pcie_request *r);
 
 /* Descriptors that queue q would ask for now (tx_dma.c). */
 uint32_t nic_descriptors_wanted(const struct espnic *card, bool rx, unsigned q);
@@ -465,8 +499,8 @@ bool nic_read_again(struct espnic *card, unsigned client, uint32_t index);
 void nic_ask_again(struct espnic *card, unsigned client, uint64_t now);
 size_t nic_explain_faults(const struct espnic *card, char *text, size_t size);
 
-/* interrupts.c */
-void nic_interrupt(struct espnic *card, unsigned vector, uint64_t cycle);
+/* interrupts.c: so many events of a vector */
+void nic_interrupt(struct espnic *card, unsigned vector, uint32_t events, uint64_t cycle);
 
 /* command.c: CMD_TAIL has been written */
 void nic_commands_posted(struct espnic *card, uint32_t tail, uint64_t now);
@@ -487,7 +521,8 @@ void nic_forget_sa(struct espnic *card, uint32_t id);
 /* command.c: an SA that was being deleted has lost its last reference */
 void nic_command_drained(struct espnic *card, uint32_t sa, uint64_t cycle);
 
-/* What a PCIe request is for: upper bits of its ref2 may hold a number more. */
+/* What a PCIe request is for: upper bits of its ref2 may hold a queue, and those from NIC_COUNT_LSB on a number
+ * more. */
 enum nic_purpose {
     NIC_FOR_RX_PAYLOAD,
     NIC_FOR_RX_DONE,
@@ -504,7 +539,7 @@ enum nic_purpose {
     NIC_FOR_MESSAGE
 };
 
-enum { NIC_PURPOSE_BITS = 8 };
+enum { NIC_PURPOSE_BITS = 8, NIC_COUNT_LSB = 16 };
 
 /* A client of the link (pcie.c): its requests are pushed by one block, its answers go to another. */
 unsigned nic_client(struct espnic *card, const char *name, unsigned writer, unsigned reader,

@@ -112,6 +112,11 @@ static void control(struct espnic *card, uint64_t now)
     sched_wake(&card->sched, card->commands.block, now + 1);
 }
 
+static uint64_t core_cycles(const struct espnic *card, uint64_t ns)
+{
+    return clock_cycles_from_ps(&card->clocks, card->core, ns * 1000);
+}
+
 /* What blocks need for every packet or message is kept where they have it at hand. */
 static void decode(struct espnic *card, enum reg_id reg, unsigned i)
 {
@@ -123,13 +128,15 @@ static void decode(struct espnic *card, enum reg_id reg, unsigned i)
     case REG_TX_BASE: dma->tx[i].base = value; break;
     case REG_TX_DONE_BASE: dma->tx[i].done_base = value; break;
     case REG_TX_SIZE: dma->tx[i].size = (uint32_t)value; break;
+    case REG_TX_DONE: nic_done_configure(card, false, i, value); break;
+    case REG_TX_DONE_WAIT: dma->tx[i].done.wait = core_cycles(card, value); break;
     case REG_RX_BASE: dma->rx[i].base = value; break;
     case REG_RX_DONE_BASE: dma->rx[i].done_base = value; break;
     case REG_RX_SIZE: dma->rx[i].size = (uint32_t)value; break;
+    case REG_RX_DONE: nic_done_configure(card, true, i, value); break;
+    case REG_RX_DONE_WAIT: dma->rx[i].done.wait = core_cycles(card, value); break;
     case REG_INT_ENABLE: m->enabled = (uint32_t)value; break;
-    case REG_INT_HOLDOFF:
-        m->holdoff[i] = clock_cycles_from_ps(&card->clocks, card->core, value * 1000);
-        break;
+    case REG_INT_HOLDOFF: m->holdoff[i] = core_cycles(card, value); break;
     case REG_INT_COALESCE: m->coalesce[i] = (uint32_t)value; break;
     default: break;
     }

@@ -344,6 +344,8 @@ static void wire_pcie(struct espnic *card)
         l->tx_client = nic_client(card, "tx_dma.pcie", card->dma.tx_block, l->tx_dma.block,
                                   PCIE_ANSWERS_ORDERED);
         stage_input(&l->tx_dma, card->answer[l->tx_client]);
+        l->rx_done =
+            nic_channel(card, "rx_dma.rx_done", l->rx_answers_block, card->dma.done_block, 0);
     }
     card->dma.tx_client = nic_client(card, "tx_fetch.pcie", card->dma.tx_block, card->dma.tx_block,
                                      PCIE_ANSWERS_ORDERED);
@@ -357,6 +359,8 @@ static void wire_pcie(struct espnic *card)
                                      PCIE_ANSWERS_READS);
     card->interrupts_client = nic_client(card, "interrupts.pcie", card->interrupts_block,
                                          card->interrupts_block, PCIE_ANSWERS_WRITES);
+    card->dma.rx_done_client = nic_client(card, "rx_done.pcie", card->dma.done_block,
+                                          card->dma.done_block, PCIE_ANSWERS_WRITES);
     card->mmio_channel =
         nic_channel(card, "pcie.registers", pcie_link_block(card->link), card->registers_block, 0);
     for (unsigned p = 0; p < card->config.general.ports; p++) {

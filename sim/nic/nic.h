@@ -27,8 +27,26 @@ struct nic_direction_stats {
     uint64_t inside; /* in the card at the end; filled by nic_finish_stats */
 };
 
+/* Why gathered completions were written. */
+enum nic_done_cause {
+    NIC_DONE_FULL,
+    NIC_DONE_WAITED,
+    NIC_DONE_RING_END,
+    NIC_DONE_NOTHING_LEFT,
+    NIC_DONE_CAUSES
+};
+
+/* Descriptor rings. */
+struct nic_ring_stats {
+    uint64_t tx_done_writes, rx_done_writes;   /* DMA writes of completions */
+    uint64_t tx_done_entries, rx_done_entries; /* completions in them */
+    uint64_t done_cause[NIC_DONE_CAUSES];      /* of writes of gathered completions */
+    uint64_t refused; /* settings that a ring could not take */
+};
+
 struct nic_stats {
     struct nic_direction_stats rx, tx;
+    struct nic_ring_stats rings;
     uint64_t replay[4];   /* enum replay_verdict of the check before the crypto */
     uint64_t replay_late; /* passed the check, failed at the update after the crypto */
     uint64_t context_hits, context_misses; /* of the context cache */

@@ -101,7 +101,8 @@ static void dma_state(struct espnic *card, struct snapshot *snap)
     snapshot_fixed(snap, "dma.tx_reads", &d->tx_reads, sizeof d->tx_reads);
     snapshot_fixed(snap, "dma.tx_turn", &d->tx_turn, sizeof d->tx_turn);
     snapshot_fixed(snap, "dma.rx_spread", &d->rx_spread, sizeof d->rx_spread);
-    snapshot_fixed(snap, "dma.tx_done", d->tx_done, sizeof d->tx_done);
+    snapshot_fixed(snap, "dma.tx_gathered", &d->tx_gathered, sizeof d->tx_gathered);
+    snapshot_fixed(snap, "dma.rx_gathered", &d->rx_gathered, sizeof d->rx_gathered);
     snapshot_fixed(snap, "dma.failed", d->failed, NIC_FAILED_RING * sizeof *d->failed);
     snapshot_fixed(snap, "dma.failed_head", &d->failed_head, sizeof d->failed_head);
     snapshot_fixed(snap, "dma.failed_tail", &d->failed_tail, sizeof d->failed_tail);

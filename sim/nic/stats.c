@@ -89,6 +89,25 @@ static const struct stat_field control[] = {
          "reads of host memory that failed: poisoned, not answered in time, or no memory there"),
 };
 
+#define RINGS(field, unit, help) CARD(#field, rings.field, unit, help)
+
+static const struct stat_field rings[] = {
+    RINGS(tx_done_writes, "requests", "DMA writes of transmit completions"),
+    RINGS(tx_done_entries, "completions",
+          "completions in them: entries, or descriptors that the number written tells of"),
+    RINGS(rx_done_writes, "requests", "DMA writes of receive completions"),
+    RINGS(rx_done_entries, "completions", "completions in them"),
+    CARD("done_full", rings.done_cause[NIC_DONE_FULL], "requests",
+         "writes of gathered completions because there were TX_DONE.BATCH or RX_DONE.BATCH of them"),
+    CARD("done_waited", rings.done_cause[NIC_DONE_WAITED], "requests",
+         "... because one had waited TX_DONE_WAIT or RX_DONE_WAIT"),
+    CARD("done_ring_end", rings.done_cause[NIC_DONE_RING_END], "requests",
+         "... because the ring of entries ends"),
+    CARD("done_nothing_left", rings.done_cause[NIC_DONE_NOTHING_LEFT], "requests",
+         "... because nothing else that was posted was left"),
+    RINGS(refused, "writes", "settings of a ring that were impossible, or came while it was in use"),
+};
+
 static const void *at(struct espnic *card, size_t offset)
 {
     return card ? (const char *)&card->stats + offset : NULL;
@@ -122,6 +141,8 @@ void nic_register_stats(struct espnic *card, struct stat_registry *r)
                   sa_cache_stat_count);
     stat_register(r, "card.contexts", "Contexts that packets needed.", at(card, 0), contexts,
                   STAT_COUNT(contexts));
+    stat_register(r, "card.rings", "Descriptor rings and their completions.", at(card, 0), rings,
+                  STAT_COUNT(rings));
     stat_register(r, "card.control", "Commands, doorbells and interrupts.", at(card, 0), control,
                   STAT_COUNT(control));
     stat_register(r, "pcie", "The PCIe link.",

@@ -1,11 +1,9 @@
-/* tx_dma: packets out of host memory. Descriptor fetch, payload reads, hand-over to the lanes; and the
- * completions of transmit descriptors.
+/* tx_dma: packets out of host memory. Descriptor fetch, payload reads, hand-over to the lanes.
  *
  * A doorbell makes the card read descriptors, up to `tx_fetch` at a time, into a copy of `tx_prefetch`
  * entries a queue. Queues take turns in reading payload, limited by the bytes of the transmit buffer and
- * the number of reads under way. A packet goes to its lane when its last byte has come. Its completion
- * is written when its last bit has left the card, or when it was dropped.
- * The fetch of receive descriptors stands here too, since it is the same engine. */
+ * the number of reads under way. A packet goes to its lane when its last byte has come; done.c has its
+ * completion. The fetch of receive descriptors stands here too, since it is the same engine. */
 #include "nic/card.h"
 
 #include <stdlib.h>
@@ -247,6 +245,7 @@ static uint32_t packet_of(struct espnic *card, const struct abi_tx_descriptor *d
     }
     p->address = d->address;
     p->lane = (uint8_t)lane;
+    p->ring_at = card->dma.tx[q].taken;
     return index;
 }
 
@@ -258,6 +257,7 @@ static void refuse(struct espnic *card, const struct abi_tx_descriptor *d, unsig
 
     p->tag = d->tag;
     p->queue = (uint8_t)q;
+    p->ring_at = card->dma.tx[q].taken;
     p->drop = NIC_DROP_BAD_LENGTH;
     card->stats.tx.packets_in++;
     nic_count_drop(card, p, NIC_DROP_BAD_LENGTH);
@@ -296,8 +296,8 @@ static bool read_payload(struct espnic *card, unsigned q, uint64_t now)
     unsigned lane;
 
     if (d->length < 14 || d->length > 65535) {
-        took_descriptor(dma, q);
         refuse(card, d, q, now);
+        took_descriptor(dma, q);
         return true;
     }
     if (!within_limits(card, d->length)) {
@@ -308,8 +308,8 @@ static bool read_payload(struct espnic *card, unsigned q, uint64_t now)
     if (!nic_request_room(card, card->lane[lane].tx_client, now, 1)) {
         return false;
     }
-    took_descriptor(dma, q);
     r.ref = packet_of(card, d, q, lane);
+    took_descriptor(dma, q);
     r.address = d->address;
     r.length = d->length;
     dma->tx_bytes += d->length;
@@ -354,105 +354,6 @@ static void tx_wake(void *self, uint64_t now)
     }
 }
 
-/* ---- completions --------------------------------------------------------------------------------------- */
-
-void nic_tx_failed(struct espnic *card, uint32_t item, uint64_t cycle)
-{
-    struct nic_dma *d = &card->dma;
-
-    d->failed[d->failed_tail++ & (NIC_FAILED_RING - 1)] = item;
-    sched_wake(&card->sched, d->done_block, cycle);
-}
-
-static void complete(struct espnic *card, uint32_t item, uint64_t now)
-{
-    const struct nic_packet *p = nic_packet(card, item);
-    const struct nic_ring *ring = &card->dma.tx[p->queue];
-    uint32_t at = card->dma.tx_done[p->queue]++;
-    struct pcie_request r = { .op = PCIE_WRITE, .ref = item, .answer = 1 };
-
-    r.address =
-        ring->done_base + (uint64_t)(at & (ring->size - 1)) * sizeof(struct abi_tx_completion);
-    r.length = sizeof(struct abi_tx_completion);
-    r.ref2 = NIC_FOR_TX_DONE | (uint32_t)p->queue << NIC_PURPOSE_BITS;
-    nic_request(card, card->dma.done_client, now, &r);
-}
-
-/* When there is a descriptor to complete. */
-static uint64_t next_done(const struct espnic *card)
-{
-    uint64_t first = CLOCK_NEVER;
-
-    if (card->dma.failed_head != card->dma.failed_tail) {
-        return 0;
-    }
-    for (unsigned i = 0; i < card->config.general.ports; i++) {
-        uint64_t at = channel_next_visible(card->port[i].tx_done);
-
-        first = at < first ? at : first;
-    }
-    return first;
-}
-
-/* One completion a cycle: failed descriptors first, then the ports in order. */
-static bool complete_one(struct espnic *card, uint64_t now)
-{
-    struct nic_dma *d = &card->dma;
-    unsigned port = 0;
-
-    if (next_done(card) > now || !nic_request_room(card, d->done_client, now, 1)) {
-        return false;
-    }
-    if (d->failed_head != d->failed_tail) {
-        complete(card, d->failed[d->failed_head++ & (NIC_FAILED_RING - 1)], now);
-        return true;
-    }
-    while (channel_next_visible(card->port[port].tx_done) > now) {
-        port++;
-    }
-    complete(card, channel_head(card->port[port].tx_done)->item, now);
-    channel_pop_item(card->port[port].tx_done, now, 1);
-    return true;
-}
-
-/* Completions that have left: the interrupt may follow, and cannot overtake them. */
-static void take_completed(struct espnic *card, uint64_t now)
-{
-    struct channel *answers = card->answer[card->dma.done_client];
-    uint64_t next;
-
-    while ((next = channel_next_visible(answers)) <= now) {
-        uint32_t index = channel_head(answers)->item;
-
-        nic_interrupt(card, 17u + (pcie_request_at(card->link, index)->ref2 >> NIC_PURPOSE_BITS),
-                      now);
-        pcie_request_release(card->link, index);
-        channel_pop_item(answers, now, 1);
-    }
-    if (next != CLOCK_NEVER) {
-        sched_wake(&card->sched, card->dma.done_block, next);
-    }
-}
-
-static void done_wake(void *self, uint64_t now)
-{
-    struct espnic *card = self;
-    uint64_t next;
-    bool more;
-
-    take_completed(card, now);
-    do {
-        more = complete_one(card, now);
-    } while (more && nic_is_ideal(&card->config, NIC_IDEAL_TX_DMA));
-    next = next_done(card);
-    if (more && next <= now) {
-        next = now + 1;
-    }
-    if (next > now && next != CLOCK_NEVER) { /* if there is one now, room for its request wakes */
-        sched_wake(&card->sched, card->dma.done_block, next);
-    }
-}
-
 /* ---- set-up --------------------------------------------------------------------------------------------- */
 
 void nic_tx_dma_init(struct espnic *card, struct nic_lane *lane)
@@ -469,7 +370,7 @@ void nic_dma_init(struct espnic *card)
 
     d->tx_block = sched_add_block(&card->sched, "tx_fetch", card->core, tx_wake, card);
     d->rx_block = sched_add_block(&card->sched, "rx_fetch", card->core, rx_wake, card);
-    d->done_block = sched_add_block(&card->sched, "tx_done", card->core, done_wake, card);
+    nic_done_init(card);
     d->tx_descriptor =
         must(calloc((size_t)c->tx_queues * c->tx_prefetch, sizeof *d->tx_descriptor));
     d->tx_entry = sizeof *d->tx_descriptor;
