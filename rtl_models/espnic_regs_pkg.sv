@@ -21,7 +21,7 @@ package espnic_regs_pkg;
   } access_e;
 
   localparam int unsigned BAR_BYTES = 65536;
-  localparam int unsigned REGISTERS = 55;
+  localparam int unsigned REGISTERS = 59;
 
   localparam logic [15:0] ID_OFFSET = 16'h0000;
   localparam int unsigned ID_BITS = 32;
@@ -31,7 +31,7 @@ package espnic_regs_pkg;
   localparam logic [15:0] VERSION_OFFSET = 16'h0004;
   localparam int unsigned VERSION_BITS = 32;
   localparam access_e VERSION_ACCESS = AccessRo;
-  localparam logic [31:0] VERSION_RESVAL = 32'h00010000;
+  localparam logic [31:0] VERSION_RESVAL = 32'h00010001;
 
   localparam logic [15:0] CTRL_OFFSET = 16'h0008;
   localparam int unsigned CTRL_BITS = 32;
@@ -263,6 +263,29 @@ package espnic_regs_pkg;
   localparam access_e TX_HEAD_ACCESS = AccessRo;
   localparam logic [31:0] TX_HEAD_RESVAL = 32'h00000000;
 
+  localparam logic [15:0] TX_DONE_OFFSET = 16'h1020;
+  localparam int unsigned TX_DONE_COUNT = 16;
+  localparam int unsigned TX_DONE_STRIDE = 64;
+  localparam int unsigned TX_DONE_BITS = 32;
+  localparam access_e TX_DONE_ACCESS = AccessRw;
+  localparam logic [31:0] TX_DONE_RESVAL = 32'h00000000;
+  localparam int unsigned TX_DONE_MODE_LSB = 0;
+  localparam int unsigned TX_DONE_MODE_WIDTH = 2;
+  localparam logic [31:0] TX_DONE_MODE_MASK = 32'h00000003;
+  localparam int unsigned TX_DONE_BATCH_LSB = 8;
+  localparam int unsigned TX_DONE_BATCH_WIDTH = 7;
+  localparam logic [31:0] TX_DONE_BATCH_MASK = 32'h00007f00;
+  localparam int unsigned TX_DONE_BYTES_LSB = 16;
+  localparam int unsigned TX_DONE_BYTES_WIDTH = 4;
+  localparam logic [31:0] TX_DONE_BYTES_MASK = 32'h000f0000;
+
+  localparam logic [15:0] TX_DONE_WAIT_OFFSET = 16'h1024;
+  localparam int unsigned TX_DONE_WAIT_COUNT = 16;
+  localparam int unsigned TX_DONE_WAIT_STRIDE = 64;
+  localparam int unsigned TX_DONE_WAIT_BITS = 32;
+  localparam access_e TX_DONE_WAIT_ACCESS = AccessRw;
+  localparam logic [31:0] TX_DONE_WAIT_RESVAL = 32'h00000000;
+
   localparam logic [15:0] RX_BASE_OFFSET = 16'h2000;
   localparam int unsigned RX_BASE_COUNT = 16;
   localparam int unsigned RX_BASE_STRIDE = 64;
@@ -297,6 +320,29 @@ package espnic_regs_pkg;
   localparam int unsigned RX_HEAD_BITS = 32;
   localparam access_e RX_HEAD_ACCESS = AccessRo;
   localparam logic [31:0] RX_HEAD_RESVAL = 32'h00000000;
+
+  localparam logic [15:0] RX_DONE_OFFSET = 16'h2020;
+  localparam int unsigned RX_DONE_COUNT = 16;
+  localparam int unsigned RX_DONE_STRIDE = 64;
+  localparam int unsigned RX_DONE_BITS = 32;
+  localparam access_e RX_DONE_ACCESS = AccessRw;
+  localparam logic [31:0] RX_DONE_RESVAL = 32'h00000000;
+  localparam int unsigned RX_DONE_MODE_LSB = 0;
+  localparam int unsigned RX_DONE_MODE_WIDTH = 2;
+  localparam logic [31:0] RX_DONE_MODE_MASK = 32'h00000003;
+  localparam int unsigned RX_DONE_BATCH_LSB = 8;
+  localparam int unsigned RX_DONE_BATCH_WIDTH = 7;
+  localparam logic [31:0] RX_DONE_BATCH_MASK = 32'h00007f00;
+  localparam int unsigned RX_DONE_BYTES_LSB = 16;
+  localparam int unsigned RX_DONE_BYTES_WIDTH = 4;
+  localparam logic [31:0] RX_DONE_BYTES_MASK = 32'h000f0000;
+
+  localparam logic [15:0] RX_DONE_WAIT_OFFSET = 16'h2024;
+  localparam int unsigned RX_DONE_WAIT_COUNT = 16;
+  localparam int unsigned RX_DONE_WAIT_STRIDE = 64;
+  localparam int unsigned RX_DONE_WAIT_BITS = 32;
+  localparam access_e RX_DONE_WAIT_ACCESS = AccessRw;
+  localparam logic [31:0] RX_DONE_WAIT_RESVAL = 32'h00000000;
 
   localparam logic [15:0] INT_ENABLE_OFFSET = 16'h3000;
   localparam int unsigned INT_ENABLE_BITS = 32;

@@ -229,9 +229,10 @@ static bool check_done(const struct host_config *config, char *error, size_t err
     const struct host_tx_config *tx = &config->tx;
 
     if (tx->done == HOST_TX_DONE_REPORT && tx->done_bytes == 16) {
-        snprintf(error, error_size,
-                 "host.tx.done_bytes: found 16, expected 32 or more: with host.tx.done report an entry "
-                 "says how many descriptors it stands for");
+        snprintf(
+            error, error_size,
+            "host.tx.done_bytes: found 16, expected 32 or more: with host.tx.done report an entry "
+            "says how many descriptors it stands for");
         return false;
     }
     return check_done_bytes("host.tx.done_bytes", tx->done_bytes, 16, error, error_size) &&

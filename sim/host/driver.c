@@ -273,7 +273,7 @@ static void reset_answer(struct host *host, uint64_t time, uint64_t tag, uint64_
         uint64_t next = time + host->config.general.reset_poll;
 
         host->s->reset_check = host->s->reset_check < next ? host->s->reset_check : next;
-        host_wake(host, BLOCK_TIMER, host->s->reset_check);
+        host_wake(host, BLOCK_TIMER, host->s->reset_check > time ? host->s->reset_check : time);
     }
 }
 
@@ -532,8 +532,8 @@ static void read_entry(const struct host *host, uint32_t queue, uint32_t index,
                        struct abi_tx_completion *c)
 {
     size_t bytes = host->config.tx.done_bytes;
-    const uint8_t *entry = host->rings + host_ring_tx_done(host, queue) +
-                           (index & (host->config.tx.ring - 1)) * bytes;
+    const uint8_t *entry =
+        host->rings + host_ring_tx_done(host, queue) + (index & (host->config.tx.ring - 1)) * bytes;
 
     memset(c, 0, sizeof *c);
     memcpy(c, entry, bytes < sizeof *c ? bytes : sizeof *c);
@@ -662,7 +662,8 @@ uint32_t host_rx_posted(const struct host *host, uint32_t queue, uint32_t index)
     struct abi_rx_descriptor d;
 
     memcpy(&d,
-           host->rings + host_ring_rx(host, queue) + (index & (host->config.rx.ring - 1)) * sizeof d,
+           host->rings + host_ring_rx(host, queue) +
+               (index & (host->config.rx.ring - 1)) * sizeof d,
            sizeof d);
     return d.cookie;
 }

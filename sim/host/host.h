@@ -177,7 +177,8 @@ bool host_event(struct host *host, uint64_t time, enum host_event event, uint64_
     X(NO_SELECTOR, "no_selector", "no SA takes it, and the policy is not to send it in clear")     \
     X(BACKLOG, "host_backlog", "too many packets wait for the core")                               \
     X(TOO_LONG, "host_too_long", "longer than a transmit buffer, or than IP allows with IPsec")    \
-    X(NO_KEYS, "no_keys", "SA in software whose keys the host has not, or timing-only SA")         \
+    X(NO_KEYS, "no_keys",                                                                          \
+      "SA in software whose keys or last number the host has not, or timing-only SA")              \
     X(CANNOT_PROTECT, "cannot_protect",                                                            \
       "not an IP packet that the SA can protect (a fragment in "                                   \
       "transport mode, truncated)")                                                                \

@@ -170,6 +170,8 @@ struct host_frame *host_sa_frame(const struct host *host, uint32_t id); /* NULL:
 /* Give it frames (crypto offload, software) or take the content away that is not needed. */
 void host_sa_make_frame(struct host *host, uint32_t id);
 void host_sa_settle(struct host *host, uint32_t id, bool on_card);
+/* Forget its content, keys included: nothing can be sent with it in software. */
+void host_sa_forget(struct host *host, uint32_t id);
 /* Inbound SA whose content the host has, by what a packet carries; 0: none. */
 uint32_t host_sa_by_spi(const struct host *host, uint32_t spi, enum esp_op op,
                         const struct esp_address *dst);

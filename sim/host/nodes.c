@@ -581,8 +581,7 @@ static void leave_card(struct host *host, uint32_t sa, uint64_t time)
     host->stats->sa.in_software++;
     if ((host_sa(host, sa)->flags & SA_HOST_IN) == 0 && host->s->packet_offload &&
         !host_numbers_told(host)) {
-        host_request_queue(host, id, time);
-        return; /* a number could be used again: nothing is sent with it any more */
+        host_sa_forget(host, sa); /* a number could be used again */
     }
     host_sa_make_frame(host, sa);
     if ((host_sa(host, sa)->flags & SA_HOST_IN) == 0 && host->s->packet_offload && last != 0 &&

@@ -52,7 +52,8 @@ enum {
     ABI_TX_NO_KEY = 1u << 3,  /* of the model only: the recording has no key */
     /* Cards without a table of transmit SAs: the context behind the descriptor is that of the SA. */
     ABI_TX_CONTEXT = 1u << 4,
-    ABI_TX_REPORT = 1u << 5 /* rings that do not complete every descriptor by itself: this one does */
+    ABI_TX_REPORT =
+        1u << 5 /* rings that do not complete every descriptor by itself: this one does */
 };
 
 /* On such a card CAP_TX_CONTEXT bytes follow each descriptor in the ring (entries are 64 + CAP_TX_CONTEXT
@@ -89,13 +90,15 @@ enum abi_tx_status { /* NDIS status values */
                          (int)0xC0000001u /* unknown handle, or dropped: `reason` says why */
 };
 
-struct abi_tx_completion { /* 32 bytes; of an entry of 16 the first 16, of a longer one the rest is 0 */
+struct
+    abi_tx_completion { /* 32 bytes; of an entry of 16 the first 16, of a longer one the rest is 0 */
     uint64_t tag;
     uint32_t status;   /* enum abi_tx_status */
     uint16_t reason;   /* enum nic_drop (sim/nic/drops.h), 0 = none */
     uint16_t flags;    /* ABI_PHASE */
     uint64_t sequence; /* packet offload: number that the (outermost) SA gave */
-    uint32_t head;     /* TX_DONE.MODE 1: descriptors completed with this entry (free-running); else 0 */
+    uint32_t
+        head; /* TX_DONE.MODE 1: descriptors completed with this entry (free-running); else 0 */
     uint32_t reserved;
 };
 

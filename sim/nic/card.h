@@ -71,8 +71,8 @@ struct nic_packet {
     uint32_t wire_length; /* RX: as it came */
     uint32_t mshr;        /* context miss that it waits for: index + 1, 0 = none */
     uint64_t mshr_ticket;
-    uint32_t ring_at; /* its descriptor in the ring, free-running */
-    uint32_t chain;   /* the next one that completes with it, 0 = none */
+    uint32_t ring_at;   /* its descriptor in the ring, free-running */
+    uint32_t chain;     /* the next one that completes with it, 0 = none */
     uint64_t handle[2]; /* TX: descriptor's; RX: SAs that matched, outer first */
     uint64_t first_sequence;
     uint64_t tag, wire_ps, address;
@@ -178,18 +178,19 @@ enum { NIC_DONE_MOST = 64 /* completions of a write */, NIC_ENTRY_MOST = 128 /* 
 
 /* Completions of a ring (done.c). */
 struct nic_done {
-    uint8_t mode;      /* enum nic_done_mode */
-    uint8_t batch;     /* completions a write, at most */
-    uint8_t bytes;     /* of an entry */
-    bool gathers;      /* else each has a write of its own */
-    uint32_t entries; /* asked for so far: place of the next one (free-running); HEAD: descriptors told */
-    uint32_t written;  /* TX: in memory so far */
-    uint32_t next;     /* in the order of the ring: the descriptor whose turn it is */
+    uint8_t mode;  /* enum nic_done_mode */
+    uint8_t batch; /* completions a write, at most */
+    uint8_t bytes; /* of an entry */
+    bool gathers;  /* else each has a write of its own */
+    uint32_t
+        entries; /* asked for so far: place of the next one (free-running); HEAD: descriptors told */
+    uint32_t written; /* TX: in memory so far */
+    uint32_t next;    /* in the order of the ring: the descriptor whose turn it is */
     uint32_t early_first, early_last; /* packets that are complete before their turn */
-    uint32_t first, last; /* packets that the next write stands for */
-    uint32_t count;       /* those of them that count */
-    uint32_t silent;      /* packet: the last one complete and not reported, 0 = none */
-    uint64_t wait;        /* core cycles */
+    uint32_t first, last;             /* packets that the next write stands for */
+    uint32_t count;                   /* those of them that count */
+    uint32_t silent;                  /* packet: the last one complete and not reported, 0 = none */
+    uint64_t wait;                    /* core cycles */
     uint64_t deadline, silent_deadline; /* cycles, CLOCK_NEVER without */
 };
 
@@ -221,7 +222,7 @@ struct nic_dma {
     uint32_t
         rx_spread; /* queues that packets are spread over: 0 to the last one that had buffers */
     uint32_t tx_gathered, rx_gathered; /* bit q: completions of queue q wait to be written */
-    uint32_t *failed; /* ring: packets that ended without a frame */
+    uint32_t *failed;                  /* ring: packets that ended without a frame */
     uint32_t failed_head, failed_tail;
 };
 

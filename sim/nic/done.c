@@ -125,8 +125,7 @@ static void queue_up(struct espnic *card, struct nic_done *d, uint32_t item)
     struct nic_packet *p = nic_packet(card, item);
     uint32_t *link = &d->early_first;
 
-    if (d->early_first &&
-        (int32_t)(p->ring_at - nic_packet(card, d->early_last)->ring_at) > 0) {
+    if (d->early_first && (int32_t)(p->ring_at - nic_packet(card, d->early_last)->ring_at) > 0) {
         link = &nic_packet(card, d->early_last)->chain;
     }
     while (*link && (int32_t)(nic_packet(card, *link)->ring_at - p->ring_at) < 0) {
@@ -217,12 +216,15 @@ static void write_plain(struct espnic *card, uint32_t item, uint64_t now)
     nic_request(card, card->dma.done_client, now, &r);
 }
 
+/* Entries up to the end of their ring: a write does not go beyond it. */
+static uint32_t to_ring_end(const struct nic_ring *ring)
+{
+    return ring->size - (ring->done.entries & (ring->size - 1));
+}
+
 static bool ring_ends(const struct nic_ring *ring)
 {
-    const struct nic_done *d = &ring->done;
-
-    return d->mode != NIC_DONE_HEAD && d->count &&
-           ((d->entries + d->count) & (ring->size - 1)) == 0;
+    return ring->done.mode != NIC_DONE_HEAD && ring->done.count >= to_ring_end(ring);
 }
 
 /* Is nothing else posted? */
@@ -244,11 +246,11 @@ static enum nic_done_cause cause(const struct nic_ring *ring, bool rx, uint64_t 
 {
     const struct nic_done *d = &ring->done;
 
-    return d->count >= d->batch      ? NIC_DONE_FULL
-           : ring_ends(ring)         ? NIC_DONE_RING_END
-           : nothing_left(ring, rx)  ? NIC_DONE_NOTHING_LEFT
-           : deadline(d) <= now      ? NIC_DONE_WAITED
-                                     : NIC_DONE_CAUSES;
+    return d->count >= d->batch     ? NIC_DONE_FULL
+           : ring_ends(ring)        ? NIC_DONE_RING_END
+           : nothing_left(ring, rx) ? NIC_DONE_NOTHING_LEFT
+           : deadline(d) <= now     ? NIC_DONE_WAITED
+                                    : NIC_DONE_CAUSES;
 }
 
 /* An entry for those that asked for none. */
@@ -263,31 +265,56 @@ static void speak_up(struct espnic *card, struct nic_done *d, uint64_t now)
     }
 }
 
-static void flush(struct espnic *card, bool rx, unsigned q, enum nic_done_cause why, uint64_t now)
+/* Entries for the first of those gathered: as many as a write takes. */
+static struct pcie_request write_entries(struct espnic *card, bool rx, unsigned q)
 {
     struct nic_ring *ring = ring_of(card, rx, q);
     struct nic_done *d = &ring->done;
+    uint32_t n = d->count < d->batch ? d->count : d->batch;
+    uint32_t last = d->first;
+    struct pcie_request r;
+
+    n = n < to_ring_end(ring) ? n : to_ring_end(ring);
+    r = a_write(rx, q, d->first, n);
+    r.address = place(ring, d->entries);
+    r.length = n * d->bytes;
+    count_write(card, rx, n);
+    d->entries += n;
+    d->count -= n;
+    while (--n) {
+        last = nic_packet(card, last)->chain;
+    }
+    d->first = nic_packet(card, last)->chain;
+    nic_packet(card, last)->chain = 0;
+    return r;
+}
+
+static struct pcie_request write_number(struct espnic *card, bool rx, unsigned q)
+{
+    struct nic_ring *ring = ring_of(card, rx, q);
+    struct nic_done *d = &ring->done;
+    struct pcie_request r = a_write(rx, q, d->first, d->count);
+
+    r.address = ring->done_base;
+    r.length = sizeof(uint32_t);
+    count_write(card, rx, d->next - d->entries);
+    d->entries = d->next;
+    d->first = d->count = 0;
+    return r;
+}
+
+static void flush(struct espnic *card, bool rx, unsigned q, enum nic_done_cause why, uint64_t now)
+{
+    struct nic_done *d = &ring_of(card, rx, q)->done;
     struct pcie_request r;
 
     if (why == NIC_DONE_NOTHING_LEFT || why == NIC_DONE_WAITED) {
         speak_up(card, d, now);
     }
-    r = a_write(rx, q, d->first, d->count);
-    if (d->mode == NIC_DONE_HEAD) {
-        r.address = ring->done_base;
-        r.length = sizeof(uint32_t);
-        count_write(card, rx, d->next - d->entries);
-        d->entries = d->next;
-    } else {
-        r.address = place(ring, d->entries);
-        r.length = d->count * d->bytes;
-        count_write(card, rx, d->count);
-        d->entries += d->count;
-    }
+    r = d->mode == NIC_DONE_HEAD ? write_number(card, rx, q) : write_entries(card, rx, q);
     card->stats.rings.done_cause[why]++;
     nic_request(card, rx ? card->dma.rx_done_client : card->dma.done_client, now, &r);
-    d->first = d->last = d->count = 0;
-    d->deadline = CLOCK_NEVER;
+    d->deadline = d->first ? d->deadline : CLOCK_NEVER;
     if (!pending(d)) {
         *(rx ? &card->dma.rx_gathered : &card->dma.tx_gathered) &= ~(1u << q);
     }

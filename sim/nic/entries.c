@@ -71,8 +71,7 @@ static void shorten(const struct abi_rx_completion *c, struct abi_rx_short *out)
                                   .wire_ps = c->wire_ps,
                                   .offload_word = (uint16_t)c->offload_word,
                                   .header_word = (uint16_t)c->header_word,
-                                  .status =
-                                      (uint8_t)(c->offload_word >> ABI_RX_CRYPTO_STATUS_LSB),
+                                  .status = (uint8_t)(c->offload_word >> ABI_RX_CRYPTO_STATUS_LSB),
                                   .info = (c->header_word & ABI_HEADER_INFO_SET) != 0,
                                   .flags = c->flags };
 }
@@ -177,8 +176,8 @@ void nic_memory_tx_done(struct espnic *card, uint64_t time, const struct pcie_re
     }
     for (uint32_t i = r->ref; i; i = next) {
         next = nic_packet(card, i)->chain;
-        ring->completed =
-            ring->done.mode == NIC_DONE_EACH ? ring->completed + 1 : nic_packet(card, i)->ring_at + 1;
+        ring->completed = ring->done.mode == NIC_DONE_EACH ? ring->completed + 1
+                                                           : nic_packet(card, i)->ring_at + 1;
         nic_packet_free(card, i);
     }
     reg_set(&card->registers, REG_TX_HEAD, q, ring->completed);

@@ -41,7 +41,7 @@ struct nic_ring_stats {
     uint64_t tx_done_writes, rx_done_writes;   /* DMA writes of completions */
     uint64_t tx_done_entries, rx_done_entries; /* completions in them */
     uint64_t done_cause[NIC_DONE_CAUSES];      /* of writes of gathered completions */
-    uint64_t refused; /* settings that a ring could not take */
+    uint64_t refused;                          /* settings that a ring could not take */
 };
 
 struct nic_stats {

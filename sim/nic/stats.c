@@ -97,15 +97,17 @@ static const struct stat_field rings[] = {
           "completions in them: entries, or descriptors that the number written tells of"),
     RINGS(rx_done_writes, "requests", "DMA writes of receive completions"),
     RINGS(rx_done_entries, "completions", "completions in them"),
-    CARD("done_full", rings.done_cause[NIC_DONE_FULL], "requests",
-         "writes of gathered completions because there were TX_DONE.BATCH or RX_DONE.BATCH of them"),
+    CARD(
+        "done_full", rings.done_cause[NIC_DONE_FULL], "requests",
+        "writes of gathered completions because there were TX_DONE.BATCH or RX_DONE.BATCH of them"),
     CARD("done_waited", rings.done_cause[NIC_DONE_WAITED], "requests",
          "... because one had waited TX_DONE_WAIT or RX_DONE_WAIT"),
     CARD("done_ring_end", rings.done_cause[NIC_DONE_RING_END], "requests",
          "... because the ring of entries ends"),
     CARD("done_nothing_left", rings.done_cause[NIC_DONE_NOTHING_LEFT], "requests",
          "... because nothing else that was posted was left"),
-    RINGS(refused, "writes", "settings of a ring that were impossible, or came while it was in use"),
+    RINGS(refused, "writes",
+          "settings of a ring that were impossible, or came while it was in use"),
 };
 
 static const void *at(struct espnic *card, size_t offset)

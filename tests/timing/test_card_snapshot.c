@@ -325,7 +325,7 @@ static void finish(struct run *r)
 /* ---- cutting -------------------------------------------------------------------------------------- */
 
 /* What can be under way at a cut. */
-enum kind { PACKETS, DMA, REQUESTS, COMMAND, JOBS, MISSES, KINDS };
+enum kind { PACKETS, DMA, REQUESTS, COMMAND, JOBS, MISSES, COMPLETIONS, KINDS };
 
 struct caught {
     unsigned cuts, with[KINDS];
@@ -353,6 +353,7 @@ static bool under_way(const struct run *r, enum kind kind)
     case COMMAND: return command_runs(r);
     case JOBS: return esp_crypt_pending(r->card->crypt) > 0;
     case MISSES: return r->card->cache.state.mshrs_used > 0;
+    case COMPLETIONS: return (r->card->dma.tx_gathered | r->card->dma.rx_gathered) != 0;
     case KINDS: break;
     }
     return false;
@@ -584,6 +585,21 @@ START_TEST(crypto_offload)
 }
 END_TEST
 
+START_TEST(gathered_completions)
+{
+    static const char *const settings[][10] = {
+        { "host.tx.done=report", "host.tx.report=7", "host.tx.done_batch=3",
+          "host.tx.done_wait=20us", "host.rx.done_batch=24", "host.rx.done_wait=20us",
+          "host.rx.done_bytes=32B", NULL },
+        { "host.tx.done=head", "host.tx.report=30", "host.rx.done=head", "host.rx.done_batch=20",
+          "host.tx.done_wait=20us", "host.rx.done_wait=20us", "card.lanes=2", NULL },
+    };
+    struct caught c = whole_against_cut(settings[_i], 6 + (uint64_t)_i);
+
+    assert_caught(&c, COMPLETIONS, CUTS / 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("card_snapshot");
@@ -597,6 +613,7 @@ int main(void)
     tcase_add_test(tc, contexts_in_host_memory);
     tcase_add_test(tc, contexts_in_card_memory);
     tcase_add_test(tc, crypto_offload);
+    tcase_add_loop_test(tc, gathered_completions, 0, 2);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
