@@ -40,7 +40,7 @@ struct abi_tx_descriptor {  /* 64 bytes */
     uint64_t tag; /* comes back in the completion and on the wire port */
     uint32_t tfc; /* packet offload, tunnel mode: bytes of TFC padding to add */
     uint32_t reserved2;
-    uint64_t reserved3;
+    uint64_t push; /* ABI_PUSH_*: in a window only; in the ring not looked at */
 };
 
 enum {
@@ -52,12 +52,31 @@ enum {
     ABI_TX_NO_KEY = 1u << 3,  /* of the model only: the recording has no key */
     /* Cards without a table of transmit SAs: the context behind the descriptor is that of the SA. */
     ABI_TX_CONTEXT = 1u << 4,
-    ABI_TX_REPORT =
-        1u << 5 /* rings that do not complete every descriptor by itself: this one does */
+    /* Rings that do not complete every descriptor by itself: this one does. */
+    ABI_TX_REPORT = 1u << 5,
+    /* The frame itself, `length` bytes, stands behind the descriptor (and the context): TX_INLINE, TX_PUSH. */
+    ABI_TX_INLINE = 1u << 6,
+    ABI_TX_ABSENT = 1u << 7 /* of the model only: with INLINE, the frame has no contents */
 };
 
+/* A descriptor can be written to the card instead of being read by it: to the window of its queue (TX_PUSH), in
+ * bursts of any size that is a multiple of 8 bytes, in any order. What is written is what stands in the ring,
+ * where it must be as well, with two differences: `push` is the doorbell, and the frame may follow though in
+ * the ring it does not. The descriptor counts as posted, with all before it, when the last of its bytes has
+ * come; what is written beyond them in the same burst is padding. A card that has no place for it reads it from
+ * the ring. The next one may be written when all of this one has been (a fence). */
+enum {
+    ABI_PUSH_TAIL_LSB = 0,  /* 32 bits: what would be written to TX_TAIL */
+    ABI_PUSH_BYTES_LSB = 32 /* 16 bits: of descriptor, context and frame */
+};
+
+static inline uint64_t abi_push(uint32_t tail, uint32_t bytes)
+{
+    return (uint64_t)bytes << ABI_PUSH_BYTES_LSB | tail;
+}
+
 /* On such a card CAP_TX_CONTEXT bytes follow each descriptor in the ring (entries are 64 + CAP_TX_CONTEXT
- * bytes): this, 16 bytes for a precomputed hash key (AES-GCM), the cipher's key with its salt, the
+ * bytes, and TX_INLINE more): this, 16 bytes for a precomputed hash key (AES-GCM), the cipher's key with its salt, the
  * integrity key. */
 struct abi_tx_context {
     uint32_t seq_hi; /* of this packet's number; ESN */

@@ -71,6 +71,7 @@ struct nic_packet {
     uint32_t wire_length; /* RX: as it came */
     uint32_t mshr;        /* context miss that it waits for: index + 1, 0 = none */
     uint64_t mshr_ticket;
+    uint32_t turn;      /* TX: its place in the order of its lane */
     uint32_t ring_at;   /* its descriptor in the ring, free-running */
     uint32_t chain;     /* the next one that completes with it, 0 = none */
     uint64_t handle[2]; /* TX: descriptor's; RX: SAs that matched, outer first */
@@ -120,6 +121,10 @@ struct nic_lane {
     unsigned rx_answers_block;
     uint32_t rx_dma_used;    /* bytes being written */
     struct channel *rx_done; /* packets whose data has left, of rings that gather completions */
+    struct channel *tx_here; /* packets whose data need not be read */
+    struct nic_turns {
+        uint32_t given, taken; /* packets to send: turns given, and over */
+    } turns;
 };
 
 struct nic_arrival {
@@ -173,6 +178,20 @@ struct nic_memory {
     uint32_t ring;
 };
 
+enum { NIC_PUSH_WORDS = REG_TX_PUSH_WINDOW / 8 };
+
+/* A descriptor that the host is writing. */
+struct nic_push {
+    uint8_t bytes[NIC_PUSH_WORDS * 8];
+    uint64_t have[NIC_PUSH_WORDS / 64]; /* bit w: word w is there */
+};
+
+/* What is known of a descriptor on the card, beside itself. */
+struct nic_extra {
+    uint16_t bytes; /* of data that came with it */
+    bool pushed;
+};
+
 enum nic_done_mode { NIC_DONE_EACH, NIC_DONE_REPORT, NIC_DONE_HEAD };
 enum { NIC_DONE_MOST = 64 /* completions of a write */, NIC_ENTRY_MOST = 128 /* bytes */ };
 
@@ -200,7 +219,10 @@ struct nic_ring {       /* of descriptors, one queue */
     uint32_t fetched;   /* descriptors on the card */
     uint32_t taken;     /* handed to packets */
     uint32_t completed; /* as the host knows */
-    uint32_t size; /* of the rings in host memory, as the registers have it; and where they are */
+    uint32_t size;   /* of the rings in host memory, as the registers have it; and where they are */
+    uint32_t entry;  /* bytes of a descriptor there, with what stands behind it */
+    uint32_t room;   /* of them, for data of the packet */
+    uint32_t pushed; /* descriptors on the card that the host has written */
     uint64_t base, done_base;
     struct nic_done done;
 };
@@ -214,7 +236,9 @@ struct nic_dma {
     uint32_t tx_held; /* a read of payload waits for room in the buffer or for another read's end */
     struct abi_tx_descriptor *tx_descriptor; /* [queue][prefetch] */
     uint8_t *tx_context;                     /* the same; what follows them in the ring, or NULL */
-    uint32_t tx_entry;                       /* bytes of both */
+    uint8_t *tx_inline;                      /* the same; data of their packets, or NULL */
+    struct nic_extra *tx_extra;              /* the same; only with tx_inline or tx_push */
+    struct nic_push *push;                   /* [queue]: being written by the host, or NULL */
     struct abi_rx_descriptor *rx_descriptor;
     uint64_t tx_bytes; /* of packets being read */
     uint32_t tx_reads;
@@ -225,6 +249,9 @@ struct nic_dma {
     uint32_t *failed;                  /* ring: packets that ended without a frame */
     uint32_t failed_head, failed_tail;
 };
+
+/* Items of the stage tx_dma: a packet that is there, or else a request for one. */
+#define NIC_HERE (1u << 31)
 
 enum nic_slot_state {
     NIC_SLOT_FREE,
@@ -307,7 +334,7 @@ struct nic_moderation {
 
 struct nic_mmio {
     uint32_t offset, bytes;
-    uint64_t value;
+    uint64_t value; /* of more than 8 bytes: where they are in `lines` */
 };
 
 struct espnic {
@@ -322,6 +349,7 @@ struct espnic {
     struct channel *channel[320]; /* all of them, for state and for the search for deadlocks */
     unsigned channels;
     struct nic_pool packets, jobs, buffers[3], carried;
+    struct nic_pool lines; /* bursts of register writes on their way */
     struct sa_table table;
     struct sa_cache cache;
     struct nic_memory memory;
@@ -485,6 +513,23 @@ struct pcie_request nic_rx_done_plain(struct espnic *card, const struct nic_pack
 void nic_rx_entry(const struct nic_packet *p, struct abi_rx_completion *completion);
 void nic_memory_rx_done(struct espnic *card, uint64_t time, const struct pcie_request *r);
 void nic_memory_tx_done(struct espnic *card, uint64_t time, const struct pcie_request *r);
+
+/* push.c: what has been written to a window (false: it is none); descriptors behind a failed read are read again */
+void nic_push_init(struct espnic *card);
+void nic_push_free(struct espnic *card);
+void nic_push_register_state(struct espnic *card, struct snapshot *snap);
+bool nic_push_written(struct espnic *card, const struct nic_mmio *m, uint64_t now);
+void nic_push_forget(struct espnic *card, unsigned q);
+
+/* csr.c: TAIL of a transmit ring, as written to it or with a descriptor */
+void nic_tx_posted(struct espnic *card, unsigned q, uint32_t tail, uint64_t now);
+
+/* tx_dma.c: the place of a descriptor on the card; put it there, with its context and so many bytes of data; those
+ * before `fetched` are there, and those behind it that the host has written. */
+size_t nic_tx_index(const struct espnic *card, unsigned q, uint32_t ring_at);
+void nic_tx_place(struct espnic *card, unsigned q, uint32_t ring_at, const uint8_t *bytes,
+                  uint32_t data);
+void nic_tx_fetched(struct espnic *card, unsigned q, uint32_t fetched);
 
 /* Descriptors that queue q would ask for now (tx_dma.c). */
 uint32_t nic_descriptors_wanted(const struct espnic *card, bool rx, unsigned q);

@@ -42,6 +42,11 @@ struct nic_ring_stats {
     uint64_t tx_done_entries, rx_done_entries; /* completions in them */
     uint64_t done_cause[NIC_DONE_CAUSES];      /* of writes of gathered completions */
     uint64_t refused;                          /* settings that a ring could not take */
+    uint64_t tx_inline;                        /* packets whose data came with the descriptor */
+    uint64_t tx_pushed;                        /* descriptors taken from what the host wrote */
+    uint64_t push_full, push_behind,
+        push_long;                 /* not taken: no place, others first, too much data */
+    uint64_t push_bad, push_again; /* no descriptor; written over what was there */
 };
 
 struct nic_stats {

@@ -106,18 +106,10 @@ static void memory_tx(struct espnic *card, uint64_t time, const struct pcie_requ
 static void tx_descriptors(struct espnic *card, unsigned q, const struct pcie_request *r,
                            const uint8_t *bytes)
 {
-    struct nic_dma *dma = &card->dma;
-    uint32_t room = card->config.dma.tx_prefetch;
-    size_t context = dma->tx_entry - sizeof(struct abi_tx_descriptor);
+    const struct nic_ring *ring = &card->dma.tx[q];
 
-    for (uint32_t i = 0; i < r->length / dma->tx_entry; i++, bytes += dma->tx_entry) {
-        size_t at = q * room + (r->ref + i) % room;
-
-        memcpy(&dma->tx_descriptor[at], bytes, sizeof(struct abi_tx_descriptor));
-        if (context) {
-            memcpy(dma->tx_context + at * context, bytes + sizeof(struct abi_tx_descriptor),
-                   context);
-        }
+    for (uint32_t i = 0; i < r->length / ring->entry; i++, bytes += ring->entry) {
+        nic_tx_place(card, q, r->ref + i, bytes, ring->room);
     }
 }
 

@@ -108,6 +108,16 @@ static const struct stat_field rings[] = {
          "... because nothing else that was posted was left"),
     RINGS(refused, "writes",
           "settings of a ring that were impossible, or came while it was in use"),
+    RINGS(tx_inline, "packets", "packets whose data came with the descriptor"),
+    RINGS(tx_pushed, "descriptors",
+          "descriptors that the host wrote to the card and the card took"),
+    RINGS(push_full, "descriptors",
+          "... not taken: the queue had card.dma.tx_push of them, or tx_prefetch of all"),
+    RINGS(push_behind, "descriptors", "... not taken: others before them were still to be read"),
+    RINGS(push_long, "descriptors", "... not taken: more data than card.dma.tx_inline"),
+    RINGS(push_bad, "writes",
+          "writes to TX_PUSH with impossible lengths, indices or places, or of no ring"),
+    RINGS(push_again, "writes", "writes to TX_PUSH where something had been written before"),
 };
 
 static const void *at(struct espnic *card, size_t offset)
