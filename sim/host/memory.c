@@ -90,9 +90,10 @@ bool host_memory_init(struct host *host, char *error, size_t error_size)
     return true;
 }
 
-void host_memory_longer_descriptors(struct host *host, uint32_t more)
+void host_memory_longer_descriptors(struct host *host, uint32_t context, uint32_t room)
 {
-    host->s->tx_context = more;
+    host->s->tx_context = context;
+    host->s->tx_room = room;
     host->layout = lay_out(&host->config, host_tx_entry(host));
     host->ring_bytes = host->layout.end;
     free(host->rings);

@@ -325,7 +325,7 @@ static void finish(struct run *r)
 /* ---- cutting -------------------------------------------------------------------------------------- */
 
 /* What can be under way at a cut. */
-enum kind { PACKETS, DMA, REQUESTS, COMMAND, JOBS, MISSES, COMPLETIONS, KINDS };
+enum kind { PACKETS, DMA, REQUESTS, COMMAND, JOBS, MISSES, COMPLETIONS, LINES, KINDS };
 
 struct caught {
     unsigned cuts, with[KINDS];
@@ -353,6 +353,7 @@ static bool under_way(const struct run *r, enum kind kind)
     case COMMAND: return command_runs(r);
     case JOBS: return esp_crypt_pending(r->card->crypt) > 0;
     case MISSES: return r->card->cache.state.mshrs_used > 0;
+    case LINES: return r->card->lines.s.live > 0;
     case COMPLETIONS: return (r->card->dma.tx_gathered | r->card->dma.rx_gathered) != 0;
     case KINDS: break;
     }
@@ -600,6 +601,20 @@ START_TEST(gathered_completions)
 }
 END_TEST
 
+START_TEST(pushed_descriptors)
+{
+    static const char *const settings[][10] = {
+        { "card.dma.tx_push=4", "card.dma.tx_inline=512B", "host.tx.push=512B",
+          "host.tx.inline=256B", "host.tx.doorbell_batch=1", NULL },
+        { "card.dma.tx_push=4", "card.dma.tx_inline=960B", "host.tx.push=1KiB", "host.wc_pad=false",
+          "card.offload=crypto", "card.sa.esn=host", "host.tx.doorbell_batch=1", NULL },
+    };
+    struct caught c = whole_against_cut(settings[_i], 8 + (uint64_t)_i);
+
+    assert_caught(&c, LINES, 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("card_snapshot");
@@ -614,6 +629,7 @@ int main(void)
     tcase_add_test(tc, contexts_in_card_memory);
     tcase_add_test(tc, crypto_offload);
     tcase_add_loop_test(tc, gathered_completions, 0, 2);
+    tcase_add_loop_test(tc, pushed_descriptors, 0, 2);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

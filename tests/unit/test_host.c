@@ -737,6 +737,12 @@ static void choose_rings(struct rig *rig, int kind)
     rx->done = kind % 2 ? HOST_RX_DONE_HEAD : HOST_RX_DONE_EACH;
     rx->done_batch = 1 + 3 * (uint32_t)(kind / 2);
     rx->done_bytes = kind == 0 ? 32 : 64;
+    tx->inline_bytes = kind < 2 ? 200 : 0;
+    tx->push = kind % 2 ? 64 : 512;
+    rig->host_config.general.wc = kind % 3 != 2;
+    rig->host_config.general.wc_pad = kind % 3 == 1;
+    rig->card_config.dma.tx_inline = 256;
+    rig->card_config.dma.tx_push = (uint32_t)kind;
 }
 
 static void choose_path(struct rig *rig, int kind)
