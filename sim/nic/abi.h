@@ -36,7 +36,9 @@ struct abi_tx_descriptor {  /* 64 bytes */
     uint64_t handle;        /* slot 1: OffloadHandle, 0 = no IPsec work */
     uint64_t tunnel_handle; /* slot 11: TunnelHandle, 0 = none. With both: transport in tunnel */
     uint32_t header_word;   /* slot 12, send format (crypto offload) */
-    uint32_t reserved;
+    /* Slot 2, large send: payload bytes of a TCP segment, 0 = none; bytes before the TCP payload. Crypto offload: ESP
+     * header and IV are in front of TCP, with the first number; trailer and ICV are not behind it. */
+    uint16_t mss, headers;
     uint64_t tag; /* comes back in the completion and on the wire port */
     uint32_t tfc; /* packet offload, tunnel mode: bytes of TFC padding to add */
     uint32_t reserved2;

@@ -51,6 +51,11 @@ struct nic_packet {
     uint8_t tx_flags;   /* of the descriptor: ABI_TX_* */
     uint8_t no_key;     /* TX: lengths, but no contents: the descriptor says that there is no key */
     uint8_t portion;    /* TX: 0 transport or only handle, 1 tunnel handle */
+    uint8_t last_segment;
+    uint16_t segment;      /* of a large send, from 0 */
+    uint16_t mss, headers; /* of a large send that is still whole: of the descriptor */
+    uint32_t parent;       /* segment: the packet that it was cut from, 0 = none */
+    uint32_t left;         /* large send: segments under way */
     uint32_t beats;
     uint32_t sa; /* context of this pass, 0 = none */
     uint32_t job;
@@ -122,6 +127,7 @@ struct nic_lane {
     uint32_t rx_dma_used;    /* bytes being written */
     struct channel *rx_done; /* packets whose data has left, of rings that gather completions */
     struct channel *tx_here; /* packets whose data need not be read */
+    struct channel *tx_segments;
     struct nic_turns {
         uint32_t given, taken; /* packets to send: turns given, and over */
     } turns;
@@ -493,6 +499,15 @@ void nic_parse(struct espnic *card, struct nic_packet *p, uint32_t l3);
 /* Of the addresses, and of the SPI if asked for (the packet must have one). */
 uint32_t nic_flow_hash(const struct espnic *card, const struct nic_packet *p, bool spi);
 
+/* sa_lookup.c: context of the outbound SA of a handle, 0 = none */
+uint32_t nic_tx_sa(struct espnic *card, uint64_t handle);
+
+/* lso.c: cut the frame, which has been read, into segments (false: refused, counted as dropped); the number of a
+ * packet, given what it would be by itself; a packet ends: what its descriptor waits for, 0 = others */
+bool nic_lso_begin(struct espnic *card, struct nic_lane *lane, uint32_t item, uint64_t now);
+uint64_t nic_lso_number(struct espnic *card, const struct nic_packet *p, uint64_t number);
+uint32_t nic_lso_end(struct espnic *card, uint32_t item);
+
 /* sa_memory.c: may the context of p->sa be asked for now (an MSHR is free)? Ask for it. Is it there? */
 bool nic_memory_can_ask(struct espnic *card, const struct nic_packet *p);
 void nic_memory_ask(struct espnic *card, struct nic_packet *p, uint64_t cycle, bool write);
@@ -553,6 +568,7 @@ void nic_commands_posted(struct espnic *card, uint32_t tail, uint64_t now);
 /* carried.c: a descriptor's context; the packet's transform is made of it (false: it is none); what goes with
  * nic_transform; the full number of a packet; the packet goes. */
 uint32_t nic_carried_new(struct espnic *card, const uint8_t *bytes);
+uint32_t nic_carried_copy(struct espnic *card, uint32_t carried);
 bool nic_carried_use(struct espnic *card, struct nic_packet *p);
 void nic_carried_suite(const struct espnic *card, const struct nic_packet *p,
                        struct esp_suite *suite);

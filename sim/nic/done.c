@@ -410,6 +410,10 @@ static bool complete_one(struct espnic *card, uint64_t now)
     } else {
         d->failed_head++;
     }
+    item = nic_lso_end(card, item);
+    if (!item) {
+        return true;
+    }
     if (gathers) {
         gather(card, false, q, item, now);
     } else {

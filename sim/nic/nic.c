@@ -346,6 +346,8 @@ static void wire_pcie(struct espnic *card)
         stage_input(&l->tx_dma, card->answer[l->tx_client]);
         l->tx_here = nic_channel(card, "tx_fetch.tx_dma", card->dma.tx_block, l->tx_dma.block, 0);
         stage_input(&l->tx_dma, l->tx_here);
+        l->tx_segments = nic_channel(card, "tx_dma.segments", l->tx_dma.block, l->tx_dma.block, 0);
+        stage_input(&l->tx_dma, l->tx_segments);
         l->rx_done =
             nic_channel(card, "rx_dma.rx_done", l->rx_answers_block, card->dma.done_block, 0);
     }

@@ -21,6 +21,7 @@ struct nic_direction_stats {
     uint64_t bytes_through; /* RX: bytes_in of the packets that came through; TX: bytes_out */
     uint64_t ipsec_passes;  /* AH or ESP headers processed */
     uint64_t bad_icv; /* ICVs that did not match, also where the packet went on (crypto offload) */
+    uint64_t created; /* TX: segments of large sends beside the one that came in */
     uint64_t truncated; /* frames whose capture was cut short: content not processed */
     uint64_t drop[NIC_DROP_COUNT];
     uint64_t bypass[NIC_BYPASS_COUNT];
@@ -55,6 +56,8 @@ struct nic_stats {
     uint64_t replay[4];   /* enum replay_verdict of the check before the crypto */
     uint64_t replay_late; /* passed the check, failed at the update after the crypto */
     uint64_t context_hits, context_misses; /* of the context cache */
+    uint64_t lso_frames, lso_segments;     /* large sends that were cut, and into what */
+    uint64_t lso_wraps; /* of them, where the lower half of the number wrapped inside */
     uint64_t doorbells, mmio_reads;
     uint64_t interrupts;
     uint64_t dma_failures; /* reads of host memory that failed, requests */

@@ -79,6 +79,17 @@ static const struct stat_field contexts[] = {
     CARD("delete_requests", delete_requests, "packets", "received packets with SaDeleteReq"),
 };
 
+static const struct stat_field lso[] = {
+    CARD("frames", lso_frames, "packets", "large sends that were cut"),
+    CARD("segments", lso_segments, "packets", "segments that they became"),
+    CARD(
+        "created", tx.created, "packets",
+        "of them, beside the one that came in: card.tx.packets_in + created = packets_out + drops + inside"),
+    CARD(
+        "wraps", lso_wraps, "packets",
+        "large sends in which the lower half of the sequence number wrapped (crypto offload, O-20)"),
+};
+
 static const struct stat_field control[] = {
     CARD("commands", commands, "commands", "commands executed by the card"),
     CARD("nodes", command_nodes, "nodes", "nodes of ADD and DELETE among them"),
@@ -155,6 +166,7 @@ void nic_register_stats(struct espnic *card, struct stat_registry *r)
                   STAT_COUNT(contexts));
     stat_register(r, "card.rings", "Descriptor rings and their completions.", at(card, 0), rings,
                   STAT_COUNT(rings));
+    stat_register(r, "card.lso", "Large sends.", at(card, 0), lso, STAT_COUNT(lso));
     stat_register(r, "card.control", "Commands, doorbells and interrupts.", at(card, 0), control,
                   STAT_COUNT(control));
     stat_register(r, "pcie", "The PCIe link.",
@@ -207,7 +219,7 @@ void nic_inside(const struct espnic *card, uint64_t *rx, uint64_t *tx)
     const struct nic_stats *s = &card->stats;
 
     *rx = s->rx.packets_in - s->rx.packets_out - sum(s->rx.drop, NIC_DROP_COUNT);
-    *tx = s->tx.packets_in - s->tx.packets_out - sum(s->tx.drop, NIC_DROP_COUNT);
+    *tx = s->tx.packets_in + s->tx.created - s->tx.packets_out - sum(s->tx.drop, NIC_DROP_COUNT);
 }
 
 __attribute__((format(printf, 3, 4))) static bool wrong(char *error, size_t error_size,

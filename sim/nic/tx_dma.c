@@ -46,12 +46,27 @@ static void job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
     }
     j->item = packet_in(card, item);
     j->beats_in = 1;
-    j->beats_out = p->drop ? 0 : p->beats;
-    if (p->drop) {
+    j->beats_out = p->drop || p->mss ? 0 : p->beats; /* a large send is not whole any more */
+    if (!j->beats_out) {
         j->out = LANE_NO_CHANNEL;
     }
     j->interval = nic_is_ideal(&card->config, NIC_IDEAL_TX_DMA) ? 0 : 1;
     j->latency = nic_is_ideal(&card->config, NIC_IDEAL_TX_DMA) ? 0 : card->config.dma.latency;
+}
+
+/* The item has been taken: a packet, a large send that has become segments, or one of these. */
+static void count(struct nic_lane *lane, const struct nic_packet *p, bool cut)
+{
+    struct espnic *card = lane->card;
+
+    if (!p->parent) {
+        card->stats.tx.packets_in++;
+        card->stats.tx.bytes_in += p->length;
+    }
+    if (!cut) {
+        card->dma.tx_bytes -= p->parent ? p->dma_bytes : p->length;
+        lane->turns.taken += !p->parent || p->last_segment;
+    }
 }
 
 static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job *j)
@@ -59,23 +74,23 @@ static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job
     struct nic_lane *lane = self;
     struct espnic *card = lane->card;
     struct nic_packet *p = nic_packet(card, j->item);
+    bool cut = false;
 
     (void)slot;
-    if (p->drop) {
-        card->stats.dma_failures++;
-        nic_count_drop(card, p, p->drop);
-    }
     if (!(p->cookie & NIC_HERE)) {
         pcie_request_release(card->link, p->cookie);
         card->dma.tx_reads--;
     }
-    lane->turns.taken++;
+    if (p->drop) {
+        card->stats.dma_failures++;
+        nic_count_drop(card, p, p->drop);
+    } else if (p->mss) {
+        cut = nic_lso_begin(card, lane, j->item, now);
+    }
+    count(lane, p, cut);
     if (channel_head(lane->tx_here)) { /* the next one's turn may have come */
         sched_wake(&card->sched, lane->tx_dma.block, now + 1);
     }
-    card->stats.tx.packets_in++;
-    card->stats.tx.bytes_in += p->length;
-    card->dma.tx_bytes -= p->length;
     if (card->dma.tx_held) {
         sched_wake(&card->sched, card->dma.tx_block, now);
     }
@@ -325,6 +340,8 @@ static uint32_t packet_of(struct espnic *card, const struct abi_tx_descriptor *d
     p->lane = (uint8_t)lane;
     p->ring_at = card->dma.tx[q].taken;
     p->turn = card->lane[lane].turns.given++;
+    p->mss = d->mss;
+    p->headers = d->headers;
     return index;
 }
 

@@ -12,6 +12,9 @@ static const uint8_t *dma_read(void *self, uint64_t time, uint64_t address, uint
 
     (void)time;
     ck_assert(address + length <= CRIG_MEMORY);
+    if (rig->no_contents && address >= CRIG_FRAMES && address < CRIG_BUFFERS) {
+        return NULL;
+    }
     return rig->memory + address;
 }
 

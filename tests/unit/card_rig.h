@@ -33,6 +33,7 @@ struct crig {
     struct nic_config config;
     struct espnic *card;
     uint8_t *memory;
+    bool no_contents; /* transmit buffers have none */
     uint32_t tx_size[16], rx_size[16], tx_entry[16];
     uint32_t tx_tail[16], rx_tail[16];
     struct crig_write write[CRIG_LIST];
