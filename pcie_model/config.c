@@ -19,7 +19,8 @@ enum {
     BILLION = 1000000000
 };
 
-#define LONGEST_PS 1000000000000ull /* 1 s */
+#define LONGEST_PS          1000000000000ull /* 1 s */
+#define SHORTEST_REFRESH_PS 1000000ull       /* there must be room for more than UpdateFCs */
 
 static const char *const dllp_policies[] = { "on-demand", "published", "share", NULL };
 
@@ -58,6 +59,18 @@ const struct param pcie_params[] = {
         "TLPs that the card keeps until they are acknowledged; 0: any number. The host has room for all"),
     PARAM(lcrc_ppb, PARAM_U32, 0, 0, BILLION / 2,
           "TLPs that arrive damaged and are sent again, of 10^9, both directions"),
+    PARAM(dllp_crc_ppb, PARAM_U32, 0, 0, BILLION / 2,
+          "DLLPs (Ack, Nak, UpdateFC) that arrive damaged and are dropped, of 10^9, both directions; "
+          "for dllp on-demand and published, generations 1 to 5"),
+    PARAM(replay_timer, PARAM_U32, 0, 0, MILLION,
+          "limit of the REPLAY_TIMER, symbol times beyond up_ps + down_ps; 0: that of the "
+          "specification (three times ack_latency, from generation 4 on at least 24000)"),
+    PARAM(refresh_ps, PARAM_TIME, 0, 0, LONGEST_PS,
+          "longest time between two UpdateFCs of a class, dllp on-demand; 0: 30 us (base "
+          "specification, 2.6.1.2) if DLLPs can be damaged, otherwise any; at least 1 us"),
+    PARAM(retrain_ps, PARAM_TIME, 10000000, 0, LONGEST_PS,
+          "the link is down for that long when REPLAY_NUM rolls over, at the fourth repetition "
+          "without progress (assumed)"),
     PARAM(poison_ppb, PARAM_U32, 0, 0, BILLION / 2, "completions that arrive poisoned, of 10^9"),
     PARAM(lost_ppb, PARAM_U32, 0, 0, BILLION / 2,
           "read TLPs that the host does not answer, of 10^9: the completion timeout ends them"),
@@ -138,6 +151,7 @@ const struct stat_field pcie_stat_table[] = {
             "reads where the host has no memory, answered as unsupported request (AER)"),
     COUNTER(pcie_stats, unsupported_writes, "TLPs",
             "writes where the host has no memory, dropped (AER: unsupported request)"),
+    COUNTER(pcie_stats, retrains, "times", "the link was retrained after a REPLAY_NUM rollover"),
 };
 const size_t pcie_stat_count = STAT_COUNT(pcie_stat_table);
 
@@ -160,8 +174,14 @@ const struct stat_field pcie_direction_stat_table[] = {
     COUNTER(pcie_direction_stats, acks, "DLLPs", "Acks sent in this direction"),
     COUNTER(pcie_direction_stats, updates, "DLLPs", "UpdateFCs sent in this direction"),
     COUNTER(pcie_direction_stats, naks, "DLLPs", "Naks sent in this direction"),
-    COUNTER(pcie_direction_stats, lcrc_errors, "TLPs", "that arrived damaged"),
+    COUNTER(pcie_direction_stats, lcrc_errors, "TLPs", "that arrived damaged (AER: bad TLP, correctable)"),
     COUNTER(pcie_direction_stats, replays, "TLPs", "that were sent again"),
+    COUNTER(pcie_direction_stats, bad_dllps, "DLLPs",
+            "that arrived damaged and were dropped (AER: bad DLLP, correctable)"),
+    COUNTER(pcie_direction_stats, replay_timeouts, "times",
+            "the REPLAY_TIMER of the sender of these TLPs ran out (AER: correctable)"),
+    COUNTER(pcie_direction_stats, replay_rollovers, "times",
+            "REPLAY_NUM of the sender of these TLPs rolled over (AER: correctable)"),
     COUNTER(pcie_direction_stats, busy_cycles, "byte times", "time in which a TLP was on the wire"),
     { .name = "utilisation",
       .type = STAT_REAL,
@@ -241,13 +261,25 @@ bool pcie_link_clock(const struct pcie_config *config, uint64_t *num, uint64_t *
                  MILLION);
         return false;
     }
-    if (c->up_ps > LONGEST_PS || c->down_ps > LONGEST_PS) {
+    if (c->up_ps > LONGEST_PS || c->down_ps > LONGEST_PS || c->refresh_ps > LONGEST_PS ||
+        c->retrain_ps > LONGEST_PS) {
         snprintf(error, error_size, "a latency of the link is more than 1 s");
         return false;
     }
     if (c->dllp == PCIE_DLLP_PUBLISHED && c->generation == 6) {
         snprintf(error, error_size,
                  "dllp is published, which there is for generations 1 to 5 only");
+        return false;
+    }
+    if (c->dllp_crc_ppb && (c->dllp == PCIE_DLLP_SHARE || c->generation == 6)) {
+        snprintf(error, error_size,
+                 "dllp_crc_ppb is %" PRIu32 ", expected 0: with %s there are no DLLPs of their own",
+                 c->dllp_crc_ppb, c->generation == 6 ? "flits" : "dllp: share");
+        return false;
+    }
+    if (c->refresh_ps && c->refresh_ps < SHORTEST_REFRESH_PS) {
+        snprintf(error, error_size, "refresh_ps is %" PRIu64 " ps, expected 0 or at least 1 us",
+                 c->refresh_ps);
         return false;
     }
     if (!credits_possible(c, error, error_size)) {

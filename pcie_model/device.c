@@ -313,7 +313,7 @@ bool device_start(struct pcie_link *link, uint64_t now, uint64_t *again)
         *again = earlier(*again, clear);
         return false;
     }
-    if (ring_used(&link->lost[UP]) && link_repeat(link, UP, now)) {
+    if (link_repeat(link, UP, now)) {
         end_stall(link, now);
         return true;
     }

@@ -84,6 +84,10 @@ struct pcie_config {
     uint32_t ack_latency;    /* symbol times between Acks and between UpdateFCs; 0: the guideline */
     uint32_t retry;          /* TLPs that the card can have unacknowledged; 0: any number */
     uint32_t lcrc_ppb;       /* TLPs of 10^9 that arrive damaged, both directions */
+    uint32_t dllp_crc_ppb;   /* DLLPs of 10^9 that arrive damaged, both directions */
+    uint32_t replay_timer;   /* symbol times, beyond the latencies; 0: what the specification has */
+    uint64_t refresh_ps;     /* UpdateFC on an idle link; 0: 30 us if DLLPs can be damaged, else never */
+    uint64_t retrain_ps;     /* that the link is down after a rollover of REPLAY_NUM */
     uint32_t poison_ppb;     /* completions of 10^9 that arrive poisoned */
     uint32_t lost_ppb;       /* read TLPs of 10^9 that the host does not answer */
     uint64_t timeout_ps;     /* completion timeout */
@@ -168,6 +172,9 @@ struct pcie_direction_stats {
     uint64_t wire_skp;             /* bytes of SKP ordered sets */
     uint64_t acks, updates, naks;  /* DLLPs sent */
     uint64_t lcrc_errors, replays; /* TLPs that arrived damaged; TLPs that were sent again */
+    uint64_t bad_dllps;            /* DLLPs of this direction that arrived damaged */
+    uint64_t replay_timeouts;      /* of the REPLAY_TIMER of its transmitter */
+    uint64_t replay_rollovers;     /* of its REPLAY_NUM */
     uint64_t busy_cycles;          /* byte times of TLPs, as of pcie_link_settle() */
     double utilisation;            /* busy_cycles of the cycles since 0, as of pcie_link_settle() */
 };
@@ -179,6 +186,7 @@ struct pcie_stats {
         stall_cycles[PCIE_STALLS]; /* the wire up was clear and somebody had something to send */
     /* Errors as Advanced Error Reporting counts them, TLPs; damaged ones are in `dir`. */
     uint64_t poisoned, timeouts, unsupported_reads, unsupported_writes;
+    uint64_t retrains; /* of the link, after rollovers */
 };
 
 extern const struct stat_field pcie_stat_table[]; /* of struct pcie_stats, but for dir */
@@ -294,5 +302,8 @@ struct pcie_cost pcie_completion_cost(const struct pcie_config *config, uint64_t
 
 /* Guideline for Acks and UpdateFCs, symbol times of a lane. */
 uint32_t pcie_ack_latency(const struct pcie_config *config);
+
+/* The limit of the REPLAY_TIMER without the latencies of the link, symbol times of a lane. */
+uint32_t pcie_replay_limit(const struct pcie_config *config);
 
 #endif

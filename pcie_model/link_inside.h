@@ -110,9 +110,8 @@ struct link_state {
     uint32_t tags_free;   /* without those in `returns` */
     struct units space;   /* for completions, free on the card; without that in `returns` */
     uint32_t last_client; /* granted last; clients: a register read's completion */
-    uint32_t offers;    /* bit c: client c has something to send; bit `clients`: a reply is there */
-    uint32_t repeat[2]; /* TLPs of lost[] that the transmitter has sent since the last Nak */
-    uint64_t order;     /* read TLPs so far */
+    uint32_t offers; /* bit c: client c has something to send; bit `clients`: a reply is there */
+    uint64_t order;  /* read TLPs so far */
     uint64_t posted;    /* cycle in which the last write is in memory */
     uint64_t taken;     /* cycle in which the credits of the last write come back */
     struct rng poison, lost;
@@ -144,7 +143,7 @@ struct pcie_link {
     struct flights timeouts; /* read TLPs that will not be answered */
     struct flights left;     /* writes that leave and could not be answered when they started */
     struct ring replies;     /* struct reply */
-    struct ring lost[2];     /* struct tlp: sent, not received, to be sent again */
+    struct ring kept[2];     /* struct tlp: on guarded wires, those that are not acknowledged */
     struct ready *ready;     /* heap */
     size_t ready_size;
     size_t readies;
@@ -186,8 +185,8 @@ static inline struct units units_of(uint32_t padded)
 
 /* ---- link.c ------------------------------------------------------------------------------------ */
 
-/* Put a TLP on the wire in cycle `start`, for the first time, or (`again`) once more. What has been taken
- * by the receiver does its work. Returns the cycle when its last byte has left. */
+/* Put a TLP on the wire in cycle `start`, for the first time, or (`again`) once more. What the receiver takes
+ * does its work. Returns the cycle when its last byte has left. */
 uint64_t link_send(struct pcie_link *link, unsigned direction, uint64_t start,
                    const struct tlp *tlp, bool again);
 /* If something has to be repeated in cycle t, and the wire is clear, repeat it. */
@@ -200,7 +199,7 @@ void link_answer(struct pcie_link *link, uint64_t cycle, uint32_t item);
 /* Is there anything to send up? */
 static inline bool device_wants(const struct pcie_link *link)
 {
-    return link->s.offers || ring_used(&link->lost[UP]);
+    return link->s.offers || wire_repeats(&link->wires, UP);
 }
 /* Start what is next in turn on the way up. If nothing can go, *again is lowered to when something may. */
 bool device_start(struct pcie_link *link, uint64_t now, uint64_t *again);
@@ -236,10 +235,8 @@ static inline uint64_t root_starts(const struct pcie_link *link)
 {
     uint64_t ready = later(root_ready(link), link->s.down_wait);
 
-    if (link->s.repeat[DOWN] < ring_used(&link->lost[DOWN])) {
-        ready = 0; /* in the middle of repeating */
-    } else if (ring_used(&link->lost[DOWN])) {
-        ready = earlier(ready, wire_nak_arrives(&link->wires, DOWN));
+    if (wire_repeats(&link->wires, DOWN)) {
+        ready = link->wires.wire[DOWN].s.next_from;
     }
     return ready == CLOCK_NEVER ? CLOCK_NEVER : later(ready, link->wires.wire[DOWN].s.free);
 }

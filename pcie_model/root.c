@@ -246,12 +246,8 @@ static uint64_t clear_down(struct pcie_link *link, uint64_t start, uint64_t now)
 bool root_start(struct pcie_link *link, uint64_t now)
 {
     uint64_t again = CLOCK_NEVER;
-    uint64_t start;
+    uint64_t start = root_starts(link);
 
-    if (ring_used(&link->lost[DOWN])) {
-        wire_resend(&link->wires, DOWN, now);
-    }
-    start = root_starts(link);
     if (start > now) {
         return false;
     }
@@ -259,12 +255,12 @@ bool root_start(struct pcie_link *link, uint64_t now)
     if (start > now) {
         return false;
     }
-    if (ring_used(&link->lost[DOWN]) && link_repeat(link, DOWN, start)) {
+    if (link_repeat(link, DOWN, start)) {
         link->s.down_wait = 0; /* what arrives now frees credits */
         return true;
     }
-    if (later(root_ready(link), link->s.down_wait) > start) {
-        return false;
+    if (later(root_ready(link), link->s.down_wait) > start) { /* nothing had to be repeated after all */
+        return root_starts(link) <= now;
     }
     if (root_completes_first(link)) {
         send_completion(link, start);

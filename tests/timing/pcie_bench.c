@@ -304,7 +304,11 @@ void pb_start(struct pcie_bench *b)
 
 void pb_run(struct pcie_bench *b, uint64_t until)
 {
-    while (sched_step(&b->sched, b->domain, until)) {}
+    while (sched_step(&b->sched, b->domain, until)) {
+        if (b->sched.now_domain == b->domain) {
+            b->last = b->sched.now_cycle;
+        }
+    }
 }
 
 uint64_t pb_cycle(const struct pcie_bench *b, enum pb_event_kind kind, uint32_t client,

@@ -68,6 +68,7 @@ struct pcie_bench {
      * others after. */
     unsigned early[PB_EARLY];
     struct pb_log log;
+    uint64_t last; /* cycle of the link in which something happened last, seen by somebody or not */
     struct pb_mmio mmio[PB_MAX_MMIO]; /* in order of the calls */
     uint32_t mmios;
     bool holes;     /* one page of host memory in eight is not there */

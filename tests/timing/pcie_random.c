@@ -66,6 +66,26 @@ static void random_limits(struct rng *r, struct pcie_config *c)
     }
 }
 
+/* TLPs, DLLPs, both, or none. Timers short enough to run out without need, too. */
+static void random_damage(struct rng *r, struct pcie_config *c)
+{
+    if (rng_below(r, 2)) {
+        c->lcrc_ppb = (uint32_t)PICK(r, 1000000, 10000000, 100000000, 300000000);
+    }
+    if (rng_below(r, 2) && c->generation < 6 && c->dllp != PCIE_DLLP_SHARE) {
+        c->dllp_crc_ppb = (uint32_t)PICK(r, 1000000, 10000000, 100000000, 300000000);
+    }
+    c->refresh_ps = 1000000; /* short, or waiting for it is all that happens */
+    if (!c->dllp_crc_ppb || rng_below(r, 20) == 0) {
+        c->refresh_ps = PICK(r, 0, 0, 2000000);
+    }
+    c->retrain_ps = PICK(r, 0, 1000, 20000, 100000);
+    c->replay_timer = (uint32_t)PICK(r, 0, 0, 1, 20, 300, 300, 2000);
+    if (!c->replay_timer && c->generation > 3 && rng_below(r, 2)) {
+        c->replay_timer = 1000; /* that of the specification takes long */
+    }
+}
+
 struct pcie_config pr_config(struct rng *r)
 {
     struct pcie_config c = {
@@ -92,14 +112,12 @@ struct pcie_config pr_config(struct rng *r)
     if (c.generation == 6 && c.dllp == PCIE_DLLP_PUBLISHED) {
         c.dllp = PCIE_DLLP_ON_DEMAND;
     }
-    if (rng_below(r, 2)) {
-        c.lcrc_ppb = (uint32_t)PICK(r, 1000000, 10000000, 100000000);
-    }
     if (rng_below(r, 3) == 0) {
         c.poison_ppb = (uint32_t)PICK(r, 0, 10000000, 100000000);
         c.lost_ppb = (uint32_t)PICK(r, 0, 10000000, 100000000);
         c.timeout_ps = PICK(r, 1000000, 1500000);
     }
+    random_damage(r, &c);
     random_limits(r, &c);
     random_host(r, &c.host);
     return c;
@@ -117,6 +135,9 @@ void pr_show(const struct pcie_config *c)
            "\n",
            c->host_ph, c->host_pd, c->host_nph, c->card_ph, c->card_pd, c->card_nph, c->relaxed,
            c->up_ps, c->down_ps, c->poison_ppb, c->lost_ppb);
+    printf("  dllp_crc_ppb %" PRIu32 " replay_timer %" PRIu32 " refresh %" PRIu64
+           " ps retrain %" PRIu64 " ps\n",
+           c->dllp_crc_ppb, c->replay_timer, c->refresh_ps, c->retrain_ps);
 }
 
 /* ---- traffic ------------------------------------------------------------------------------- */
@@ -167,6 +188,7 @@ void pr_bench(struct pcie_bench *b, uint64_t number, const struct pr_wish *wish)
 
     if (wish->exact) {
         config.lcrc_ppb = config.lost_ppb = config.poison_ppb = 0;
+        config.dllp_crc_ppb = config.replay_timer = 0;
     }
     pb_init(b, &config);
     for (unsigned c = 0; c < clients; c++) {

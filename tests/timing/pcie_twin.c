@@ -716,8 +716,9 @@ static void count(struct link_twin *w)
     }
 }
 
-static uint64_t edges_in(const struct link_twin *w, uint64_t ps)
+static uint64_t edges_in(const void *self, uint64_t ps)
 {
+    const struct link_twin *w = self;
     const struct clock_domain *d = &w->b->clocks.domain[w->b->domain];
     uint64_t n = 0;
 
@@ -770,9 +771,7 @@ static struct link_twin *create(const struct pcie_bench *b, struct pt_result *re
     w->b = b;
     w->config = &b->config;
     w->result = result;
-    tw_init(&w->wires, &b->config);
-    w->wires.wire[TW_UP].latency = edges_in(w, b->config.up_ps);
-    w->wires.wire[TW_DOWN].latency = edges_in(w, b->config.down_ps);
+    tw_init(&w->wires, &b->config, edges_in, w);
     w->wires.stats = &w->counts.stats;
     w->stall = NO_STALL;
     w->timeout = edges_in(w, b->config.timeout_ps);
@@ -824,6 +823,7 @@ void pt_run(const struct pcie_bench *b, uint64_t cut, uint64_t cycles, struct pt
         start_down(w);
         start_up(w);
         count(w);
+        tw_time_passes(&w->wires);
     }
     result->at_end = w->counts;
     result->memory = *pcie_memory_stats(w->memory);

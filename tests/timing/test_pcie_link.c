@@ -195,6 +195,10 @@ START_TEST(impossible)
     REFUSED(completion, 32, "completion is 32");
     REFUSED(completion, 96, "completion is 96");
     REFUSED(dllp_ppm, 1000000, "dllp_ppm");
+    REFUSED(dllp_crc_ppb, 1, "dllp_crc_ppb is 1, expected 0: with dllp: share there are no DLLPs");
+    REFUSED(retrain_ps, 2000000000000ull, "latency");
+    REFUSED(refresh_ps, 2000000000000ull, "latency");
+    REFUSED(refresh_ps, 999999, "refresh_ps is 999999 ps, expected 0 or at least 1 us");
     REFUSED(tags, 0, "tags is 0");
     REFUSED(queue, 1, "queue 1");
     REFUSED(host_pd, 15, "host_pd is 15, expected 0 or at least 16");
@@ -742,23 +746,54 @@ END_TEST
 
 /* ---- errors -------------------------------------------------------------------------------- */
 
-/* Streams of chance: damage of TLPs up, down; completions poisoned; reads lost. */
-enum { DAMAGE_UP = 0x70636965, DAMAGE_DOWN, POISON = 0x706f6973, LOST = 0x6c6f7374 };
+/* Streams of chance: damage of TLPs up, down, of DLLPs; completions poisoned; reads lost. */
+enum {
+    DAMAGE_UP = 0x70636965,
+    DAMAGE_DOWN,
+    DLLPS_UP = 0x646c6c70,
+    DLLPS_DOWN,
+    POISON = 0x706f6973,
+    LOST = 0x6c6f7374
+};
 
-/* A seed with which the first draws come out like this. */
-static uint64_t seed_with(uint64_t stream, uint32_t ppb, const bool *hits, unsigned draws)
+/* The first draws of a stream. */
+struct chance {
+    uint64_t stream;
+    uint32_t ppb;
+    unsigned draws;
+    const bool *hits;
+};
+
+static bool comes_out(uint64_t seed, const struct chance *c)
 {
-    for (uint64_t seed = 1;; seed++) {
-        struct rng r = rng_stream(seed, stream);
-        unsigned same = 0;
+    struct rng r = rng_stream(seed, c->stream);
 
-        while (same < draws && (rng_below(&r, 1000000000) < ppb) == hits[same]) {
-            same++;
-        }
-        if (same == draws) {
-            return seed;
+    for (unsigned i = 0; i < c->draws; i++) {
+        if ((rng_below(&r, 1000000000) < c->ppb) != c->hits[i]) {
+            return false;
         }
     }
+    return true;
+}
+
+/* A seed with which they all come out like this. */
+static uint64_t seed_with_all(const struct chance *chances, unsigned n)
+{
+    uint64_t seed = 0;
+    unsigned same;
+
+    do {
+        seed++;
+        for (same = 0; same < n && comes_out(seed, &chances[same]); same++) {}
+    } while (same < n);
+    return seed;
+}
+
+static uint64_t seed_with(uint64_t stream, uint32_t ppb, const bool *hits, unsigned draws)
+{
+    const struct chance one = { .stream = stream, .ppb = ppb, .draws = draws, .hits = hits };
+
+    return seed_with_all(&one, 1);
 }
 
 /* The first of three register writes is damaged, arrives in 28 + 867 = 895, and its Nak 8 + 867 later: all
@@ -843,6 +878,193 @@ START_TEST(damage_up)
     pcie_link_settle(bench.link, back);
     stats = pcie_link_stats(bench.link);
     ck_assert_uint_eq(stats->stall_cycles[PCIE_STALL_TAGS], again - 123 + back - again - 112);
+    pb_free(&bench);
+}
+END_TEST
+
+/* ---- DLLPs that get lost, REPLAY_TIMER ------------------------------------------------------- */
+
+/* Gen3 x8, MPS 256: the specification's limit is 3 * 203 symbol times, 4872 bytes of the link; here comes 867
+ * both ways on top. */
+enum { REPLAY_TIMER = 3 * 203 * 8 + 2 * 867 };
+
+/* Base Specification 3.1, tables 3-4 to 3-6: without the time that the link takes; from Gen4 on 24000. */
+START_TEST(replay_limits)
+{
+    static const struct {
+        uint32_t generation, lanes, mps, symbols;
+    } limits[] = { { 1, 1, 128, 711 },  { 1, 1, 256, 1248 }, { 1, 4, 128, 219 },   { 1, 16, 128, 144 },
+                   { 2, 1, 128, 864 },  { 3, 1, 128, 999 },  { 3, 8, 256, 609 },   { 4, 16, 256, 24000 },
+                   { 5, 1, 4096, 24000 } };
+
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        struct pcie_config config = base_config(limits[i].generation, limits[i].lanes);
+
+        config.mps = limits[i].mps;
+        ck_assert_uint_eq(pcie_replay_limit(&config), limits[i].symbols);
+        config.ack_latency = 10000;
+        ck_assert_uint_eq(pcie_replay_limit(&config), 30000);
+        config.replay_timer = 17;
+        ck_assert_uint_eq(pcie_replay_limit(&config), 17);
+    }
+}
+END_TEST
+
+/* The write has left in 99 and arrives in 966; its Ack is sent in 2590 and lost. The timer is over in 99 +
+ * 6606 = 6705; the write comes again, is dropped and acknowledged at once. Only then is there room for the
+ * other write. */
+START_TEST(ack_is_lost)
+{
+    static const bool lost[] = { true, false, false };
+    struct pcie_config config = base_config(3, 8);
+    uint64_t again = 99 + REPLAY_TIMER;
+    uint64_t second = again + 88 + 867 + 8 + 867;
+    const struct pcie_stats *stats;
+
+    config.dllp = PCIE_DLLP_ON_DEMAND;
+    config.retry = 1;
+    config.dllp_crc_ppb = 300000000;
+    config.seed = seed_with(DLLPS_DOWN, config.dllp_crc_ppb, lost, 3);
+    single(&config, PCIE_ANSWERS_WRITES);
+    pb_plan(&bench, 0, 10, PCIE_WRITE, page, 64, true);
+    pb_plan(&bench, 0, 10, PCIE_WRITE, page, 64, true);
+    pb_start(&bench);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(bench.log.count, 6);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 0), 966);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_TAKEN, 0, 1), second);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 1), second + 88 + 867);
+    pcie_link_settle(bench.link, 40000);
+    stats = pcie_link_stats(bench.link);
+    ck_assert_uint_eq(stats->dir[0].replays, 1);
+    ck_assert_uint_eq(stats->dir[0].replay_timeouts, 1);
+    ck_assert_uint_eq(stats->dir[1].bad_dllps, 1);
+    ck_assert_uint_eq(stats->dir[1].acks, 3);
+    ck_assert_uint_eq(stats->dir[1].naks, 0);
+    ck_assert(pcie_link_idle(bench.link));
+    pb_free(&bench);
+}
+END_TEST
+
+/* A register write is damaged, its Nak of 895 is lost: the timer of 28 makes it come again. */
+START_TEST(nak_is_lost)
+{
+    static const bool damaged[] = { true, false };
+    static const bool lost[] = { true, false };
+    struct pcie_config config = base_config(3, 8);
+    uint64_t again = 28 + REPLAY_TIMER;
+
+    config.dllp = PCIE_DLLP_ON_DEMAND;
+    config.lcrc_ppb = 300000000;
+    config.dllp_crc_ppb = 300000000;
+    config.seed = seed_with_all(
+        (const struct chance[]){ { DAMAGE_DOWN, config.lcrc_ppb, 2, damaged },
+                                 { DLLPS_UP, config.dllp_crc_ppb, 2, lost } },
+        2);
+    single(&config, PCIE_ANSWERS_BOTH);
+    pb_start(&bench);
+    pb_mmio(&bench, 0, false, 0, 4);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MMIO_WRITE, 0, 0), again + 28 + 867);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->dir[1].replay_timeouts, 1);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->dir[0].naks, 1);
+    pb_free(&bench);
+}
+END_TEST
+
+/* Damaged, told by a Nak, damaged again: there is no second Nak, the timer of the second time ends it. */
+START_TEST(no_second_nak)
+{
+    static const bool damaged[] = { true, true, false };
+    struct pcie_config config = base_config(3, 8);
+    uint64_t again = 895 + 875;
+    uint64_t third = again + 28 + REPLAY_TIMER;
+
+    config.lcrc_ppb = 300000000;
+    config.seed = seed_with(DAMAGE_DOWN, config.lcrc_ppb, damaged, 3);
+    single(&config, PCIE_ANSWERS_BOTH);
+    pb_start(&bench);
+    pb_mmio(&bench, 0, false, 0, 4);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MMIO_WRITE, 0, 0), third + 28 + 867);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->dir[1].lcrc_errors, 2);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->dir[0].naks, 1);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->dir[1].replay_rollovers, 0);
+    pb_free(&bench);
+}
+END_TEST
+
+/* Damaged four times: the first repetition begins with the Nak in 1770, the next ones when the timer is over. The
+ * fourth is the rollover: nothing starts for 10 us, 78770 cycles, neither way. */
+START_TEST(rollover)
+{
+    static const bool damaged[] = { true, true, true, true, false };
+    struct pcie_config config = base_config(3, 8);
+    uint64_t fourth = 1770 + 3 * (28 + REPLAY_TIMER);
+    uint64_t up = fourth + 78770;
+    const struct pcie_stats *stats;
+
+    config.lcrc_ppb = 300000000;
+    config.retrain_ps = 10000000;
+    config.seed = seed_with_all(
+        (const struct chance[]){ { DAMAGE_DOWN, config.lcrc_ppb, 5, damaged },
+                                 { DAMAGE_UP, config.lcrc_ppb, 2, (const bool[]){ 0, 0 } } },
+        2);
+    single(&config, PCIE_ANSWERS_WRITES);
+    pb_plan(&bench, 0, fourth - 20, PCIE_WRITE, page, 64, true); /* begins before, ends after */
+    pb_plan(&bench, 0, fourth + 1000, PCIE_WRITE, page, 64, true);
+    pb_start(&bench);
+    pb_mmio(&bench, 0, false, 0, 4);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_TAKEN, 0, 0), fourth - 19);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 0), fourth - 19 + 88 + 867);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_TAKEN, 0, 1), up);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MMIO_WRITE, 0, 0), up + 28 + 867);
+    stats = pcie_link_stats(bench.link);
+    ck_assert_uint_eq(stats->dir[1].replay_timeouts, 3);
+    ck_assert_uint_eq(stats->dir[1].replay_rollovers, 1);
+    ck_assert_uint_eq(stats->retrains, 1);
+    ck_assert_uint_eq(stats->dir[1].replays, 4);
+    pb_free(&bench);
+}
+END_TEST
+
+/* One posted header. The first UpdateFC, of 1624, is lost; the next one is due 30 us (236308 cycles) or 1 us
+ * (7877) later. */
+START_TEST(update_is_lost)
+{
+    static const bool lost[] = { true, false, false, false };
+    struct pcie_config config = base_config(3, 8);
+    uint64_t refresh = 1624 + (_i ? 7877 : 236308);
+
+    config.dllp = PCIE_DLLP_ON_DEMAND;
+    config.host_ph = 1;
+    config.refresh_ps = _i ? 1000000 : 0;
+    config.dllp_crc_ppb = 300000000;
+    config.seed = seed_with(DLLPS_DOWN, config.dllp_crc_ppb, lost, 4);
+    single(&config, PCIE_ANSWERS_WRITES);
+    pb_plan(&bench, 0, 10, PCIE_WRITE, page, 64, true);
+    pb_plan(&bench, 0, 10, PCIE_WRITE, page, 64, true);
+    pb_start(&bench);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_TAKEN, 0, 1), refresh + 8 + 867);
+    pb_free(&bench);
+}
+END_TEST
+
+/* 100 us without traffic, two classes with limits: an UpdateFC each every 30 us, or none. */
+START_TEST(refresh_of_an_idle_link)
+{
+    struct pcie_config config = base_config(3, 8);
+
+    config.dllp = PCIE_DLLP_ON_DEMAND;
+    config.host_ph = 8;
+    config.card_nph = 8;
+    ck_assert_uint_eq(idle_until(&config, 787693)->updates, 0);
+    pb_free(&bench);
+    config.refresh_ps = 30000000;
+    ck_assert_uint_eq(idle_until(&config, 787693)->updates, 3);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->dir[1].updates, 3);
     pb_free(&bench);
 }
 END_TEST
@@ -1089,6 +1311,13 @@ int main(void)
     tcase_add_test(tcase, damage_down);
     tcase_add_test(tcase, damage_and_credit);
     tcase_add_test(tcase, damage_up);
+    tcase_add_test(tcase, replay_limits);
+    tcase_add_test(tcase, ack_is_lost);
+    tcase_add_test(tcase, nak_is_lost);
+    tcase_add_test(tcase, no_second_nak);
+    tcase_add_test(tcase, rollover);
+    tcase_add_loop_test(tcase, update_is_lost, 0, 2);
+    tcase_add_test(tcase, refresh_of_an_idle_link);
     tcase_add_loop_test(tcase, unanswered, 0, 3);
     tcase_add_loop_test(tcase, unanswered_meanwhile, 0, 2);
     tcase_add_test(tcase, unanswered_before_sampled);
