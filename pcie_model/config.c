@@ -72,10 +72,22 @@ const struct param pcie_params[] = {
           "the link is down for that long when REPLAY_NUM rolls over, at the fourth repetition "
           "without progress (assumed)"),
     PARAM(poison_ppb, PARAM_U32, 0, 0, BILLION / 2, "completions that arrive poisoned, of 10^9"),
+    PARAM(poison_write_ppb, PARAM_U32, 0, 0, BILLION / 2,
+          "writes to host memory (MSI-X included) and to registers that arrive poisoned, of 10^9: "
+          "nothing is written"),
     PARAM(lost_ppb, PARAM_U32, 0, 0, BILLION / 2,
           "read TLPs that the host does not answer, of 10^9: the completion timeout ends them"),
-    PARAM(timeout_ps, PARAM_TIME, 50000000, 1000000, LONGEST_PS,
-          "completion timeout; the specification has 50 us to 64 s"),
+    PARAM(abort_ppb, PARAM_U32, 0, 0, BILLION / 2,
+          "read TLPs that the host answers with Completer Abort, of 10^9"),
+    PARAM(late_ppb, PARAM_U32, 0, 0, BILLION / 2,
+          "read TLPs that the host answers late_ps later than it would, of 10^9"),
+    PARAM(late_ps, PARAM_TIME, 20000000000, 0, LONGEST_PS,
+          "lateness of late_ppb; beyond timeout_ps the completions are unexpected"),
+    PARAM(timeout_ps, PARAM_TIME, 10000000000, 1000000, LONGEST_PS,
+          "completion timeout; the specification has 50 us to 64 s and recommends 10 ms at least (base "
+          "specification, 2.8)"),
+    PARAM(quarantine_ps, PARAM_TIME, 0, 0, LONGEST_PS,
+          "time from a completion timeout until the tag and its completion space are used again"),
     PARAM(tags, PARAM_U32, 256, 1, 16384,
           "read TLPs (of at most mrrs) outstanding: 32, 256 (extended tags) or 768 (10 bits)"),
     PARAM(
@@ -144,13 +156,26 @@ const struct stat_field pcie_stat_table[] = {
     STALL(NONPOSTED, nonposted, "non-posted credits"),
     STALL(RETRY, retry, "room in the retry buffer"),
     COUNTER(pcie_stats, poisoned, "TLPs",
-            "completions that arrived poisoned (AER: uncorrectable, non-fatal)"),
+            "completions that arrived poisoned (AER: advisory non-fatal, for the card goes on)"),
     COUNTER(pcie_stats, timeouts, "TLPs",
-            "reads that were not answered in time (AER: completion timeout)"),
+            "reads that were not answered in time (AER: completion timeout, uncorrectable non-fatal)"),
     COUNTER(pcie_stats, unsupported_reads, "TLPs",
-            "reads where the host has no memory, answered as unsupported request (AER)"),
+            "reads where the host has no memory, answered as unsupported request (AER: advisory "
+            "non-fatal)"),
     COUNTER(pcie_stats, unsupported_writes, "TLPs",
-            "writes where the host has no memory, dropped (AER: unsupported request)"),
+            "writes where the host has no memory, dropped (AER: unsupported request, uncorrectable "
+            "non-fatal)"),
+    COUNTER(pcie_stats, aborted_reads, "TLPs",
+            "reads that the host answered with Completer Abort (AER: advisory non-fatal)"),
+    COUNTER(pcie_stats, unexpected, "TLPs",
+            "completions of reads that had timed out, dropped (AER: unexpected completion, advisory "
+            "non-fatal)"),
+    COUNTER(pcie_stats, poisoned_writes, "TLPs",
+            "writes that reached the host poisoned, not written (AER: poisoned TLP, uncorrectable "
+            "non-fatal)"),
+    COUNTER(pcie_stats, poisoned_mmio, "TLPs",
+            "register writes that reached the card poisoned, not written (AER: poisoned TLP, "
+            "uncorrectable non-fatal)"),
     COUNTER(pcie_stats, retrains, "times", "the link was retrained after a REPLAY_NUM rollover"),
 };
 const size_t pcie_stat_count = STAT_COUNT(pcie_stat_table);
@@ -262,7 +287,8 @@ bool pcie_link_clock(const struct pcie_config *config, uint64_t *num, uint64_t *
         return false;
     }
     if (c->up_ps > LONGEST_PS || c->down_ps > LONGEST_PS || c->refresh_ps > LONGEST_PS ||
-        c->retrain_ps > LONGEST_PS) {
+        c->retrain_ps > LONGEST_PS || c->late_ps > LONGEST_PS || c->quarantine_ps > LONGEST_PS ||
+        c->timeout_ps > LONGEST_PS) {
         snprintf(error, error_size, "a latency of the link is more than 1 s");
         return false;
     }

@@ -188,10 +188,8 @@ static bool settle_due(struct pcie_link *link, uint64_t now)
         root_arrival(link, now);
         progress = true;
     }
-    if (link->timeouts.next <= now) {
-        struct tlp lost = land(&link->timeouts);
-
-        device_time_out(link, &lost, now);
+    if (link->s.expires <= now) {
+        device_time_out(link, now);
         progress = true;
     }
     if (link->down.next <= now) {
@@ -234,7 +232,7 @@ static void link_wake(void *self, uint64_t now)
         }
     } while (progress);
     next = earlier(earlier(link->left.next, link->up.next), link->down.next);
-    next = earlier(earlier(next, root_must_start(link)), earlier(again, link->timeouts.next));
+    next = earlier(earlier(next, root_must_start(link)), earlier(again, link->s.expires));
     if (link->wires.guarded) {
         next = earlier(next, wires_next_replay(&link->wires));
     }
@@ -303,7 +301,7 @@ static void all_flights(struct pcie_link *link, struct named_flights all[QUEUES]
     const struct named_flights list[QUEUES] = {
         { "pcie.up", &link->up },     { "pcie.cpu", &link->cpu },
         { "pcie.down", &link->down }, { "pcie.returns", &link->returns },
-        { "pcie.left", &link->left }, { "pcie.timeouts", &link->timeouts },
+        { "pcie.left", &link->left }, { "pcie.released", &link->released },
     };
 
     memcpy(all, list, sizeof list);
@@ -327,8 +325,13 @@ static void init_state(struct pcie_link *link)
     link->s.stall = PCIE_STALLS;
     link->s.tags_free = c->tags;
     link->s.space = (struct units){ c->space_headers, c->space_data };
+    link->s.expires = CLOCK_NEVER;
     link->s.poison = rng_stream(c->seed, 0x706f6973);
     link->s.lost = rng_stream(c->seed, 0x6c6f7374);
+    link->s.aborts = rng_stream(c->seed, 0x61626f72);
+    link->s.late = rng_stream(c->seed, 0x6c617465);
+    link->s.poison_write[UP] = rng_stream(c->seed, 0x706f7772);
+    link->s.poison_write[DOWN] = rng_stream(c->seed, 0x706f7773);
     for (unsigned i = 0; i < PCIE_MAX_CLIENTS; i++) {
         link->s.client[i].item = NONE;
     }
@@ -365,7 +368,11 @@ struct pcie_link *pcie_link_create(struct sched *sched, unsigned domain,
     init_state(link);
     wires_init(&link->wires, config, sched->clocks, domain, &link->s.stats);
     init_memory(link, sched->clocks);
-    link->timeout = clock_cycles_from_ps(sched->clocks, domain, config->timeout_ps);
+    link->timeout = config->timeout_ps
+                        ? clock_cycles_from_ps(sched->clocks, domain, config->timeout_ps)
+                        : CLOCK_NEVER;
+    link->quarantine = clock_cycles_from_ps(sched->clocks, domain, config->quarantine_ps);
+    link->lateness = clock_cycles_from_ps(sched->clocks, domain, config->late_ps);
     /* no TLP is shorter than a completion without data */
     link->least_down =
         config->ideal ? 0 : link->wires.wire[DOWN].latency + pcie_completion_overhead(config);
@@ -375,6 +382,7 @@ struct pcie_link *pcie_link_create(struct sched *sched, unsigned domain,
         flights_init(all[i].flights);
     }
     ring_init(&link->replies, sizeof(struct reply));
+    ring_init(&link->reads, sizeof(struct read));
     ring_init(&link->kept[UP], sizeof(struct tlp));
     ring_init(&link->kept[DOWN], sizeof(struct tlp));
     link->ready_size = 64;
@@ -398,6 +406,7 @@ void pcie_link_destroy(struct pcie_link *link)
         ring_free(&link->client[i].order);
     }
     ring_free(&link->replies);
+    ring_free(&link->reads);
     ring_free(&link->kept[UP]);
     ring_free(&link->kept[DOWN]);
     free(link->ready);
@@ -428,6 +437,7 @@ void pcie_link_register_state(struct pcie_link *link, struct snapshot *snap)
         ring_register_state(&link->client[i].order, snap, "pcie.order");
     }
     ring_register_state(&link->replies, snap, "pcie.replies");
+    ring_register_state(&link->reads, snap, "pcie.reads");
     ring_register_state(&link->kept[UP], snap, "pcie.kept_up");
     ring_register_state(&link->kept[DOWN], snap, "pcie.kept_down");
     snapshot_array(snap, "pcie.ready", &link->ready, sizeof *link->ready, &link->ready_size);
@@ -503,5 +513,5 @@ bool pcie_link_idle(const struct pcie_link *link)
 {
     return !link->s.offers && link->left.next == CLOCK_NEVER && link->up.next == CLOCK_NEVER &&
            link->readies == 0 && link->cpu.next == CLOCK_NEVER && link->down.next == CLOCK_NEVER &&
-           link->timeouts.next == CLOCK_NEVER && all_taken(&link->wires);
+           link->s.expiring == device_next_read(link) && all_taken(&link->wires);
 }

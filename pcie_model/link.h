@@ -36,13 +36,25 @@
  * byte of the request has arrived, that of a write when its last byte has left the card; of one cycle, those
  * of writes first, then of reads that time out, then of others.
  *
- * Errors (wire.h has the TLPs that are damaged and come again). A completion arrives poisoned with
- * probability poison_ppb / 10^9 and spoils its read (one draw a completion, stream 0x706f6973). A read TLP
- * is never answered with probability lost_ppb / 10^9 (one draw a read TLP that has memory to read, stream
- * 0x6c6f7374): its tag and space come back, and its bytes count as arrived, `timeout_ps` after it has left
- * the card. Where there is no memory a write TLP is dropped when it arrives, its credits come back then
- * or with those of the write before it, and ops.memory is called all the same; a read TLP is answered by a completion without data as soon as the
- * earlier writes are in memory. Errors are counted when they are decided.
+ * Errors (wire.h has what is damaged on the way and made good). Of each of these one draw from a stream of its
+ * own, in the order of arrival. Errors are counted when they are decided.
+ *   Where there is no memory a write TLP is dropped when it arrives, its credits come back then or with those
+ *   of the write before it, and ops.memory is called all the same; a read TLP is answered by a completion
+ *   without data as soon as the earlier writes are in memory.
+ *   Of what has memory: a write TLP arrives poisoned with probability poison_write_ppb / 10^9 (stream
+ *   0x706f7772) and is treated in the same way. A read TLP is not answered with probability lost_ppb / 10^9
+ *   (0x6c6f7374); if it is, it is aborted with probability abort_ppb / 10^9 (0x61626f72), that is answered
+ *   as if there were no memory; if it is not, its data is ready late_ps later than it would be with
+ *   probability late_ppb / 10^9 (0x6c617465).
+ *   A register write arrives poisoned with probability poison_write_ppb / 10^9 (0x706f7773): the card does
+ *   not see it, its credits come back.
+ *   A read TLP whose last completion has not arrived before the cycle `timeout_ps` after it left the card (for
+ *   the first time) is given up in that cycle: what has not arrived of it counts as arrived, tag and space
+ *   come back quarantine_ps later. A completion of it that arrives then or later is unexpected: it is dropped,
+ *   whoever has its tag by then. (A real card that gives the tag away before has only byte count and address
+ *   to know it by.)
+ *   A completion that is not unexpected arrives poisoned with probability poison_ppb / 10^9 (0x706f6973), if
+ *   it has data, and spoils its read.
  *
  * Unloaded, one TLP of W bytes that is visible in cycle t on a clear wire: it has left in t+W and arrives U
  * later (up_ps in cycles, rounded up); a read's data is ready R later, its C bytes of completion have
@@ -89,8 +101,13 @@ struct pcie_config {
     uint64_t refresh_ps;     /* UpdateFC on an idle link; 0: 30 us if DLLPs can be damaged, else never */
     uint64_t retrain_ps;     /* that the link is down after a rollover of REPLAY_NUM */
     uint32_t poison_ppb;     /* completions of 10^9 that arrive poisoned */
-    uint32_t lost_ppb;       /* read TLPs of 10^9 that the host does not answer */
-    uint64_t timeout_ps;     /* completion timeout */
+    uint32_t poison_write_ppb; /* writes to host memory, writes to registers of 10^9, too */
+    uint32_t lost_ppb;         /* read TLPs of 10^9 that the host does not answer */
+    uint32_t abort_ppb;        /* that it answers with Completer Abort */
+    uint32_t late_ppb;         /* whose data is ready late_ps later */
+    uint64_t late_ps;
+    uint64_t timeout_ps;    /* completion timeout; 0: none */
+    uint64_t quarantine_ps; /* after it a tag is not used again for that long */
     uint32_t tags;           /* read TLPs outstanding */
     uint32_t space_headers, space_data;  /* of the card for completions, units; 0: infinite */
     uint32_t host_ph, host_pd, host_nph; /* units that the host advertises; 0: infinite */
@@ -113,6 +130,7 @@ enum pcie_op { PCIE_READ, PCIE_WRITE, PCIE_MSIX };
 enum pcie_status {
     PCIE_OK,
     PCIE_UNSUPPORTED, /* no memory there */
+    PCIE_ABORTED,     /* the host could not answer */
     PCIE_POISONED,    /* data arrived marked as bad */
     PCIE_TIMED_OUT,   /* a read TLP was never answered */
     PCIE_STATUSES
@@ -135,7 +153,8 @@ struct pcie_request {
  * them and start MMIO. `request` is a copy, good until the callback returns. */
 struct pcie_ops {
     /* The request reaches host memory: a write becomes visible, a read samples the bytes. A write with a
-     * status other than PCIE_OK has changed nothing; a read's may still become bad. */
+     * status other than PCIE_OK has changed nothing; so has a read that the host refuses, and what else
+     * may become of a read is not known yet. */
     void (*memory)(void *self, uint64_t cycle, const struct pcie_request *request);
     /* MMIO from the host arrives at the card's registers. */
     void (*mmio_write)(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes, uint64_t value);
@@ -186,6 +205,7 @@ struct pcie_stats {
         stall_cycles[PCIE_STALLS]; /* the wire up was clear and somebody had something to send */
     /* Errors as Advanced Error Reporting counts them, TLPs; damaged ones are in `dir`. */
     uint64_t poisoned, timeouts, unsupported_reads, unsupported_writes;
+    uint64_t aborted_reads, unexpected, poisoned_writes, poisoned_mmio;
     uint64_t retrains; /* of the link, after rollovers */
 };
 

@@ -32,8 +32,18 @@ struct tlp {
     uint32_t wire; /* bytes on the wire */
     uint32_t item; /* DMA: the request; MMIO: the offset */
     uint32_t length;
-    uint64_t address; /* DMA; MMIO: the value */
-    uint64_t tag;     /* MMIO */
+    uint64_t address; /* DMA; MMIO: the value; a completion that has come: the space that comes back */
+    uint64_t tag;     /* MMIO; reads and their completions: number of the read TLP */
+};
+
+/* A read TLP, from its sending until neither end has to do with it any more. In the order of sending. */
+struct read {
+    uint64_t expires; /* cycle of the completion timeout */
+    uint32_t item;
+    uint32_t left;          /* bytes that have not come */
+    uint32_t headers, data; /* completion space that the card keeps for it */
+    bool over;              /* for the card: all has come, or it was given up */
+    bool answered;          /* nothing of it is going to come any more */
 };
 
 /* A TLP that does something at a cycle. */
@@ -80,8 +90,8 @@ struct ready {
     uint64_t address; /* of the next completion */
     uint32_t left;    /* bytes to come */
     uint32_t item;
-    uint32_t headers, data; /* completion space that the card keeps for it */
-    uint32_t status;        /* enum pcie_status: other than PCIE_OK: answered without data */
+    uint32_t read;   /* number of the read TLP */
+    uint32_t status; /* enum pcie_status: other than PCIE_OK: answered without data */
 };
 
 /* The completion of a register read that waits for the up wire. */
@@ -114,7 +124,11 @@ struct link_state {
     uint64_t order;  /* read TLPs so far */
     uint64_t posted;    /* cycle in which the last write is in memory */
     uint64_t taken;     /* cycle in which the credits of the last write come back */
-    struct rng poison, lost;
+    uint32_t first_read; /* number of the first read TLP in `reads` */
+    uint32_t expiring;   /* of the first that is not over */
+    uint64_t expires;  /* when it is given up; CLOCK_NEVER: there is none */
+    uint32_t awaited;  /* completions in `down` whose bytes count when they arrive */
+    struct rng poison, lost, aborts, late, poison_write[2];
     uint64_t down_wait; /* cycle before which what goes down next cannot start */
     struct client_state client[PCIE_MAX_CLIENTS];
     struct pcie_stats stats;
@@ -131,7 +145,7 @@ struct pcie_link {
     struct link_state s;
     struct wires wires;
     struct pcie_memory *memory;
-    uint64_t timeout;
+    uint64_t timeout, quarantine, lateness; /* cycles; timeout CLOCK_NEVER: none */
     uint64_t least_down; /* from the start of anything on its way down to its arrival, at least */
     struct account account[2];
     uint64_t by_cause[2][SCHED_MAX_BLOCKS];
@@ -140,7 +154,8 @@ struct pcie_link {
     struct flights cpu;      /* MMIO that the CPU has issued */
     struct flights down;     /* to the card, where they make the link do something */
     struct flights returns;  /* read TLPs whose tag comes back: looked at when there are too few */
-    struct flights timeouts; /* read TLPs that will not be answered */
+    struct flights released; /* those that were given up, likewise */
+    struct ring reads;       /* struct read */
     struct flights left;     /* writes that leave and could not be answered when they started */
     struct ring replies;     /* struct reply */
     struct ring kept[2];     /* struct tlp: on guarded wires, those that are not acknowledged */
@@ -207,8 +222,18 @@ bool device_start(struct pcie_link *link, uint64_t now, uint64_t *again);
 void device_look_at_head(struct pcie_link *link, unsigned client);
 /* Bytes of a request are there, or are given up; with the last of them it is answered. */
 void device_take_bytes(struct pcie_link *link, const struct tlp *tlp, uint64_t cycle);
-/* The TLP is lost to its request: the tag comes back, the bytes count as arrived. */
-void device_time_out(struct pcie_link *link, const struct tlp *tlp, uint64_t now);
+/* The read TLP that is not over for the longest time is given up: what has not come of it counts as arrived. */
+void device_time_out(struct pcie_link *link, uint64_t now);
+/* By its number. */
+static inline struct read *device_read(struct pcie_link *link, uint64_t number)
+{
+    return ring_at(&link->reads, (uint32_t)number - link->s.first_read);
+}
+/* The number of the next one. */
+static inline uint32_t device_next_read(const struct pcie_link *link)
+{
+    return link->s.first_read + ring_used(&link->reads);
+}
 /* A TLP has come down. */
 void device_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives);
 /* A register read arrives at the registers. */

@@ -101,6 +101,7 @@ size_t nic_explain_faults(const struct espnic *card, char *text, size_t size)
 {
     static const char *const what[PCIE_STATUSES] = {
         [PCIE_UNSUPPORTED] = "unsupported request: no memory there",
+        [PCIE_ABORTED] = "completer abort",
         [PCIE_POISONED] = "poisoned data",
         [PCIE_TIMED_OUT] = "completion timeout",
     };

@@ -29,7 +29,7 @@ run() { # name, least failures, settings...
 
 run 'one completion of a thousand poisoned' 5 --set card.pcie.poison_ppb=1000000
 run 'three of a hundred' 200 --set card.pcie.poison_ppb=30000000
-run 'one read of a thousand not answered' 5 --set card.pcie.lost_ppb=1000000
+run 'one read of a thousand not answered' 5 --set card.pcie.lost_ppb=1000000 --set card.pcie.timeout_ps=50us
 run 'one of fifty' 100 --set card.pcie.lost_ppb=20000000 --set card.pcie.timeout_ps=20us
 run 'contexts in host memory' 100 --set card.pcie.poison_ppb=20000000 --set card.sa.storage=host-cache \
     --set card.sa.cache.sets=4

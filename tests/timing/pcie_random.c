@@ -86,6 +86,19 @@ static void random_damage(struct rng *r, struct pcie_config *c)
     }
 }
 
+/* Some in a hundred or in ten; timeouts that are over before anything can be answered, too. */
+static void random_errors(struct rng *r, struct pcie_config *c)
+{
+    c->poison_ppb = (uint32_t)PICK(r, 0, 10000000, 100000000);
+    c->poison_write_ppb = (uint32_t)PICK(r, 0, 10000000, 100000000);
+    c->lost_ppb = (uint32_t)PICK(r, 0, 10000000, 100000000);
+    c->abort_ppb = (uint32_t)PICK(r, 0, 10000000, 100000000);
+    c->late_ppb = (uint32_t)PICK(r, 0, 10000000, 100000000);
+    c->late_ps = PICK(r, 100000, 500000, 2000000);
+    c->timeout_ps = PICK(r, 100000, 300000, 500000, 1000000, 1500000);
+    c->quarantine_ps = PICK(r, 0, 0, 200000, 2000000);
+}
+
 struct pcie_config pr_config(struct rng *r)
 {
     struct pcie_config c = {
@@ -112,10 +125,8 @@ struct pcie_config pr_config(struct rng *r)
     if (c.generation == 6 && c.dllp == PCIE_DLLP_PUBLISHED) {
         c.dllp = PCIE_DLLP_ON_DEMAND;
     }
-    if (rng_below(r, 3) == 0) {
-        c.poison_ppb = (uint32_t)PICK(r, 0, 10000000, 100000000);
-        c.lost_ppb = (uint32_t)PICK(r, 0, 10000000, 100000000);
-        c.timeout_ps = PICK(r, 1000000, 1500000);
+    if (rng_below(r, 2)) {
+        random_errors(r, &c);
     }
     random_damage(r, &c);
     random_limits(r, &c);
@@ -135,6 +146,10 @@ void pr_show(const struct pcie_config *c)
            "\n",
            c->host_ph, c->host_pd, c->host_nph, c->card_ph, c->card_pd, c->card_nph, c->relaxed,
            c->up_ps, c->down_ps, c->poison_ppb, c->lost_ppb);
+    printf("  poison_write %" PRIu32 " abort %" PRIu32 " late %" PRIu32 " by %" PRIu64
+           " ps timeout %" PRIu64 " ps quarantine %" PRIu64 " ps\n",
+           c->poison_write_ppb, c->abort_ppb, c->late_ppb, c->late_ps, c->timeout_ps,
+           c->quarantine_ps);
     printf("  dllp_crc_ppb %" PRIu32 " replay_timer %" PRIu32 " refresh %" PRIu64
            " ps retrain %" PRIu64 " ps\n",
            c->dllp_crc_ppb, c->replay_timer, c->refresh_ps, c->retrain_ps);
@@ -189,6 +204,7 @@ void pr_bench(struct pcie_bench *b, uint64_t number, const struct pr_wish *wish)
     if (wish->exact) {
         config.lcrc_ppb = config.lost_ppb = config.poison_ppb = 0;
         config.dllp_crc_ppb = config.replay_timer = 0;
+        config.abort_ppb = config.late_ppb = config.poison_write_ppb = 0;
     }
     pb_init(b, &config);
     for (unsigned c = 0; c < clients; c++) {

@@ -47,10 +47,17 @@ struct twin_memory_event {
     uint32_t client, ref;
 };
 
-/* A read TLP that the host does not answer. */
-struct twin_timeout {
-    uint64_t cycle;
+/* A read TLP, from when it is sent. */
+struct twin_read {
+    uint64_t expires;
+    bool over; /* all has come, or it was given up */
     struct tw_tlp tlp;
+};
+
+/* A tag and space that are free again from a cycle on. */
+struct twin_return {
+    uint64_t cycle;
+    struct tw_units space;
 };
 
 struct link_twin {
@@ -64,9 +71,10 @@ struct link_twin {
     struct tw_list data;      /* struct twin_down, of read TLPs in the order of their arrival */
     struct tw_list accesses;  /* struct twin_down, in the order of cycle and call */
     struct tw_list replies;   /* uint32_t, MMIO accesses */
-    struct tw_list timeouts;  /* struct twin_timeout */
-    struct rng poison, lost;
-    uint64_t timeout;
+    struct tw_list reads;     /* struct twin_read, all */
+    struct tw_list returns;   /* struct twin_return, of those that were given up */
+    struct rng poison, lost, aborts, late, poison_up, poison_down;
+    uint64_t timeout, quarantine, lateness;
     uint32_t behind[PB_MAX_MMIO][PCIE_MAX_CLIENTS];
     uint32_t tags;
     uint64_t space_headers, space_data; /* in use */
@@ -183,16 +191,24 @@ static uint64_t later(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+static bool happens(struct rng *rng, uint32_t ppb)
+{
+    return rng_below(rng, 1000000000) < ppb;
+}
+
 static void write_arrives(struct link_twin *w, const struct tw_tlp *tlp)
 {
     struct pcie_memory_written written = { .taken = later(w->t, w->taken),
                                            .drained = later(w->t, w->drained) };
 
-    if (has_memory(w, tlp)) {
-        written = pcie_memory_write(w->memory, w->t, tlp->from, (uint32_t)(tlp->to - tlp->from));
-    } else {
+    if (!has_memory(w, tlp)) {
         w->counts.stats.unsupported_writes++;
         spoil(w, tlp, PCIE_UNSUPPORTED);
+    } else if (happens(&w->poison_up, w->config->poison_write_ppb)) {
+        w->counts.stats.poisoned_writes++;
+        spoil(w, tlp, PCIE_POISONED);
+    } else {
+        written = pcie_memory_write(w->memory, w->t, tlp->from, (uint32_t)(tlp->to - tlp->from));
     }
     w->taken = written.taken;
     w->drained = written.drained;
@@ -202,25 +218,25 @@ static void write_arrives(struct link_twin *w, const struct tw_tlp *tlp)
     }
 }
 
-static bool is_lost(struct link_twin *w, const struct tw_tlp *tlp)
-{
-    if (rng_below(&w->lost, 1000000000) >= w->config->lost_ppb) {
-        return false;
-    }
-    *TW_ADD(&w->timeouts, struct twin_timeout) =
-        (struct twin_timeout){ .cycle = w->t - w->wires.wire[TW_UP].latency + w->timeout,
-                               .tlp = *tlp };
-    return true;
-}
-
 static void answer_with_data(struct link_twin *w, const struct tw_tlp *tlp, uint64_t ready,
-                             bool unsupported)
+                             uint32_t status)
 {
     struct twin_down *data = TW_ADD(&w->data, struct twin_down);
 
     *data = (struct twin_down){ .ready = later(ready, w->drained), .tlp = *tlp };
     data->tlp.kind = TW_DATA;
-    data->tlp.unsupported = unsupported;
+    data->tlp.status = status;
+}
+
+static void memory_is_read(struct link_twin *w, const struct tw_tlp *tlp)
+{
+    uint64_t ready =
+        pcie_memory_read(w->memory, w->t, tlp->from, (uint32_t)(tlp->to - tlp->from));
+
+    if (happens(&w->late, w->config->late_ppb)) {
+        ready += w->lateness;
+    }
+    answer_with_data(w, tlp, ready, PCIE_OK);
 }
 
 static void read_arrives(struct link_twin *w, const struct tw_tlp *tlp)
@@ -231,11 +247,14 @@ static void read_arrives(struct link_twin *w, const struct tw_tlp *tlp)
     }
     if (!has_memory(w, tlp)) {
         w->counts.stats.unsupported_reads++;
-        answer_with_data(w, tlp, w->t, true);
-    } else if (!is_lost(w, tlp)) {
-        answer_with_data(
-            w, tlp, pcie_memory_read(w->memory, w->t, tlp->from, (uint32_t)(tlp->to - tlp->from)),
-            false);
+        answer_with_data(w, tlp, w->t, PCIE_UNSUPPORTED);
+    } else if (happens(&w->lost, w->config->lost_ppb)) {
+        return;
+    } else if (happens(&w->aborts, w->config->abort_ppb)) {
+        w->counts.stats.aborted_reads++;
+        answer_with_data(w, tlp, w->t, PCIE_ABORTED);
+    } else {
+        memory_is_read(w, tlp);
     }
 }
 
@@ -296,44 +315,64 @@ static void answer_read(struct link_twin *w, unsigned c, uint32_t ref)
     }
 }
 
-/* No more will come for this read TLP. */
-static void read_tlp_ends(struct link_twin *w, const struct tw_tlp *tlp)
+/* No more is expected for this read TLP. */
+static void read_tlp_ends(struct link_twin *w, struct twin_read *read)
 {
-    struct twin_client *client = &w->client[tlp->client];
-    struct twin_request *request = &client->request[tlp->ref];
+    struct twin_client *client = &w->client[read->tlp.client];
+    struct twin_request *request = &client->request[read->tlp.ref];
 
-    w->tags--;
-    w->space_headers -= tlp->space.header;
-    w->space_data -= tlp->space.data;
+    read->over = true;
     request->open--;
-    if (request->open == 0 && client->sent > tlp->ref) {
-        answer_read(w, tlp->client, tlp->ref);
+    if (request->open == 0 && client->sent > read->tlp.ref) {
+        answer_read(w, read->tlp.client, read->tlp.ref);
     }
+}
+
+static void give_back(struct link_twin *w, struct tw_units space)
+{
+    w->tags--;
+    w->space_headers -= space.header;
+    w->space_data -= space.data;
 }
 
 static void data_arrives(struct link_twin *w, const struct tw_tlp *tlp)
 {
-    if (tlp->unsupported) {
-        spoil(w, tlp, PCIE_UNSUPPORTED);
-    } else if (rng_below(&w->poison, 1000000000) < w->config->poison_ppb) {
+    struct twin_read *read = TW_AT(&w->reads, struct twin_read, tlp->read);
+
+    if (read->over) {
+        w->counts.stats.unexpected++;
+        return;
+    }
+    if (tlp->status != PCIE_OK) {
+        spoil(w, tlp, tlp->status);
+    } else if (happens(&w->poison, w->config->poison_ppb)) {
         w->counts.stats.poisoned++;
         spoil(w, tlp, PCIE_POISONED);
     }
     if (tlp->last) {
-        read_tlp_ends(w, tlp);
+        give_back(w, tlp->space);
+        read_tlp_ends(w, read);
     }
 }
 
 static void time_out(struct link_twin *w)
 {
-    for (uint32_t i = 0; i < w->timeouts.count; i++) {
-        const struct twin_timeout *timeout = TW_AT(&w->timeouts, struct twin_timeout, i);
+    /* they leave one after the other */
+    while (w->reads.first < w->reads.count &&
+           TW_AT(&w->reads, struct twin_read, w->reads.first)->expires <= w->t) {
+        struct twin_read *read = TW_AT(&w->reads, struct twin_read, w->reads.first++);
 
-        if (timeout->cycle == w->t) {
+        if (!read->over) {
             w->counts.stats.timeouts++;
-            spoil(w, &timeout->tlp, PCIE_TIMED_OUT);
-            read_tlp_ends(w, &timeout->tlp);
+            spoil(w, &read->tlp, PCIE_TIMED_OUT);
+            *TW_ADD(&w->returns, struct twin_return) =
+                (struct twin_return){ .cycle = w->t + w->quarantine, .space = read->tlp.space };
+            read_tlp_ends(w, read);
         }
+    }
+    while (w->returns.first < w->returns.count &&
+           TW_AT(&w->returns, struct twin_return, w->returns.first)->cycle <= w->t) {
+        give_back(w, TW_AT(&w->returns, struct twin_return, w->returns.first++)->space);
     }
 }
 
@@ -342,6 +381,10 @@ static void access_arrives(struct link_twin *w, const struct tw_tlp *tlp)
     const struct pb_mmio *m = &w->b->mmio[tlp->ref];
 
     tw_give_free(&w->wires, TW_DOWN, tlp->class, tlp->need, w->t);
+    if (!m->read && happens(&w->poison_down, w->config->poison_write_ppb)) {
+        w->counts.stats.poisoned_mmio++;
+        return;
+    }
     if (!m->read) {
         log_event(w, PB_MMIO_WRITE, 0, tlp->ref, 0);
         return;
@@ -495,11 +538,14 @@ static void count_tlp(struct link_twin *w, const struct tw_tlp *tlp)
     s->payload_bytes += tlp->kind == TW_WRITE ? tlp->to - tlp->from : 0;
 }
 
-static void send_of_client(struct link_twin *w, unsigned c, const struct tw_tlp *tlp)
+static void send_of_client(struct link_twin *w, unsigned c, struct tw_tlp *tlp)
 {
     struct twin_client *client = &w->client[c];
     const struct pb_planned *p = planned(w, c, tlp->ref);
-    uint64_t left = tw_send(&w->wires, TW_UP, tlp);
+    uint64_t left;
+
+    tlp->read = w->reads.count;
+    left = tw_send(&w->wires, TW_UP, tlp);
 
     count_tlp(w, tlp);
     if (client->taken == client->sent) {
@@ -511,6 +557,9 @@ static void send_of_client(struct link_twin *w, unsigned c, const struct tw_tlp 
         count_request(w, p);
     }
     if (tlp->kind == TW_READ) {
+        *TW_ADD(&w->reads, struct twin_read) =
+            (struct twin_read){ .expires = w->timeout ? left + w->timeout : CLOCK_NEVER,
+                                .tlp = *tlp };
         client->request[tlp->ref].open++;
         w->tags++;
         w->space_headers += tlp->space.header;
@@ -638,13 +687,13 @@ static void send_data(struct link_twin *w, uint32_t which)
 
     w->result->overtakings += which > 0;
     tlp.class = TW_COMPLETION;
-    tlp.to = tlp.unsupported ? tlp.to : completion_end(w, tlp.from, tlp.to);
+    tlp.to = tlp.status ? tlp.to : completion_end(w, tlp.from, tlp.to);
     tlp.last = tlp.to == data->tlp.to;
-    tlp.bytes = framing(w) + 12 + (tlp.unsupported ? 0 : dws(tlp.from, tlp.to));
+    tlp.bytes = framing(w) + 12 + (tlp.status ? 0 : dws(tlp.from, tlp.to));
     tlp.need = (struct tw_units){ 0, 0 };
     s->tlps_completion++;
     s->wire_completion += tlp.bytes;
-    s->payload_bytes += tlp.unsupported ? 0 : tlp.to - tlp.from;
+    s->payload_bytes += tlp.status ? 0 : tlp.to - tlp.from;
     tw_send(&w->wires, TW_DOWN, &tlp);
     data->tlp.from = tlp.to;
     if (tlp.last) {
@@ -775,8 +824,14 @@ static struct link_twin *create(const struct pcie_bench *b, struct pt_result *re
     w->wires.stats = &w->counts.stats;
     w->stall = NO_STALL;
     w->timeout = edges_in(w, b->config.timeout_ps);
+    w->quarantine = edges_in(w, b->config.quarantine_ps);
+    w->lateness = edges_in(w, b->config.late_ps);
     w->poison = rng_stream(b->config.seed, 0x706f6973);
     w->lost = rng_stream(b->config.seed, 0x6c6f7374);
+    w->aborts = rng_stream(b->config.seed, 0x61626f72);
+    w->late = rng_stream(b->config.seed, 0x6c617465);
+    w->poison_up = rng_stream(b->config.seed, 0x706f7772);
+    w->poison_down = rng_stream(b->config.seed, 0x706f7773);
     w->wires.deliver = deliver;
     w->wires.self = w;
     w->memory = pcie_memory_create(&b->config.host, &b->clocks, b->domain, error, sizeof error);
@@ -797,7 +852,8 @@ static void destroy(struct link_twin *w)
     free(w->data.item);
     free(w->accesses.item);
     free(w->replies.item);
-    free(w->timeouts.item);
+    free(w->reads.item);
+    free(w->returns.item);
     tw_free(&w->wires);
     pcie_memory_destroy(w->memory);
     free(w);

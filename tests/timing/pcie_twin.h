@@ -31,7 +31,8 @@ struct tw_tlp {
     uint64_t from, to;    /* bytes that it carries or asks for */
     uint64_t bytes;       /* on the wire */
     bool last;            /* of its request; TW_DATA: of its read TLP */
-    bool unsupported;     /* TW_DATA: there is no memory, it carries nothing */
+    uint32_t status;      /* TW_DATA: other than PCIE_OK: it carries nothing */
+    uint32_t read;        /* TW_READ, TW_DATA: the read TLP, in the order of sending */
     enum tw_class class;
     struct tw_units need;  /* credits */
     struct tw_units space; /* for completions: of a read TLP, and its completions */

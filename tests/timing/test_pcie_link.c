@@ -753,7 +753,11 @@ enum {
     DLLPS_UP = 0x646c6c70,
     DLLPS_DOWN,
     POISON = 0x706f6973,
-    LOST = 0x6c6f7374
+    POISON_UP = 0x706f7772,
+    POISON_DOWN,
+    LOST = 0x6c6f7374,
+    ABORT = 0x61626f72,
+    LATE = 0x6c617465
 };
 
 /* The first draws of a stream. */
@@ -1115,7 +1119,7 @@ START_TEST(unanswered)
 }
 END_TEST
 
-/* The second TLP's data goes down in 59 + 867 + 5774 = 6700 and arrives in 8119. The first is lost and times
+/* The second TLP's data goes down in 59 + 867 + 5577 = 6503 and arrives in 7922. The first is lost and times
  * out in 7912: as one read they are answered with the data, as two each in its time. */
 START_TEST(unanswered_meanwhile)
 {
@@ -1123,7 +1127,7 @@ START_TEST(unanswered_meanwhile)
     struct pcie_config config = base_config(3, 8);
     bool one = _i == 0;
 
-    config.host.read_ps = 733000;
+    config.host.read_ps = 708000;
     config.timeout_ps = 1000000;
     config.lost_ppb = 300000000;
     config.seed = seed_with(LOST, config.lost_ppb, lost, 2);
@@ -1134,10 +1138,10 @@ START_TEST(unanswered_meanwhile)
     }
     pb_start(&bench);
     pb_run(&bench, forever);
-    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 0), one ? 8119 : 7912);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 0), one ? 7922 : 7912);
     ck_assert_uint_eq(status_of(PB_ANSWER, 0), PCIE_TIMED_OUT);
     if (!one) {
-        ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 1), 8119);
+        ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 1), 7922);
         ck_assert_uint_eq(status_of(PB_ANSWER, 1), PCIE_OK);
     }
     pb_free(&bench);
@@ -1219,6 +1223,134 @@ START_TEST(poisoned)
     ck_assert_uint_eq(status_of(PB_ANSWER, 0), PCIE_OK);
     ck_assert_uint_eq(status_of(PB_ANSWER, 1), PCIE_POISONED);
     ck_assert_uint_eq(pcie_link_stats(bench.link)->poisoned, 1);
+    pb_free(&bench);
+}
+END_TEST
+
+/* The second of three writes is poisoned: its second TLP, which takes its place and gives its credit back like the
+ * others. */
+START_TEST(poisoned_write)
+{
+    static const bool poison[] = { false, false, true, false };
+    struct pcie_config config = base_config(3, 8);
+
+    config.host_ph = 1;
+    config.poison_write_ppb = 300000000;
+    config.seed = seed_with(POISON_UP, config.poison_write_ppb, poison, 4);
+    single(&config, PCIE_ANSWERS_WRITES);
+    pb_plan(&bench, 0, 10, PCIE_WRITE, page, 64, true);
+    pb_plan(&bench, 0, 10, PCIE_WRITE, page, 512, true);
+    pb_plan(&bench, 0, 10, PCIE_MSIX, 0xfee00000, 4, true);
+    pb_start(&bench);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_TAKEN, 0, 1), 11 + 88 + 867 + 867);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_TAKEN, 0, 2), 11 + 88 + 2 * 280 + 6 * 867);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 1), 11 + 88 + 2 * 280 + 5 * 867);
+    ck_assert_uint_eq(status_of(PB_MEMORY, 0), PCIE_OK);
+    ck_assert_uint_eq(status_of(PB_MEMORY, 1), PCIE_POISONED);
+    ck_assert_uint_eq(status_of(PB_MEMORY, 2), PCIE_OK);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->poisoned_writes, 1);
+    pb_free(&bench);
+}
+END_TEST
+
+/* The card does not see the second register write; its credit comes back all the same. */
+START_TEST(poisoned_register_write)
+{
+    static const bool poison[] = { false, true, false };
+    struct pcie_config config = base_config(3, 8);
+
+    config.card_ph = 1;
+    config.poison_write_ppb = 300000000;
+    config.seed = seed_with(POISON_DOWN, config.poison_write_ppb, poison, 3);
+    single(&config, PCIE_ANSWERS_BOTH);
+    pb_start(&bench);
+    for (unsigned i = 0; i < 3; i++) {
+        pb_mmio(&bench, 100, false, 4 * i, 4);
+    }
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(bench.log.count, 2);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MMIO_WRITE, 0, 0), 100 + 28 + 867);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MMIO_WRITE, 0, 2), 100 + 3 * (28 + 867) + 2 * 867);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->poisoned_mmio, 1);
+    pb_free(&bench);
+}
+END_TEST
+
+/* The first of two reads is answered with Completer Abort: by one completion without data, as soon as it has
+ * arrived. */
+START_TEST(aborted)
+{
+    static const bool aborts[] = { true, false };
+    struct pcie_config config = base_config(3, 8);
+
+    config.abort_ppb = 300000000;
+    config.seed = seed_with(ABORT, config.abort_ppb, aborts, 2);
+    single(&config, PCIE_ANSWERS_READS);
+    pb_plan(&bench, 0, 10, PCIE_READ, page, 512, true);
+    pb_plan(&bench, 0, 10, PCIE_READ, page, 64, true);
+    pb_start(&bench);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 0), 35 + 867 + 20 + 867);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 1), 59 + 867 + 1576 + 84 + 867);
+    ck_assert_uint_eq(status_of(PB_ANSWER, 0), PCIE_ABORTED);
+    ck_assert_uint_eq(status_of(PB_ANSWER, 1), PCIE_OK);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->aborted_reads, 1);
+    pb_free(&bench);
+}
+END_TEST
+
+/* One tag. The first read times out in 35 + 7877 = 7912; its completion arrives 2 us (15754 cycles) late, in
+ * 19183, when the third read has the tag: that gets its own data in its own time. With a quarantine of 500 ns
+ * (3939 cycles) the second read has to wait. */
+START_TEST(answered_late)
+{
+    static const bool late[] = { true, false, false };
+    struct pcie_config config = base_config(3, 8);
+    uint64_t second = 35 + 7877 + (_i ? 3939 : 0);
+    uint64_t round_trip = 24 + 867 + 1576 + 84 + 867;
+
+    config.tags = 1;
+    config.timeout_ps = 1000000;
+    config.late_ppb = 300000000;
+    config.late_ps = 2000000;
+    config.quarantine_ps = _i ? 500000 : 0;
+    config.seed = seed_with(LATE, config.late_ppb, late, 3);
+    single(&config, PCIE_ANSWERS_READS);
+    pb_plan(&bench, 0, 10, PCIE_READ, page, 64, true);
+    pb_plan(&bench, 0, 10, PCIE_READ, page, 64, true);
+    pb_plan(&bench, 0, 17000, PCIE_READ, page, 64, true);
+    pb_start(&bench);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 0), 7912);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_TAKEN, 0, 1), second);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 1), second + round_trip);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_TAKEN, 0, 2), 17001);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 2), 17001 + round_trip);
+    ck_assert_uint_eq(status_of(PB_ANSWER, 0), PCIE_TIMED_OUT);
+    ck_assert_uint_eq(status_of(PB_ANSWER, 1), PCIE_OK);
+    ck_assert_uint_eq(status_of(PB_ANSWER, 2), PCIE_OK);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->unexpected, 1);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->timeouts, 1);
+    ck_assert(pcie_link_idle(bench.link));
+    pb_free(&bench);
+}
+END_TEST
+
+/* Two completions, in 35 + 867 + 1576 + 276 + 867 = 3621 and 3897, and a timeout of 490 ns (3860 cycles) in 3895: the
+ * second one is unexpected. With 490.4 ns (3863) it is not. */
+START_TEST(half_of_it_late)
+{
+    struct pcie_config config = base_config(3, 8);
+
+    config.timeout_ps = _i ? 490400 : 490000;
+    single(&config, PCIE_ANSWERS_READS);
+    pb_plan(&bench, 0, 10, PCIE_READ, page, 512, true);
+    pb_start(&bench);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 0), _i ? 3897 : 35 + 3860);
+    ck_assert_uint_eq(status_of(PB_ANSWER, 0), _i ? PCIE_OK : PCIE_TIMED_OUT);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->unexpected, _i ? 0 : 1);
     pb_free(&bench);
 }
 END_TEST
@@ -1323,6 +1455,11 @@ int main(void)
     tcase_add_test(tcase, unanswered_before_sampled);
     tcase_add_test(tcase, no_memory);
     tcase_add_test(tcase, poisoned);
+    tcase_add_test(tcase, poisoned_write);
+    tcase_add_test(tcase, poisoned_register_write);
+    tcase_add_test(tcase, aborted);
+    tcase_add_loop_test(tcase, answered_late, 0, 2);
+    tcase_add_loop_test(tcase, half_of_it_late, 0, 2);
     tcase_add_test(tcase, flits);
     tcase_add_test(tcase, flits_do_not_wait);
     suite_add_tcase(suite, tcase);
