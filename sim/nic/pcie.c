@@ -214,7 +214,9 @@ static void memory(void *self, uint64_t cycle, const struct pcie_request *r)
     case NIC_FOR_COMMAND_DONE: nic_command_memory(card, time, r); break;
     case NIC_FOR_MESSAGE:
         card->stats.interrupts++;
-        card->ports.msix(card->ports.self, time, r->ref);
+        if (r->status == PCIE_OK) {
+            card->ports.msix(card->ports.self, time, r->ref);
+        }
         break;
     case NIC_FOR_CONTEXT: /* contexts have no bytes in host memory: their state is in sa_table */
     case NIC_FOR_CONTEXT_BACK: break;
