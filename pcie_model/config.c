@@ -108,6 +108,8 @@ const struct param pcie_params[] = {
     PARAM(card_nph, PARAM_U32, 32, 0, 2032, "non-posted header credits of the card; 0: infinite"),
     PARAM(relaxed, PARAM_BOOL, 0, 0, 1,
           "completions of register reads do not wait for writes that were pushed before"),
+    PARAM(ido, PARAM_BOOL, 0, 0, 1,
+          "ID-based ordering: requests of a queue need not wait for writes of other queues at the host"),
     PARAM(queue, PARAM_U32, 16, 2, 4096, "requests that each client of the link can have waiting"),
     PARAM(ideal, PARAM_BOOL, 0, 0, 1,
           "no wire time, no latency beyond clock crossings, no limit of outstanding reads"),

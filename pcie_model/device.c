@@ -513,20 +513,26 @@ void device_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arri
     fly(&link->down, arrives, tlp);
 }
 
-/* Requests that the client had pushed before this cycle; those of later are not known to all yet. */
-static uint32_t pushed_before(const struct channel *ch, uint64_t now)
+/* Requests that the client had pushed before this cycle; those of later are not known to all yet. With ido only up to
+ * the last of ID 0; if it has got rid of all of them, as if there were none. */
+static uint32_t pushed_before(const struct pcie_link *link, unsigned client, uint64_t now)
 {
+    const struct channel *ch = link->client[client].request;
+    uint32_t begun = link->s.client[client].item;
     uint32_t pushed = (uint32_t)ch->s.pushed;
 
     for (uint32_t i = ch->s.burst_tail; i != ch->s.burst_head; i--) {
         const struct channel_burst *b = &ch->burst[(i - 1) & (ch->bursts - 1)];
 
-        if (clock_compare(ch->sched->clocks, ch->wdom, b->at.first, ch->rdom, now) < 0) {
-            break;
+        if (clock_compare(ch->sched->clocks, ch->wdom, b->at.first, ch->rdom, now) < 0 &&
+            (!link->config.ido || link->requests.request[b->item].id == 0)) {
+            return pushed;
         }
         pushed--;
     }
-    return pushed;
+    return link->config.ido && (begun == NONE || link->requests.request[begun].id != 0)
+               ? pushed - 1
+               : pushed;
 }
 
 /* An unsupported request is answered by a completion without data. */
@@ -545,7 +551,7 @@ void device_read_register(struct pcie_link *link, uint64_t now, const struct tlp
         reply.tlp.address = UINT64_MAX;
     }
     for (unsigned c = 0; c < link->clients; c++) {
-        reply.behind[c] = pushed_before(link->client[c].request, now);
+        reply.behind[c] = pushed_before(link, c, now);
     }
     *(struct reply *)ring_push(&link->replies) = reply;
     link->s.offers |= 1u << link->clients;

@@ -45,7 +45,7 @@ uint32_t pcie_request_push(struct pcie_link *link, uint64_t cycle,
     const struct client *client = &link->client[request->client];
     uint32_t item = requests_take(&link->requests, request);
 
-    assert(request->length >= 1);
+    assert(request->length >= 1 && request->id < PCIE_IDS);
     assert(request->op == PCIE_READ || client->answers != PCIE_ANSWERS_ORDERED);
     assert(
         !(request->op == PCIE_READ || request->answer) ||
@@ -243,20 +243,9 @@ static void link_wake(void *self, uint64_t now)
 
 /* ---- register accesses ----------------------------------------------------------------------- */
 
-/* Kept in order of cycles; nearly always it is the latest. */
 static void issue(struct pcie_link *link, uint64_t cycle, const struct tlp *tlp)
 {
-    struct ring *ring = &link->cpu.ring;
-    uint32_t at;
-
-    ring_push(ring);
-    at = ring_used(ring) - 1;
-    while (at > 0 && ((struct flight *)ring_at(ring, at - 1))->cycle > cycle) {
-        *(struct flight *)ring_at(ring, at) = *(struct flight *)ring_at(ring, at - 1);
-        at--;
-    }
-    *(struct flight *)ring_at(ring, at) = (struct flight){ .cycle = cycle, .tlp = *tlp };
-    link->cpu.next = earlier(link->cpu.next, cycle);
+    fly_in_order(&link->cpu, cycle, tlp);
     sched_wake(link->sched, link->block, root_must_start(link));
 }
 

@@ -22,6 +22,13 @@
  * that was pushed before the register was read (`relaxed`: it does not wait); the CPU gets it when the
  * writes before it are in memory, relaxed or not.
  *
+ * Order of IDs. Every request has the ID of its requester: function, or PASID. With `ido` all that is said of
+ * earlier writes here and in host_memory.h is of those of the same ID (2.4.1, A2b and B2b: a request may pass a
+ * posted one of another ID; an ID is an order domain of host_memory). The registers are of ID 0: the completion of a
+ * register read waits for what of ID 0 was pushed before, up to the last such request of each client, and at
+ * the host for writes of ID 0 (D2b). Without `ido` it is as if all were of one ID. Requests of one client,
+ * and TLPs on a wire, keep their order in any case.
+ *
  * Host. TLPs arrive in order. A write TLP goes to host_memory: its credits come back when it is `taken`,
  * it is in memory when it is `drained`; ops.memory is called then, once a request, with its last TLP. A
  * read TLP goes to host_memory: its header credit comes back when it arrives; its data is ready when
@@ -76,7 +83,7 @@
 #include "engine/describe.h"
 #include "pcie_model/host_memory.h"
 
-enum { PCIE_MAX_CLIENTS = 16, PCIE_FLIT_BYTES = 236 };
+enum { PCIE_MAX_CLIENTS = 16, PCIE_FLIT_BYTES = 236, PCIE_IDS = PCIE_MEMORY_DOMAINS };
 
 /* What DLLPs cost; wire.h has the rules. */
 enum pcie_dllp {
@@ -113,6 +120,7 @@ struct pcie_config {
     uint32_t host_ph, host_pd, host_nph; /* units that the host advertises; 0: infinite */
     uint32_t card_ph, card_pd, card_nph; /* units that the card advertises; 0: infinite */
     bool relaxed;   /* completions of register reads may pass writes (relaxed ordering) */
+    bool ido;       /* requests may pass writes of other IDs (ID-based ordering) */
     uint32_t queue; /* requests that each client can have waiting */
     bool address64; /* 4DW headers on every request */
     bool ideal;     /* no wire time, no latency beyond the clock crossings, no limit */
@@ -146,6 +154,7 @@ struct pcie_request {
     uint8_t status;  /* out: enum pcie_status */
     uint32_t ref;    /* the client's: packet, ring entry, ... */
     uint32_t ref2;
+    uint8_t id; /* of the requester, below PCIE_IDS */
     uint64_t visible; /* out: cycle (of the link's domain) of ops.memory */
 };
 

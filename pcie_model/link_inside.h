@@ -71,6 +71,20 @@ static inline void fly(struct flights *flights, uint64_t cycle, const struct tlp
     flights->next = cycle < flights->next ? cycle : flights->next;
 }
 
+/* Add one behind all that are not later. */
+static inline void fly_in_order(struct flights *flights, uint64_t cycle, const struct tlp *tlp)
+{
+    uint32_t at;
+
+    fly(flights, cycle, tlp);
+    at = ring_used(&flights->ring) - 1;
+    for (; at > 0 && ((struct flight *)ring_at(&flights->ring, at - 1))->cycle > cycle; at--) {
+        *(struct flight *)ring_at(&flights->ring, at) =
+            *(struct flight *)ring_at(&flights->ring, at - 1);
+    }
+    *(struct flight *)ring_at(&flights->ring, at) = (struct flight){ .cycle = cycle, .tlp = *tlp };
+}
+
 /* Take the first one; there must be one. */
 static inline struct tlp land(struct flights *flights)
 {
@@ -122,8 +136,8 @@ struct link_state {
     uint32_t last_client; /* granted last; clients: a register read's completion */
     uint32_t offers; /* bit c: client c has something to send; bit `clients`: a reply is there */
     uint64_t order;  /* read TLPs so far */
-    uint64_t posted;    /* cycle in which the last write is in memory */
-    uint64_t taken;     /* cycle in which the credits of the last write come back */
+    uint64_t posted[PCIE_IDS]; /* cycle in which the last write is in memory; without ido all are ID 0 */
+    uint64_t taken[PCIE_IDS];  /* cycle in which the credits of the last write come back */
     uint32_t first_read; /* number of the first read TLP in `reads` */
     uint32_t expiring;   /* of the first that is not over */
     uint64_t expires;  /* when it is given up; CLOCK_NEVER: there is none */

@@ -57,12 +57,28 @@ static bool mapped(const struct pcie_link *link, const struct tlp *tlp)
     return !link->ops.mapped || link->ops.mapped(link->self, tlp->address, tlp->length);
 }
 
+/* The order that a request keeps. */
+static unsigned order_of(const struct pcie_link *link, uint32_t item)
+{
+    return link->config.ido ? link->requests.request[item].id : 0;
+}
+
+/* Something happens at memory or CPU in this cycle. Without ido in the order of arrival. */
+static void reach(struct pcie_link *link, uint64_t cycle, const struct tlp *tlp)
+{
+    if (link->config.ido) {
+        fly_in_order(&link->up, cycle, tlp);
+    } else {
+        fly(&link->up, cycle, tlp);
+    }
+}
+
 /* When it is in memory, and when its place in the receive buffer is free. A write that changes nothing
  * passes through all the same. */
 static struct pcie_memory_written write_memory(struct pcie_link *link, const struct tlp *tlp,
-                                               uint64_t arrives)
+                                               unsigned order, uint64_t arrives)
 {
-    uint64_t in_order = later(arrives, link->s.posted);
+    uint64_t in_order = later(arrives, link->s.posted[order]);
 
     if (!mapped(link, tlp)) {
         link->s.stats.unsupported_writes++;
@@ -71,31 +87,33 @@ static struct pcie_memory_written write_memory(struct pcie_link *link, const str
         link->s.stats.poisoned_writes++;
         link_spoil(link, tlp->item, PCIE_POISONED);
     } else {
-        return pcie_memory_write(link->memory, arrives, tlp->address, tlp->length);
+        return pcie_memory_write_in(link->memory, order, arrives, tlp->address, tlp->length);
     }
     return (struct pcie_memory_written){ .taken = arrives, .drained = in_order };
 }
 
-/* Posted writes become visible in order; their credits come back, in order too, when memory has taken
+/* Posted writes of an ID become visible in order; their credits come back, in order too, when memory has taken
  * them. */
 static void receive_write(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
 {
-    struct pcie_memory_written written = write_memory(link, tlp, arrives);
+    unsigned order = order_of(link, tlp->item);
+    struct pcie_memory_written written = write_memory(link, tlp, order, arrives);
 
-    link->s.taken = later(link->s.taken, written.taken);
+    link->s.taken[order] = later(link->s.taken[order], written.taken);
     wire_freed(&link->wires, UP, PCIE_POSTED, units_of(pcie_padded(tlp->address, tlp->length)),
-               link->s.taken);
-    link->s.posted = written.drained;
+               link->s.taken[order]);
+    link->s.posted[order] = written.drained;
     if (tlp->last) {
         link->requests.request[tlp->item].visible = written.drained;
-        fly(&link->up, written.drained, tlp);
+        reach(link, written.drained, tlp);
     }
 }
 
 /* When the data of a read TLP that reaches memory is ready. */
 static uint64_t read_memory(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
 {
-    uint64_t ready = pcie_memory_read(link->memory, arrives, tlp->address, tlp->length);
+    uint64_t ready = pcie_memory_read_in(link->memory, order_of(link, tlp->item), arrives,
+                                         tlp->address, tlp->length);
 
     return by_chance(&link->s.late, link->config.late_ppb) ? ready + link->lateness : ready;
 }
@@ -116,7 +134,7 @@ static void refuse(struct pcie_link *link, struct ready *r, enum pcie_status sta
  * memory. */
 static void receive_read(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
 {
-    uint64_t sampled = later(arrives, link->s.posted);
+    uint64_t sampled = later(arrives, link->s.posted[order_of(link, tlp->item)]);
     struct pcie_stats *stats = &link->s.stats;
     struct ready r = { .cycle = sampled,
                        .order = link->s.order++,
@@ -138,7 +156,7 @@ static void receive_read(struct pcie_link *link, const struct tlp *tlp, uint64_t
     }
     if (tlp->last) {
         link->requests.request[tlp->item].visible = sampled;
-        fly(&link->up, sampled, tlp);
+        reach(link, sampled, tlp);
     }
 }
 
@@ -147,7 +165,7 @@ void root_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrive
     switch ((enum tlp_kind)tlp->kind) {
     case TLP_WRITE: receive_write(link, tlp, arrives); break;
     case TLP_READ: receive_read(link, tlp, arrives); break;
-    default: fly(&link->up, later(arrives, link->s.posted), tlp); break; /* a reply, behind them */
+    default: reach(link, later(arrives, link->s.posted[0]), tlp); break; /* a reply, behind them */
     }
 }
 

@@ -374,6 +374,20 @@ bool wire_has_retry(struct wires *w, unsigned d, uint64_t t, uint64_t *again)
     return false;
 }
 
+/* Behind those of the same cycle. Returns whether it is the first. */
+static bool add_in_order(struct ring *ring, const struct handover *h)
+{
+    struct handover *place = ring_push(ring);
+    uint32_t at = ring_used(ring) - 1;
+
+    for (; at > 0 && ((struct handover *)ring_at(ring, at - 1))->cycle > h->cycle; at--) {
+        *place = *(struct handover *)ring_at(ring, at - 1);
+        place = ring_at(ring, at - 1);
+    }
+    *place = *h;
+    return at == 0;
+}
+
 void wire_freed(struct wires *w, unsigned d, enum pcie_class class, struct units units,
                 uint64_t cycle)
 {
@@ -385,11 +399,10 @@ void wire_freed(struct wires *w, unsigned d, enum pcie_class class, struct units
     }
     if (w->policy == PCIE_DLLP_SHARE) {
         h.cycle += w->wire[!d].latency;
-        *(struct handover *)ring_push(&wire->updates[class]) = h;
+        add_in_order(&wire->updates[class], &h);
         return;
     }
-    *(struct handover *)ring_push(&wire->freed[class]) = h;
-    if (ring_used(&wire->freed[class]) == 1) {
+    if (add_in_order(&wire->freed[class], &h)) {
         set_fc_due(w, !d, class);
         w->wire[!d].s.due = earlier(w->wire[!d].s.due, wire->s.class[class].fc_due);
     }

@@ -198,7 +198,7 @@ struct wire_sent {
  * guarded wires wire_hear() comes first. */
 struct wire_sent wire_send(struct wires *w, unsigned d, uint64_t t, uint32_t bytes, bool again);
 
-/* The receiver of wire d has room again from this cycle on, which may lie ahead; per class in order. */
+/* The receiver of wire d has room again from this cycle on, which may lie ahead. */
 void wire_freed(struct wires *w, unsigned d, enum pcie_class class, struct units units,
                 uint64_t cycle);
 

@@ -85,6 +85,7 @@ static void push_planned(struct pb_client *c, uint64_t now)
                                          .op = p->op,
                                          .answer = p->answer,
                                          .client = (uint8_t)c->index,
+                                         .id = p->id,
                                          .ref = c->s.next };
         p->pushed = now;
         pcie_request_push(b->link, now, &request);

@@ -34,7 +34,7 @@ struct pb_planned {
     uint64_t pushed; /* when it was */
     uint64_t address;
     uint32_t length;
-    uint8_t op, answer;
+    uint8_t op, answer, id;
 };
 
 struct pb_mmio {
@@ -131,6 +131,7 @@ struct pt_result {
     struct pcie_memory_stats memory;
     uint64_t blocked_mmio; /* cycles in which a register access was next and lacked credits */
     uint64_t overtakings;  /* completions that passed an earlier read's */
+    uint64_t passed;       /* requests and replies that were in memory before what had arrived before */
 };
 
 /* What the link must do with the pushes and MMIO accesses that the bench has recorded, in cycles

@@ -76,7 +76,7 @@ static void random_damage(struct rng *r, struct pcie_config *c)
         c->dllp_crc_ppb = (uint32_t)PICK(r, 1000000, 10000000, 100000000, 300000000);
     }
     c->refresh_ps = 1000000; /* short, or waiting for it is all that happens */
-    if (!c->dllp_crc_ppb || rng_below(r, 20) == 0) {
+    if (!c->dllp_crc_ppb || (rng_below(r, 10) == 0 && c->lanes <= 2)) {
         c->refresh_ps = PICK(r, 0, 0, 2000000);
     }
     c->retrain_ps = PICK(r, 0, 1000, 20000, 100000);
@@ -117,6 +117,7 @@ struct pcie_config pr_config(struct rng *r)
         .down_ps = PICK(r, 0, 1000, 110000),
         .tags = (uint32_t)PICK(r, 1, 2, 5, 32, 256, 256),
         .relaxed = rng_below(r, 3) == 0,
+        .ido = rng_below(r, 2),
         .seed = rng_next(r),
         .queue = (uint32_t)PICK(r, 2, 4, 16),
         .host = pb_host(),
@@ -150,6 +151,7 @@ void pr_show(const struct pcie_config *c)
            " ps timeout %" PRIu64 " ps quarantine %" PRIu64 " ps\n",
            c->poison_write_ppb, c->abort_ppb, c->late_ppb, c->late_ps, c->timeout_ps,
            c->quarantine_ps);
+    printf("  ido %d\n", c->ido);
     printf("  dllp_crc_ppb %" PRIu32 " replay_timer %" PRIu32 " refresh %" PRIu64
            " ps retrain %" PRIu64 " ps\n",
            c->dllp_crc_ppb, c->replay_timer, c->refresh_ps, c->retrain_ps);
@@ -168,6 +170,7 @@ static void random_client(struct pcie_bench *b, struct rng *r, uint32_t most)
     uint64_t sparse = PICK(r, 1, 20, 300);
     uint64_t reads = answers == PCIE_ANSWERS_ORDERED ? 20 : PICK(r, 9, 20); /* of 20 */
     uint64_t at = rng_below(r, 100);
+    uint64_t own = rng_below(r, 3); /* an ID that it uses most */
 
     for (uint32_t i = 0; i < requests; i++) {
         bool read = rng_below(r, 20) < reads && answers & PCIE_ANSWERS_READS;
@@ -179,6 +182,7 @@ static void random_client(struct pcie_bench *b, struct rng *r, uint32_t most)
         at += rng_below(r, 8) ? 0 : rng_below(r, sparse) * 10;
         pb_plan(b, c, at, op, pr_page + rng_below(r, 65536), op == PCIE_MSIX ? 4 : (uint32_t)length,
                 answer);
+        b->client[c].plan[i].id = (uint8_t)PICK(r, 0, own, own, own, PCIE_IDS - 1);
     }
 }
 

@@ -66,7 +66,7 @@ struct link_twin {
     uint64_t t;
     struct tw_wires wires;
     struct pcie_memory *memory;
-    uint64_t taken, drained;  /* all writes that have arrived */
+    uint64_t taken[PCIE_IDS], drained[PCIE_IDS]; /* all writes that have arrived */
     struct tw_list at_memory; /* struct twin_memory_event */
     struct tw_list data;      /* struct twin_down, of read TLPs in the order of their arrival */
     struct tw_list accesses;  /* struct twin_down, in the order of cycle and call */
@@ -163,6 +163,12 @@ static struct tw_units space_of(const struct link_twin *w, const struct tw_tlp *
     };
 }
 
+/* The order that it keeps: that of its ID, or of all. */
+static unsigned order_of(const struct link_twin *w, const struct tw_tlp *tlp)
+{
+    return w->config->ido && tlp->client != NOBODY ? planned(w, tlp->client, tlp->ref)->id : 0;
+}
+
 /* ---- arrivals at the host ------------------------------------------------------------------ */
 
 static void memory_event(struct link_twin *w, const struct tw_tlp *tlp, uint64_t cycle)
@@ -198,8 +204,9 @@ static bool happens(struct rng *rng, uint32_t ppb)
 
 static void write_arrives(struct link_twin *w, const struct tw_tlp *tlp)
 {
-    struct pcie_memory_written written = { .taken = later(w->t, w->taken),
-                                           .drained = later(w->t, w->drained) };
+    unsigned order = order_of(w, tlp);
+    struct pcie_memory_written written = { .taken = later(w->t, w->taken[order]),
+                                           .drained = later(w->t, w->drained[order]) };
 
     if (!has_memory(w, tlp)) {
         w->counts.stats.unsupported_writes++;
@@ -208,10 +215,11 @@ static void write_arrives(struct link_twin *w, const struct tw_tlp *tlp)
         w->counts.stats.poisoned_writes++;
         spoil(w, tlp, PCIE_POISONED);
     } else {
-        written = pcie_memory_write(w->memory, w->t, tlp->from, (uint32_t)(tlp->to - tlp->from));
+        written = pcie_memory_write_in(w->memory, order, w->t, tlp->from,
+                                       (uint32_t)(tlp->to - tlp->from));
     }
-    w->taken = written.taken;
-    w->drained = written.drained;
+    w->taken[order] = written.taken;
+    w->drained[order] = written.drained;
     tw_give_free(&w->wires, TW_UP, TW_POSTED, tlp->need, written.taken);
     if (tlp->last) {
         memory_event(w, tlp, written.drained);
@@ -223,15 +231,15 @@ static void answer_with_data(struct link_twin *w, const struct tw_tlp *tlp, uint
 {
     struct twin_down *data = TW_ADD(&w->data, struct twin_down);
 
-    *data = (struct twin_down){ .ready = later(ready, w->drained), .tlp = *tlp };
+    *data = (struct twin_down){ .ready = later(ready, w->drained[order_of(w, tlp)]), .tlp = *tlp };
     data->tlp.kind = TW_DATA;
     data->tlp.status = status;
 }
 
 static void memory_is_read(struct link_twin *w, const struct tw_tlp *tlp)
 {
-    uint64_t ready =
-        pcie_memory_read(w->memory, w->t, tlp->from, (uint32_t)(tlp->to - tlp->from));
+    uint64_t ready = pcie_memory_read_in(w->memory, order_of(w, tlp), w->t, tlp->from,
+                                         (uint32_t)(tlp->to - tlp->from));
 
     if (happens(&w->late, w->config->late_ppb)) {
         ready += w->lateness;
@@ -243,7 +251,7 @@ static void read_arrives(struct link_twin *w, const struct tw_tlp *tlp)
 {
     tw_give_free(&w->wires, TW_UP, TW_NONPOSTED, tlp->need, w->t);
     if (tlp->last) {
-        memory_event(w, tlp, later(w->t, w->drained));
+        memory_event(w, tlp, later(w->t, w->drained[order_of(w, tlp)]));
     }
     if (!has_memory(w, tlp)) {
         w->counts.stats.unsupported_reads++;
@@ -265,28 +273,37 @@ static void arrives_up(struct link_twin *w, const struct tw_tlp *tlp)
     } else if (tlp->kind == TW_READ) {
         read_arrives(w, tlp);
     } else {
-        memory_event(w, tlp, later(w->t, w->drained));
+        memory_event(w, tlp, later(w->t, w->drained[order_of(w, tlp)]));
     }
 }
 
+static void memory_sees_one(struct link_twin *w, const struct twin_memory_event *e)
+{
+    if (e->client == NOBODY) {
+        log_event(w, PB_MMIO_DONE, 0, e->ref, pb_unsupported(w->b->mmio[e->ref].offset));
+        return;
+    }
+    log_event(w, PB_MEMORY, e->client, e->ref,
+              is_write(planned(w, e->client, e->ref)) ? w->client[e->client].request[e->ref].status
+                                                      : PCIE_OK);
+}
+
+/* All that is due by now, wherever it stands in the list. */
 static void memory_sees(struct link_twin *w)
 {
     struct tw_list *list = &w->at_memory;
 
-    while (list->first < list->count) {
-        const struct twin_memory_event *e = TW_AT(list, struct twin_memory_event, list->first);
+    for (uint32_t i = list->first; i < list->count; i++) {
+        struct twin_memory_event *e = TW_AT(list, struct twin_memory_event, i);
 
-        if (e->cycle > w->t) {
-            return;
+        if (e->cycle <= w->t) {
+            memory_sees_one(w, e);
+            w->result->passed += i != list->first;
+            e->cycle = CLOCK_NEVER; /* seen */
         }
-        if (e->client == NOBODY) {
-            log_event(w, PB_MMIO_DONE, 0, e->ref, pb_unsupported(w->b->mmio[e->ref].offset));
-        } else {
-            log_event(w, PB_MEMORY, e->client, e->ref,
-                      is_write(planned(w, e->client, e->ref))
-                          ? w->client[e->client].request[e->ref].status
-                          : PCIE_OK);
-        }
+    }
+    while (list->first < list->count &&
+           TW_AT(list, struct twin_memory_event, list->first)->cycle == CLOCK_NEVER) {
         list->first++;
     }
 }
@@ -391,7 +408,12 @@ static void access_arrives(struct link_twin *w, const struct tw_tlp *tlp)
     }
     log_event(w, PB_MMIO_READ, 0, m->offset, pb_unsupported(m->offset));
     for (unsigned c = 0; c < w->b->clients; c++) {
-        w->behind[tlp->ref][c] = w->client[c].known;
+        uint32_t last = w->client[c].known;
+
+        while (w->config->ido && last > 0 && planned(w, c, last - 1)->id != 0) {
+            last--;
+        }
+        w->behind[tlp->ref][c] = last;
     }
     *TW_ADD(&w->replies, uint32_t) = tlp->ref;
 }

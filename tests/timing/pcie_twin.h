@@ -53,6 +53,7 @@ struct tw_flying {
 struct tw_freed {
     uint64_t cycle;
     struct tw_units units;
+    bool told;
 };
 
 /* A DLLP, or what the end of a flit says. */
@@ -92,7 +93,7 @@ struct tw_wire {
     bool nak_waits;             /* to be sent */
     uint64_t broken_since;
     uint64_t twice_since; /* a TLP came again that had been taken; CLOCK_NEVER: an Ack was sent since */
-    struct tw_list freed[TW_CLASSES]; /* struct tw_freed; first: not told yet */
+    struct tw_list freed[TW_CLASSES]; /* struct tw_freed; before `first` all have been told */
     struct tw_units told_free[TW_CLASSES];
     uint64_t fc_not_before[TW_CLASSES], fc_refresh[TW_CLASSES];
     struct tw_list told; /* struct tw_told, on the way to the transmitter */

@@ -156,19 +156,21 @@ void tw_give_free(struct tw_wires *w, int direction, enum tw_class class, struct
 static bool gather_free(struct tw_wire *wire, unsigned class, uint64_t until)
 {
     struct tw_list *list = &wire->freed[class];
-    uint32_t before = list->first;
+    bool any = false;
 
-    while (list->first < list->count) {
-        const struct tw_freed *f = TW_AT(list, struct tw_freed, list->first);
+    for (uint32_t i = list->first; i < list->count; i++) {
+        struct tw_freed *f = TW_AT(list, struct tw_freed, i);
 
-        if (f->cycle > until) {
-            break;
+        if (!f->told && f->cycle <= until) {
+            wire->told_free[class].header += f->units.header;
+            wire->told_free[class].data += f->units.data;
+            f->told = any = true;
         }
-        wire->told_free[class].header += f->units.header;
-        wire->told_free[class].data += f->units.data;
+    }
+    while (list->first < list->count && TW_AT(list, struct tw_freed, list->first)->told) {
         list->first++;
     }
-    return list->first > before;
+    return any;
 }
 
 /* A message about TLPs of `wire` that says what has been gathered. */
@@ -210,9 +212,13 @@ static uint64_t update_due(const struct tw_wire *wire, unsigned class)
     const struct tw_list *freed = &wire->freed[class];
     uint64_t cycle = CLOCK_NEVER;
 
-    if (freed->first < freed->count) {
-        cycle = TW_AT(freed, struct tw_freed, freed->first)->cycle;
-        cycle = cycle > wire->fc_not_before[class] ? cycle : wire->fc_not_before[class];
+    for (uint32_t i = freed->first; i < freed->count; i++) {
+        const struct tw_freed *f = TW_AT(freed, struct tw_freed, i);
+
+        cycle = f->told ? cycle : earlier(cycle, f->cycle);
+    }
+    if (cycle < wire->fc_not_before[class]) {
+        cycle = wire->fc_not_before[class];
     }
     return earlier(cycle, wire->fc_refresh[class]);
 }

@@ -509,6 +509,74 @@ START_TEST(relaxed_reply_passes)
 }
 END_TEST
 
+/* Writes that are in the way of others at the host: the page of the first is unknown to the IO-TLB and walked for
+ * 1 us (7877 cycles), that of the others is known. What is of the same ID as the first waits for it, what is of another
+ * ID only if IDs mean nothing. */
+static void blocked_by_a_walk(bool ido)
+{
+    struct pcie_config config = base_config(3, 8);
+    uint64_t walked = 20011 + 88 + 867 + 7877;
+    uint64_t behind = ido ? 0 : walked;
+
+    config.ido = ido;
+    config.host.iommu = true;
+    config.host.walk_ps = config.host.walk_cold_ps = 1000000;
+    pb_init(&bench, &config);
+    pb_client(&bench, 0, 0, 16, PCIE_ANSWERS_BOTH);
+    pb_plan(&bench, 0, 10, PCIE_WRITE, page, 64, false); /* its page is known from 10000 on */
+    pb_plan(&bench, 0, 20010, PCIE_WRITE, page + 4096, 64, false);
+    pb_plan(&bench, 0, 20010, PCIE_WRITE, page, 64, false);
+    pb_plan(&bench, 0, 20010, PCIE_READ, page, 64, true);
+    pb_plan(&bench, 0, 20010, PCIE_WRITE, page, 64, false);
+    pb_plan(&bench, 0, 20010, PCIE_READ, page, 64, true);
+    for (unsigned i = 0; i < 4; i++) {
+        bench.client[0].plan[i].id = i == 2 || i == 3 ? 2 : 1;
+    }
+    bench.client[0].plan[4].id = bench.client[0].plan[5].id = 1;
+    pb_start(&bench);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 1), walked);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 2),
+                      behind ? behind : 20011 + 2 * 88 + 867);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 3),
+                      behind ? behind : 20011 + 2 * 88 + 24 + 867);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 3),
+                      (behind ? behind : 20011 + 2 * 88 + 24 + 867) + 1576 + 84 + 867);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 4), walked);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 5), walked);
+    pb_free(&bench);
+}
+
+START_TEST(id_based_ordering)
+{
+    blocked_by_a_walk(false);
+    blocked_by_a_walk(true);
+}
+END_TEST
+
+/* With IDs the answer of a register does not wait for writes of other IDs: of five TLPs of 280 bytes, pushed before the
+ * register is read in 2891, the second is of ID 0. */
+START_TEST(reply_and_ids)
+{
+    for (unsigned ido = 0; ido < 2; ido++) {
+        struct pcie_config config = base_config(3, 8);
+
+        config.ido = ido;
+        single(&config, PCIE_ANSWERS_WRITES);
+        for (unsigned i = 0; i < 5; i++) {
+            pb_plan(&bench, 0, 2880, PCIE_WRITE, page, 256, false);
+            bench.client[0].plan[i].id = i == 1 ? 0 : 3;
+        }
+        pb_start(&bench);
+        pb_mmio(&bench, 2000, true, 0, 4);
+        pb_run(&bench, forever);
+        ck_assert_uint_eq(pb_cycle(&bench, PB_MMIO_DONE, 0, 0),
+                          2881 + (ido ? 2 : 5) * 280 + 24 + 867);
+        pb_free(&bench);
+    }
+}
+END_TEST
+
 /* The client releases a write when it has left; the link still needs it. New requests must not
  * take its place. */
 START_TEST(released_in_flight)
@@ -1431,6 +1499,8 @@ int main(void)
     tcase_add_test(tcase, turns);
     tcase_add_test(tcase, reply_pushes_posted_writes);
     tcase_add_test(tcase, relaxed_reply_passes);
+    tcase_add_test(tcase, id_based_ordering);
+    tcase_add_test(tcase, reply_and_ids);
     tcase_add_test(tcase, released_in_flight);
     tcase_add_test(tcase, ideal);
     tcase_add_test(tcase, ideal_one_a_cycle);

@@ -21,7 +21,7 @@ static struct reached {
     uint64_t cases, events, cycles, busy[2], stall[PCIE_STALLS], naks[2], replays[2], acks, updates;
     uint64_t bad_dllps[2], timeouts[2], rollovers[2], retrains;
     uint64_t blocked_mmio, overtakings, refused, failed[PCIE_STATUSES];
-    uint64_t unexpected, poisoned_writes, poisoned_mmio;
+    uint64_t unexpected, poisoned_writes, poisoned_mmio, passed;
 } reached;
 
 static void show(const char *who, const struct pb_event *e)
@@ -137,6 +137,7 @@ static void note_reached(uint64_t cycles)
     reached.poisoned_mmio += s->poisoned_mmio;
     reached.blocked_mmio += twin.blocked_mmio;
     reached.overtakings += twin.overtakings;
+    reached.passed += twin.passed;
     for (uint32_t i = 0; i < bench.log.count; i++) {
         const struct pb_event *e = &bench.log.event[i];
 
@@ -223,8 +224,9 @@ static void say_reached(void)
     printf("  unexpected completions %" PRIu64 ", writes poisoned %" PRIu64
            ", register writes poisoned %" PRIu64 "\n",
            r->unexpected, r->poisoned_writes, r->poisoned_mmio);
-    printf("  completions out of order %" PRIu64 ", registers refused %" PRIu64 "\n",
-           r->overtakings, r->refused);
+    printf("  completions out of order %" PRIu64 ", requests past others at the host %" PRIu64
+           ", registers refused %" PRIu64 "\n",
+           r->overtakings, r->passed, r->refused);
 }
 
 /* Agreement while nothing happens would prove nothing. */
@@ -250,6 +252,7 @@ static void check_reached(void)
     }
     ck_assert_uint_gt(r->retrains, 2 * r->cases);
     ck_assert_uint_gt(r->overtakings, r->cases / 2);
+    ck_assert_uint_gt(r->passed, r->cases / 2);
     ck_assert_uint_gt(r->refused, r->cases / 10);
     for (unsigned k = PCIE_OK + 1; k < PCIE_STATUSES; k++) {
         ck_assert_uint_gt(r->failed[k], r->cases / 10);
