@@ -512,6 +512,13 @@ unsigned nic_client(struct espnic *card, const char *name, unsigned writer, unsi
 /* Room for `count` requests in cycle `now`? If not, the writer is woken when there is. */
 bool nic_request_room(struct espnic *card, unsigned client, uint64_t now, uint32_t count);
 /* Push one, in cycle `at` or after the one before it. */
+/* The ID of a queue's requests (struct pcie_request): descriptors, payload, completions, interrupts keep their order
+ * among each other, not with other queues. Commands and contexts have ID 0. */
+static inline uint8_t nic_queue_id(unsigned queue)
+{
+    return (uint8_t)(1 + queue);
+}
+
 void nic_request(struct espnic *card, unsigned client, uint64_t at, const struct pcie_request *r);
 void nic_pcie_init(struct espnic *card);
 void nic_command_memory(struct espnic *card, uint64_t time, const struct pcie_request *r);

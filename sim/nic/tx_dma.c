@@ -111,7 +111,7 @@ static bool fetch_descriptors(struct espnic *card, bool rx, unsigned q, uint64_t
     unsigned client = rx ? dma->rx_client : dma->tx_client;
     uint32_t entry = rx ? (uint32_t)sizeof(struct abi_rx_descriptor) : dma->tx_entry;
     uint32_t n = nic_descriptors_wanted(card, rx, q);
-    struct pcie_request r = { .op = PCIE_READ };
+    struct pcie_request r = { .op = PCIE_READ, .id = nic_queue_id(q) };
 
     if (!n || !nic_request_room(card, client, now, 1)) {
         return false;
@@ -292,7 +292,9 @@ static bool read_payload(struct espnic *card, unsigned q, uint64_t now)
     uint32_t prefetch = card->config.dma.tx_prefetch;
     const struct abi_tx_descriptor *d =
         &dma->tx_descriptor[q * prefetch + dma->tx[q].taken % prefetch];
-    struct pcie_request r = { .op = PCIE_READ, .ref2 = NIC_FOR_TX_PAYLOAD };
+    struct pcie_request r = { .op = PCIE_READ,
+                              .ref2 = NIC_FOR_TX_PAYLOAD,
+                              .id = nic_queue_id(q) };
     unsigned lane;
 
     if (d->length < 14 || d->length > 65535) {
@@ -369,7 +371,10 @@ static void complete(struct espnic *card, uint32_t item, uint64_t now)
     const struct nic_packet *p = nic_packet(card, item);
     const struct nic_ring *ring = &card->dma.tx[p->queue];
     uint32_t at = card->dma.tx_done[p->queue]++;
-    struct pcie_request r = { .op = PCIE_WRITE, .ref = item, .answer = 1 };
+    struct pcie_request r = { .op = PCIE_WRITE,
+                              .ref = item,
+                              .answer = 1,
+                              .id = nic_queue_id(p->queue) };
 
     r.address =
         ring->done_base + (uint64_t)(at & (ring->size - 1)) * sizeof(struct abi_tx_completion);
