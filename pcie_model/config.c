@@ -178,6 +178,12 @@ const struct stat_field pcie_stat_table[] = {
     COUNTER(pcie_stats, poisoned_mmio, "TLPs",
             "register writes that reached the card poisoned, not written (AER: poisoned TLP, "
             "uncorrectable non-fatal)"),
+    COUNTER(pcie_stats, unsupported_mmio, "TLPs",
+            "register reads where the card has no register, answered as unsupported request (AER: advisory "
+            "non-fatal)"),
+    COUNTER(pcie_stats, aborted_mmio, "TLPs",
+            "register reads that the registers do not allow (size, alignment, write-only), answered with "
+            "Completer Abort (AER: advisory non-fatal)"),
     COUNTER(pcie_stats, retrains, "times", "the link was retrained after a REPLAY_NUM rollover"),
 };
 const size_t pcie_stat_count = STAT_COUNT(pcie_stat_table);

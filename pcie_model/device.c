@@ -119,10 +119,14 @@ static enum pcie_stall lacks(struct pcie_link *link, const struct tlp *tlp, uint
  * first, unless completions are relaxed. Reads among it go first too: in a client's channel they are
  * before the writes. They get their tags back without any help of this completion, so nothing can lock
  * up. */
-static bool reply_may_go(const struct pcie_link *link)
+static bool reply_may_go(const struct pcie_link *link, uint64_t now, uint64_t *again)
 {
     const struct reply *reply = ring_head(&link->replies);
 
+    if (reply->from > now) {
+        *again = earlier(*again, reply->from);
+        return false;
+    }
     for (unsigned c = 0; c < link->clients && !link->config.relaxed; c++) {
         uint32_t taken = (uint32_t)link->client[c].request->s.popped;
 
@@ -274,7 +278,7 @@ static bool turn(struct pcie_link *link, uint32_t c, uint64_t now, uint64_t *aga
     enum pcie_stall lack;
     struct tlp tlp;
 
-    if (c == link->clients && !reply_may_go(link)) {
+    if (c == link->clients && !reply_may_go(link, now, again)) {
         return false;
     }
     if (c < link->clients && link->s.client[c].item == NONE && link->s.client[c].visible > now) {
@@ -513,9 +517,10 @@ void device_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arri
     fly(&link->down, arrives, tlp);
 }
 
-/* Requests that the client had pushed before this cycle; those of later are not known to all yet. With ido only up to
- * the last of ID 0; if it has got rid of all of them, as if there were none. */
-static uint32_t pushed_before(const struct pcie_link *link, unsigned client, uint64_t now)
+/* Requests that the client had pushed before this cycle of a domain; those of later are not known to all yet. With
+ * ido only up to the last of ID 0; if the link has got rid of all of them, as if there were none. */
+static uint32_t pushed_before(const struct pcie_link *link, unsigned client, unsigned domain,
+                              uint64_t cycle)
 {
     const struct channel *ch = link->client[client].request;
     uint32_t begun = link->s.client[client].item;
@@ -524,7 +529,7 @@ static uint32_t pushed_before(const struct pcie_link *link, unsigned client, uin
     for (uint32_t i = ch->s.burst_tail; i != ch->s.burst_head; i--) {
         const struct channel_burst *b = &ch->burst[(i - 1) & (ch->bursts - 1)];
 
-        if (clock_compare(ch->sched->clocks, ch->wdom, b->at.first, ch->rdom, now) < 0 &&
+        if (clock_compare(ch->sched->clocks, ch->wdom, b->at.first, domain, cycle) < 0 &&
             (!link->config.ido || link->requests.request[b->item].id == 0)) {
             return pushed;
         }
@@ -535,24 +540,42 @@ static uint32_t pushed_before(const struct pcie_link *link, unsigned client, uin
                : pushed;
 }
 
-/* An unsupported request is answered by a completion without data. */
 void device_read_register(struct pcie_link *link, uint64_t now, const struct tlp *tlp)
 {
-    struct reply reply = { .tlp = *tlp };
-    bool ok = true;
+    *(struct tlp *)ring_push(&link->asked) = *tlp;
+    link->ops.mmio_read(link->self, now, tlp->item, tlp->bytes);
+}
 
-    reply.tlp.kind = TLP_REPLY;
-    reply.tlp.address = link->ops.mmio_read(link->self, now, tlp->item, tlp->bytes, &ok);
-    reply.tlp.ok = ok;
-    reply.tlp.wire = pcie_completion_overhead(&link->config);
-    if (ok) {
-        reply.tlp.wire += pcie_padded(tlp->item, tlp->bytes);
-    } else {
-        reply.tlp.address = UINT64_MAX;
-    }
+static struct tlp completion_of(const struct pcie_link *link, const struct tlp *asked,
+                                uint64_t value, enum pcie_status status)
+{
+    struct tlp tlp = *asked;
+
+    tlp.kind = TLP_REPLY;
+    tlp.ok = status == PCIE_OK;
+    tlp.address = status == PCIE_OK ? value : UINT64_MAX;
+    tlp.wire = pcie_completion_overhead(&link->config) +
+               (status == PCIE_OK ? pcie_padded(tlp.item, tlp.bytes) : 0);
+    return tlp;
+}
+
+void pcie_mmio_answer(struct pcie_link *link, uint64_t from, unsigned domain, uint64_t cycle,
+                      uint64_t value, enum pcie_status status)
+{
+    const struct tlp *asked = ring_head(&link->asked);
+    struct reply *reply = ring_push(&link->replies);
+
+    assert(asked && (status == PCIE_OK || status == PCIE_UNSUPPORTED || status == PCIE_ABORTED));
+    link->s.stats.unsupported_mmio += status == PCIE_UNSUPPORTED;
+    link->s.stats.aborted_mmio += status == PCIE_ABORTED;
+    reply->from = from;
+    reply->tlp = completion_of(link, asked, value, status);
     for (unsigned c = 0; c < link->clients; c++) {
-        reply.behind[c] = pushed_before(link, c, now);
+        reply->behind[c] = pushed_before(link, c, domain, cycle);
     }
-    *(struct reply *)ring_push(&link->replies) = reply;
+    ring_pop(&link->asked);
     link->s.offers |= 1u << link->clients;
+    if (link->sched->running != link->block) { /* a wake of its own looks at it anyway */
+        sched_wake(link->sched, link->block, from);
+    }
 }

@@ -370,6 +370,7 @@ struct pcie_link *pcie_link_create(struct sched *sched, unsigned domain,
     for (unsigned i = 0; i < QUEUES; i++) {
         flights_init(all[i].flights);
     }
+    ring_init(&link->asked, sizeof(struct tlp));
     ring_init(&link->replies, sizeof(struct reply));
     ring_init(&link->reads, sizeof(struct read));
     ring_init(&link->kept[UP], sizeof(struct tlp));
@@ -394,6 +395,7 @@ void pcie_link_destroy(struct pcie_link *link)
     for (unsigned i = 0; i < link->clients; i++) {
         ring_free(&link->client[i].order);
     }
+    ring_free(&link->asked);
     ring_free(&link->replies);
     ring_free(&link->reads);
     ring_free(&link->kept[UP]);
@@ -425,6 +427,7 @@ void pcie_link_register_state(struct pcie_link *link, struct snapshot *snap)
     for (unsigned i = 0; i < link->clients; i++) {
         ring_register_state(&link->client[i].order, snap, "pcie.order");
     }
+    ring_register_state(&link->asked, snap, "pcie.asked");
     ring_register_state(&link->replies, snap, "pcie.replies");
     ring_register_state(&link->reads, snap, "pcie.reads");
     ring_register_state(&link->kept[UP], snap, "pcie.kept_up");
@@ -500,7 +503,7 @@ static bool all_taken(const struct wires *w)
 
 bool pcie_link_idle(const struct pcie_link *link)
 {
-    return !link->s.offers && link->left.next == CLOCK_NEVER && link->up.next == CLOCK_NEVER &&
+    return !link->s.offers && !ring_used(&link->asked) && link->left.next == CLOCK_NEVER && link->up.next == CLOCK_NEVER &&
            link->readies == 0 && link->cpu.next == CLOCK_NEVER && link->down.next == CLOCK_NEVER &&
            link->s.expiring == device_next_read(link) && all_taken(&link->wires);
 }

@@ -18,9 +18,15 @@
  * A request is taken from its channel in the cycle in which its first TLP starts. A read TLP's tag and
  * space are free again when its last completion arrives; one that needs more space than there is takes
  * all. A stall is counted from when nothing can go until something does, DLLPs and SKP in between included;
- * none begins while one of these is on the wire. Requests are counted when their last TLP starts. The completion of a register read follows all
- * that was pushed before the register was read (`relaxed`: it does not wait); the CPU gets it when the
- * writes before it are in memory, relaxed or not.
+ * none begins while one of these is on the wire. Requests are counted when their last TLP starts. 
+ *
+ * Registers. A register access that arrives is handed to the card in that cycle (ops.mmio_write, ops.mmio_read).
+ * Reads are answered by the card in its own time, in their order, with pcie_mmio_answer(): so a card lets a read
+ * wait for what it does about the writes before (2.4.1, B2a: a read does not pass a posted write). The
+ * completion takes part in the turns from the cycle on that the card says, and follows all that was pushed
+ * before the register was read (`relaxed`: it does not wait); the CPU gets it when the writes before it are in
+ * memory, relaxed or not. A read that the card refuses is answered without data: as an unsupported request, or with
+ * Completer Abort.
  *
  * Order of IDs. Every request has the ID of its requester: function, or PASID. With `ido` all that is said of
  * earlier writes here and in host_memory.h is of those of the same ID (2.4.1, A2b and B2b: a request may pass a
@@ -167,9 +173,9 @@ struct pcie_ops {
     void (*memory)(void *self, uint64_t cycle, const struct pcie_request *request);
     /* MMIO from the host arrives at the card's registers. */
     void (*mmio_write)(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes, uint64_t value);
-    /* Answer of a register read; `ok` false for unsupported request. */
-    uint64_t (*mmio_read)(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes, bool *ok);
-    /* The completion of an MMIO read arrives at the CPU. */
+    /* Is to be answered with pcie_mmio_answer(), here or later. */
+    void (*mmio_read)(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes);
+    /* The completion of an MMIO read arrives at the CPU; `ok` false: without data. */
     void (*mmio_done)(void *self, uint64_t cycle, uint64_t tag, uint64_t value, bool ok);
     /* Is there memory at these bytes (of one TLP)? Pure. NULL: everywhere. */
     bool (*mapped)(void *self, uint64_t address, uint32_t length);
@@ -215,6 +221,7 @@ struct pcie_stats {
     /* Errors as Advanced Error Reporting counts them, TLPs; damaged ones are in `dir`. */
     uint64_t poisoned, timeouts, unsupported_reads, unsupported_writes;
     uint64_t aborted_reads, unexpected, poisoned_writes, poisoned_mmio;
+    uint64_t unsupported_mmio, aborted_mmio; /* register reads that the card refused */
     uint64_t retrains; /* of the link, after rollovers */
 };
 
@@ -277,6 +284,13 @@ void pcie_mmio_write(struct pcie_link *link, uint64_t cycle, uint32_t offset, ui
                      uint64_t value);
 void pcie_mmio_read(struct pcie_link *link, uint64_t cycle, uint32_t offset, uint32_t bytes,
                     uint64_t tag);
+
+/* From the card: the answer of the register read that has waited for longest, `value` unless `status` is
+ * PCIE_UNSUPPORTED or PCIE_ABORTED. The register was read in `cycle` of the clock domain `domain`, at the latest
+ * now: what was pushed before that cycle goes first. The link has the answer from its own cycle `from` on, not before
+ * the present (in ops.mmio_read: the cycle of the call) nor before that of the answer before. */
+void pcie_mmio_answer(struct pcie_link *link, uint64_t from, unsigned domain, uint64_t cycle,
+                      uint64_t value, enum pcie_status status);
 
 struct pcie_stats *pcie_link_stats(struct pcie_link *link);
 /* What is behind the root complex: for benches that warm caches, and for statistics. */

@@ -110,6 +110,7 @@ struct ready {
 
 /* The completion of a register read that waits for the up wire. */
 struct reply {
+    uint64_t from; /* it cannot start before */
     struct tlp tlp;
     uint32_t behind[PCIE_MAX_CLIENTS]; /* requests that each client must have got rid of before */
 };
@@ -171,6 +172,7 @@ struct pcie_link {
     struct flights released; /* those that were given up, likewise */
     struct ring reads;       /* struct read */
     struct flights left;     /* writes that leave and could not be answered when they started */
+    struct ring asked;       /* struct tlp: register reads that the card has not answered */
     struct ring replies;     /* struct reply */
     struct ring kept[2];     /* struct tlp: on guarded wires, those that are not acknowledged */
     struct ready *ready;     /* heap */
@@ -250,7 +252,7 @@ static inline uint32_t device_next_read(const struct pcie_link *link)
 }
 /* A TLP has come down. */
 void device_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives);
-/* A register read arrives at the registers. */
+/* A register read arrives: the card is asked. */
 void device_read_register(struct pcie_link *link, uint64_t now, const struct tlp *tlp);
 
 /* ---- root.c: the root complex ------------------------------------------------------------------- */

@@ -280,9 +280,12 @@ struct nic_moderation {
     uint64_t holdoff[NIC_VECTOR_CLASSES]; /* core cycles */
 };
 
+/* A register access on its way into the core clock. */
 struct nic_mmio {
-    uint32_t offset, bytes;
-    uint64_t value;
+    uint32_t offset;
+    uint16_t bytes;
+    bool read;
+    uint64_t value; /* to be written */
 };
 
 struct espnic {

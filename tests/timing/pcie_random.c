@@ -214,6 +214,10 @@ void pr_bench(struct pcie_bench *b, uint64_t number, const struct pr_wish *wish)
     for (unsigned c = 0; c < clients; c++) {
         random_client(b, &r, wish->requests);
     }
+    if (rng_below(&r, 2)) {
+        pb_slow_registers(b, PICK(&r, 0, 250000000, 1000000007, 40000000000),
+                          1, (uint32_t)rng_below(&r, 50));
+    }
     b->holes = !wish->exact && rng_below(&r, 3) == 0;
     b->react = (uint32_t)PICK(&r, 0, 3, 7);
     pb_start(b);

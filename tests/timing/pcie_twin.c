@@ -75,7 +75,6 @@ struct link_twin {
     struct tw_list returns;   /* struct twin_return, of those that were given up */
     struct rng poison, lost, aborts, late, poison_up, poison_down;
     uint64_t timeout, quarantine, lateness;
-    uint32_t behind[PB_MAX_MMIO][PCIE_MAX_CLIENTS];
     uint32_t tags;
     uint64_t space_headers, space_data; /* in use */
     unsigned turn;
@@ -280,7 +279,7 @@ static void arrives_up(struct link_twin *w, const struct tw_tlp *tlp)
 static void memory_sees_one(struct link_twin *w, const struct twin_memory_event *e)
 {
     if (e->client == NOBODY) {
-        log_event(w, PB_MMIO_DONE, 0, e->ref, pb_unsupported(w->b->mmio[e->ref].offset));
+        log_event(w, PB_MMIO_DONE, 0, e->ref, pb_register(w->b->mmio[e->ref].offset) != PCIE_OK);
         return;
     }
     log_event(w, PB_MEMORY, e->client, e->ref,
@@ -406,15 +405,7 @@ static void access_arrives(struct link_twin *w, const struct tw_tlp *tlp)
         log_event(w, PB_MMIO_WRITE, 0, tlp->ref, 0);
         return;
     }
-    log_event(w, PB_MMIO_READ, 0, m->offset, pb_unsupported(m->offset));
-    for (unsigned c = 0; c < w->b->clients; c++) {
-        uint32_t last = w->client[c].known;
-
-        while (w->config->ido && last > 0 && planned(w, c, last - 1)->id != 0) {
-            last--;
-        }
-        w->behind[tlp->ref][c] = last;
-    }
+    log_event(w, PB_MMIO_READ, 0, m->offset, pb_register(m->offset));
     *TW_ADD(&w->replies, uint32_t) = tlp->ref;
 }
 
@@ -433,14 +424,20 @@ static void deliver(void *self, int direction, const struct tw_tlp *tlp)
 
 /* ---- clients ------------------------------------------------------------------------------- */
 
-static bool push_is_before_now(const struct link_twin *w, unsigned client, uint32_t n)
+static bool push_is_before(const struct link_twin *w, unsigned client, uint32_t n, unsigned domain,
+                           uint64_t cycle)
 {
-    const struct clock_domain *mine = &w->b->clocks.domain[w->b->domain];
+    const struct clock_domain *mine = &w->b->clocks.domain[domain];
     const struct clock_domain *its = &w->b->clocks.domain[w->b->client[client].domain];
     uint64_t pushed = w->b->client[client].plan[n].pushed;
 
     return pushed != CLOCK_NEVER &&
-           (clock_u128)pushed * its->den * mine->num < (clock_u128)w->t * mine->den * its->num;
+           (clock_u128)pushed * its->den * mine->num < (clock_u128)cycle * mine->den * its->num;
+}
+
+static bool push_is_before_now(const struct link_twin *w, unsigned client, uint32_t n)
+{
+    return push_is_before(w, client, n, w->b->domain, w->t);
 }
 
 static void see_pushes(struct link_twin *w)
@@ -592,11 +589,20 @@ static void send_of_client(struct link_twin *w, unsigned c, struct tw_tlp *tlp)
     }
 }
 
-static bool reply_waits(const struct link_twin *w, uint32_t ref)
+/* The n-th read that arrived: does it wait for the card, or for what was pushed before the register was read? */
+static bool reply_waits(const struct link_twin *w, uint32_t n)
 {
+    const struct pb_registers *r = &w->b->registers;
+
+    if (r->s.from[n] > w->t) {
+        return true;
+    }
     for (unsigned c = 0; c < w->b->clients && !w->config->relaxed; c++) {
-        if (w->client[c].sent < w->behind[ref][c]) {
-            return true;
+        for (uint32_t i = w->client[c].sent; i < w->b->client[c].planned; i++) {
+            if (push_is_before(w, c, i, r->domain, r->s.cycle[n]) &&
+                (!w->config->ido || planned(w, c, i)->id == 0)) {
+                return true;
+            }
         }
     }
     return false;
@@ -617,15 +623,18 @@ static bool next_reply(const struct link_twin *w, struct tw_tlp *tlp)
                             .client = NOBODY,
                             .ref = ref,
                             .from = m->offset,
-                            .to = m->offset + (pb_unsupported(m->offset) ? 0 : m->bytes) };
+                            .status = pb_register(m->offset),
+                            .to = m->offset + (pb_register(m->offset) == PCIE_OK ? m->bytes : 0) };
     tlp->bytes = framing(w) + 12 + (tlp->to > tlp->from ? dws(tlp->from, tlp->to) : 0);
-    return !reply_waits(w, ref);
+    return !reply_waits(w, w->replies.first);
 }
 
 static void send_reply(struct link_twin *w, const struct tw_tlp *tlp)
 {
     struct pcie_direction_stats *s = &w->counts.stats.dir[TW_UP];
 
+    w->counts.stats.unsupported_mmio += tlp->status == PCIE_UNSUPPORTED;
+    w->counts.stats.aborted_mmio += tlp->status == PCIE_ABORTED;
     s->tlps_completion++;
     s->wire_completion += tlp->bytes;
     s->payload_bytes += tlp->to - tlp->from;

@@ -156,14 +156,15 @@ static uint32_t access_in_turn(const struct pcie_bench *b, uint32_t n)
 
 /* Row D: what had been pushed before the register was read is in memory before the CPU has the answer, unless it
  * is relaxed, or of another ID than the registers (D2b). */
-static void check_pushed(const struct pcie_bench *b, uint64_t read, uint64_t done)
+static void check_pushed(const struct pcie_bench *b, uint32_t read, uint64_t done)
 {
     for (unsigned c = 0; c < b->clients && !b->config.relaxed; c++) {
         for (uint32_t n = 0; n < b->client[c].planned; n++) {
             const struct pb_planned *p = &b->client[c].plan[n];
 
             if (p->op != PCIE_READ && (!b->config.ido || p->id == 0) &&
-                clock_compare(&b->clocks, b->client[c].domain, p->pushed, b->domain, read) < 0) {
+                clock_compare(&b->clocks, b->client[c].domain, p->pushed, b->registers.domain,
+                              b->registers.s.cycle[read]) < 0) {
                 ck_assert_uint_le(seen[c][n].memory, done + 1);
             }
         }
@@ -179,7 +180,6 @@ static bool is_access(const struct pcie_bench *b, const struct pb_event *e, uint
 
 static void check_accesses(const struct pcie_bench *b)
 {
-    uint64_t read[PB_MAX_MMIO];
     uint32_t reads[PB_MAX_MMIO];
     uint32_t arrived = 0;
     uint32_t waiting = 0;
@@ -198,13 +198,12 @@ static void check_accesses(const struct pcie_bench *b)
                 m = access_in_turn(b, arrived++);
             }
             if (b->mmio[m].read) {
-                read[waiting] = e->cycle;
                 reads[waiting++] = m;
             }
         } else if (e->kind == PB_MMIO_DONE) {
             ck_assert_uint_lt(done, waiting);
             ck_assert_uint_eq(e->ref, reads[done]);
-            check_pushed(b, read[done], e->cycle);
+            check_pushed(b, done, e->cycle);
             done++;
         }
     }

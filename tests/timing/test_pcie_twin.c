@@ -62,7 +62,8 @@ static bool counted_later(const char *name)
 {
     static const char *const early[] = { "lcrc_errors",       "poisoned",           "timeouts",
                                          "unsupported_reads", "unsupported_writes", "aborted_reads",
-                                         "unexpected",        "poisoned_writes",    "poisoned_mmio" };
+                                         "unexpected",        "poisoned_writes",    "poisoned_mmio",
+                                         "unsupported_mmio",  "aborted_mmio" };
 
     for (unsigned i = 0; i < sizeof early / sizeof early[0]; i++) {
         if (strcmp(name, early[i]) == 0) {
