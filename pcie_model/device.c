@@ -40,7 +40,7 @@ static struct tlp next_tlp(const struct pcie_link *link, unsigned client)
 
     tlp.length = left < to_cut ? left : to_cut;
     tlp.last = left <= to_cut;
-    tlp.wire = pcie_request_overhead(&link->config);
+    tlp.wire = pcie_request_overhead(&link->config, tlp.address);
     if (tlp.kind == TLP_WRITE) {
         tlp.wire += pcie_padded(tlp.address, tlp.length);
     }

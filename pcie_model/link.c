@@ -257,7 +257,7 @@ void pcie_mmio_write(struct pcie_link *link, uint64_t cycle, uint32_t offset, ui
                              .item = offset,
                              .bytes = (uint8_t)bytes,
                              .address = value,
-                             .wire = pcie_request_overhead(&link->config) +
+                             .wire = pcie_register_overhead(&link->config) +
                                      pcie_padded(offset, bytes) };
 
     issue(link, cycle, &tlp);
@@ -271,7 +271,7 @@ void pcie_mmio_read(struct pcie_link *link, uint64_t cycle, uint32_t offset, uin
                              .item = offset,
                              .bytes = (uint8_t)bytes,
                              .tag = tag,
-                             .wire = pcie_request_overhead(&link->config) };
+                             .wire = pcie_register_overhead(&link->config) };
 
     issue(link, cycle, &tlp);
 }

@@ -128,7 +128,7 @@ struct pcie_config {
     bool relaxed;   /* completions of register reads may pass writes (relaxed ordering) */
     bool ido;       /* requests may pass writes of other IDs (ID-based ordering) */
     uint32_t queue; /* requests that each client can have waiting */
-    bool address64; /* 4DW headers on every request */
+    bool address64; /* 4DW headers where addresses need them: from 4 GB on, and for the registers */
     bool ideal;     /* no wire time, no latency beyond the clock crossings, no limit */
     uint64_t seed;
     struct pcie_memory_config host;
@@ -317,9 +317,21 @@ struct pcie_cost {
 };
 
 /* Framing, sequence number and LCRC 8 (none in flits), header 12 or 16 (2.2.1, 3.2). */
-static inline uint32_t pcie_request_overhead(const struct pcie_config *config)
+static inline uint32_t pcie_overhead(const struct pcie_config *config, bool four_dws)
 {
-    return (config->address64 ? 16u : 12u) + (config->generation < 6 ? 8u : 0u);
+    return (four_dws ? 16u : 12u) + (config->generation < 6 ? 8u : 0u);
+}
+
+/* Of a TLP to host memory. Below 4 GB the header has 3 DWs (2.2.4.1: a 4DW header is not allowed there). */
+static inline uint32_t pcie_request_overhead(const struct pcie_config *config, uint64_t address)
+{
+    return pcie_overhead(config, config->address64 && address >> 32 != 0);
+}
+
+/* Of a register access; with address64 the registers are mapped beyond 4 GB. */
+static inline uint32_t pcie_register_overhead(const struct pcie_config *config)
+{
+    return pcie_overhead(config, config->address64);
 }
 
 static inline uint32_t pcie_completion_overhead(const struct pcie_config *config)

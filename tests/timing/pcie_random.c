@@ -171,6 +171,7 @@ static void random_client(struct pcie_bench *b, struct rng *r, uint32_t most)
     uint64_t reads = answers == PCIE_ANSWERS_ORDERED ? 20 : PICK(r, 9, 20); /* of 20 */
     uint64_t at = rng_below(r, 100);
     uint64_t own = rng_below(r, 3); /* an ID that it uses most */
+    uint64_t base = PICK(r, pr_page, pr_page, 0x10000000, 0xffff8000); /* above, below, across 4 GB */
 
     for (uint32_t i = 0; i < requests; i++) {
         bool read = rng_below(r, 20) < reads && answers & PCIE_ANSWERS_READS;
@@ -180,7 +181,7 @@ static void random_client(struct pcie_bench *b, struct rng *r, uint32_t most)
                                1 + rng_below(r, 3000), 1 + rng_below(r, 9000));
 
         at += rng_below(r, 8) ? 0 : rng_below(r, sparse) * 10;
-        pb_plan(b, c, at, op, pr_page + rng_below(r, 65536), op == PCIE_MSIX ? 4 : (uint32_t)length,
+        pb_plan(b, c, at, op, base + rng_below(r, 65536), op == PCIE_MSIX ? 4 : (uint32_t)length,
                 answer);
         b->client[c].plan[i].id = (uint8_t)PICK(r, 0, own, own, own, PCIE_IDS - 1);
     }

@@ -129,9 +129,9 @@ static uint64_t framing(const struct link_twin *w)
     return w->config->generation == 6 ? 0 : 8;
 }
 
-static uint64_t header(const struct link_twin *w)
+static uint64_t header(const struct link_twin *w, uint64_t address)
 {
-    return framing(w) + (w->config->address64 ? 16 : 12);
+    return framing(w) + (w->config->address64 && address >= 4294967296ull ? 16 : 12);
 }
 
 /* The end of a completion of [at, end): back from the end to what is allowed. */
@@ -501,7 +501,7 @@ static bool next_tlp(const struct link_twin *w, unsigned c, struct tw_tlp *tlp)
                             .client = c,
                             .ref = client->sent,
                             .from = begun ? client->sent_to : p->address,
-                            .bytes = header(w),
+                            .bytes = header(w, begun ? client->sent_to : p->address),
                             .need = { .header = 1 } };
     tlp->to = up_to_multiple(tlp->from, is_write(p) ? w->config->mps : w->config->mrrs, end);
     tlp->last = tlp->to == end;
@@ -821,7 +821,7 @@ static void sort_mmio(struct link_twin *w)
                      .ref = m,
                      .from = mmio->offset,
                      .to = mmio->offset + mmio->bytes,
-                     .bytes = header(w) +
+                     .bytes = header(w, UINT64_MAX) + /* registers */
                               (mmio->read ? 0 : dws(mmio->offset, mmio->offset + mmio->bytes)),
                      .need = { .header = 1 } }
         };

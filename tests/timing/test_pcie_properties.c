@@ -291,12 +291,26 @@ static uint64_t news(const struct pcie_config *c, uint64_t cycle, uint64_t laten
     return (c->generation == 6 ? end_of_flit(cycle) : cycle + 8) + latency;
 }
 
+/* Those of different IDs come back in any order. */
+static void take_back(struct book *book, uint64_t now)
+{
+    for (uint32_t i = book->first; i < book->count; i++) {
+        struct loan *loan = &book->loan[i];
+
+        if (loan->back <= now) {
+            book->header -= loan->header;
+            book->data -= loan->data;
+            *loan = (struct loan){ 0 };
+        }
+    }
+    while (book->first < book->count && book->loan[book->first].back == 0) {
+        book->first++;
+    }
+}
+
 static void lend(struct book *book, uint64_t now, struct loan loan)
 {
-    for (; book->first < book->count && book->loan[book->first].back <= now; book->first++) {
-        book->header -= book->loan[book->first].header;
-        book->data -= book->loan[book->first].data;
-    }
+    take_back(book, now);
     book->header += loan.header;
     book->data += loan.data;
     ck_assert(!book->header_limit || book->header <= book->header_limit);
@@ -317,15 +331,17 @@ static void tlp_starts(struct watch *w, uint64_t now)
     uint64_t from = p->address + w->at;
     uint64_t room = unit - from % unit;
     uint32_t length = (uint32_t)(p->length - w->at < room ? p->length - w->at : room);
-    uint64_t left = now + pcie_request_overhead(c) + (read ? 0 : pcie_padded(from, length));
+    uint64_t left = now + pcie_request_overhead(c, from) + (read ? 0 : pcie_padded(from, length));
     uint64_t arrives = (c->generation == 6 ? end_of_flit(left) : left) + w->up;
     struct loan loan = { .header = 1, .data = read ? 0 : units(from, length) };
+    unsigned order = c->ido ? p->id : 0;
 
     if (read) {
-        pcie_memory_read(w->memory, arrives, from, length);
+        pcie_memory_read_in(w->memory, order, arrives, from, length);
         loan.back = news(c, arrives, w->down);
     } else {
-        loan.back = news(c, pcie_memory_write(w->memory, arrives, from, length).taken, w->down);
+        loan.back =
+            news(c, pcie_memory_write_in(w->memory, order, arrives, from, length).taken, w->down);
     }
     lend(&w->book[read ? NONPOSTED : POSTED], now, loan);
     w->at += length;
@@ -367,7 +383,7 @@ static void access_arrived(const struct pcie_bench *b, const struct pb_event *e,
     const struct pcie_config *c = &b->config;
     const struct pb_mmio *access = &b->mmio[m];
     uint32_t padded = access->read ? 0 : pcie_padded(access->offset, access->bytes);
-    uint64_t start = e->cycle - watch.down - padded - pcie_request_overhead(c);
+    uint64_t start = e->cycle - watch.down - padded - pcie_register_overhead(c);
     struct loan loan = { .back = news(c, e->cycle, watch.up),
                          .header = 1,
                          .data = access->read ? 0 : units(access->offset, access->bytes) };
