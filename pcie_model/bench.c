@@ -388,14 +388,13 @@ static void on_mmio_write(void *self, uint64_t cycle, uint32_t offset, uint32_t 
     (void)value;
 }
 
-static uint64_t on_mmio_read(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes, bool *ok)
+static void on_mmio_read(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes)
 {
-    (void)self;
-    (void)cycle;
+    const struct engine *e = self;
+
     (void)offset;
     (void)bytes;
-    *ok = false;
-    return 0;
+    pcie_mmio_answer(e->link, cycle, e->domain, cycle, 0, PCIE_UNSUPPORTED);
 }
 
 static void on_mmio_done(void *self, uint64_t cycle, uint64_t tag, uint64_t value, bool ok)

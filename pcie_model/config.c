@@ -19,7 +19,8 @@ enum {
     BILLION = 1000000000
 };
 
-#define LONGEST_PS 1000000000000ull /* 1 s */
+#define LONGEST_PS          1000000000000ull /* 1 s */
+#define SHORTEST_REFRESH_PS 1000000ull       /* there must be room for more than UpdateFCs */
 
 static const char *const dllp_policies[] = { "on-demand", "published", "share", NULL };
 
@@ -37,7 +38,8 @@ const struct param pcie_params[] = {
     PARAM(rcb, PARAM_BYTES, 64, 64, 128, "Read Completion Boundary of the host, 64 or 128 bytes"),
     PARAM(completion, PARAM_BYTES, 0, 0, 4096,
           "most data that the host puts into one completion, a power of two from rcb on; 0: mps"),
-    PARAM(address64, PARAM_BOOL, 1, 0, 1, "requests carry 64-bit addresses (4DW headers)"),
+    PARAM(address64, PARAM_BOOL, 1, 0, 1,
+          "requests to addresses from 4 GB on, and to the registers, have 4DW headers; false: none has"),
     PARAM(up_ps, PARAM_TIME, 110000, 0, LONGEST_PS,
           "one way from the card to the root complex, beyond the wire time"),
     PARAM(down_ps, PARAM_TIME, 110000, 0, LONGEST_PS, "one way back, beyond the wire time"),
@@ -58,11 +60,35 @@ const struct param pcie_params[] = {
         "TLPs that the card keeps until they are acknowledged; 0: any number. The host has room for all"),
     PARAM(lcrc_ppb, PARAM_U32, 0, 0, BILLION / 2,
           "TLPs that arrive damaged and are sent again, of 10^9, both directions"),
+    PARAM(dllp_crc_ppb, PARAM_U32, 0, 0, BILLION / 2,
+          "DLLPs (Ack, Nak, UpdateFC) that arrive damaged and are dropped, of 10^9, both directions; "
+          "for dllp on-demand and published, generations 1 to 5"),
+    PARAM(replay_timer, PARAM_U32, 0, 0, MILLION,
+          "limit of the REPLAY_TIMER, symbol times beyond up_ps + down_ps; 0: that of the "
+          "specification (three times ack_latency, from generation 4 on at least 24000)"),
+    PARAM(refresh_ps, PARAM_TIME, 0, 0, LONGEST_PS,
+          "longest time between two UpdateFCs of a class, dllp on-demand; 0: 30 us (base "
+          "specification, 2.6.1.2) if DLLPs can be damaged, otherwise any; at least 1 us"),
+    PARAM(retrain_ps, PARAM_TIME, 10000000, 0, LONGEST_PS,
+          "the link is down for that long when REPLAY_NUM rolls over, at the fourth repetition "
+          "without progress (assumed)"),
     PARAM(poison_ppb, PARAM_U32, 0, 0, BILLION / 2, "completions that arrive poisoned, of 10^9"),
+    PARAM(poison_write_ppb, PARAM_U32, 0, 0, BILLION / 2,
+          "writes to host memory (MSI-X included) and to registers that arrive poisoned, of 10^9: "
+          "nothing is written"),
     PARAM(lost_ppb, PARAM_U32, 0, 0, BILLION / 2,
           "read TLPs that the host does not answer, of 10^9: the completion timeout ends them"),
-    PARAM(timeout_ps, PARAM_TIME, 50000000, 1000000, LONGEST_PS,
-          "completion timeout; the specification has 50 us to 64 s"),
+    PARAM(abort_ppb, PARAM_U32, 0, 0, BILLION / 2,
+          "read TLPs that the host answers with Completer Abort, of 10^9"),
+    PARAM(late_ppb, PARAM_U32, 0, 0, BILLION / 2,
+          "read TLPs that the host answers late_ps later than it would, of 10^9"),
+    PARAM(late_ps, PARAM_TIME, 20000000000, 0, LONGEST_PS,
+          "lateness of late_ppb; beyond timeout_ps the completions are unexpected"),
+    PARAM(timeout_ps, PARAM_TIME, 10000000000, 1000000, LONGEST_PS,
+          "completion timeout; the specification has 50 us to 64 s and recommends 10 ms at least (base "
+          "specification, 2.8)"),
+    PARAM(quarantine_ps, PARAM_TIME, 0, 0, LONGEST_PS,
+          "time from a completion timeout until the tag and its completion space are used again"),
     PARAM(tags, PARAM_U32, 256, 1, 16384,
           "read TLPs (of at most mrrs) outstanding: 32, 256 (extended tags) or 768 (10 bits)"),
     PARAM(
@@ -83,6 +109,8 @@ const struct param pcie_params[] = {
     PARAM(card_nph, PARAM_U32, 32, 0, 2032, "non-posted header credits of the card; 0: infinite"),
     PARAM(relaxed, PARAM_BOOL, 0, 0, 1,
           "completions of register reads do not wait for writes that were pushed before"),
+    PARAM(ido, PARAM_BOOL, 0, 0, 1,
+          "ID-based ordering: requests of a queue need not wait for writes of other queues at the host"),
     PARAM(queue, PARAM_U32, 16, 2, 4096, "requests that each client of the link can have waiting"),
     PARAM(ideal, PARAM_BOOL, 0, 0, 1,
           "no wire time, no latency beyond clock crossings, no limit of outstanding reads"),
@@ -131,13 +159,33 @@ const struct stat_field pcie_stat_table[] = {
     STALL(NONPOSTED, nonposted, "non-posted credits"),
     STALL(RETRY, retry, "room in the retry buffer"),
     COUNTER(pcie_stats, poisoned, "TLPs",
-            "completions that arrived poisoned (AER: uncorrectable, non-fatal)"),
+            "completions that arrived poisoned (AER: advisory non-fatal, for the card goes on)"),
     COUNTER(pcie_stats, timeouts, "TLPs",
-            "reads that were not answered in time (AER: completion timeout)"),
+            "reads that were not answered in time (AER: completion timeout, uncorrectable non-fatal)"),
     COUNTER(pcie_stats, unsupported_reads, "TLPs",
-            "reads where the host has no memory, answered as unsupported request (AER)"),
+            "reads where the host has no memory, answered as unsupported request (AER: advisory "
+            "non-fatal)"),
     COUNTER(pcie_stats, unsupported_writes, "TLPs",
-            "writes where the host has no memory, dropped (AER: unsupported request)"),
+            "writes where the host has no memory, dropped (AER: unsupported request, uncorrectable "
+            "non-fatal)"),
+    COUNTER(pcie_stats, aborted_reads, "TLPs",
+            "reads that the host answered with Completer Abort (AER: advisory non-fatal)"),
+    COUNTER(pcie_stats, unexpected, "TLPs",
+            "completions of reads that had timed out, dropped (AER: unexpected completion, advisory "
+            "non-fatal)"),
+    COUNTER(pcie_stats, poisoned_writes, "TLPs",
+            "writes that reached the host poisoned, not written (AER: poisoned TLP, uncorrectable "
+            "non-fatal)"),
+    COUNTER(pcie_stats, poisoned_mmio, "TLPs",
+            "register writes that reached the card poisoned, not written (AER: poisoned TLP, "
+            "uncorrectable non-fatal)"),
+    COUNTER(pcie_stats, unsupported_mmio, "TLPs",
+            "register reads where the card has no register, answered as unsupported request (AER: advisory "
+            "non-fatal)"),
+    COUNTER(pcie_stats, aborted_mmio, "TLPs",
+            "register reads that the registers do not allow (size, alignment, write-only), answered with "
+            "Completer Abort (AER: advisory non-fatal)"),
+    COUNTER(pcie_stats, retrains, "times", "the link was retrained after a REPLAY_NUM rollover"),
 };
 const size_t pcie_stat_count = STAT_COUNT(pcie_stat_table);
 
@@ -160,8 +208,14 @@ const struct stat_field pcie_direction_stat_table[] = {
     COUNTER(pcie_direction_stats, acks, "DLLPs", "Acks sent in this direction"),
     COUNTER(pcie_direction_stats, updates, "DLLPs", "UpdateFCs sent in this direction"),
     COUNTER(pcie_direction_stats, naks, "DLLPs", "Naks sent in this direction"),
-    COUNTER(pcie_direction_stats, lcrc_errors, "TLPs", "that arrived damaged"),
+    COUNTER(pcie_direction_stats, lcrc_errors, "TLPs", "that arrived damaged (AER: bad TLP, correctable)"),
     COUNTER(pcie_direction_stats, replays, "TLPs", "that were sent again"),
+    COUNTER(pcie_direction_stats, bad_dllps, "DLLPs",
+            "that arrived damaged and were dropped (AER: bad DLLP, correctable)"),
+    COUNTER(pcie_direction_stats, replay_timeouts, "times",
+            "the REPLAY_TIMER of the sender of these TLPs ran out (AER: correctable)"),
+    COUNTER(pcie_direction_stats, replay_rollovers, "times",
+            "REPLAY_NUM of the sender of these TLPs rolled over (AER: correctable)"),
     COUNTER(pcie_direction_stats, busy_cycles, "byte times", "time in which a TLP was on the wire"),
     { .name = "utilisation",
       .type = STAT_REAL,
@@ -241,13 +295,26 @@ bool pcie_link_clock(const struct pcie_config *config, uint64_t *num, uint64_t *
                  MILLION);
         return false;
     }
-    if (c->up_ps > LONGEST_PS || c->down_ps > LONGEST_PS) {
+    if (c->up_ps > LONGEST_PS || c->down_ps > LONGEST_PS || c->refresh_ps > LONGEST_PS ||
+        c->retrain_ps > LONGEST_PS || c->late_ps > LONGEST_PS || c->quarantine_ps > LONGEST_PS ||
+        c->timeout_ps > LONGEST_PS) {
         snprintf(error, error_size, "a latency of the link is more than 1 s");
         return false;
     }
     if (c->dllp == PCIE_DLLP_PUBLISHED && c->generation == 6) {
         snprintf(error, error_size,
                  "dllp is published, which there is for generations 1 to 5 only");
+        return false;
+    }
+    if (c->dllp_crc_ppb && (c->dllp == PCIE_DLLP_SHARE || c->generation == 6)) {
+        snprintf(error, error_size,
+                 "dllp_crc_ppb is %" PRIu32 ", expected 0: with %s there are no DLLPs of their own",
+                 c->dllp_crc_ppb, c->generation == 6 ? "flits" : "dllp: share");
+        return false;
+    }
+    if (c->refresh_ps && c->refresh_ps < SHORTEST_REFRESH_PS) {
+        snprintf(error, error_size, "refresh_ps is %" PRIu64 " ps, expected 0 or at least 1 us",
+                 c->refresh_ps);
         return false;
     }
     if (!credits_possible(c, error, error_size)) {

@@ -40,7 +40,7 @@ static struct tlp next_tlp(const struct pcie_link *link, unsigned client)
 
     tlp.length = left < to_cut ? left : to_cut;
     tlp.last = left <= to_cut;
-    tlp.wire = pcie_request_overhead(&link->config);
+    tlp.wire = pcie_request_overhead(&link->config, tlp.address);
     if (tlp.kind == TLP_WRITE) {
         tlp.wire += pcie_padded(tlp.address, tlp.length);
     }
@@ -49,19 +49,27 @@ static struct tlp next_tlp(const struct pcie_link *link, unsigned client)
 
 /* ---- what a TLP has to have ------------------------------------------------------------------ */
 
-/* Tag and completion space of a read TLP; a completion or a lost TLP holds its space in `address`. */
-static void give_back(struct pcie_link *link, uint64_t space)
+/* Tags and completion space of read TLPs that have come back; they hold their space in `address`. */
+static void give_back(struct pcie_link *link, struct flights *returns, uint64_t now)
 {
-    link->s.tags_free++;
-    link->s.space.header += (uint32_t)(space >> 32);
-    link->s.space.data += (uint32_t)space;
+    while (returns->next <= now) {
+        uint64_t space = land(returns).address;
+
+        link->s.tags_free++;
+        link->s.space.header += (uint32_t)(space >> 32);
+        link->s.space.data += (uint32_t)space;
+    }
 }
 
 static void take_returns(struct pcie_link *link, uint64_t now)
 {
-    while (link->returns.next <= now) {
-        give_back(link, land(&link->returns).address);
-    }
+    give_back(link, &link->returns, now);
+    give_back(link, &link->released, now);
+}
+
+static uint64_t next_return(const struct pcie_link *link)
+{
+    return earlier(link->returns.next, link->released.next);
 }
 
 static bool has_space(const struct pcie_link *link, struct units need)
@@ -79,11 +87,11 @@ static enum pcie_stall read_lacks(struct pcie_link *link, const struct tlp *tlp,
         take_returns(link, now);
     }
     if (link->s.tags_free == 0) {
-        *again = earlier(*again, link->returns.next);
+        *again = earlier(*again, next_return(link));
         return PCIE_STALL_TAGS;
     }
     if (!has_space(link, space)) {
-        *again = earlier(*again, link->returns.next);
+        *again = earlier(*again, next_return(link));
         return PCIE_STALL_SPACE;
     }
     return wire_has_credit(&link->wires, UP, PCIE_NONPOSTED, (struct units){ 1, 0 }, now, again)
@@ -111,10 +119,14 @@ static enum pcie_stall lacks(struct pcie_link *link, const struct tlp *tlp, uint
  * first, unless completions are relaxed. Reads among it go first too: in a client's channel they are
  * before the writes. They get their tags back without any help of this completion, so nothing can lock
  * up. */
-static bool reply_may_go(const struct pcie_link *link)
+static bool reply_may_go(const struct pcie_link *link, uint64_t now, uint64_t *again)
 {
     const struct reply *reply = ring_head(&link->replies);
 
+    if (reply->from > now) {
+        *again = earlier(*again, reply->from);
+        return false;
+    }
     for (unsigned c = 0; c < link->clients && !link->config.relaxed; c++) {
         uint32_t taken = (uint32_t)link->client[c].request->s.popped;
 
@@ -148,13 +160,36 @@ static void write_leaves(struct pcie_link *link, const struct tlp *tlp, uint64_t
     }
 }
 
-static void use_up(struct pcie_link *link, const struct tlp *tlp)
+/* From now on the card waits for its completions. */
+static void begin_read(struct pcie_link *link, struct tlp *tlp, struct units space)
+{
+    tlp->tag = device_next_read(link);
+    *(struct read *)ring_push(&link->reads) = (struct read){ .expires = CLOCK_NEVER,
+                                                             .item = tlp->item,
+                                                             .left = tlp->length,
+                                                             .headers = space.header,
+                                                             .data = space.data };
+}
+
+/* It has left. */
+static void start_timeout(struct pcie_link *link, const struct tlp *tlp, uint64_t left)
+{
+    if (link->timeout != CLOCK_NEVER) {
+        device_read(link, tlp->tag)->expires = left + link->timeout;
+        if (tlp->tag == link->s.expiring) {
+            link->s.expires = left + link->timeout;
+        }
+    }
+}
+
+static void use_up(struct pcie_link *link, struct tlp *tlp)
 {
     struct pcie_direction_stats *stats = &link->s.stats.dir[UP];
 
     if (tlp->kind == TLP_READ) {
         struct units space = link_space(link, tlp);
 
+        begin_read(link, tlp, space);
         stats->tlps_read++;
         if (!link->config.ideal) {
             link->s.tags_free--;
@@ -181,8 +216,11 @@ static void begin_request(struct pcie_link *link, unsigned client, uint64_t now)
 
     assert(link->requests.slot[item].held == HELD_BY_CLIENT && r->client == client);
     channel_pop(ch, &run);
-    link->requests.slot[item].held |= HELD_BY_LINK;
+    /* a read may be over for the card before the host has seen it */
+    link->requests.slot[item].held |=
+        r->op == PCIE_READ ? HELD_BY_LINK | HELD_BY_HOST : HELD_BY_LINK;
     link->requests.slot[item].left = r->length;
+    link->requests.slot[item].refused = PCIE_OK;
     if (link->client[client].answers == PCIE_ANSWERS_ORDERED) {
         *(uint32_t *)ring_push(&link->client[client].order) = item;
     }
@@ -191,7 +229,7 @@ static void begin_request(struct pcie_link *link, unsigned client, uint64_t now)
     s->left = r->length;
 }
 
-static void send_tlp(struct pcie_link *link, unsigned client, const struct tlp *tlp, uint64_t now)
+static void send_tlp(struct pcie_link *link, unsigned client, struct tlp *tlp, uint64_t now)
 {
     struct client_state *s = &link->s.client[client];
     uint64_t left;
@@ -203,6 +241,9 @@ static void send_tlp(struct pcie_link *link, unsigned client, const struct tlp *
     s->left -= tlp->length;
     use_up(link, tlp);
     left = link_send(link, UP, now, tlp, false);
+    if (tlp->kind == TLP_READ) {
+        start_timeout(link, tlp, left);
+    }
     if (tlp->last) {
         s->item = NONE;
         device_look_at_head(link, client);
@@ -237,7 +278,7 @@ static bool turn(struct pcie_link *link, uint32_t c, uint64_t now, uint64_t *aga
     enum pcie_stall lack;
     struct tlp tlp;
 
-    if (c == link->clients && !reply_may_go(link)) {
+    if (c == link->clients && !reply_may_go(link, now, again)) {
         return false;
     }
     if (c < link->clients && link->s.client[c].item == NONE && link->s.client[c].visible > now) {
@@ -313,7 +354,7 @@ bool device_start(struct pcie_link *link, uint64_t now, uint64_t *again)
         *again = earlier(*again, clear);
         return false;
     }
-    if (ring_used(&link->lost[UP]) && link_repeat(link, UP, now)) {
+    if (link_repeat(link, UP, now)) {
         end_stall(link, now);
         return true;
     }
@@ -367,20 +408,21 @@ void device_take_bytes(struct pcie_link *link, const struct tlp *tlp, uint64_t c
 {
     struct request_slot *slot = &link->requests.slot[tlp->item];
 
+    link->s.awaited -= tlp->length > 0;
     slot->left -= tlp->length;
     if (!slot->left) {
         end_request(link, tlp->item, cycle);
     }
 }
 
-/* An answer of a later cycle is pushed at once, unless a write's could come before it. If reads can time out,
- * nothing is known ahead. */
+/* An answer of a later cycle is pushed at once, unless a write's, or that of a read that is given up, could come
+ * before it. */
 static void bytes_arrive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
 {
     struct request_slot *slot = &link->requests.slot[tlp->item];
     struct tlp rest = *tlp;
 
-    if (!link->config.lost_ppb) {
+    if (link->s.expires > arrives && link->s.awaited == 0) {
         slot->left -= tlp->length;
         rest.length = 0;
         if (slot->left) {
@@ -391,30 +433,73 @@ static void bytes_arrive(struct pcie_link *link, const struct tlp *tlp, uint64_t
             return;
         }
     }
+    link->s.awaited += rest.length > 0;
     fly(&link->down, arrives, &rest);
+}
+
+/* The next one whose timeout matters; those that nobody has to do with any more are forgotten. */
+static void next_timeout(struct pcie_link *link)
+{
+    uint32_t next = device_next_read(link);
+    const struct read *first;
+
+    while (link->s.expiring != next && device_read(link, link->s.expiring)->over) {
+        link->s.expiring++;
+    }
+    link->s.expires =
+        link->s.expiring == next ? CLOCK_NEVER : device_read(link, link->s.expiring)->expires;
+    while ((first = ring_head(&link->reads)) && first->over && first->answered) {
+        ring_pop(&link->reads);
+        link->s.first_read++;
+    }
+}
+
+/* Returns the space that comes back with the tag. */
+static uint64_t end_read(struct pcie_link *link, struct read *read)
+{
+    uint64_t space = (uint64_t)read->headers << 32 | read->data;
+
+    read->over = true;
+    next_timeout(link);
+    return space;
 }
 
 static void take_completion(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
 {
+    struct read *read = device_read(link, tlp->tag);
+    struct tlp taken = *tlp;
+
+    read->answered = tlp->last;
+    if (read->over || read->expires <= arrives) {
+        link->s.stats.unexpected++;
+        next_timeout(link);
+        return;
+    }
     if (tlp->ok != PCIE_OK) {
         link_spoil(link, tlp->item, (enum pcie_status)tlp->ok);
     } else if (by_chance(&link->s.poison, link->config.poison_ppb)) {
         link->s.stats.poisoned++;
         link_spoil(link, tlp->item, PCIE_POISONED);
     }
-    if (tlp->last) { /* tag and completion space come back; `address` holds the space */
-        fly(&link->returns, arrives, tlp);
+    read->left -= tlp->length;
+    if (tlp->last) {
+        taken.address = end_read(link, read);
+        fly(&link->returns, arrives, &taken);
     }
-    bytes_arrive(link, tlp, arrives);
+    bytes_arrive(link, &taken, arrives);
 }
 
-/* What goes down may have been started ahead of now: `returns` and `down` stay in order. */
-void device_time_out(struct pcie_link *link, const struct tlp *tlp, uint64_t now)
+void device_time_out(struct pcie_link *link, uint64_t now)
 {
+    struct read *read = device_read(link, link->s.expiring);
+    struct tlp rest = { .item = read->item, .length = read->left };
+
     link->s.stats.timeouts++;
-    link_spoil(link, tlp->item, PCIE_TIMED_OUT);
-    give_back(link, tlp->address);
-    device_take_bytes(link, tlp, now);
+    link->s.awaited++;
+    link_spoil(link, rest.item, PCIE_TIMED_OUT);
+    rest.address = end_read(link, read);
+    fly(&link->released, now + link->quarantine, &rest);
+    device_take_bytes(link, &rest, now);
 }
 
 void device_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
@@ -424,43 +509,73 @@ void device_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arri
         return;
     }
     free_buffer(link, tlp, arrives);
+    if (tlp->kind == TLP_MMIO_WRITE &&
+        by_chance(&link->s.poison_write[DOWN], link->config.poison_write_ppb)) {
+        link->s.stats.poisoned_mmio++;
+        return;
+    }
     fly(&link->down, arrives, tlp);
 }
 
-/* Requests that the client had pushed before this cycle; those of later are not known to all yet. */
-static uint32_t pushed_before(const struct channel *ch, uint64_t now)
+/* Requests that the client had pushed before this cycle of a domain; those of later are not known to all yet. With
+ * ido only up to the last of ID 0; if the link has got rid of all of them, as if there were none. */
+static uint32_t pushed_before(const struct pcie_link *link, unsigned client, unsigned domain,
+                              uint64_t cycle)
 {
+    const struct channel *ch = link->client[client].request;
+    uint32_t begun = link->s.client[client].item;
     uint32_t pushed = (uint32_t)ch->s.pushed;
 
     for (uint32_t i = ch->s.burst_tail; i != ch->s.burst_head; i--) {
         const struct channel_burst *b = &ch->burst[(i - 1) & (ch->bursts - 1)];
 
-        if (clock_compare(ch->sched->clocks, ch->wdom, b->at.first, ch->rdom, now) < 0) {
-            break;
+        if (clock_compare(ch->sched->clocks, ch->wdom, b->at.first, domain, cycle) < 0 &&
+            (!link->config.ido || link->requests.request[b->item].id == 0)) {
+            return pushed;
         }
         pushed--;
     }
-    return pushed;
+    return link->config.ido && (begun == NONE || link->requests.request[begun].id != 0)
+               ? pushed - 1
+               : pushed;
 }
 
-/* An unsupported request is answered by a completion without data. */
 void device_read_register(struct pcie_link *link, uint64_t now, const struct tlp *tlp)
 {
-    struct reply reply = { .tlp = *tlp };
-    bool ok = true;
+    *(struct tlp *)ring_push(&link->asked) = *tlp;
+    link->ops.mmio_read(link->self, now, tlp->item, tlp->bytes);
+}
 
-    reply.tlp.kind = TLP_REPLY;
-    reply.tlp.address = link->ops.mmio_read(link->self, now, tlp->item, tlp->bytes, &ok);
-    reply.tlp.ok = ok;
-    reply.tlp.wire = pcie_completion_overhead(&link->config);
-    if (ok) {
-        reply.tlp.wire += pcie_padded(tlp->item, tlp->bytes);
-    } else {
-        reply.tlp.address = UINT64_MAX;
-    }
+static struct tlp completion_of(const struct pcie_link *link, const struct tlp *asked,
+                                uint64_t value, enum pcie_status status)
+{
+    struct tlp tlp = *asked;
+
+    tlp.kind = TLP_REPLY;
+    tlp.ok = status == PCIE_OK;
+    tlp.address = status == PCIE_OK ? value : UINT64_MAX;
+    tlp.wire = pcie_completion_overhead(&link->config) +
+               (status == PCIE_OK ? pcie_padded(tlp.item, tlp.bytes) : 0);
+    return tlp;
+}
+
+void pcie_mmio_answer(struct pcie_link *link, uint64_t from, unsigned domain, uint64_t cycle,
+                      uint64_t value, enum pcie_status status)
+{
+    const struct tlp *asked = ring_head(&link->asked);
+    struct reply *reply = ring_push(&link->replies);
+
+    assert(asked && (status == PCIE_OK || status == PCIE_UNSUPPORTED || status == PCIE_ABORTED));
+    link->s.stats.unsupported_mmio += status == PCIE_UNSUPPORTED;
+    link->s.stats.aborted_mmio += status == PCIE_ABORTED;
+    reply->from = from;
+    reply->tlp = completion_of(link, asked, value, status);
     for (unsigned c = 0; c < link->clients; c++) {
-        reply.behind[c] = pushed_before(link->client[c].request, now);
+        reply->behind[c] = pushed_before(link, c, domain, cycle);
     }
-    *(struct reply *)ring_push(&link->replies) = reply;
+    ring_pop(&link->asked);
     link->s.offers |= 1u << link->clients;
+    if (link->sched->running != link->block) { /* a wake of its own looks at it anyway */
+        sched_wake(link->sched, link->block, from);
+    }
 }

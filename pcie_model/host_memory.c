@@ -32,14 +32,16 @@ struct pcie_memory {
     struct lru tables; /* page numbers / 512; fetched in no time */
     uint64_t *credit;  /* cycles in which line credits are free again, oldest at s.credit */
     struct pcie_memory_state {
-        uint64_t now;          /* the last arrival */
-        uint64_t started;      /* last line written */
-        uint64_t visible;      /* likewise */
-        uint64_t released;     /* its credit */
+        uint64_t now; /* the last arrival */
+        struct order {
+            uint64_t started;  /* last line written */
+            uint64_t visible;  /* likewise */
+            uint64_t released; /* its credit */
+        } order[PCIE_MEMORY_DOMAINS];
         uint64_t bus;          /* next turn for a line: a cycle, */
         uint64_t bus_fraction; /* and 2^-32 of one */
         uint32_t credit;       /* index of the next credit */
-        uint32_t reserved;
+        uint32_t mixed;        /* there is more than one domain */
         struct rng jitter;
         uint64_t walker[PCIE_MEMORY_MAX_WALKERS]; /* free again */
         struct pcie_memory_stats stats;
@@ -237,8 +239,8 @@ static uint64_t read_from_memory(struct pcie_memory *m, const struct span *span)
     return misses;
 }
 
-uint64_t pcie_memory_read(struct pcie_memory *memory, uint64_t arrives, uint64_t address,
-                          uint32_t length)
+uint64_t pcie_memory_read_in(struct pcie_memory *memory, unsigned domain, uint64_t arrives,
+                             uint64_t address, uint32_t length)
 {
     struct pcie_memory *m = memory;
     struct span span = arrive(m, arrives, address, length);
@@ -248,7 +250,7 @@ uint64_t pcie_memory_read(struct pcie_memory *memory, uint64_t arrives, uint64_t
     m->s.stats.reads++;
     m->s.stats.read_lines += span.lines;
     if (m->config.ordered) {
-        ready = wait_for_order(m, ready, m->s.visible);
+        ready = wait_for_order(m, ready, m->s.order[domain].visible);
     }
     misses = read_from_memory(m, &span);
     if (misses != 0) {
@@ -278,46 +280,59 @@ static enum llc_write write_into_cache(struct pcie_memory *m, uint64_t line)
     return found;
 }
 
-static void write_line(struct pcie_memory *m, uint64_t arrives, uint64_t line)
+/* The credit that is free first. Lines of one domain give theirs back in the order in which they took them: it
+ * is the one that was taken first. */
+static uint64_t *next_credit(struct pcie_memory *m)
+{
+    uint64_t *first = &m->credit[m->s.credit];
+
+    m->s.credit = m->s.credit + 1 == m->config.credits ? 0 : m->s.credit + 1;
+    for (uint32_t i = 0; m->s.mixed && i < m->config.credits; i++) {
+        first = m->credit[i] < *first ? &m->credit[i] : first;
+    }
+    return first;
+}
+
+static void write_line(struct pcie_memory *m, struct order *order, uint64_t arrives, uint64_t line)
 {
     enum llc_write found = write_into_cache(m, line);
-    uint64_t start = m->s.started;
+    uint64_t start = order->started;
     uint64_t evict = found == LLC_REPLACED ? m->cycles.evict : 0;
 
     if (found == LLC_REPLACED || found == LLC_PASSED) {
         start = wait_for_turn(m, start, last_turn(m, arrives, 1));
     }
     if (m->credit) {
-        /* released in order: of all credits, the one taken first is free first */
-        uint64_t *credit = &m->credit[m->s.credit];
+        uint64_t *credit = next_credit(m);
 
-        m->s.credit = m->s.credit + 1 == m->config.credits ? 0 : m->s.credit + 1;
         if (*credit > start) {
             m->s.stats.credit_wait += *credit - start;
             start = *credit;
         }
-        m->s.released = later(m->s.released, start + m->cycles.hold + evict);
-        *credit = m->s.released;
+        order->released = later(order->released, start + m->cycles.hold + evict);
+        *credit = order->released;
     }
-    m->s.started = start;
-    m->s.visible = later(m->s.visible, start + m->cycles.write + evict);
+    order->started = start;
+    order->visible = later(order->visible, start + m->cycles.write + evict);
 }
 
-struct pcie_memory_written pcie_memory_write(struct pcie_memory *memory, uint64_t arrives,
-                                             uint64_t address, uint32_t length)
+struct pcie_memory_written pcie_memory_write_in(struct pcie_memory *memory, unsigned domain,
+                                                uint64_t arrives, uint64_t address, uint32_t length)
 {
     struct pcie_memory *m = memory;
+    struct order *order = &m->s.order[domain];
     struct span span = arrive(m, arrives, address, length);
     uint64_t translated = translate(m, arrives, address);
 
     m->s.stats.writes++;
     m->s.stats.write_lines += span.lines;
-    m->s.started = wait_for_order(m, translated, m->s.started);
+    m->s.mixed |= domain != 0;
+    order->started = wait_for_order(m, translated, order->started);
     for (uint64_t i = 0; i < span.lines; i++) {
-        write_line(m, arrives, span.first + i);
+        write_line(m, order, arrives, span.first + i);
     }
-    return (struct pcie_memory_written){ .taken = m->s.started,
-                                         .drained = later(m->s.visible, m->s.released) };
+    return (struct pcie_memory_written){ .taken = order->started,
+                                         .drained = later(order->visible, order->released) };
 }
 
 /* ---- the cache for benches --------------------------------------------------------------------- */

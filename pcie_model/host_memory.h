@@ -33,6 +33,11 @@
  *   `credits`; visible write_ps later (evict_ps more if it replaced a dirty line), credit free hold_ps
  *   (and evict_ps) after the start. Lines become visible, and free their credits, in order.
  *
+ * Order domains. What is said of earlier writes and of lines in order is of those of the same domain; a request is in
+ * domain 0 unless the caller says otherwise (with ID-based ordering each requester has its own: Base Specification
+ * 5.0, 2.4.1, A2b and B2b). Walkers, turns and credits are shared. A line takes the credit that is free first, in the
+ * order of arrival: it can have to wait for one that another domain's line will only use later.
+ *
  * Sources: R. Neugebauer et al., "Understanding PCIe performance for end host networking", SIGCOMM
  * 2018, and the pcie-bench data (latencies, IO-TLB, cache, NUMA); S. Agarwal et al., "Understanding
  * the Host Network", SIGCOMM 2024 (line credits). README.md says what is left out. */
@@ -43,7 +48,7 @@
 #include "engine/describe.h"
 #include "engine/snapshot.h"
 
-enum { PCIE_MEMORY_MAX_WALKERS = 64 };
+enum { PCIE_MEMORY_MAX_WALKERS = 64, PCIE_MEMORY_DOMAINS = 64 };
 
 struct pcie_memory_config {
     uint64_t read_ps, write_ps;
@@ -121,18 +126,33 @@ void pcie_memory_register_state(struct pcie_memory *memory, struct snapshot *sna
 
 /* The cycle in which the last of its data is ready at the root complex. Later reads may be ready
  * earlier. */
-uint64_t pcie_memory_read(struct pcie_memory *memory, uint64_t arrives, uint64_t address,
-                          uint32_t length);
+uint64_t pcie_memory_read_in(struct pcie_memory *memory, unsigned domain, uint64_t arrives,
+                             uint64_t address, uint32_t length);
 
 struct pcie_memory_written {
     uint64_t taken;   /* its last line has started: it has left the root complex's receive queue */
     uint64_t drained; /* it is visible in memory, and its line credits are free */
 };
 
-/* Neither cycle is before that of an earlier write. Flow-control credits may be returned at `taken` (data
- * is then held by line credits alone) or, for a host without such a buffer, at `drained`. */
-struct pcie_memory_written pcie_memory_write(struct pcie_memory *memory, uint64_t arrives,
-                                             uint64_t address, uint32_t length);
+/* Neither cycle is before that of an earlier write of the domain. Flow-control credits may be returned at `taken`
+ * (data is then held by line credits alone) or, for a host without such a buffer, at `drained`. */
+struct pcie_memory_written pcie_memory_write_in(struct pcie_memory *memory, unsigned domain,
+                                                uint64_t arrives, uint64_t address,
+                                                uint32_t length);
+
+/* In domain 0. */
+static inline uint64_t pcie_memory_read(struct pcie_memory *memory, uint64_t arrives,
+                                        uint64_t address, uint32_t length)
+{
+    return pcie_memory_read_in(memory, 0, arrives, address, length);
+}
+
+static inline struct pcie_memory_written pcie_memory_write(struct pcie_memory *memory,
+                                                           uint64_t arrives, uint64_t address,
+                                                           uint32_t length)
+{
+    return pcie_memory_write_in(memory, 0, arrives, address, length);
+}
 
 /* The state of the cache, at once and without time; nothing if there is no cache model. Not counted.
  *   touch        the CPU reads or writes these bytes: in the cache, in any way (host-warm)

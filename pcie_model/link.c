@@ -45,7 +45,7 @@ uint32_t pcie_request_push(struct pcie_link *link, uint64_t cycle,
     const struct client *client = &link->client[request->client];
     uint32_t item = requests_take(&link->requests, request);
 
-    assert(request->length >= 1);
+    assert(request->length >= 1 && request->id < PCIE_IDS);
     assert(request->op == PCIE_READ || client->answers != PCIE_ANSWERS_ORDERED);
     assert(
         !(request->op == PCIE_READ || request->answer) ||
@@ -112,48 +112,51 @@ static void received(struct pcie_link *link, unsigned direction, const struct tl
     }
 }
 
+/* What has been acknowledged is kept no longer. */
+static void hear(struct pcie_link *link, unsigned direction, uint64_t t)
+{
+    struct ring *kept = &link->kept[direction];
+
+    wire_hear(&link->wires, direction, t);
+    while (ring_used(kept) > wire_kept(&link->wires, direction)) {
+        ring_pop(kept);
+    }
+}
+
 uint64_t link_send(struct pcie_link *link, unsigned direction, uint64_t start,
                    const struct tlp *tlp, bool again)
 {
-    struct wire_sent sent = wire_send(&link->wires, direction, start, tlp->wire, again);
+    struct wire_sent sent;
 
+    if (link->wires.guarded && !again) {
+        hear(link, direction, start);
+        *(struct tlp *)ring_push(&link->kept[direction]) = *tlp;
+    }
+    sent = wire_send(&link->wires, direction, start, tlp->wire, again);
     count_wire(&link->s.stats.dir[direction], tlp, again);
     if (!link->config.ideal) {
         account_tlp(&link->account[direction], start, tlp->wire);
     }
     if (sent.good) {
         received(link, direction, tlp, sent.arrives);
-    } else if (!again) {
-        *(struct tlp *)ring_push(&link->lost[direction]) = *tlp;
-        link->s.repeat[direction]++;
     }
     return sent.left;
 }
 
-/* The receiver takes TLPs in their order only: what it takes now is the first of those that were lost. */
 bool link_repeat(struct pcie_link *link, unsigned direction, uint64_t t)
 {
-    struct ring *lost = &link->lost[direction];
+    const struct wire_state *s = &link->wires.wire[direction].s;
     struct tlp tlp;
 
-    if (!ring_used(lost)) {
+    if (!wire_repeats(&link->wires, direction)) {
         return false;
     }
-    if (wire_resend(&link->wires, direction, t) <= t) {
-        wire_repeats(&link->wires, direction);
-        link->s.repeat[direction] = 0;
+    hear(link, direction, t);
+    if (!wire_repeats(&link->wires, direction)) {
+        return false; /* all has been acknowledged meanwhile */
     }
-    if (link->s.repeat[direction] == ring_used(lost)) {
-        return false; /* all of them are on their way */
-    }
-    tlp = *(const struct tlp *)ring_at(lost, link->s.repeat[direction]);
-    assert(link->wires.wire[direction].s.broken || link->s.repeat[direction] == 0);
+    tlp = *(const struct tlp *)ring_at(&link->kept[direction], s->next - s->acked);
     link_send(link, direction, t, &tlp, true);
-    if (link->wires.wire[direction].s.broken) {
-        link->s.repeat[direction]++;
-    } else {
-        ring_pop(lost);
-    }
     return true;
 }
 
@@ -185,10 +188,8 @@ static bool settle_due(struct pcie_link *link, uint64_t now)
         root_arrival(link, now);
         progress = true;
     }
-    if (link->timeouts.next <= now) {
-        struct tlp lost = land(&link->timeouts);
-
-        device_time_out(link, &lost, now);
+    if (link->s.expires <= now) {
+        device_time_out(link, now);
         progress = true;
     }
     if (link->down.next <= now) {
@@ -198,19 +199,15 @@ static bool settle_due(struct pcie_link *link, uint64_t now)
     return progress;
 }
 
-/* The next cycle in which something has to be looked at because of Naks: that of what goes up is waited for, that of
- * what goes down has to be known when it makes something go. */
-static uint64_t next_nak(const struct pcie_link *link)
+/* A transmitter begins to repeat, or the link is retrained: what starts before is to be settled before. */
+static bool replay(struct pcie_link *link, uint64_t now)
 {
-    uint64_t next = CLOCK_NEVER;
-
-    if (ring_used(&link->lost[UP])) {
-        next = later(wire_nak_arrives(&link->wires, UP), link->wires.wire[UP].s.free);
+    if (wires_next_replay(&link->wires) > now) {
+        return false;
     }
-    if (ring_used(&link->lost[DOWN]) && link->wires.wire[DOWN].s.resend == CLOCK_NEVER) {
-        next = earlier(next, wire_nak_arrives(&link->wires, DOWN));
-    }
-    return next;
+    while (now > 0 && root_starts(link) < now && root_start(link, now - 1)) {}
+    wires_replay(&link->wires, now);
+    return true;
 }
 
 static void link_wake(void *self, uint64_t now)
@@ -223,6 +220,9 @@ static void link_wake(void *self, uint64_t now)
     do {
         again = CLOCK_NEVER;
         progress = settle_due(link, now);
+        if (!progress && link->wires.guarded) {
+            progress = replay(link, now);
+        }
         /* who asks about a wire wants all that came before to have happened, on both wires */
         if (!progress && root_starts(link) <= now) {
             progress = root_start(link, now);
@@ -232,9 +232,9 @@ static void link_wake(void *self, uint64_t now)
         }
     } while (progress);
     next = earlier(earlier(link->left.next, link->up.next), link->down.next);
-    next = earlier(earlier(next, root_must_start(link)), earlier(again, link->timeouts.next));
-    if (ring_used(&link->lost[UP]) || ring_used(&link->lost[DOWN])) {
-        next = earlier(next, next_nak(link));
+    next = earlier(earlier(next, root_must_start(link)), earlier(again, link->s.expires));
+    if (link->wires.guarded) {
+        next = earlier(next, wires_next_replay(&link->wires));
     }
     if (next != CLOCK_NEVER) {
         sched_wake(link->sched, link->block, later(next, now + 1));
@@ -243,20 +243,9 @@ static void link_wake(void *self, uint64_t now)
 
 /* ---- register accesses ----------------------------------------------------------------------- */
 
-/* Kept in order of cycles; nearly always it is the latest. */
 static void issue(struct pcie_link *link, uint64_t cycle, const struct tlp *tlp)
 {
-    struct ring *ring = &link->cpu.ring;
-    uint32_t at;
-
-    ring_push(ring);
-    at = ring_used(ring) - 1;
-    while (at > 0 && ((struct flight *)ring_at(ring, at - 1))->cycle > cycle) {
-        *(struct flight *)ring_at(ring, at) = *(struct flight *)ring_at(ring, at - 1);
-        at--;
-    }
-    *(struct flight *)ring_at(ring, at) = (struct flight){ .cycle = cycle, .tlp = *tlp };
-    link->cpu.next = earlier(link->cpu.next, cycle);
+    fly_in_order(&link->cpu, cycle, tlp);
     sched_wake(link->sched, link->block, root_must_start(link));
 }
 
@@ -268,7 +257,7 @@ void pcie_mmio_write(struct pcie_link *link, uint64_t cycle, uint32_t offset, ui
                              .item = offset,
                              .bytes = (uint8_t)bytes,
                              .address = value,
-                             .wire = pcie_request_overhead(&link->config) +
+                             .wire = pcie_register_overhead(&link->config) +
                                      pcie_padded(offset, bytes) };
 
     issue(link, cycle, &tlp);
@@ -282,7 +271,7 @@ void pcie_mmio_read(struct pcie_link *link, uint64_t cycle, uint32_t offset, uin
                              .item = offset,
                              .bytes = (uint8_t)bytes,
                              .tag = tag,
-                             .wire = pcie_request_overhead(&link->config) };
+                             .wire = pcie_register_overhead(&link->config) };
 
     issue(link, cycle, &tlp);
 }
@@ -301,7 +290,7 @@ static void all_flights(struct pcie_link *link, struct named_flights all[QUEUES]
     const struct named_flights list[QUEUES] = {
         { "pcie.up", &link->up },     { "pcie.cpu", &link->cpu },
         { "pcie.down", &link->down }, { "pcie.returns", &link->returns },
-        { "pcie.left", &link->left }, { "pcie.timeouts", &link->timeouts },
+        { "pcie.left", &link->left }, { "pcie.released", &link->released },
     };
 
     memcpy(all, list, sizeof list);
@@ -325,8 +314,13 @@ static void init_state(struct pcie_link *link)
     link->s.stall = PCIE_STALLS;
     link->s.tags_free = c->tags;
     link->s.space = (struct units){ c->space_headers, c->space_data };
+    link->s.expires = CLOCK_NEVER;
     link->s.poison = rng_stream(c->seed, 0x706f6973);
     link->s.lost = rng_stream(c->seed, 0x6c6f7374);
+    link->s.aborts = rng_stream(c->seed, 0x61626f72);
+    link->s.late = rng_stream(c->seed, 0x6c617465);
+    link->s.poison_write[UP] = rng_stream(c->seed, 0x706f7772);
+    link->s.poison_write[DOWN] = rng_stream(c->seed, 0x706f7773);
     for (unsigned i = 0; i < PCIE_MAX_CLIENTS; i++) {
         link->s.client[i].item = NONE;
     }
@@ -363,7 +357,11 @@ struct pcie_link *pcie_link_create(struct sched *sched, unsigned domain,
     init_state(link);
     wires_init(&link->wires, config, sched->clocks, domain, &link->s.stats);
     init_memory(link, sched->clocks);
-    link->timeout = clock_cycles_from_ps(sched->clocks, domain, config->timeout_ps);
+    link->timeout = config->timeout_ps
+                        ? clock_cycles_from_ps(sched->clocks, domain, config->timeout_ps)
+                        : CLOCK_NEVER;
+    link->quarantine = clock_cycles_from_ps(sched->clocks, domain, config->quarantine_ps);
+    link->lateness = clock_cycles_from_ps(sched->clocks, domain, config->late_ps);
     /* no TLP is shorter than a completion without data */
     link->least_down =
         config->ideal ? 0 : link->wires.wire[DOWN].latency + pcie_completion_overhead(config);
@@ -372,9 +370,11 @@ struct pcie_link *pcie_link_create(struct sched *sched, unsigned domain,
     for (unsigned i = 0; i < QUEUES; i++) {
         flights_init(all[i].flights);
     }
+    ring_init(&link->asked, sizeof(struct tlp));
     ring_init(&link->replies, sizeof(struct reply));
-    ring_init(&link->lost[UP], sizeof(struct tlp));
-    ring_init(&link->lost[DOWN], sizeof(struct tlp));
+    ring_init(&link->reads, sizeof(struct read));
+    ring_init(&link->kept[UP], sizeof(struct tlp));
+    ring_init(&link->kept[DOWN], sizeof(struct tlp));
     link->ready_size = 64;
     link->ready = must(calloc(link->ready_size, sizeof *link->ready));
     init_accounts(link);
@@ -395,9 +395,11 @@ void pcie_link_destroy(struct pcie_link *link)
     for (unsigned i = 0; i < link->clients; i++) {
         ring_free(&link->client[i].order);
     }
+    ring_free(&link->asked);
     ring_free(&link->replies);
-    ring_free(&link->lost[UP]);
-    ring_free(&link->lost[DOWN]);
+    ring_free(&link->reads);
+    ring_free(&link->kept[UP]);
+    ring_free(&link->kept[DOWN]);
     free(link->ready);
     wires_free(&link->wires);
     pcie_memory_destroy(link->memory);
@@ -425,9 +427,11 @@ void pcie_link_register_state(struct pcie_link *link, struct snapshot *snap)
     for (unsigned i = 0; i < link->clients; i++) {
         ring_register_state(&link->client[i].order, snap, "pcie.order");
     }
+    ring_register_state(&link->asked, snap, "pcie.asked");
     ring_register_state(&link->replies, snap, "pcie.replies");
-    ring_register_state(&link->lost[UP], snap, "pcie.lost_up");
-    ring_register_state(&link->lost[DOWN], snap, "pcie.lost_down");
+    ring_register_state(&link->reads, snap, "pcie.reads");
+    ring_register_state(&link->kept[UP], snap, "pcie.kept_up");
+    ring_register_state(&link->kept[DOWN], snap, "pcie.kept_down");
     snapshot_array(snap, "pcie.ready", &link->ready, sizeof *link->ready, &link->ready_size);
     snapshot_fixed(snap, "pcie.readies", &link->readies, sizeof link->readies);
 }
@@ -490,10 +494,16 @@ void pcie_link_settle(struct pcie_link *link, uint64_t cycle)
     settle_stall(link, cycle);
 }
 
+/* Has all that was sent been taken? What is only not acknowledged yet does no more work. */
+static bool all_taken(const struct wires *w)
+{
+    return !w->guarded || (w->wire[UP].s.taken == w->wire[UP].s.sent &&
+                           w->wire[DOWN].s.taken == w->wire[DOWN].s.sent);
+}
+
 bool pcie_link_idle(const struct pcie_link *link)
 {
-    return !link->s.offers && link->left.next == CLOCK_NEVER && link->up.next == CLOCK_NEVER &&
+    return !link->s.offers && !ring_used(&link->asked) && link->left.next == CLOCK_NEVER && link->up.next == CLOCK_NEVER &&
            link->readies == 0 && link->cpu.next == CLOCK_NEVER && link->down.next == CLOCK_NEVER &&
-           link->timeouts.next == CLOCK_NEVER && !ring_used(&link->lost[UP]) &&
-           !ring_used(&link->lost[DOWN]);
+           link->s.expiring == device_next_read(link) && all_taken(&link->wires);
 }

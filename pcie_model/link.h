@@ -18,9 +18,22 @@
  * A request is taken from its channel in the cycle in which its first TLP starts. A read TLP's tag and
  * space are free again when its last completion arrives; one that needs more space than there is takes
  * all. A stall is counted from when nothing can go until something does, DLLPs and SKP in between included;
- * none begins while one of these is on the wire. Requests are counted when their last TLP starts. The completion of a register read follows all
- * that was pushed before the register was read (`relaxed`: it does not wait); the CPU gets it when the
- * writes before it are in memory, relaxed or not.
+ * none begins while one of these is on the wire. Requests are counted when their last TLP starts. 
+ *
+ * Registers. A register access that arrives is handed to the card in that cycle (ops.mmio_write, ops.mmio_read).
+ * Reads are answered by the card in its own time, in their order, with pcie_mmio_answer(): so a card lets a read
+ * wait for what it does about the writes before (2.4.1, B2a: a read does not pass a posted write). The
+ * completion takes part in the turns from the cycle on that the card says, and follows all that was pushed
+ * before the register was read (`relaxed`: it does not wait); the CPU gets it when the writes before it are in
+ * memory, relaxed or not. A read that the card refuses is answered without data: as an unsupported request, or with
+ * Completer Abort.
+ *
+ * Order of IDs. Every request has the ID of its requester: function, or PASID. With `ido` all that is said of
+ * earlier writes here and in host_memory.h is of those of the same ID (2.4.1, A2b and B2b: a request may pass a
+ * posted one of another ID; an ID is an order domain of host_memory). The registers are of ID 0: the completion of a
+ * register read waits for what of ID 0 was pushed before, up to the last such request of each client, and at
+ * the host for writes of ID 0 (D2b). Without `ido` it is as if all were of one ID. Requests of one client,
+ * and TLPs on a wire, keep their order in any case.
  *
  * Host. TLPs arrive in order. A write TLP goes to host_memory: its credits come back when it is `taken`,
  * it is in memory when it is `drained`; ops.memory is called then, once a request, with its last TLP. A
@@ -36,13 +49,25 @@
  * byte of the request has arrived, that of a write when its last byte has left the card; of one cycle, those
  * of writes first, then of reads that time out, then of others.
  *
- * Errors (wire.h has the TLPs that are damaged and come again). A completion arrives poisoned with
- * probability poison_ppb / 10^9 and spoils its read (one draw a completion, stream 0x706f6973). A read TLP
- * is never answered with probability lost_ppb / 10^9 (one draw a read TLP that has memory to read, stream
- * 0x6c6f7374): its tag and space come back, and its bytes count as arrived, `timeout_ps` after it has left
- * the card. Where there is no memory a write TLP is dropped when it arrives, its credits come back then
- * or with those of the write before it, and ops.memory is called all the same; a read TLP is answered by a completion without data as soon as the
- * earlier writes are in memory. Errors are counted when they are decided.
+ * Errors (wire.h has what is damaged on the way and made good). Of each of these one draw from a stream of its
+ * own, in the order of arrival. Errors are counted when they are decided.
+ *   Where there is no memory a write TLP is dropped when it arrives, its credits come back then or with those
+ *   of the write before it, and ops.memory is called all the same; a read TLP is answered by a completion
+ *   without data as soon as the earlier writes are in memory.
+ *   Of what has memory: a write TLP arrives poisoned with probability poison_write_ppb / 10^9 (stream
+ *   0x706f7772) and is treated in the same way. A read TLP is not answered with probability lost_ppb / 10^9
+ *   (0x6c6f7374); if it is, it is aborted with probability abort_ppb / 10^9 (0x61626f72), that is answered
+ *   as if there were no memory; if it is not, its data is ready late_ps later than it would be with
+ *   probability late_ppb / 10^9 (0x6c617465).
+ *   A register write arrives poisoned with probability poison_write_ppb / 10^9 (0x706f7773): the card does
+ *   not see it, its credits come back.
+ *   A read TLP whose last completion has not arrived before the cycle `timeout_ps` after it left the card (for
+ *   the first time) is given up in that cycle: what has not arrived of it counts as arrived, tag and space
+ *   come back quarantine_ps later. A completion of it that arrives then or later is unexpected: it is dropped,
+ *   whoever has its tag by then. (A real card that gives the tag away before has only byte count and address
+ *   to know it by.)
+ *   A completion that is not unexpected arrives poisoned with probability poison_ppb / 10^9 (0x706f6973), if
+ *   it has data, and spoils its read.
  *
  * Unloaded, one TLP of W bytes that is visible in cycle t on a clear wire: it has left in t+W and arrives U
  * later (up_ps in cycles, rounded up); a read's data is ready R later, its C bytes of completion have
@@ -64,7 +89,7 @@
 #include "engine/describe.h"
 #include "pcie_model/host_memory.h"
 
-enum { PCIE_MAX_CLIENTS = 16, PCIE_FLIT_BYTES = 236 };
+enum { PCIE_MAX_CLIENTS = 16, PCIE_FLIT_BYTES = 236, PCIE_IDS = PCIE_MEMORY_DOMAINS };
 
 /* What DLLPs cost; wire.h has the rules. */
 enum pcie_dllp {
@@ -84,16 +109,26 @@ struct pcie_config {
     uint32_t ack_latency;    /* symbol times between Acks and between UpdateFCs; 0: the guideline */
     uint32_t retry;          /* TLPs that the card can have unacknowledged; 0: any number */
     uint32_t lcrc_ppb;       /* TLPs of 10^9 that arrive damaged, both directions */
+    uint32_t dllp_crc_ppb;   /* DLLPs of 10^9 that arrive damaged, both directions */
+    uint32_t replay_timer;   /* symbol times, beyond the latencies; 0: what the specification has */
+    uint64_t refresh_ps;     /* UpdateFC on an idle link; 0: 30 us if DLLPs can be damaged, else never */
+    uint64_t retrain_ps;     /* that the link is down after a rollover of REPLAY_NUM */
     uint32_t poison_ppb;     /* completions of 10^9 that arrive poisoned */
-    uint32_t lost_ppb;       /* read TLPs of 10^9 that the host does not answer */
-    uint64_t timeout_ps;     /* completion timeout */
+    uint32_t poison_write_ppb; /* writes to host memory, writes to registers of 10^9, too */
+    uint32_t lost_ppb;         /* read TLPs of 10^9 that the host does not answer */
+    uint32_t abort_ppb;        /* that it answers with Completer Abort */
+    uint32_t late_ppb;         /* whose data is ready late_ps later */
+    uint64_t late_ps;
+    uint64_t timeout_ps;    /* completion timeout; 0: none */
+    uint64_t quarantine_ps; /* after it a tag is not used again for that long */
     uint32_t tags;           /* read TLPs outstanding */
     uint32_t space_headers, space_data;  /* of the card for completions, units; 0: infinite */
     uint32_t host_ph, host_pd, host_nph; /* units that the host advertises; 0: infinite */
     uint32_t card_ph, card_pd, card_nph; /* units that the card advertises; 0: infinite */
     bool relaxed;   /* completions of register reads may pass writes (relaxed ordering) */
+    bool ido;       /* requests may pass writes of other IDs (ID-based ordering) */
     uint32_t queue; /* requests that each client can have waiting */
-    bool address64; /* 4DW headers on every request */
+    bool address64; /* 4DW headers where addresses need them: from 4 GB on, and for the registers */
     bool ideal;     /* no wire time, no latency beyond the clock crossings, no limit */
     uint64_t seed;
     struct pcie_memory_config host;
@@ -109,6 +144,7 @@ enum pcie_op { PCIE_READ, PCIE_WRITE, PCIE_MSIX };
 enum pcie_status {
     PCIE_OK,
     PCIE_UNSUPPORTED, /* no memory there */
+    PCIE_ABORTED,     /* the host could not answer */
     PCIE_POISONED,    /* data arrived marked as bad */
     PCIE_TIMED_OUT,   /* a read TLP was never answered */
     PCIE_STATUSES
@@ -124,6 +160,7 @@ struct pcie_request {
     uint8_t status;  /* out: enum pcie_status */
     uint32_t ref;    /* the client's: packet, ring entry, ... */
     uint32_t ref2;
+    uint8_t id; /* of the requester, below PCIE_IDS */
     uint64_t visible; /* out: cycle (of the link's domain) of ops.memory */
 };
 
@@ -131,13 +168,14 @@ struct pcie_request {
  * them and start MMIO. `request` is a copy, good until the callback returns. */
 struct pcie_ops {
     /* The request reaches host memory: a write becomes visible, a read samples the bytes. A write with a
-     * status other than PCIE_OK has changed nothing; a read's may still become bad. */
+     * status other than PCIE_OK has changed nothing; so has a read that the host refuses, and what else
+     * may become of a read is not known yet. */
     void (*memory)(void *self, uint64_t cycle, const struct pcie_request *request);
     /* MMIO from the host arrives at the card's registers. */
     void (*mmio_write)(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes, uint64_t value);
-    /* Answer of a register read; `ok` false for unsupported request. */
-    uint64_t (*mmio_read)(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes, bool *ok);
-    /* The completion of an MMIO read arrives at the CPU. */
+    /* Is to be answered with pcie_mmio_answer(), here or later. */
+    void (*mmio_read)(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes);
+    /* The completion of an MMIO read arrives at the CPU; `ok` false: without data. */
     void (*mmio_done)(void *self, uint64_t cycle, uint64_t tag, uint64_t value, bool ok);
     /* Is there memory at these bytes (of one TLP)? Pure. NULL: everywhere. */
     bool (*mapped)(void *self, uint64_t address, uint32_t length);
@@ -168,6 +206,9 @@ struct pcie_direction_stats {
     uint64_t wire_skp;             /* bytes of SKP ordered sets */
     uint64_t acks, updates, naks;  /* DLLPs sent */
     uint64_t lcrc_errors, replays; /* TLPs that arrived damaged; TLPs that were sent again */
+    uint64_t bad_dllps;            /* DLLPs of this direction that arrived damaged */
+    uint64_t replay_timeouts;      /* of the REPLAY_TIMER of its transmitter */
+    uint64_t replay_rollovers;     /* of its REPLAY_NUM */
     uint64_t busy_cycles;          /* byte times of TLPs, as of pcie_link_settle() */
     double utilisation;            /* busy_cycles of the cycles since 0, as of pcie_link_settle() */
 };
@@ -179,6 +220,9 @@ struct pcie_stats {
         stall_cycles[PCIE_STALLS]; /* the wire up was clear and somebody had something to send */
     /* Errors as Advanced Error Reporting counts them, TLPs; damaged ones are in `dir`. */
     uint64_t poisoned, timeouts, unsupported_reads, unsupported_writes;
+    uint64_t aborted_reads, unexpected, poisoned_writes, poisoned_mmio;
+    uint64_t unsupported_mmio, aborted_mmio; /* register reads that the card refused */
+    uint64_t retrains; /* of the link, after rollovers */
 };
 
 extern const struct stat_field pcie_stat_table[]; /* of struct pcie_stats, but for dir */
@@ -242,6 +286,13 @@ void pcie_mmio_write(struct pcie_link *link, uint64_t cycle, uint32_t offset, ui
 void pcie_mmio_read(struct pcie_link *link, uint64_t cycle, uint32_t offset, uint32_t bytes,
                     uint64_t tag);
 
+/* From the card: the answer of the register read that has waited for longest, `value` unless `status` is
+ * PCIE_UNSUPPORTED or PCIE_ABORTED. The register was read in `cycle` of the clock domain `domain`, at the latest
+ * now: what was pushed before that cycle goes first. The link has the answer from its own cycle `from` on, not before
+ * the present (in ops.mmio_read: the cycle of the call) nor before that of the answer before. */
+void pcie_mmio_answer(struct pcie_link *link, uint64_t from, unsigned domain, uint64_t cycle,
+                      uint64_t value, enum pcie_status status);
+
 struct pcie_stats *pcie_link_stats(struct pcie_link *link);
 /* What is behind the root complex: for benches that warm caches, and for statistics. */
 struct pcie_memory *pcie_link_memory(struct pcie_link *link);
@@ -267,9 +318,21 @@ struct pcie_cost {
 };
 
 /* Framing, sequence number and LCRC 8 (none in flits), header 12 or 16 (2.2.1, 3.2). */
-static inline uint32_t pcie_request_overhead(const struct pcie_config *config)
+static inline uint32_t pcie_overhead(const struct pcie_config *config, bool four_dws)
 {
-    return (config->address64 ? 16u : 12u) + (config->generation < 6 ? 8u : 0u);
+    return (four_dws ? 16u : 12u) + (config->generation < 6 ? 8u : 0u);
+}
+
+/* Of a TLP to host memory. Below 4 GB the header has 3 DWs (2.2.4.1: a 4DW header is not allowed there). */
+static inline uint32_t pcie_request_overhead(const struct pcie_config *config, uint64_t address)
+{
+    return pcie_overhead(config, config->address64 && address >> 32 != 0);
+}
+
+/* Of a register access; with address64 the registers are mapped beyond 4 GB. */
+static inline uint32_t pcie_register_overhead(const struct pcie_config *config)
+{
+    return pcie_overhead(config, config->address64);
 }
 
 static inline uint32_t pcie_completion_overhead(const struct pcie_config *config)
@@ -295,5 +358,8 @@ struct pcie_cost pcie_completion_cost(const struct pcie_config *config, uint64_t
 
 /* Guideline for Acks and UpdateFCs, symbol times of a lane. */
 uint32_t pcie_ack_latency(const struct pcie_config *config);
+
+/* The limit of the REPLAY_TIMER without the latencies of the link, symbol times of a lane. */
+uint32_t pcie_replay_limit(const struct pcie_config *config);
 
 #endif

@@ -32,8 +32,18 @@ struct tlp {
     uint32_t wire; /* bytes on the wire */
     uint32_t item; /* DMA: the request; MMIO: the offset */
     uint32_t length;
-    uint64_t address; /* DMA; MMIO: the value */
-    uint64_t tag;     /* MMIO */
+    uint64_t address; /* DMA; MMIO: the value; a completion that has come: the space that comes back */
+    uint64_t tag;     /* MMIO; reads and their completions: number of the read TLP */
+};
+
+/* A read TLP, from its sending until neither end has to do with it any more. In the order of sending. */
+struct read {
+    uint64_t expires; /* cycle of the completion timeout */
+    uint32_t item;
+    uint32_t left;          /* bytes that have not come */
+    uint32_t headers, data; /* completion space that the card keeps for it */
+    bool over;              /* for the card: all has come, or it was given up */
+    bool answered;          /* nothing of it is going to come any more */
 };
 
 /* A TLP that does something at a cycle. */
@@ -61,6 +71,20 @@ static inline void fly(struct flights *flights, uint64_t cycle, const struct tlp
     flights->next = cycle < flights->next ? cycle : flights->next;
 }
 
+/* Add one behind all that are not later. */
+static inline void fly_in_order(struct flights *flights, uint64_t cycle, const struct tlp *tlp)
+{
+    uint32_t at;
+
+    fly(flights, cycle, tlp);
+    at = ring_used(&flights->ring) - 1;
+    for (; at > 0 && ((struct flight *)ring_at(&flights->ring, at - 1))->cycle > cycle; at--) {
+        *(struct flight *)ring_at(&flights->ring, at) =
+            *(struct flight *)ring_at(&flights->ring, at - 1);
+    }
+    *(struct flight *)ring_at(&flights->ring, at) = (struct flight){ .cycle = cycle, .tlp = *tlp };
+}
+
 /* Take the first one; there must be one. */
 static inline struct tlp land(struct flights *flights)
 {
@@ -80,12 +104,13 @@ struct ready {
     uint64_t address; /* of the next completion */
     uint32_t left;    /* bytes to come */
     uint32_t item;
-    uint32_t headers, data; /* completion space that the card keeps for it */
-    uint32_t status;        /* enum pcie_status: other than PCIE_OK: answered without data */
+    uint32_t read;   /* number of the read TLP */
+    uint32_t status; /* enum pcie_status: other than PCIE_OK: answered without data */
 };
 
 /* The completion of a register read that waits for the up wire. */
 struct reply {
+    uint64_t from; /* it cannot start before */
     struct tlp tlp;
     uint32_t behind[PCIE_MAX_CLIENTS]; /* requests that each client must have got rid of before */
 };
@@ -110,12 +135,15 @@ struct link_state {
     uint32_t tags_free;   /* without those in `returns` */
     struct units space;   /* for completions, free on the card; without that in `returns` */
     uint32_t last_client; /* granted last; clients: a register read's completion */
-    uint32_t offers;    /* bit c: client c has something to send; bit `clients`: a reply is there */
-    uint32_t repeat[2]; /* TLPs of lost[] that the transmitter has sent since the last Nak */
-    uint64_t order;     /* read TLPs so far */
-    uint64_t posted;    /* cycle in which the last write is in memory */
-    uint64_t taken;     /* cycle in which the credits of the last write come back */
-    struct rng poison, lost;
+    uint32_t offers; /* bit c: client c has something to send; bit `clients`: a reply is there */
+    uint64_t order;  /* read TLPs so far */
+    uint64_t posted[PCIE_IDS]; /* cycle in which the last write is in memory; without ido all are ID 0 */
+    uint64_t taken[PCIE_IDS];  /* cycle in which the credits of the last write come back */
+    uint32_t first_read; /* number of the first read TLP in `reads` */
+    uint32_t expiring;   /* of the first that is not over */
+    uint64_t expires;  /* when it is given up; CLOCK_NEVER: there is none */
+    uint32_t awaited;  /* completions in `down` whose bytes count when they arrive */
+    struct rng poison, lost, aborts, late, poison_write[2];
     uint64_t down_wait; /* cycle before which what goes down next cannot start */
     struct client_state client[PCIE_MAX_CLIENTS];
     struct pcie_stats stats;
@@ -132,7 +160,7 @@ struct pcie_link {
     struct link_state s;
     struct wires wires;
     struct pcie_memory *memory;
-    uint64_t timeout;
+    uint64_t timeout, quarantine, lateness; /* cycles; timeout CLOCK_NEVER: none */
     uint64_t least_down; /* from the start of anything on its way down to its arrival, at least */
     struct account account[2];
     uint64_t by_cause[2][SCHED_MAX_BLOCKS];
@@ -141,10 +169,12 @@ struct pcie_link {
     struct flights cpu;      /* MMIO that the CPU has issued */
     struct flights down;     /* to the card, where they make the link do something */
     struct flights returns;  /* read TLPs whose tag comes back: looked at when there are too few */
-    struct flights timeouts; /* read TLPs that will not be answered */
+    struct flights released; /* those that were given up, likewise */
+    struct ring reads;       /* struct read */
     struct flights left;     /* writes that leave and could not be answered when they started */
+    struct ring asked;       /* struct tlp: register reads that the card has not answered */
     struct ring replies;     /* struct reply */
-    struct ring lost[2];     /* struct tlp: sent, not received, to be sent again */
+    struct ring kept[2];     /* struct tlp: on guarded wires, those that are not acknowledged */
     struct ready *ready;     /* heap */
     size_t ready_size;
     size_t readies;
@@ -186,8 +216,8 @@ static inline struct units units_of(uint32_t padded)
 
 /* ---- link.c ------------------------------------------------------------------------------------ */
 
-/* Put a TLP on the wire in cycle `start`, for the first time, or (`again`) once more. What has been taken
- * by the receiver does its work. Returns the cycle when its last byte has left. */
+/* Put a TLP on the wire in cycle `start`, for the first time, or (`again`) once more. What the receiver takes
+ * does its work. Returns the cycle when its last byte has left. */
 uint64_t link_send(struct pcie_link *link, unsigned direction, uint64_t start,
                    const struct tlp *tlp, bool again);
 /* If something has to be repeated in cycle t, and the wire is clear, repeat it. */
@@ -200,7 +230,7 @@ void link_answer(struct pcie_link *link, uint64_t cycle, uint32_t item);
 /* Is there anything to send up? */
 static inline bool device_wants(const struct pcie_link *link)
 {
-    return link->s.offers || ring_used(&link->lost[UP]);
+    return link->s.offers || wire_repeats(&link->wires, UP);
 }
 /* Start what is next in turn on the way up. If nothing can go, *again is lowered to when something may. */
 bool device_start(struct pcie_link *link, uint64_t now, uint64_t *again);
@@ -208,11 +238,21 @@ bool device_start(struct pcie_link *link, uint64_t now, uint64_t *again);
 void device_look_at_head(struct pcie_link *link, unsigned client);
 /* Bytes of a request are there, or are given up; with the last of them it is answered. */
 void device_take_bytes(struct pcie_link *link, const struct tlp *tlp, uint64_t cycle);
-/* The TLP is lost to its request: the tag comes back, the bytes count as arrived. */
-void device_time_out(struct pcie_link *link, const struct tlp *tlp, uint64_t now);
+/* The read TLP that is not over for the longest time is given up: what has not come of it counts as arrived. */
+void device_time_out(struct pcie_link *link, uint64_t now);
+/* By its number. */
+static inline struct read *device_read(struct pcie_link *link, uint64_t number)
+{
+    return ring_at(&link->reads, (uint32_t)number - link->s.first_read);
+}
+/* The number of the next one. */
+static inline uint32_t device_next_read(const struct pcie_link *link)
+{
+    return link->s.first_read + ring_used(&link->reads);
+}
 /* A TLP has come down. */
 void device_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives);
-/* A register read arrives at the registers. */
+/* A register read arrives: the card is asked. */
 void device_read_register(struct pcie_link *link, uint64_t now, const struct tlp *tlp);
 
 /* ---- root.c: the root complex ------------------------------------------------------------------- */
@@ -236,10 +276,8 @@ static inline uint64_t root_starts(const struct pcie_link *link)
 {
     uint64_t ready = later(root_ready(link), link->s.down_wait);
 
-    if (link->s.repeat[DOWN] < ring_used(&link->lost[DOWN])) {
-        ready = 0; /* in the middle of repeating */
-    } else if (ring_used(&link->lost[DOWN])) {
-        ready = earlier(ready, wire_nak_arrives(&link->wires, DOWN));
+    if (wire_repeats(&link->wires, DOWN)) {
+        ready = link->wires.wire[DOWN].s.next_from;
     }
     return ready == CLOCK_NEVER ? CLOCK_NEVER : later(ready, link->wires.wire[DOWN].s.free);
 }

@@ -17,6 +17,7 @@ struct request_slot {
     uint32_t held; /* HELD_BY_* */
     uint32_t left; /* read: bytes that have not arrived yet */
     uint32_t over; /* read: all have; it waits for earlier ones */
+    uint32_t refused; /* read: enum pcie_status, what the host said of it */
 };
 
 struct requests_state {

@@ -57,78 +57,106 @@ static bool mapped(const struct pcie_link *link, const struct tlp *tlp)
     return !link->ops.mapped || link->ops.mapped(link->self, tlp->address, tlp->length);
 }
 
+/* The order that a request keeps. */
+static unsigned order_of(const struct pcie_link *link, uint32_t item)
+{
+    return link->config.ido ? link->requests.request[item].id : 0;
+}
+
+/* Something happens at memory or CPU in this cycle. Without ido in the order of arrival. */
+static void reach(struct pcie_link *link, uint64_t cycle, const struct tlp *tlp)
+{
+    if (link->config.ido) {
+        fly_in_order(&link->up, cycle, tlp);
+    } else {
+        fly(&link->up, cycle, tlp);
+    }
+}
+
 /* When it is in memory, and when its place in the receive buffer is free. A write that changes nothing
  * passes through all the same. */
 static struct pcie_memory_written write_memory(struct pcie_link *link, const struct tlp *tlp,
-                                               uint64_t arrives)
+                                               unsigned order, uint64_t arrives)
 {
-    uint64_t in_order = later(arrives, link->s.posted);
+    uint64_t in_order = later(arrives, link->s.posted[order]);
 
     if (!mapped(link, tlp)) {
         link->s.stats.unsupported_writes++;
         link_spoil(link, tlp->item, PCIE_UNSUPPORTED);
-        return (struct pcie_memory_written){ .taken = arrives, .drained = in_order };
+    } else if (by_chance(&link->s.poison_write[UP], link->config.poison_write_ppb)) {
+        link->s.stats.poisoned_writes++;
+        link_spoil(link, tlp->item, PCIE_POISONED);
+    } else {
+        return pcie_memory_write_in(link->memory, order, arrives, tlp->address, tlp->length);
     }
-    return pcie_memory_write(link->memory, arrives, tlp->address, tlp->length);
+    return (struct pcie_memory_written){ .taken = arrives, .drained = in_order };
 }
 
-/* Posted writes become visible in order; their credits come back, in order too, when memory has taken
+/* Posted writes of an ID become visible in order; their credits come back, in order too, when memory has taken
  * them. */
 static void receive_write(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
 {
-    struct pcie_memory_written written = write_memory(link, tlp, arrives);
+    unsigned order = order_of(link, tlp->item);
+    struct pcie_memory_written written = write_memory(link, tlp, order, arrives);
 
-    link->s.taken = later(link->s.taken, written.taken);
+    link->s.taken[order] = later(link->s.taken[order], written.taken);
     wire_freed(&link->wires, UP, PCIE_POSTED, units_of(pcie_padded(tlp->address, tlp->length)),
-               link->s.taken);
-    link->s.posted = written.drained;
+               link->s.taken[order]);
+    link->s.posted[order] = written.drained;
     if (tlp->last) {
         link->requests.request[tlp->item].visible = written.drained;
-        fly(&link->up, written.drained, tlp);
+        reach(link, written.drained, tlp);
     }
 }
 
-/* Never answered. The card's timer began when the TLP had left. */
-static void lose_read(struct pcie_link *link, const struct tlp *tlp, const struct ready *r,
-                      uint64_t arrives)
+/* When the data of a read TLP that reaches memory is ready. */
+static uint64_t read_memory(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
 {
-    struct tlp lost = *tlp;
+    uint64_t ready = pcie_memory_read_in(link->memory, order_of(link, tlp->item), arrives,
+                                         tlp->address, tlp->length);
 
-    lost.address = (uint64_t)r->headers << 32 | r->data;
-    fly(&link->timeouts, arrives - link->wires.wire[UP].latency + link->timeout, &lost);
+    return by_chance(&link->s.late, link->config.late_ppb) ? ready + link->lateness : ready;
+}
+
+/* There is nothing to be read. */
+static void refuse(struct pcie_link *link, struct ready *r, enum pcie_status status,
+                   uint64_t *counter)
+{
+    uint32_t *refused = &link->requests.slot[r->item].refused;
+
+    ++*counter;
+    *refused = *refused == PCIE_OK || status < *refused ? status : *refused;
+    r->status = status;
+    add_ready(link, *r);
 }
 
 /* The bytes are sampled when the last read TLP of the request has come and the writes before it are in
  * memory. */
 static void receive_read(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
 {
-    struct units space = link_space(link, tlp);
-    uint64_t sampled = later(arrives, link->s.posted);
+    uint64_t sampled = later(arrives, link->s.posted[order_of(link, tlp->item)]);
+    struct pcie_stats *stats = &link->s.stats;
     struct ready r = { .cycle = sampled,
                        .order = link->s.order++,
                        .address = tlp->address,
                        .left = tlp->length,
                        .item = tlp->item,
-                       .headers = space.header,
-                       .data = space.data };
+                       .read = (uint32_t)tlp->tag };
 
     wire_freed(&link->wires, UP, PCIE_NONPOSTED, (struct units){ 1, 0 }, arrives);
     if (!mapped(link, tlp)) {
-        link->s.stats.unsupported_reads++;
-        link_spoil(link, tlp->item, PCIE_UNSUPPORTED);
-        r.status = PCIE_UNSUPPORTED;
-        add_ready(link, r);
+        refuse(link, &r, PCIE_UNSUPPORTED, &stats->unsupported_reads);
     } else if (by_chance(&link->s.lost, link->config.lost_ppb)) {
-        lose_read(link, tlp, &r, arrives);
+        device_read(link, tlp->tag)->answered = true;
+    } else if (by_chance(&link->s.aborts, link->config.abort_ppb)) {
+        refuse(link, &r, PCIE_ABORTED, &stats->aborted_reads);
     } else {
-        r.cycle =
-            later(pcie_memory_read(link->memory, arrives, tlp->address, tlp->length), sampled);
+        r.cycle = later(read_memory(link, tlp, arrives), sampled);
         add_ready(link, r);
     }
     if (tlp->last) {
         link->requests.request[tlp->item].visible = sampled;
-        link->requests.slot[tlp->item].held |= HELD_BY_HOST; /* it may time out before */
-        fly(&link->up, sampled, tlp);
+        reach(link, sampled, tlp);
     }
 }
 
@@ -137,7 +165,7 @@ void root_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrive
     switch ((enum tlp_kind)tlp->kind) {
     case TLP_WRITE: receive_write(link, tlp, arrives); break;
     case TLP_READ: receive_read(link, tlp, arrives); break;
-    default: fly(&link->up, later(arrives, link->s.posted), tlp); break; /* a reply, behind them */
+    default: reach(link, later(arrives, link->s.posted[0]), tlp); break; /* a reply, behind them */
     }
 }
 
@@ -151,6 +179,9 @@ void root_arrival(struct pcie_link *link, uint64_t now)
         return;
     }
     request = link->requests.request[tlp.item];
+    if (tlp.kind == TLP_READ) { /* whatever has become of it for the card */
+        request.status = (uint8_t)link->requests.slot[tlp.item].refused;
+    }
     requests_let_go(&link->requests, tlp.item, tlp.kind == TLP_WRITE ? HELD_BY_LINK : HELD_BY_HOST);
     link->ops.memory(link->self, now, &request);
 }
@@ -164,12 +195,11 @@ static struct tlp next_completion(const struct pcie_link *link, const struct rea
     uint32_t mps = (uint32_t)link->config.mps;
     uint32_t most = (uint32_t)link->config.completion;
     uint32_t rcb = (uint32_t)link->config.rcb;
-    struct tlp tlp = { .kind = TLP_COMPLETION, .item = r->item, .last = 1 };
+    struct tlp tlp = { .kind = TLP_COMPLETION, .item = r->item, .tag = r->read, .last = 1 };
 
     most = most && most < mps ? most : mps;
     tlp.length = r->left;
     tlp.ok = (uint8_t)r->status;
-    tlp.address = (uint64_t)r->headers << 32 | r->data;
     tlp.wire = pcie_completion_overhead(&link->config);
     if (r->status != PCIE_OK) {
         return tlp; /* without data: it stands for all of it */
@@ -246,12 +276,8 @@ static uint64_t clear_down(struct pcie_link *link, uint64_t start, uint64_t now)
 bool root_start(struct pcie_link *link, uint64_t now)
 {
     uint64_t again = CLOCK_NEVER;
-    uint64_t start;
+    uint64_t start = root_starts(link);
 
-    if (ring_used(&link->lost[DOWN])) {
-        wire_resend(&link->wires, DOWN, now);
-    }
-    start = root_starts(link);
     if (start > now) {
         return false;
     }
@@ -259,12 +285,12 @@ bool root_start(struct pcie_link *link, uint64_t now)
     if (start > now) {
         return false;
     }
-    if (ring_used(&link->lost[DOWN]) && link_repeat(link, DOWN, start)) {
+    if (link_repeat(link, DOWN, start)) {
         link->s.down_wait = 0; /* what arrives now frees credits */
         return true;
     }
-    if (later(root_ready(link), link->s.down_wait) > start) {
-        return false;
+    if (later(root_ready(link), link->s.down_wait) > start) { /* nothing had to be repeated after all */
+        return root_starts(link) <= now;
     }
     if (root_completes_first(link)) {
         send_completion(link, start);

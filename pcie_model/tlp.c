@@ -19,15 +19,32 @@ static uint32_t pieces(uint32_t at, uint32_t length, uint64_t unit)
     return ((at + length - 1) >> shift) - (at >> shift) + 1;
 }
 
+/* TLPs of [address, address + length) when cut at the multiples of `unit`, and the bytes that they have beside the
+ * data. 4 GB is such a multiple. */
+static struct pcie_cost cut(const struct pcie_config *config, uint64_t address, uint32_t length,
+                            uint64_t unit)
+{
+    const uint64_t border = 1ull << 32;
+    uint32_t tlps = pieces((uint32_t)(address % PAGE), length, unit);
+    uint32_t low = address < border ? tlps : 0;
+
+    if (address < border && border - address < length) {
+        low = pieces((uint32_t)(address % PAGE), (uint32_t)(border - address), unit);
+    }
+    return (struct pcie_cost){ .tlps = tlps,
+                               .wire_bytes = low * pcie_request_overhead(config, 0) +
+                                             (tlps - low) * pcie_request_overhead(config, border) };
+}
+
 struct pcie_cost pcie_write_cost(const struct pcie_config *config, uint64_t address,
                                  uint32_t length)
 {
     struct pcie_cost cost = { 0 };
 
     if (length) {
-        cost.tlps = pieces((uint32_t)(address % PAGE), length, config->mps);
+        cost = cut(config, address, length, config->mps);
         /* the cuts are DW aligned: only the two ends are padded */
-        cost.wire_bytes = cost.tlps * pcie_request_overhead(config) + pcie_padded(address, length);
+        cost.wire_bytes += pcie_padded(address, length);
     }
     return cost;
 }
@@ -37,8 +54,7 @@ struct pcie_cost pcie_read_cost(const struct pcie_config *config, uint64_t addre
     struct pcie_cost cost = { 0 };
 
     if (length) {
-        cost.tlps = pieces((uint32_t)(address % PAGE), length, config->mrrs);
-        cost.wire_bytes = cost.tlps * pcie_request_overhead(config);
+        cost = cut(config, address, length, config->mrrs);
     }
     return cost;
 }

@@ -49,42 +49,76 @@ static void find_due(struct wires *w, unsigned d)
     w->wire[d].s.due = due_of(w, d, first_source(w, d));
 }
 
-static void is_due(struct wires *w, unsigned d, uint64_t *place, uint64_t cycle)
-{
-    *place = cycle;
-    w->wire[d].s.due = earlier(w->wire[d].s.due, cycle);
-}
-
 /* ---- Ack and UpdateFC ------------------------------------------------------------------------ */
 
-/* The next Ack is due by the first TLP that is not covered. */
+/* The next Ack is due by the first TLP that is not covered, or by one that came again. */
 static void set_ack_due(struct wires *w, unsigned d)
 {
-    const uint64_t *first = ring_head(&w->wire[!d].arrived);
+    const struct wire *about = &w->wire[!d];
+    const uint64_t *first = ring_head(&about->arrived);
+    const uint64_t *twice = ring_head(&about->twice);
+    uint64_t due = first ? *first + (w->flit ? 0 : w->ack_interval) : CLOCK_NEVER;
 
     if (w->policy == PCIE_DLLP_ON_DEMAND) {
-        w->wire[d].s.ack_due = first ? *first + (w->flit ? 0 : w->ack_interval) : CLOCK_NEVER;
+        w->wire[d].s.ack_due = twice ? earlier(due, *twice) : due;
     }
 }
 
-/* An Ack that is sent on wire d in cycle s, and arrives then. */
-static void acknowledge(struct wires *w, unsigned d, uint64_t s, uint64_t arrives)
+/* Take those of cycles up to s. Returns how many. */
+static uint32_t pop_until(struct ring *cycles, uint64_t s)
 {
-    struct wire *acked = &w->wire[!d];
-    struct handover ack = { .cycle = arrives };
     const uint64_t *first;
+    uint32_t n = 0;
 
-    while ((first = ring_head(&acked->arrived)) && *first <= s) {
-        ring_pop(&acked->arrived);
-        ack.units.header++;
+    while ((first = ring_head(cycles)) && *first <= s) {
+        ring_pop(cycles);
+        n++;
     }
-    if (w->retry && ack.units.header) {
-        *(struct handover *)ring_push(&acked->acks) = ack;
-    }
-    set_ack_due(w, d);
+    return n;
 }
 
-/* The next UpdateFC of this class is due by the first units that came free. */
+/* An Ack or Nak that is sent on wire d in cycle s covers what has arrived. Returns how many TLPs it tells of; a lost
+ * one leaves that to the next. */
+static uint32_t cover(struct wires *w, unsigned d, uint64_t s, bool lost)
+{
+    struct wire *about = &w->wire[!d];
+    uint32_t n = about->s.untold + pop_until(&about->arrived, s);
+
+    pop_until(&about->twice, s);
+    about->s.untold = lost ? n : 0;
+    set_ack_due(w, d);
+    return lost ? 0 : n;
+}
+
+static void acknowledge(struct wires *w, unsigned d, uint64_t s, uint64_t arrives, bool lost)
+{
+    struct handover ack = { .cycle = arrives, .units.header = cover(w, d, s, lost) };
+
+    if (ack.units.header && (w->retry || w->guarded)) {
+        *(struct handover *)ring_push(&w->wire[!d].acks) = ack;
+    }
+}
+
+/* In flits, and if DLLPs are a share of the rate, an Ack has said before what it would. */
+static void send_nak(struct wires *w, unsigned d, uint64_t s, uint64_t arrives, bool lost)
+{
+    struct wire *about = &w->wire[!d];
+    struct handover nak = { .cycle = arrives };
+    const uint64_t *next;
+
+    pop_until(&about->broken, s);
+    next = ring_head(&about->broken);
+    w->wire[d].s.nak_due = next ? *next : CLOCK_NEVER;
+    if (!w->flit && w->policy != PCIE_DLLP_SHARE) {
+        nak.units.header = cover(w, d, s, lost);
+    }
+    if (!lost) {
+        *(struct handover *)ring_push(&about->naks) = nak;
+    }
+}
+
+/* The next UpdateFC of this class is due by the first units that came free, or because the last one is long
+ * ago. */
 static void set_fc_due(struct wires *w, unsigned d, enum pcie_class class)
 {
     struct wire *owner = &w->wire[!d];
@@ -98,14 +132,18 @@ static void set_fc_due(struct wires *w, unsigned d, enum pcie_class class)
     if (first) {
         c->fc_due = w->flit ? first->cycle : later(first->cycle, c->fc_sent + w->fc_interval);
     }
+    if (w->refresh != CLOCK_NEVER && (owner->limit[class].header || owner->limit[class].data)) {
+        c->fc_due = earlier(c->fc_due, c->fc_sent + w->refresh);
+    }
 }
 
 /* An UpdateFC of this class that is sent on wire d in cycle s, and arrives then. */
 static void update_credit(struct wires *w, unsigned d, enum pcie_class class, uint64_t s,
-                          uint64_t arrives)
+                          uint64_t arrives, bool lost)
 {
     struct wire *owner = &w->wire[!d];
-    struct handover update = { .cycle = arrives };
+    struct units *untold = &owner->s.class[class].untold;
+    struct handover update = { .cycle = arrives, .units = *untold };
     const struct handover *first;
 
     while ((first = ring_head(&owner->freed[class])) && first->cycle <= s) {
@@ -113,7 +151,8 @@ static void update_credit(struct wires *w, unsigned d, enum pcie_class class, ui
         update.units.data += first->units.data;
         ring_pop(&owner->freed[class]);
     }
-    if (update.units.header || update.units.data) {
+    *untold = lost ? update.units : (struct units){ 0, 0 };
+    if (!lost && (update.units.header || update.units.data)) {
         *(struct handover *)ring_push(&owner->updates[class]) = update;
     }
     owner->s.class[class].fc_sent = s;
@@ -140,19 +179,30 @@ static void count_pulses(struct wires *w, unsigned d, unsigned pulse, uint64_t n
     stats->wire_dllp += n * DLLP_BYTES;
 }
 
+/* Whether a DLLP that is sent on wire d arrives damaged. */
+static bool is_lost(struct wires *w, unsigned d)
+{
+    bool lost = w->dllp_ppb && rng_below(&w->wire[d].s.losses, 1000000000) < w->dllp_ppb;
+
+    w->stats->dir[d].bad_dllps += lost;
+    return lost;
+}
+
 static void act(struct wires *w, unsigned d, enum source source, uint64_t s, uint64_t arrives)
 {
     struct wire *wire = &w->wire[d];
     struct pcie_direction_stats *stats = &w->stats->dir[d];
+    bool lost;
 
-    switch (source) {
-    case SOURCE_SKP:
+    if (source == SOURCE_SKP) {
         pulse_sent(&wire->s.pulse[PULSE_SKP]);
         stats->wire_skp += wire->s.pulse[PULSE_SKP].bytes;
         return;
+    }
+    lost = is_lost(w, d);
+    switch (source) {
     case SOURCE_NAK:
-        wire->s.nak_due = CLOCK_NEVER;
-        w->wire[!d].s.resend = arrives;
+        send_nak(w, d, s, arrives, lost);
         stats->naks++;
         break;
     case SOURCE_PULSE_ACK:
@@ -160,18 +210,18 @@ static void act(struct wires *w, unsigned d, enum source source, uint64_t s, uin
         if (source == SOURCE_PULSE_ACK) {
             pulse_sent(&wire->s.pulse[PULSE_ACK]);
         }
-        acknowledge(w, d, s, arrives);
+        acknowledge(w, d, s, arrives, lost);
         stats->acks += w->flit == 0;
         break;
     case SOURCE_PULSE_FC:
         pulse_sent(&wire->s.pulse[PULSE_FC]);
         for (unsigned c = 0; c < PCIE_CLASSES; c++) {
-            update_credit(w, d, (enum pcie_class)c, s, arrives);
+            update_credit(w, d, (enum pcie_class)c, s, arrives, lost);
         }
         stats->updates++;
         break;
     default:
-        update_credit(w, d, (enum pcie_class)(source - SOURCE_FC), s, arrives);
+        update_credit(w, d, (enum pcie_class)(source - SOURCE_FC), s, arrives, lost);
         stats->updates += w->flit == 0;
         break;
     }
@@ -201,9 +251,10 @@ static void skip_idle(struct wires *w, unsigned d, uint64_t t)
     for (unsigned c = 0; c < PCIE_CLASSES; c++) {
         const struct handover *freed = ring_head(&other->freed[c]);
 
-        until = earlier(until, freed ? freed->cycle : t);
+        until = earlier(until, earlier(freed ? freed->cycle : t, other->s.class[c].fc_due));
     }
-    if (s->free > s->due || until < s->due + 2 * CLEARANCE) {
+    if (s->free > s->due || until < s->due + 2 * CLEARANCE ||
+        (w->dllp_ppb && w->policy == PCIE_DLLP_PUBLISHED)) { /* each of them may be damaged */
         return;
     }
     for (unsigned i = 0; i < PULSES; i++) {
@@ -286,28 +337,55 @@ bool wire_has_credit(struct wires *w, unsigned d, enum pcie_class class, struct 
     return false;
 }
 
-bool wire_has_retry(struct wires *w, unsigned d, uint64_t t, uint64_t *again)
+/* TLPs that are not guarded cannot get lost: all that an Ack does is to make room. */
+static void make_room(struct wires *w, unsigned d, uint64_t t)
 {
     struct wire *wire = &w->wire[d];
     const struct handover *ack;
-    uint64_t at;
 
-    if (!w->retry || wire->s.unacked < w->retry) {
-        return true;
-    }
     if (w->wire[!d].s.due <= t) {
         wire_catch_up(w, !d, t);
     }
     while ((ack = ring_head(&wire->acks)) && ack->cycle <= t) {
-        wire->s.unacked -= ack->units.header;
+        wire->s.acked += ack->units.header;
         ring_pop(&wire->acks);
     }
-    if (wire->s.unacked < w->retry) {
+}
+
+bool wire_has_retry(struct wires *w, unsigned d, uint64_t t, uint64_t *again)
+{
+    const struct handover *ack;
+    uint64_t at;
+
+    if (!w->retry || wire_kept(w, d) < w->retry) {
         return true;
     }
+    if (w->guarded) {
+        wire_hear(w, d, t);
+    } else {
+        make_room(w, d, t);
+    }
+    if (wire_kept(w, d) < w->retry) {
+        return true;
+    }
+    ack = ring_head(&w->wire[d].acks);
     at = ack ? ack->cycle : can_go(w, !d, w->wire[!d].s.due);
     *again = earlier(*again, later(at, t + 1));
     return false;
+}
+
+/* Behind those of the same cycle. Returns whether it is the first. */
+static bool add_in_order(struct ring *ring, const struct handover *h)
+{
+    struct handover *place = ring_push(ring);
+    uint32_t at = ring_used(ring) - 1;
+
+    for (; at > 0 && ((struct handover *)ring_at(ring, at - 1))->cycle > h->cycle; at--) {
+        *place = *(struct handover *)ring_at(ring, at - 1);
+        place = ring_at(ring, at - 1);
+    }
+    *place = *h;
+    return at == 0;
 }
 
 void wire_freed(struct wires *w, unsigned d, enum pcie_class class, struct units units,
@@ -321,11 +399,10 @@ void wire_freed(struct wires *w, unsigned d, enum pcie_class class, struct units
     }
     if (w->policy == PCIE_DLLP_SHARE) {
         h.cycle += w->wire[!d].latency;
-        *(struct handover *)ring_push(&wire->updates[class]) = h;
+        add_in_order(&wire->updates[class], &h);
         return;
     }
-    *(struct handover *)ring_push(&wire->freed[class]) = h;
-    if (ring_used(&wire->freed[class]) == 1) {
+    if (add_in_order(&wire->freed[class], &h)) {
         set_fc_due(w, !d, class);
         w->wire[!d].s.due = earlier(w->wire[!d].s.due, wire->s.class[class].fc_due);
     }
@@ -334,11 +411,11 @@ void wire_freed(struct wires *w, unsigned d, enum pcie_class class, struct units
 /* ---- sending --------------------------------------------------------------------------------- */
 
 /* It will be acknowledged; the Ack may be due by it. */
-static void note_arrival(struct wires *w, unsigned d, uint64_t arrives)
+void wire_taken(struct wires *w, unsigned d, uint64_t arrives)
 {
     struct wire *wire = &w->wire[d];
 
-    if (!w->retry && (w->flit || w->policy != PCIE_DLLP_ON_DEMAND)) {
+    if (!w->retry && !w->guarded && (w->flit || w->policy != PCIE_DLLP_ON_DEMAND)) {
         return; /* nobody waits for the Ack, and it costs nothing beyond what is sent anyway */
     }
     if (w->policy == PCIE_DLLP_SHARE) {
@@ -353,6 +430,45 @@ static void note_arrival(struct wires *w, unsigned d, uint64_t arrives)
     }
 }
 
+/* One that had been taken has come once more: the receiver says again what it has. */
+void wire_came_again(struct wires *w, unsigned d, uint64_t arrives)
+{
+    if (w->policy == PCIE_DLLP_ON_DEMAND && !w->flit) {
+        *(uint64_t *)ring_push(&w->wire[d].twice) = arrives;
+        set_ack_due(w, !d);
+        w->wire[!d].s.due = earlier(w->wire[!d].s.due, w->wire[!d].s.ack_due);
+    }
+}
+
+void wire_damaged(struct wires *w, unsigned d, uint64_t arrives)
+{
+    struct wire *wire = &w->wire[d];
+
+    *(uint64_t *)ring_push(&wire->broken) = arrives;
+    if (ring_used(&wire->broken) == 1) {
+        w->wire[!d].s.nak_due = arrives;
+        w->wire[!d].s.due = earlier(w->wire[!d].s.due, arrives);
+    }
+}
+
+/* Nothing starts before this cycle; what is regular and due before it is left out. */
+void wires_pause(struct wires *w, uint64_t until)
+{
+    for (unsigned d = UP; d <= DOWN; d++) {
+        struct wire_state *s = &w->wire[d].s;
+
+        s->free = later(s->free, until);
+        for (unsigned i = 0; i < PULSES; i++) {
+            struct pulse *p = &s->pulse[i];
+
+            if (p->period && p->due < until) {
+                p->due += (until - p->due + p->period - 1) / p->period * p->period;
+            }
+        }
+        find_due(w, d);
+    }
+}
+
 struct wire_sent wire_send(struct wires *w, unsigned d, uint64_t t, uint32_t bytes, bool again)
 {
     struct wire *wire = &w->wire[d];
@@ -364,27 +480,13 @@ struct wire_sent wire_send(struct wires *w, unsigned d, uint64_t t, uint32_t byt
     wire->s.free = t + bytes;
     sent.left = end_of_flit(w, t + bytes);
     sent.arrives = sent.left + wire->latency;
-    wire->s.unacked += again ? 0u : 1u;
-    w->stats->dir[d].replays += again;
-    if (wire->s.broken) {
-        sent.good = false;
-    } else if (w->error_ppb && rng_below(&wire->s.errors, 1000000000) < w->error_ppb) {
-        sent.good = false;
-        wire->s.broken = true;
-        w->stats->dir[d].lcrc_errors++;
-        is_due(w, !d, &w->wire[!d].s.nak_due, sent.arrives);
+    if (w->guarded) {
+        sent.good = wire_guard(w, d, sent.left, sent.arrives, again);
     } else {
-        note_arrival(w, d, sent.arrives);
+        wire->s.next = ++wire->s.sent;
+        wire_taken(w, d, sent.arrives);
     }
     return sent;
-}
-
-uint64_t wire_resend(struct wires *w, unsigned d, uint64_t t)
-{
-    if (w->wire[d].s.broken && w->wire[!d].s.due <= t) {
-        wire_catch_up(w, !d, t);
-    }
-    return w->wire[d].s.resend;
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -403,13 +505,26 @@ uint32_t pcie_ack_latency(const struct pcie_config *config)
            internal[config->generation - 1];
 }
 
+/* Base Specification 5.0, 3.6.2.1: three times what an Ack may take (tables 3-4 to 3-6); from 16 GT/s on the
+ * simplified limits, 24000 to 31000 symbol times. */
+uint32_t pcie_replay_limit(const struct pcie_config *config)
+{
+    enum { SIMPLIFIED = 24000 };
+    uint32_t limit = 3 * (config->ack_latency ? config->ack_latency : pcie_ack_latency(config));
+
+    if (config->replay_timer) {
+        return config->replay_timer;
+    }
+    return config->generation >= 4 && limit < SIMPLIFIED ? SIMPLIFIED : limit;
+}
+
 static void init_wire(struct wires *w, unsigned d, const struct pcie_config *config)
 {
     struct wire_state *s = &w->wire[d].s;
     uint32_t lanes = config->lanes;
 
     memset(s, 0, sizeof *s);
-    s->due = s->ack_due = s->nak_due = s->resend = CLOCK_NEVER;
+    s->due = s->ack_due = s->nak_due = s->timer_from = CLOCK_NEVER;
     for (unsigned p = 0; p < PULSES; p++) {
         s->pulse[p].due = CLOCK_NEVER;
     }
@@ -430,8 +545,33 @@ static void init_wire(struct wires *w, unsigned d, const struct pcie_config *con
         ring_init(&w->wire[d].updates[c], sizeof(struct handover));
     }
     s->errors = rng_stream(config->seed, 0x70636965 + d);
+    s->losses = rng_stream(config->seed, 0x646c6c70 + d);
     ring_init(&w->wire[d].arrived, sizeof(uint64_t));
     ring_init(&w->wire[d].acks, sizeof(struct handover));
+    ring_init(&w->wire[d].twice, sizeof(uint64_t));
+    ring_init(&w->wire[d].broken, sizeof(uint64_t));
+    ring_init(&w->wire[d].naks, sizeof(struct handover));
+}
+
+/* What protects TLPs and DLLPs from damage, if there is any. */
+static void init_guard(struct wires *w, const struct pcie_config *config,
+                       const struct clock_set *clocks, unsigned domain)
+{
+    enum { REFRESH_PS = 30000000 }; /* 2.6.1.2: 30 us, -0 % / +50 % */
+    uint64_t refresh = config->refresh_ps ? config->refresh_ps : REFRESH_PS;
+
+    w->error_ppb = config->lcrc_ppb;
+    w->dllp_ppb = config->dllp_crc_ppb;
+    w->guarded = !config->ideal && (w->error_ppb || w->dllp_ppb || config->replay_timer);
+    w->retrain = clock_cycles_from_ps(clocks, domain, config->retrain_ps);
+    w->replay_limit = w->refresh = CLOCK_NEVER;
+    if (w->guarded && !w->flit) {
+        w->replay_limit = (uint64_t)pcie_replay_limit(config) * config->lanes +
+                          w->wire[UP].latency + w->wire[DOWN].latency;
+    }
+    if (!config->ideal && !w->flit && (config->refresh_ps || w->dllp_ppb)) {
+        w->refresh = clock_cycles_from_ps(clocks, domain, refresh);
+    }
 }
 
 void wires_init(struct wires *w, const struct pcie_config *config, const struct clock_set *clocks,
@@ -446,7 +586,6 @@ void wires_init(struct wires *w, const struct pcie_config *config, const struct 
     w->flit = config->generation == 6 ? PCIE_FLIT_BYTES : 0;
     w->ack_interval = w->fc_interval = interval;
     w->retry = config->retry;
-    w->error_ppb = config->lcrc_ppb;
     w->ideal = config->ideal;
     w->stats = stats;
     if (!config->ideal) {
@@ -459,6 +598,12 @@ void wires_init(struct wires *w, const struct pcie_config *config, const struct 
     }
     for (unsigned d = UP; d <= DOWN; d++) {
         init_wire(w, d, config);
+    }
+    init_guard(w, config, clocks, domain);
+    for (unsigned d = UP; d <= DOWN; d++) {
+        for (unsigned c = 0; c < PCIE_CLASSES; c++) {
+            set_fc_due(w, d, (enum pcie_class)c);
+        }
     }
     for (unsigned d = UP; d <= DOWN; d++) {
         find_due(w, d);
@@ -478,6 +623,9 @@ void wires_free(struct wires *w)
         }
         ring_free(&w->wire[d].arrived);
         ring_free(&w->wire[d].acks);
+        ring_free(&w->wire[d].twice);
+        ring_free(&w->wire[d].broken);
+        ring_free(&w->wire[d].naks);
     }
 }
 
@@ -493,5 +641,9 @@ void wires_register_state(struct wires *w, struct snapshot *snap)
         }
         ring_register_state(&wire->arrived, snap, "pcie.arrived");
         ring_register_state(&wire->acks, snap, "pcie.acks");
+        ring_register_state(&wire->twice, snap, "pcie.twice");
+        ring_register_state(&wire->broken, snap, "pcie.broken");
+        ring_register_state(&wire->naks, snap, "pcie.naks");
     }
+    snapshot_fixed(snap, "pcie.wires", &w->s, sizeof w->s);
 }

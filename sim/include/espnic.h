@@ -46,8 +46,8 @@ struct espnic_ports {
                       uint32_t length);
     /* An MSI-X message arrives. */
     void (*msix)(void *self, uint64_t time, unsigned vector);
-    /* The completion of an MMIO read arrives at the CPU. `ok` false: unsupported request, value is
-     * all ones. */
+    /* The completion of an MMIO read arrives at the CPU: what the register held behind all earlier writes. `ok`
+     * false: unsupported request or Completer Abort, value is all ones. */
     void (*mmio_done)(void *self, uint64_t time, uint64_t tag, uint64_t value, bool ok);
     /* The last bit of a frame has left on the wire. `tag` is that of the TX descriptor, or of the
      * received frame if it was forwarded. */

@@ -370,9 +370,12 @@ struct nic_moderation {
     uint64_t holdoff[NIC_VECTOR_CLASSES]; /* core cycles */
 };
 
+/* A register access on its way into the core clock. */
 struct nic_mmio {
-    uint32_t offset, bytes;
-    uint64_t value; /* of more than 8 bytes: where they are in `lines` */
+    uint32_t offset;
+    uint16_t bytes;
+    bool read;
+    uint64_t value; /* to be written; of more than 8 bytes: where they are in `lines` */
 };
 
 /* A card that forwards by itself (forward.c). */
@@ -687,6 +690,13 @@ unsigned nic_client(struct espnic *card, const char *name, unsigned writer, unsi
 /* Room for `count` requests in cycle `now`? If not, the writer is woken when there is. */
 bool nic_request_room(struct espnic *card, unsigned client, uint64_t now, uint32_t count);
 /* Push one, in cycle `at` or after the one before it. */
+/* The ID of a queue's requests (struct pcie_request): descriptors, payload, completions, interrupts keep their order
+ * among each other, not with other queues. Commands and contexts have ID 0. */
+static inline uint8_t nic_queue_id(unsigned queue)
+{
+    return (uint8_t)(1 + queue);
+}
+
 void nic_request(struct espnic *card, unsigned client, uint64_t at, const struct pcie_request *r);
 void nic_pcie_init(struct espnic *card);
 void nic_command_memory(struct espnic *card, uint64_t time, const struct pcie_request *r);

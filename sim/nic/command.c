@@ -58,6 +58,9 @@ void nic_command_memory(struct espnic *card, uint64_t time, const struct pcie_re
         break;
     case NIC_FOR_HANDLE:
         bytes = (const uint8_t *)&s->handle[r->ref2 >> NIC_PURPOSE_BITS];
+        if (r->status != PCIE_OK) {
+            break;
+        }
         card->ports.dma_write(card->ports.self, time, r->address, bytes, r->length);
         break;
     default:
@@ -72,7 +75,10 @@ void nic_command_memory(struct espnic *card, uint64_t time, const struct pcie_re
         c.flags = (card->commands.s.completed & size) ? 0 : ABI_PHASE;
         card->commands.s.completed++;
         reg_set(&card->registers, REG_CMD_HEAD, 0, card->commands.s.completed);
-        card->ports.dma_write(card->ports.self, time, r->address, (const uint8_t *)&c, sizeof c);
+        if (r->status == PCIE_OK) { /* else the host will never see it */
+            card->ports.dma_write(card->ports.self, time, r->address, (const uint8_t *)&c,
+                                  sizeof c);
+        }
         if (s->buffer) {
             nic_pool_release(&card->buffers[BUFFER_CLASS], s->buffer);
         }

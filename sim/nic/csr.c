@@ -1,4 +1,5 @@
-/* registers: MMIO writes cross into the core clock and take effect there. */
+/* registers: MMIO accesses cross into the core clock, one behind the other. A write takes effect there; a read
+ * samples the register and its answer crosses back. */
 #include "nic/mailbox.h"
 
 static uint32_t capability_flags(const struct nic_config *config)
@@ -224,6 +225,35 @@ static void apply(struct espnic *card, const struct nic_mmio *m, uint64_t now)
     card->stats.doorbells++;
 }
 
+/* An access that no register allows violates the card's programming model: Completer Abort. Where there is no register,
+ * the request is unsupported (Base Specification 5.0, 2.3.1). */
+static uint64_t sample(struct espnic *card, const struct nic_mmio *m, enum pcie_status *status)
+{
+    uint64_t unknown = card->registers.s.refused.unknown;
+    uint64_t value;
+    bool ok;
+
+    reg_set(&card->registers, REG_CNT_RX_FRAMES, 0, card->stats.rx.packets_in);
+    reg_set(&card->registers, REG_CNT_TX_FRAMES, 0, card->stats.tx.packets_out);
+    reg_set(&card->registers, REG_CNT_SA_LIVE, 0, card->table.stats.live);
+    value = reg_read(&card->registers, m->offset, m->bytes, &ok);
+    *status = ok                                              ? PCIE_OK
+              : card->registers.s.refused.unknown != unknown ? PCIE_UNSUPPORTED
+                                                              : PCIE_ABORTED;
+    return ok && card->mailbox ? nic_mailbox_read(card, m->offset, value) : value;
+}
+
+static void answer(struct espnic *card, const struct nic_mmio *m, uint64_t now)
+{
+    enum pcie_status status;
+    uint64_t value = sample(card, m, &status);
+    uint64_t from = clock_edge_after(&card->clocks, card->core, now, card->pcie_domain,
+                                     card->config.general.sync);
+
+    card->stats.mmio_reads++;
+    pcie_mmio_answer(card->link, from, card->core, now, value, status);
+}
+
 static void wake(void *self, uint64_t now)
 {
     struct espnic *card = self;
@@ -240,9 +270,13 @@ static void wake(void *self, uint64_t now)
             break;
         }
         channel_pop_item(in, now, 1);
-        apply(card, &card->mmio[at], now);
-        if (card->mmio[at].bytes > 8) {
-            nic_pool_release(&card->lines, (uint32_t)card->mmio[at].value);
+        if (card->mmio[at].read) {
+            answer(card, &card->mmio[at], now);
+        } else {
+            apply(card, &card->mmio[at], now);
+            if (card->mmio[at].bytes > 8) {
+                nic_pool_release(&card->lines, (uint32_t)card->mmio[at].value);
+            }
         }
     }
     if (nic_mailbox_finish(card) < next) {

@@ -101,9 +101,12 @@ size_t nic_explain_faults(const struct espnic *card, char *text, size_t size)
 {
     static const char *const what[PCIE_STATUSES] = {
         [PCIE_UNSUPPORTED] = "unsupported request: no memory there",
+        [PCIE_ABORTED] = "completer abort",
         [PCIE_POISONED] = "poisoned data",
         [PCIE_TIMED_OUT] = "completion timeout",
     };
+    const struct pcie_stats *link = pcie_link_stats(card->link);
+    size_t used = 0;
     int n = 0;
 
     if (card->faults.s.stopped) {
@@ -112,6 +115,15 @@ size_t nic_explain_faults(const struct espnic *card, char *text, size_t size)
                      "0x%llx (%s)\n",
                      DMA_ATTEMPTS, (unsigned long long)card->faults.s.address,
                      what[card->faults.s.status]);
+        used = n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
     }
-    return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
+    if (link->poisoned_writes || link->poisoned_mmio) {
+        n = snprintf(text + used, size - used,
+                     "card.pcie: %llu writes to memory and %llu to registers were poisoned, so that "
+                     "nobody has seen them\n",
+                     (unsigned long long)link->poisoned_writes,
+                     (unsigned long long)link->poisoned_mmio);
+        used += n < 0 ? 0 : (size_t)n < size - used ? (size_t)n : size - used - 1;
+    }
+    return used;
 }

@@ -196,6 +196,7 @@ static struct pcie_request a_write(bool rx, unsigned q, uint32_t first, uint32_t
     return (struct pcie_request){ .op = PCIE_WRITE,
                                   .answer = 1,
                                   .ref = first,
+                                  .id = nic_queue_id(q),
                                   .ref2 = (rx ? NIC_FOR_RX_DONE : NIC_FOR_TX_DONE) |
                                           q << NIC_PURPOSE_BITS |
                                           (completions ? completions : 1) << NIC_COUNT_LSB };

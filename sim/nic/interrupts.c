@@ -5,6 +5,8 @@
  * themselves. The message is a posted write on a request queue of its own. */
 #include "nic/card.h"
 
+enum { MAX_QUEUES = 16 }; /* vectors 1 to 16 are those of the receive queues, then transmit queues */
+
 static unsigned class_of(unsigned vector)
 {
     return vector == 0 ? 0 : vector < 17 ? 1 : 2;
@@ -49,6 +51,10 @@ void nic_interrupt(struct espnic *card, unsigned vector, uint32_t events, uint64
 static void send(struct espnic *card, unsigned vector, uint64_t now)
 {
     struct pcie_request r = { .op = PCIE_MSIX, .length = 4, .ref = vector };
+
+    if (vector) { /* it must not come before the completion that it tells of */
+        r.id = nic_queue_id((vector - 1) % MAX_QUEUES);
+    }
 
     r.ref2 = NIC_FOR_MESSAGE;
     r.address = 0xfee00000;

@@ -302,7 +302,8 @@ uint64_t nic_mailbox_busy(const struct espnic *card, const struct nic_mmio *next
 {
     bool index = next->offset == REG_IPSTXIDX_OFFSET || next->offset == REG_IPSRXIDX_OFFSET;
 
-    return card->mailbox && index && strobes(next->value) ? of(card)->s.finish : CLOCK_NEVER;
+    return card->mailbox && index && !next->read && strobes(next->value) ? of(card)->s.finish
+                                                                          : CLOCK_NEVER;
 }
 
 /* An index register has been written. */
@@ -396,20 +397,6 @@ static bool drained(const struct espnic *card, unsigned dir)
     return true;
 }
 
-/* Writes on their way into the core clock count: PCIe lets no read overtake a write. */
-static uint64_t behind_writes(const struct espnic *card, uint32_t offset, uint64_t value)
-{
-    uint32_t waiting = (uint32_t)channel_beats(card->mmio_channel);
-
-    for (uint32_t i = 0; i < waiting; i++) {
-        const struct nic_mmio *w =
-            &card->mmio[(card->mmio_head - waiting + i) & (NIC_MMIO_RING - 1)];
-
-        value = w->offset == offset ? w->value : value;
-    }
-    return value;
-}
-
 uint64_t nic_mailbox_read(struct espnic *card, uint32_t offset, uint64_t value)
 {
     const struct nic_mailbox_state *s = &of(card)->s;
@@ -419,10 +406,6 @@ uint64_t nic_mailbox_read(struct espnic *card, uint32_t offset, uint64_t value)
         return REG_PUT(SECTXSTAT, SECTX_RDY, 0, s->stopped[NIC_TX] && drained(card, NIC_TX));
     case REG_SECRXSTAT_OFFSET:
         return REG_PUT(SECRXSTAT, SECRX_RDY, 0, s->stopped[NIC_RX] && drained(card, NIC_RX));
-    case REG_SECTXCTRL_OFFSET:
-    case REG_SECRXCTRL_OFFSET:
-    case REG_IPSTXIDX_OFFSET:
-    case REG_IPSRXIDX_OFFSET: return behind_writes(card, offset, value);
     default: return value;
     }
 }

@@ -172,7 +172,9 @@ static void memory(void *self, uint64_t cycle, const struct pcie_request *r)
     case NIC_FOR_COMMAND_DONE: nic_command_memory(card, time, r); break;
     case NIC_FOR_MESSAGE:
         card->stats.interrupts++;
-        card->ports.msix(card->ports.self, time, r->ref);
+        if (r->status == PCIE_OK) {
+            card->ports.msix(card->ports.self, time, r->ref);
+        }
         break;
     case NIC_FOR_CONTEXT: /* contexts have no bytes in host memory: their state is in sa_table */
     case NIC_FOR_CONTEXT_BACK: break;
@@ -195,30 +197,28 @@ static bool mapped(void *self, uint64_t address, uint32_t length)
 
 /* ---- MMIO -------------------------------------------------------------------------------------- */
 
-/* Writes cross into the core clock before the card acts on them. */
-static void mmio_write(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes, uint64_t value)
+/* Accesses cross into the core clock one behind the other: a read sees what the writes before it have done. */
+static void cross(struct espnic *card, uint64_t cycle, const struct nic_mmio *access)
 {
-    struct espnic *card = self;
     uint32_t at = card->mmio_head++ & (NIC_MMIO_RING - 1);
     struct channel_run run = { .first = cycle, .beats = 1, .step = 1 };
 
-    card->mmio[at] = (struct nic_mmio){ .offset = offset, .bytes = bytes, .value = value };
+    card->mmio[at] = *access;
     channel_push(card->mmio_channel, &run, at, CHANNEL_FIRST | CHANNEL_LAST);
 }
 
-/* Reads sample the registers when they arrive at the link. */
-static uint64_t mmio_read(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes, bool *ok)
+static void mmio_write(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes, uint64_t value)
 {
-    struct espnic *card = self;
-    uint64_t value;
+    const struct nic_mmio access = { .offset = offset, .bytes = (uint16_t)bytes, .value = value };
 
-    (void)cycle;
-    card->stats.mmio_reads++;
-    reg_set(&card->registers, REG_CNT_RX_FRAMES, 0, card->stats.rx.packets_in);
-    reg_set(&card->registers, REG_CNT_TX_FRAMES, 0, card->stats.tx.packets_out);
-    reg_set(&card->registers, REG_CNT_SA_LIVE, 0, card->table.stats.live);
-    value = reg_read(&card->registers, offset, bytes, ok);
-    return *ok && card->mailbox ? nic_mailbox_read(card, offset, value) : value;
+    cross(self, cycle, &access);
+}
+
+static void mmio_read(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes)
+{
+    const struct nic_mmio access = { .offset = offset, .bytes = (uint16_t)bytes, .read = true };
+
+    cross(self, cycle, &access);
 }
 
 static void mmio_done(void *self, uint64_t cycle, uint64_t tag, uint64_t value, bool ok)

@@ -82,7 +82,7 @@ static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job
     struct espnic *card = lane->card;
     struct nic_packet *p = nic_packet(card, j->item);
     struct nic_ring *ring = &card->dma.rx[p->queue];
-    struct pcie_request r = { .op = PCIE_WRITE, .ref = j->item };
+    struct pcie_request r = { .op = PCIE_WRITE, .ref = j->item, .id = nic_queue_id(p->queue) };
     uint64_t at =
         now + (nic_is_ideal(&card->config, NIC_IDEAL_RX_DMA) ? 0 : card->config.dma.latency);
     const struct abi_rx_descriptor *d;

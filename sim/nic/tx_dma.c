@@ -189,7 +189,7 @@ static bool fetch_descriptors(struct espnic *card, bool rx, unsigned q, uint64_t
     unsigned client = rx ? dma->rx_client : dma->tx_client;
     uint32_t entry = rx ? (uint32_t)sizeof(struct abi_rx_descriptor) : ring->entry;
     uint32_t n = nic_descriptors_wanted(card, rx, q);
-    struct pcie_request r = { .op = PCIE_READ };
+    struct pcie_request r = { .op = PCIE_READ, .id = nic_queue_id(q) };
 
     if (!n || !nic_request_room(card, client, now, 1)) {
         return false;
@@ -424,7 +424,8 @@ static void ask_for_payload(struct espnic *card, const struct abi_tx_descriptor 
                                     .address = d->address,
                                     .length = d->length,
                                     .ref = packet,
-                                    .ref2 = NIC_FOR_TX_PAYLOAD };
+                                    .ref2 = NIC_FOR_TX_PAYLOAD,
+                                    .id = nic_queue_id(nic_packet(card, packet)->queue) };
 
     card->dma.tx_reads++;
     nic_request(card, card->lane[lane].tx_client, now, &r);

@@ -1,13 +1,14 @@
 #!/bin/bash
-# TLPs damaged on the link: one in a thousand, both ways, is dropped by its receiver and comes again. What host and
-# wire get is what they get over a perfect link: every packet intact, once, in order within its SA.
+# TLPs and DLLPs damaged on the link: one in a thousand, both ways, is dropped by its receiver. TLPs come again, lost
+# Acks, Naks and UpdateFCs are made good. What host and wire get is what they get over a perfect link: every packet
+# intact, once, in order within its SA.
 set -u
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 
-run() { # name, damaged TLPs of 10^9
+run() { # name, damaged TLPs and DLLPs of 10^9
     "$ESPNIC" run traces/samples/vpn-gateway.yaml --experiments 0 --set card.pcie.lcrc_ppb="$2" \
-        --rx-out "$dir/$1-rx.pcap" --tx-out "$dir/$1-tx.pcap" -o "$dir/$1.json" >"$dir/$1.txt" 2>&1 ||
+        --set card.pcie.dllp_crc_ppb="$3" --rx-out "$dir/$1-rx.pcap" --tx-out "$dir/$1-tx.pcap" -o "$dir/$1.json" >"$dir/$1.txt" 2>&1 ||
         { echo "not ok $1: $(tail -1 "$dir/$1.txt")"; exit 1; }
 }
 
@@ -15,9 +16,11 @@ if ! command -v python3 >/dev/null; then
     echo 'SKIP lcrc: no python3'
     exit 0
 fi
-run clean 0
-run damaged 1000000
-run often 50000000
+run clean 0 0
+run damaged 1000000 0
+run often 50000000 0
+run lost 0 50000000
+run both 1000000 1000000
 cat >"$dir/compare.py" <<'P'
 import json, struct, sys
 folder = sys.argv[1]
@@ -42,11 +45,16 @@ def say(good, what):
 
 # Which packet of the host takes which number may differ where packets of one SA wait at different cores, and
 # with the number its ciphertext: what is sent is compared by length and number, what is received by content.
-for run in "damaged", "often":
+for run in "damaged", "often", "lost", "both":
     report = json.load(open(f"{folder}/{run}.json"))
     for way in "up", "down":
         link = report["pcie"][way]
-        say(link["replays"] >= link["lcrc_errors"] > 0, f"{run}: {way}: what was damaged came again")
+        if run != "lost":
+            say(link["replays"] >= link["lcrc_errors"] > 0, f"{run}: {way}: what was damaged came again")
+        if run in ("lost", "both"):
+            say(link["bad_dllps"] > 0, f"{run}: {way}: {link['bad_dllps']} DLLPs were lost")
+    if run == "lost":
+        say(sum(report["pcie"][way]["replay_timeouts"] for way in ("up", "down")) > 0, f"{run}: timers ran out")
     for side in "rx", "tx":
         want, have = packets(f"clean-{side}"), packets(f"{run}-{side}")
         say(len(want) > 1000 and len(want) == len(have), f"{run}: {side}: {len(want)} packets, once each")

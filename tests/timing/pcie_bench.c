@@ -37,13 +37,58 @@ static void on_mmio_write(void *self, uint64_t cycle, uint32_t offset, uint32_t 
     note(b, cycle, PB_MMIO_WRITE, 0, (uint32_t)value, 0);
 }
 
-static uint64_t on_mmio_read(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes, bool *ok)
+static void answer(struct pcie_bench *b, uint32_t n)
+{
+    struct pb_registers_state *s = &b->registers.s;
+    uint32_t offset = s->offset[n];
+
+    s->answered++;
+    pcie_mmio_answer(b->link, s->from[n], b->registers.domain, s->cycle[n],
+                     offset * 16ull + s->bytes[n], pb_register(offset));
+}
+
+static void registers_wake(void *self, uint64_t now)
 {
     struct pcie_bench *b = self;
+    struct pb_registers_state *s = &b->registers.s;
 
-    *ok = !pb_unsupported(offset);
-    note(b, cycle, PB_MMIO_READ, 0, offset, !*ok);
-    return offset * 16ull + bytes;
+    if (s->answered < s->asked && s->cycle[s->answered] <= now) {
+        answer(b, s->answered);
+    }
+    if (s->answered < s->asked) {
+        sched_wake(&b->sched, b->registers.block, s->cycle[s->answered]);
+    }
+}
+
+void pb_slow_registers(struct pcie_bench *b, uint64_t num, uint64_t den, uint32_t delay)
+{
+    struct pb_registers *r = &b->registers;
+
+    r->domain = num ? (unsigned)clock_add(&b->clocks, num, den) : b->domain;
+    r->delay = delay;
+    r->block = sched_add_block(&b->sched, "registers", r->domain, registers_wake, b);
+}
+
+static void on_mmio_read(void *self, uint64_t cycle, uint32_t offset, uint32_t bytes)
+{
+    struct pcie_bench *b = self;
+    struct pb_registers *r = &b->registers;
+    uint32_t n = r->s.asked++;
+
+    note(b, cycle, PB_MMIO_READ, 0, offset, pb_register(offset));
+    r->s.offset[n] = offset;
+    r->s.bytes[n] = bytes;
+    r->s.cycle[n] = r->s.from[n] = cycle;
+    if (!r->block) {
+        answer(b, n);
+        return;
+    }
+    r->s.cycle[n] = clock_edge_after(&b->clocks, b->domain, cycle, r->domain, 2) + r->delay;
+    if (n > 0 && r->s.cycle[n] <= r->s.cycle[n - 1]) {
+        r->s.cycle[n] = r->s.cycle[n - 1] + 1;
+    }
+    r->s.from[n] = clock_edge_after(&b->clocks, r->domain, r->s.cycle[n], b->domain, 2);
+    sched_wake(&b->sched, r->block, r->s.cycle[r->s.answered]);
 }
 
 static void on_mmio_done(void *self, uint64_t cycle, uint64_t tag, uint64_t value, bool ok)
@@ -51,7 +96,7 @@ static void on_mmio_done(void *self, uint64_t cycle, uint64_t tag, uint64_t valu
     struct pcie_bench *b = self;
     uint64_t want = b->mmio[tag].offset * 16ull + b->mmio[tag].bytes;
 
-    ck_assert_int_eq(ok, !pb_unsupported(b->mmio[tag].offset));
+    ck_assert_int_eq(ok, pb_register(b->mmio[tag].offset) == PCIE_OK);
     ck_assert_uint_eq(value, ok ? want : UINT64_MAX);
     note(b, cycle, PB_MMIO_DONE, 0, (uint32_t)tag, !ok);
 }
@@ -85,6 +130,7 @@ static void push_planned(struct pb_client *c, uint64_t now)
                                          .op = p->op,
                                          .answer = p->answer,
                                          .client = (uint8_t)c->index,
+                                         .id = p->id,
                                          .ref = c->s.next };
         p->pushed = now;
         pcie_request_push(b->link, now, &request);
@@ -237,7 +283,7 @@ void pb_init(struct pcie_bench *b, const struct pcie_config *config)
     b->config = *config;
     clock_set_init(&b->clocks);
     ck_assert_msg(pcie_link_clock(config, &num, &den, error, sizeof error), "%s", error);
-    b->domain = (unsigned)clock_add(&b->clocks, num, den);
+    b->domain = b->registers.domain = (unsigned)clock_add(&b->clocks, num, den);
     sched_init(&b->sched, &b->clocks);
     for (unsigned c = 0; c < PB_EARLY; c++) {
         b->early[c] = sched_add_block(&b->sched, "client", b->domain, client_wake, &b->client[c]);
@@ -289,6 +335,7 @@ void pb_start(struct pcie_bench *b)
     snapshot_fixed(&b->snap, "bench.log", &b->log, sizeof b->log);
     snapshot_fixed(&b->snap, "bench.mmio", b->mmio, sizeof b->mmio);
     snapshot_fixed(&b->snap, "bench.mmios", &b->mmios, sizeof b->mmios);
+    snapshot_fixed(&b->snap, "bench.registers", &b->registers.s, sizeof b->registers.s);
     for (unsigned i = 0; i < b->clients; i++) {
         struct pb_client *c = &b->client[i];
 
@@ -304,7 +351,11 @@ void pb_start(struct pcie_bench *b)
 
 void pb_run(struct pcie_bench *b, uint64_t until)
 {
-    while (sched_step(&b->sched, b->domain, until)) {}
+    while (sched_step(&b->sched, b->domain, until)) {
+        if (b->sched.now_domain == b->domain) {
+            b->last = b->sched.now_cycle;
+        }
+    }
 }
 
 uint64_t pb_cycle(const struct pcie_bench *b, enum pb_event_kind kind, uint32_t client,

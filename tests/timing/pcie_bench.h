@@ -21,7 +21,7 @@ struct pb_event {
     uint64_t cycle; /* of the link */
     uint32_t kind, client, ref;
     uint32_t
-        status; /* enum pcie_status of writes in memory and of answers; MMIO reads: 0 is well */
+        status; /* enum pcie_status of writes in memory, of answers, of MMIO reads; done: 0 is well */
 };
 
 struct pb_log {
@@ -34,13 +34,26 @@ struct pb_planned {
     uint64_t pushed; /* when it was */
     uint64_t address;
     uint32_t length;
-    uint8_t op, answer;
+    uint8_t op, answer, id;
 };
 
 struct pb_mmio {
     uint64_t cycle; /* of the link */
     uint32_t offset, bytes;
     bool read;
+};
+
+/* The registers, in a clock of their own: a read crosses into it, waits `delay` cycles and for the one before, is
+ * answered, and the answer crosses back. Without a clock they answer at once. */
+struct pb_registers {
+    unsigned domain, block;
+    uint32_t delay;
+    struct pb_registers_state {
+        uint64_t cycle[PB_MAX_MMIO]; /* of each read, in the order of arrival: when it is answered */
+        uint64_t from[PB_MAX_MMIO];  /* the link has the answer from this cycle on */
+        uint32_t offset[PB_MAX_MMIO], bytes[PB_MAX_MMIO];
+        uint32_t asked, answered;
+    } s;
 };
 
 struct pb_client {
@@ -68,8 +81,10 @@ struct pcie_bench {
      * others after. */
     unsigned early[PB_EARLY];
     struct pb_log log;
+    uint64_t last; /* cycle of the link in which something happened last, seen by somebody or not */
     struct pb_mmio mmio[PB_MAX_MMIO]; /* in order of the calls */
     uint32_t mmios;
+    struct pb_registers registers;
     bool holes;     /* one page of host memory in eight is not there */
     uint32_t react; /* ops.memory of every n-th request makes an MMIO access; 0: never */
     struct snapshot snap;
@@ -80,6 +95,8 @@ struct pcie_memory_config pb_host(void);
 
 /* The link's domain is 0; a client's clock is num/den Hz, 0: it lives in the link's domain. */
 void pb_init(struct pcie_bench *b, const struct pcie_config *config);
+/* Of num/den Hz, 0: the link's. Before pb_start(). */
+void pb_slow_registers(struct pcie_bench *b, uint64_t num, uint64_t den, uint32_t delay);
 unsigned pb_client(struct pcie_bench *b, uint64_t num, uint64_t den, unsigned depth,
                    enum pcie_answers answers);
 void pb_free(struct pcie_bench *b);
@@ -110,10 +127,10 @@ static inline bool pb_hole(uint64_t address)
     return address / 4096 % 8 == 5;
 }
 
-/* Registers at these offsets do not exist. */
-static inline bool pb_unsupported(uint32_t offset)
+/* Registers at some offsets do not exist, others cannot be read. */
+static inline enum pcie_status pb_register(uint32_t offset)
 {
-    return offset % 64 == 60;
+    return offset % 64 == 60 ? PCIE_UNSUPPORTED : offset % 64 == 52 ? PCIE_ABORTED : PCIE_OK;
 }
 
 /* ---- the twin ------------------------------------------------------------------------------ */
@@ -130,6 +147,7 @@ struct pt_result {
     struct pcie_memory_stats memory;
     uint64_t blocked_mmio; /* cycles in which a register access was next and lacked credits */
     uint64_t overtakings;  /* completions that passed an earlier read's */
+    uint64_t passed;       /* requests and replies that were in memory before what had arrived before */
 };
 
 /* What the link must do with the pushes and MMIO accesses that the bench has recorded, in cycles

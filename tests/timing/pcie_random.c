@@ -66,6 +66,39 @@ static void random_limits(struct rng *r, struct pcie_config *c)
     }
 }
 
+/* TLPs, DLLPs, both, or none. Timers short enough to run out without need, too. */
+static void random_damage(struct rng *r, struct pcie_config *c)
+{
+    if (rng_below(r, 2)) {
+        c->lcrc_ppb = (uint32_t)PICK(r, 1000000, 10000000, 100000000, 300000000);
+    }
+    if (rng_below(r, 2) && c->generation < 6 && c->dllp != PCIE_DLLP_SHARE) {
+        c->dllp_crc_ppb = (uint32_t)PICK(r, 1000000, 10000000, 100000000, 300000000);
+    }
+    c->refresh_ps = 1000000; /* short, or waiting for it is all that happens */
+    if (!c->dllp_crc_ppb || (rng_below(r, 10) == 0 && c->lanes <= 2)) {
+        c->refresh_ps = PICK(r, 0, 0, 2000000);
+    }
+    c->retrain_ps = PICK(r, 0, 1000, 20000, 100000);
+    c->replay_timer = (uint32_t)PICK(r, 0, 0, 1, 20, 300, 300, 2000);
+    if (!c->replay_timer && c->generation > 3 && rng_below(r, 2)) {
+        c->replay_timer = 1000; /* that of the specification takes long */
+    }
+}
+
+/* Some in a hundred or in ten; timeouts that are over before anything can be answered, too. */
+static void random_errors(struct rng *r, struct pcie_config *c)
+{
+    c->poison_ppb = (uint32_t)PICK(r, 0, 10000000, 100000000);
+    c->poison_write_ppb = (uint32_t)PICK(r, 0, 10000000, 100000000);
+    c->lost_ppb = (uint32_t)PICK(r, 0, 10000000, 100000000);
+    c->abort_ppb = (uint32_t)PICK(r, 0, 10000000, 100000000);
+    c->late_ppb = (uint32_t)PICK(r, 0, 10000000, 100000000);
+    c->late_ps = PICK(r, 100000, 500000, 2000000);
+    c->timeout_ps = PICK(r, 100000, 300000, 500000, 1000000, 1500000);
+    c->quarantine_ps = PICK(r, 0, 0, 200000, 2000000);
+}
+
 struct pcie_config pr_config(struct rng *r)
 {
     struct pcie_config c = {
@@ -84,6 +117,7 @@ struct pcie_config pr_config(struct rng *r)
         .down_ps = PICK(r, 0, 1000, 110000),
         .tags = (uint32_t)PICK(r, 1, 2, 5, 32, 256, 256),
         .relaxed = rng_below(r, 3) == 0,
+        .ido = rng_below(r, 2),
         .seed = rng_next(r),
         .queue = (uint32_t)PICK(r, 2, 4, 16),
         .host = pb_host(),
@@ -93,13 +127,9 @@ struct pcie_config pr_config(struct rng *r)
         c.dllp = PCIE_DLLP_ON_DEMAND;
     }
     if (rng_below(r, 2)) {
-        c.lcrc_ppb = (uint32_t)PICK(r, 1000000, 10000000, 100000000);
+        random_errors(r, &c);
     }
-    if (rng_below(r, 3) == 0) {
-        c.poison_ppb = (uint32_t)PICK(r, 0, 10000000, 100000000);
-        c.lost_ppb = (uint32_t)PICK(r, 0, 10000000, 100000000);
-        c.timeout_ps = PICK(r, 1000000, 1500000);
-    }
+    random_damage(r, &c);
     random_limits(r, &c);
     random_host(r, &c.host);
     return c;
@@ -117,6 +147,14 @@ void pr_show(const struct pcie_config *c)
            "\n",
            c->host_ph, c->host_pd, c->host_nph, c->card_ph, c->card_pd, c->card_nph, c->relaxed,
            c->up_ps, c->down_ps, c->poison_ppb, c->lost_ppb);
+    printf("  poison_write %" PRIu32 " abort %" PRIu32 " late %" PRIu32 " by %" PRIu64
+           " ps timeout %" PRIu64 " ps quarantine %" PRIu64 " ps\n",
+           c->poison_write_ppb, c->abort_ppb, c->late_ppb, c->late_ps, c->timeout_ps,
+           c->quarantine_ps);
+    printf("  ido %d\n", c->ido);
+    printf("  dllp_crc_ppb %" PRIu32 " replay_timer %" PRIu32 " refresh %" PRIu64
+           " ps retrain %" PRIu64 " ps\n",
+           c->dllp_crc_ppb, c->replay_timer, c->refresh_ps, c->retrain_ps);
 }
 
 /* ---- traffic ------------------------------------------------------------------------------- */
@@ -132,6 +170,8 @@ static void random_client(struct pcie_bench *b, struct rng *r, uint32_t most)
     uint64_t sparse = PICK(r, 1, 20, 300);
     uint64_t reads = answers == PCIE_ANSWERS_ORDERED ? 20 : PICK(r, 9, 20); /* of 20 */
     uint64_t at = rng_below(r, 100);
+    uint64_t own = rng_below(r, 3); /* an ID that it uses most */
+    uint64_t base = PICK(r, pr_page, pr_page, 0x10000000, 0xffff8000); /* above, below, across 4 GB */
 
     for (uint32_t i = 0; i < requests; i++) {
         bool read = rng_below(r, 20) < reads && answers & PCIE_ANSWERS_READS;
@@ -141,8 +181,9 @@ static void random_client(struct pcie_bench *b, struct rng *r, uint32_t most)
                                1 + rng_below(r, 3000), 1 + rng_below(r, 9000));
 
         at += rng_below(r, 8) ? 0 : rng_below(r, sparse) * 10;
-        pb_plan(b, c, at, op, pr_page + rng_below(r, 65536), op == PCIE_MSIX ? 4 : (uint32_t)length,
+        pb_plan(b, c, at, op, base + rng_below(r, 65536), op == PCIE_MSIX ? 4 : (uint32_t)length,
                 answer);
+        b->client[c].plan[i].id = (uint8_t)PICK(r, 0, own, own, own, PCIE_IDS - 1);
     }
 }
 
@@ -167,10 +208,16 @@ void pr_bench(struct pcie_bench *b, uint64_t number, const struct pr_wish *wish)
 
     if (wish->exact) {
         config.lcrc_ppb = config.lost_ppb = config.poison_ppb = 0;
+        config.dllp_crc_ppb = config.replay_timer = 0;
+        config.abort_ppb = config.late_ppb = config.poison_write_ppb = 0;
     }
     pb_init(b, &config);
     for (unsigned c = 0; c < clients; c++) {
         random_client(b, &r, wish->requests);
+    }
+    if (rng_below(&r, 2)) {
+        pb_slow_registers(b, PICK(&r, 0, 250000000, 1000000007, 40000000000),
+                          1, (uint32_t)rng_below(&r, 50));
     }
     b->holes = !wish->exact && rng_below(&r, 3) == 0;
     b->react = (uint32_t)PICK(&r, 0, 3, 7);

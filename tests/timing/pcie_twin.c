@@ -47,10 +47,17 @@ struct twin_memory_event {
     uint32_t client, ref;
 };
 
-/* A read TLP that the host does not answer. */
-struct twin_timeout {
-    uint64_t cycle;
+/* A read TLP, from when it is sent. */
+struct twin_read {
+    uint64_t expires;
+    bool over; /* all has come, or it was given up */
     struct tw_tlp tlp;
+};
+
+/* A tag and space that are free again from a cycle on. */
+struct twin_return {
+    uint64_t cycle;
+    struct tw_units space;
 };
 
 struct link_twin {
@@ -59,15 +66,15 @@ struct link_twin {
     uint64_t t;
     struct tw_wires wires;
     struct pcie_memory *memory;
-    uint64_t taken, drained;  /* all writes that have arrived */
+    uint64_t taken[PCIE_IDS], drained[PCIE_IDS]; /* all writes that have arrived */
     struct tw_list at_memory; /* struct twin_memory_event */
     struct tw_list data;      /* struct twin_down, of read TLPs in the order of their arrival */
     struct tw_list accesses;  /* struct twin_down, in the order of cycle and call */
     struct tw_list replies;   /* uint32_t, MMIO accesses */
-    struct tw_list timeouts;  /* struct twin_timeout */
-    struct rng poison, lost;
-    uint64_t timeout;
-    uint32_t behind[PB_MAX_MMIO][PCIE_MAX_CLIENTS];
+    struct tw_list reads;     /* struct twin_read, all */
+    struct tw_list returns;   /* struct twin_return, of those that were given up */
+    struct rng poison, lost, aborts, late, poison_up, poison_down;
+    uint64_t timeout, quarantine, lateness;
     uint32_t tags;
     uint64_t space_headers, space_data; /* in use */
     unsigned turn;
@@ -122,9 +129,9 @@ static uint64_t framing(const struct link_twin *w)
     return w->config->generation == 6 ? 0 : 8;
 }
 
-static uint64_t header(const struct link_twin *w)
+static uint64_t header(const struct link_twin *w, uint64_t address)
 {
-    return framing(w) + (w->config->address64 ? 16 : 12);
+    return framing(w) + (w->config->address64 && address >= 4294967296ull ? 16 : 12);
 }
 
 /* The end of a completion of [at, end): back from the end to what is allowed. */
@@ -155,6 +162,12 @@ static struct tw_units space_of(const struct link_twin *w, const struct tw_tlp *
     };
 }
 
+/* The order that it keeps: that of its ID, or of all. */
+static unsigned order_of(const struct link_twin *w, const struct tw_tlp *tlp)
+{
+    return w->config->ido && tlp->client != NOBODY ? planned(w, tlp->client, tlp->ref)->id : 0;
+}
+
 /* ---- arrivals at the host ------------------------------------------------------------------ */
 
 static void memory_event(struct link_twin *w, const struct tw_tlp *tlp, uint64_t cycle)
@@ -183,59 +196,72 @@ static uint64_t later(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+static bool happens(struct rng *rng, uint32_t ppb)
+{
+    return rng_below(rng, 1000000000) < ppb;
+}
+
 static void write_arrives(struct link_twin *w, const struct tw_tlp *tlp)
 {
-    struct pcie_memory_written written = { .taken = later(w->t, w->taken),
-                                           .drained = later(w->t, w->drained) };
+    unsigned order = order_of(w, tlp);
+    struct pcie_memory_written written = { .taken = later(w->t, w->taken[order]),
+                                           .drained = later(w->t, w->drained[order]) };
 
-    if (has_memory(w, tlp)) {
-        written = pcie_memory_write(w->memory, w->t, tlp->from, (uint32_t)(tlp->to - tlp->from));
-    } else {
+    if (!has_memory(w, tlp)) {
         w->counts.stats.unsupported_writes++;
         spoil(w, tlp, PCIE_UNSUPPORTED);
+    } else if (happens(&w->poison_up, w->config->poison_write_ppb)) {
+        w->counts.stats.poisoned_writes++;
+        spoil(w, tlp, PCIE_POISONED);
+    } else {
+        written = pcie_memory_write_in(w->memory, order, w->t, tlp->from,
+                                       (uint32_t)(tlp->to - tlp->from));
     }
-    w->taken = written.taken;
-    w->drained = written.drained;
+    w->taken[order] = written.taken;
+    w->drained[order] = written.drained;
     tw_give_free(&w->wires, TW_UP, TW_POSTED, tlp->need, written.taken);
     if (tlp->last) {
         memory_event(w, tlp, written.drained);
     }
 }
 
-static bool is_lost(struct link_twin *w, const struct tw_tlp *tlp)
-{
-    if (rng_below(&w->lost, 1000000000) >= w->config->lost_ppb) {
-        return false;
-    }
-    *TW_ADD(&w->timeouts, struct twin_timeout) =
-        (struct twin_timeout){ .cycle = w->t - w->wires.wire[TW_UP].latency + w->timeout,
-                               .tlp = *tlp };
-    return true;
-}
-
 static void answer_with_data(struct link_twin *w, const struct tw_tlp *tlp, uint64_t ready,
-                             bool unsupported)
+                             uint32_t status)
 {
     struct twin_down *data = TW_ADD(&w->data, struct twin_down);
 
-    *data = (struct twin_down){ .ready = later(ready, w->drained), .tlp = *tlp };
+    *data = (struct twin_down){ .ready = later(ready, w->drained[order_of(w, tlp)]), .tlp = *tlp };
     data->tlp.kind = TW_DATA;
-    data->tlp.unsupported = unsupported;
+    data->tlp.status = status;
+}
+
+static void memory_is_read(struct link_twin *w, const struct tw_tlp *tlp)
+{
+    uint64_t ready = pcie_memory_read_in(w->memory, order_of(w, tlp), w->t, tlp->from,
+                                         (uint32_t)(tlp->to - tlp->from));
+
+    if (happens(&w->late, w->config->late_ppb)) {
+        ready += w->lateness;
+    }
+    answer_with_data(w, tlp, ready, PCIE_OK);
 }
 
 static void read_arrives(struct link_twin *w, const struct tw_tlp *tlp)
 {
     tw_give_free(&w->wires, TW_UP, TW_NONPOSTED, tlp->need, w->t);
     if (tlp->last) {
-        memory_event(w, tlp, later(w->t, w->drained));
+        memory_event(w, tlp, later(w->t, w->drained[order_of(w, tlp)]));
     }
     if (!has_memory(w, tlp)) {
         w->counts.stats.unsupported_reads++;
-        answer_with_data(w, tlp, w->t, true);
-    } else if (!is_lost(w, tlp)) {
-        answer_with_data(
-            w, tlp, pcie_memory_read(w->memory, w->t, tlp->from, (uint32_t)(tlp->to - tlp->from)),
-            false);
+        answer_with_data(w, tlp, w->t, PCIE_UNSUPPORTED);
+    } else if (happens(&w->lost, w->config->lost_ppb)) {
+        return;
+    } else if (happens(&w->aborts, w->config->abort_ppb)) {
+        w->counts.stats.aborted_reads++;
+        answer_with_data(w, tlp, w->t, PCIE_ABORTED);
+    } else {
+        memory_is_read(w, tlp);
     }
 }
 
@@ -246,28 +272,37 @@ static void arrives_up(struct link_twin *w, const struct tw_tlp *tlp)
     } else if (tlp->kind == TW_READ) {
         read_arrives(w, tlp);
     } else {
-        memory_event(w, tlp, later(w->t, w->drained));
+        memory_event(w, tlp, later(w->t, w->drained[order_of(w, tlp)]));
     }
 }
 
+static void memory_sees_one(struct link_twin *w, const struct twin_memory_event *e)
+{
+    if (e->client == NOBODY) {
+        log_event(w, PB_MMIO_DONE, 0, e->ref, pb_register(w->b->mmio[e->ref].offset) != PCIE_OK);
+        return;
+    }
+    log_event(w, PB_MEMORY, e->client, e->ref,
+              is_write(planned(w, e->client, e->ref)) ? w->client[e->client].request[e->ref].status
+                                                      : PCIE_OK);
+}
+
+/* All that is due by now, wherever it stands in the list. */
 static void memory_sees(struct link_twin *w)
 {
     struct tw_list *list = &w->at_memory;
 
-    while (list->first < list->count) {
-        const struct twin_memory_event *e = TW_AT(list, struct twin_memory_event, list->first);
+    for (uint32_t i = list->first; i < list->count; i++) {
+        struct twin_memory_event *e = TW_AT(list, struct twin_memory_event, i);
 
-        if (e->cycle > w->t) {
-            return;
+        if (e->cycle <= w->t) {
+            memory_sees_one(w, e);
+            w->result->passed += i != list->first;
+            e->cycle = CLOCK_NEVER; /* seen */
         }
-        if (e->client == NOBODY) {
-            log_event(w, PB_MMIO_DONE, 0, e->ref, pb_unsupported(w->b->mmio[e->ref].offset));
-        } else {
-            log_event(w, PB_MEMORY, e->client, e->ref,
-                      is_write(planned(w, e->client, e->ref))
-                          ? w->client[e->client].request[e->ref].status
-                          : PCIE_OK);
-        }
+    }
+    while (list->first < list->count &&
+           TW_AT(list, struct twin_memory_event, list->first)->cycle == CLOCK_NEVER) {
         list->first++;
     }
 }
@@ -296,44 +331,64 @@ static void answer_read(struct link_twin *w, unsigned c, uint32_t ref)
     }
 }
 
-/* No more will come for this read TLP. */
-static void read_tlp_ends(struct link_twin *w, const struct tw_tlp *tlp)
+/* No more is expected for this read TLP. */
+static void read_tlp_ends(struct link_twin *w, struct twin_read *read)
 {
-    struct twin_client *client = &w->client[tlp->client];
-    struct twin_request *request = &client->request[tlp->ref];
+    struct twin_client *client = &w->client[read->tlp.client];
+    struct twin_request *request = &client->request[read->tlp.ref];
 
-    w->tags--;
-    w->space_headers -= tlp->space.header;
-    w->space_data -= tlp->space.data;
+    read->over = true;
     request->open--;
-    if (request->open == 0 && client->sent > tlp->ref) {
-        answer_read(w, tlp->client, tlp->ref);
+    if (request->open == 0 && client->sent > read->tlp.ref) {
+        answer_read(w, read->tlp.client, read->tlp.ref);
     }
+}
+
+static void give_back(struct link_twin *w, struct tw_units space)
+{
+    w->tags--;
+    w->space_headers -= space.header;
+    w->space_data -= space.data;
 }
 
 static void data_arrives(struct link_twin *w, const struct tw_tlp *tlp)
 {
-    if (tlp->unsupported) {
-        spoil(w, tlp, PCIE_UNSUPPORTED);
-    } else if (rng_below(&w->poison, 1000000000) < w->config->poison_ppb) {
+    struct twin_read *read = TW_AT(&w->reads, struct twin_read, tlp->read);
+
+    if (read->over) {
+        w->counts.stats.unexpected++;
+        return;
+    }
+    if (tlp->status != PCIE_OK) {
+        spoil(w, tlp, tlp->status);
+    } else if (happens(&w->poison, w->config->poison_ppb)) {
         w->counts.stats.poisoned++;
         spoil(w, tlp, PCIE_POISONED);
     }
     if (tlp->last) {
-        read_tlp_ends(w, tlp);
+        give_back(w, tlp->space);
+        read_tlp_ends(w, read);
     }
 }
 
 static void time_out(struct link_twin *w)
 {
-    for (uint32_t i = 0; i < w->timeouts.count; i++) {
-        const struct twin_timeout *timeout = TW_AT(&w->timeouts, struct twin_timeout, i);
+    /* they leave one after the other */
+    while (w->reads.first < w->reads.count &&
+           TW_AT(&w->reads, struct twin_read, w->reads.first)->expires <= w->t) {
+        struct twin_read *read = TW_AT(&w->reads, struct twin_read, w->reads.first++);
 
-        if (timeout->cycle == w->t) {
+        if (!read->over) {
             w->counts.stats.timeouts++;
-            spoil(w, &timeout->tlp, PCIE_TIMED_OUT);
-            read_tlp_ends(w, &timeout->tlp);
+            spoil(w, &read->tlp, PCIE_TIMED_OUT);
+            *TW_ADD(&w->returns, struct twin_return) =
+                (struct twin_return){ .cycle = w->t + w->quarantine, .space = read->tlp.space };
+            read_tlp_ends(w, read);
         }
+    }
+    while (w->returns.first < w->returns.count &&
+           TW_AT(&w->returns, struct twin_return, w->returns.first)->cycle <= w->t) {
+        give_back(w, TW_AT(&w->returns, struct twin_return, w->returns.first++)->space);
     }
 }
 
@@ -342,14 +397,15 @@ static void access_arrives(struct link_twin *w, const struct tw_tlp *tlp)
     const struct pb_mmio *m = &w->b->mmio[tlp->ref];
 
     tw_give_free(&w->wires, TW_DOWN, tlp->class, tlp->need, w->t);
+    if (!m->read && happens(&w->poison_down, w->config->poison_write_ppb)) {
+        w->counts.stats.poisoned_mmio++;
+        return;
+    }
     if (!m->read) {
         log_event(w, PB_MMIO_WRITE, 0, tlp->ref, 0);
         return;
     }
-    log_event(w, PB_MMIO_READ, 0, m->offset, pb_unsupported(m->offset));
-    for (unsigned c = 0; c < w->b->clients; c++) {
-        w->behind[tlp->ref][c] = w->client[c].known;
-    }
+    log_event(w, PB_MMIO_READ, 0, m->offset, pb_register(m->offset));
     *TW_ADD(&w->replies, uint32_t) = tlp->ref;
 }
 
@@ -368,14 +424,20 @@ static void deliver(void *self, int direction, const struct tw_tlp *tlp)
 
 /* ---- clients ------------------------------------------------------------------------------- */
 
-static bool push_is_before_now(const struct link_twin *w, unsigned client, uint32_t n)
+static bool push_is_before(const struct link_twin *w, unsigned client, uint32_t n, unsigned domain,
+                           uint64_t cycle)
 {
-    const struct clock_domain *mine = &w->b->clocks.domain[w->b->domain];
+    const struct clock_domain *mine = &w->b->clocks.domain[domain];
     const struct clock_domain *its = &w->b->clocks.domain[w->b->client[client].domain];
     uint64_t pushed = w->b->client[client].plan[n].pushed;
 
     return pushed != CLOCK_NEVER &&
-           (clock_u128)pushed * its->den * mine->num < (clock_u128)w->t * mine->den * its->num;
+           (clock_u128)pushed * its->den * mine->num < (clock_u128)cycle * mine->den * its->num;
+}
+
+static bool push_is_before_now(const struct link_twin *w, unsigned client, uint32_t n)
+{
+    return push_is_before(w, client, n, w->b->domain, w->t);
 }
 
 static void see_pushes(struct link_twin *w)
@@ -439,7 +501,7 @@ static bool next_tlp(const struct link_twin *w, unsigned c, struct tw_tlp *tlp)
                             .client = c,
                             .ref = client->sent,
                             .from = begun ? client->sent_to : p->address,
-                            .bytes = header(w),
+                            .bytes = header(w, begun ? client->sent_to : p->address),
                             .need = { .header = 1 } };
     tlp->to = up_to_multiple(tlp->from, is_write(p) ? w->config->mps : w->config->mrrs, end);
     tlp->last = tlp->to == end;
@@ -495,11 +557,14 @@ static void count_tlp(struct link_twin *w, const struct tw_tlp *tlp)
     s->payload_bytes += tlp->kind == TW_WRITE ? tlp->to - tlp->from : 0;
 }
 
-static void send_of_client(struct link_twin *w, unsigned c, const struct tw_tlp *tlp)
+static void send_of_client(struct link_twin *w, unsigned c, struct tw_tlp *tlp)
 {
     struct twin_client *client = &w->client[c];
     const struct pb_planned *p = planned(w, c, tlp->ref);
-    uint64_t left = tw_send(&w->wires, TW_UP, tlp);
+    uint64_t left;
+
+    tlp->read = w->reads.count;
+    left = tw_send(&w->wires, TW_UP, tlp);
 
     count_tlp(w, tlp);
     if (client->taken == client->sent) {
@@ -511,6 +576,9 @@ static void send_of_client(struct link_twin *w, unsigned c, const struct tw_tlp 
         count_request(w, p);
     }
     if (tlp->kind == TW_READ) {
+        *TW_ADD(&w->reads, struct twin_read) =
+            (struct twin_read){ .expires = w->timeout ? left + w->timeout : CLOCK_NEVER,
+                                .tlp = *tlp };
         client->request[tlp->ref].open++;
         w->tags++;
         w->space_headers += tlp->space.header;
@@ -521,11 +589,20 @@ static void send_of_client(struct link_twin *w, unsigned c, const struct tw_tlp 
     }
 }
 
-static bool reply_waits(const struct link_twin *w, uint32_t ref)
+/* The n-th read that arrived: does it wait for the card, or for what was pushed before the register was read? */
+static bool reply_waits(const struct link_twin *w, uint32_t n)
 {
+    const struct pb_registers *r = &w->b->registers;
+
+    if (r->s.from[n] > w->t) {
+        return true;
+    }
     for (unsigned c = 0; c < w->b->clients && !w->config->relaxed; c++) {
-        if (w->client[c].sent < w->behind[ref][c]) {
-            return true;
+        for (uint32_t i = w->client[c].sent; i < w->b->client[c].planned; i++) {
+            if (push_is_before(w, c, i, r->domain, r->s.cycle[n]) &&
+                (!w->config->ido || planned(w, c, i)->id == 0)) {
+                return true;
+            }
         }
     }
     return false;
@@ -546,15 +623,18 @@ static bool next_reply(const struct link_twin *w, struct tw_tlp *tlp)
                             .client = NOBODY,
                             .ref = ref,
                             .from = m->offset,
-                            .to = m->offset + (pb_unsupported(m->offset) ? 0 : m->bytes) };
+                            .status = pb_register(m->offset),
+                            .to = m->offset + (pb_register(m->offset) == PCIE_OK ? m->bytes : 0) };
     tlp->bytes = framing(w) + 12 + (tlp->to > tlp->from ? dws(tlp->from, tlp->to) : 0);
-    return !reply_waits(w, ref);
+    return !reply_waits(w, w->replies.first);
 }
 
 static void send_reply(struct link_twin *w, const struct tw_tlp *tlp)
 {
     struct pcie_direction_stats *s = &w->counts.stats.dir[TW_UP];
 
+    w->counts.stats.unsupported_mmio += tlp->status == PCIE_UNSUPPORTED;
+    w->counts.stats.aborted_mmio += tlp->status == PCIE_ABORTED;
     s->tlps_completion++;
     s->wire_completion += tlp->bytes;
     s->payload_bytes += tlp->to - tlp->from;
@@ -638,13 +718,13 @@ static void send_data(struct link_twin *w, uint32_t which)
 
     w->result->overtakings += which > 0;
     tlp.class = TW_COMPLETION;
-    tlp.to = tlp.unsupported ? tlp.to : completion_end(w, tlp.from, tlp.to);
+    tlp.to = tlp.status ? tlp.to : completion_end(w, tlp.from, tlp.to);
     tlp.last = tlp.to == data->tlp.to;
-    tlp.bytes = framing(w) + 12 + (tlp.unsupported ? 0 : dws(tlp.from, tlp.to));
+    tlp.bytes = framing(w) + 12 + (tlp.status ? 0 : dws(tlp.from, tlp.to));
     tlp.need = (struct tw_units){ 0, 0 };
     s->tlps_completion++;
     s->wire_completion += tlp.bytes;
-    s->payload_bytes += tlp.unsupported ? 0 : tlp.to - tlp.from;
+    s->payload_bytes += tlp.status ? 0 : tlp.to - tlp.from;
     tw_send(&w->wires, TW_DOWN, &tlp);
     data->tlp.from = tlp.to;
     if (tlp.last) {
@@ -716,8 +796,9 @@ static void count(struct link_twin *w)
     }
 }
 
-static uint64_t edges_in(const struct link_twin *w, uint64_t ps)
+static uint64_t edges_in(const void *self, uint64_t ps)
 {
+    const struct link_twin *w = self;
     const struct clock_domain *d = &w->b->clocks.domain[w->b->domain];
     uint64_t n = 0;
 
@@ -740,7 +821,7 @@ static void sort_mmio(struct link_twin *w)
                      .ref = m,
                      .from = mmio->offset,
                      .to = mmio->offset + mmio->bytes,
-                     .bytes = header(w) +
+                     .bytes = header(w, UINT64_MAX) + /* registers */
                               (mmio->read ? 0 : dws(mmio->offset, mmio->offset + mmio->bytes)),
                      .need = { .header = 1 } }
         };
@@ -770,14 +851,18 @@ static struct link_twin *create(const struct pcie_bench *b, struct pt_result *re
     w->b = b;
     w->config = &b->config;
     w->result = result;
-    tw_init(&w->wires, &b->config);
-    w->wires.wire[TW_UP].latency = edges_in(w, b->config.up_ps);
-    w->wires.wire[TW_DOWN].latency = edges_in(w, b->config.down_ps);
+    tw_init(&w->wires, &b->config, edges_in, w);
     w->wires.stats = &w->counts.stats;
     w->stall = NO_STALL;
     w->timeout = edges_in(w, b->config.timeout_ps);
+    w->quarantine = edges_in(w, b->config.quarantine_ps);
+    w->lateness = edges_in(w, b->config.late_ps);
     w->poison = rng_stream(b->config.seed, 0x706f6973);
     w->lost = rng_stream(b->config.seed, 0x6c6f7374);
+    w->aborts = rng_stream(b->config.seed, 0x61626f72);
+    w->late = rng_stream(b->config.seed, 0x6c617465);
+    w->poison_up = rng_stream(b->config.seed, 0x706f7772);
+    w->poison_down = rng_stream(b->config.seed, 0x706f7773);
     w->wires.deliver = deliver;
     w->wires.self = w;
     w->memory = pcie_memory_create(&b->config.host, &b->clocks, b->domain, error, sizeof error);
@@ -798,7 +883,8 @@ static void destroy(struct link_twin *w)
     free(w->data.item);
     free(w->accesses.item);
     free(w->replies.item);
-    free(w->timeouts.item);
+    free(w->reads.item);
+    free(w->returns.item);
     tw_free(&w->wires);
     pcie_memory_destroy(w->memory);
     free(w);
@@ -824,6 +910,7 @@ void pt_run(const struct pcie_bench *b, uint64_t cut, uint64_t cycles, struct pt
         start_down(w);
         start_up(w);
         count(w);
+        tw_time_passes(&w->wires);
     }
     result->at_end = w->counts;
     result->memory = *pcie_memory_stats(w->memory);

@@ -91,7 +91,7 @@ static void check_single_write(const struct hand *h, enum pcie_answers answers)
     single(&config, answers);
     pb_plan(&bench, 0, 10, PCIE_WRITE, page, 256, true);        /* 280 */
     pb_plan(&bench, 0, 10, PCIE_WRITE, page + 62, 3, false);    /* pushed at 11; 24 + 8 */
-    pb_plan(&bench, 0, 10, PCIE_MSIX, 0xfee00000, 4, false);    /* 28 */
+    pb_plan(&bench, 0, 10, PCIE_MSIX, 0xfee00000, 4, false);    /* 24: below 4 GB */
     pb_plan(&bench, 0, 10, PCIE_WRITE, page + 100, 2048, true); /* 9 TLPs */
     pb_start(&bench);
     pb_run(&bench, forever);
@@ -100,12 +100,12 @@ static void check_single_write(const struct hand *h, enum pcie_answers answers)
     ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 0), 291 + h->one_way);
     ck_assert_uint_eq(pb_cycle(&bench, PB_TAKEN, 0, 1), 291);
     ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 1), 323 + h->one_way);
-    ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 2), 351 + h->one_way);
-    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 3), 351 + 9 * 24 + 2048);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 2), 347 + h->one_way);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 3), 347 + 9 * 24 + 2048);
     ck_assert_uint_eq(pcie_request_live(bench.link), 0);
     up = &pcie_link_stats(bench.link)->dir[0];
     ck_assert_uint_eq(up->tlps_write, 12);
-    ck_assert_uint_eq(up->wire_bytes, 280 + 32 + 28 + 2264);
+    ck_assert_uint_eq(up->wire_bytes, 280 + 32 + 24 + 2264);
     ck_assert_uint_eq(up->wire_write, up->wire_bytes);
     ck_assert_uint_eq(up->payload_bytes, 256 + 3 + 4 + 2048);
     ck_assert_uint_eq(pcie_link_stats(bench.link)->writes, 3);
@@ -195,6 +195,10 @@ START_TEST(impossible)
     REFUSED(completion, 32, "completion is 32");
     REFUSED(completion, 96, "completion is 96");
     REFUSED(dllp_ppm, 1000000, "dllp_ppm");
+    REFUSED(dllp_crc_ppb, 1, "dllp_crc_ppb is 1, expected 0: with dllp: share there are no DLLPs");
+    REFUSED(retrain_ps, 2000000000000ull, "latency");
+    REFUSED(refresh_ps, 2000000000000ull, "latency");
+    REFUSED(refresh_ps, 999999, "refresh_ps is 999999 ps, expected 0 or at least 1 us");
     REFUSED(tags, 0, "tags is 0");
     REFUSED(queue, 1, "queue 1");
     REFUSED(host_pd, 15, "host_pd is 15, expected 0 or at least 16");
@@ -505,6 +509,74 @@ START_TEST(relaxed_reply_passes)
 }
 END_TEST
 
+/* Writes that are in the way of others at the host: the page of the first is unknown to the IO-TLB and walked for
+ * 1 us (7877 cycles), that of the others is known. What is of the same ID as the first waits for it, what is of another
+ * ID only if IDs mean nothing. */
+static void blocked_by_a_walk(bool ido)
+{
+    struct pcie_config config = base_config(3, 8);
+    uint64_t walked = 20011 + 88 + 867 + 7877;
+    uint64_t behind = ido ? 0 : walked;
+
+    config.ido = ido;
+    config.host.iommu = true;
+    config.host.walk_ps = config.host.walk_cold_ps = 1000000;
+    pb_init(&bench, &config);
+    pb_client(&bench, 0, 0, 16, PCIE_ANSWERS_BOTH);
+    pb_plan(&bench, 0, 10, PCIE_WRITE, page, 64, false); /* its page is known from 10000 on */
+    pb_plan(&bench, 0, 20010, PCIE_WRITE, page + 4096, 64, false);
+    pb_plan(&bench, 0, 20010, PCIE_WRITE, page, 64, false);
+    pb_plan(&bench, 0, 20010, PCIE_READ, page, 64, true);
+    pb_plan(&bench, 0, 20010, PCIE_WRITE, page, 64, false);
+    pb_plan(&bench, 0, 20010, PCIE_READ, page, 64, true);
+    for (unsigned i = 0; i < 4; i++) {
+        bench.client[0].plan[i].id = i == 2 || i == 3 ? 2 : 1;
+    }
+    bench.client[0].plan[4].id = bench.client[0].plan[5].id = 1;
+    pb_start(&bench);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 1), walked);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 2),
+                      behind ? behind : 20011 + 2 * 88 + 867);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 3),
+                      behind ? behind : 20011 + 2 * 88 + 24 + 867);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 3),
+                      (behind ? behind : 20011 + 2 * 88 + 24 + 867) + 1576 + 84 + 867);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 4), walked);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 5), walked);
+    pb_free(&bench);
+}
+
+START_TEST(id_based_ordering)
+{
+    blocked_by_a_walk(false);
+    blocked_by_a_walk(true);
+}
+END_TEST
+
+/* With IDs the answer of a register does not wait for writes of other IDs: of five TLPs of 280 bytes, pushed before the
+ * register is read in 2891, the second is of ID 0. */
+START_TEST(reply_and_ids)
+{
+    for (unsigned ido = 0; ido < 2; ido++) {
+        struct pcie_config config = base_config(3, 8);
+
+        config.ido = ido;
+        single(&config, PCIE_ANSWERS_WRITES);
+        for (unsigned i = 0; i < 5; i++) {
+            pb_plan(&bench, 0, 2880, PCIE_WRITE, page, 256, false);
+            bench.client[0].plan[i].id = i == 1 ? 0 : 3;
+        }
+        pb_start(&bench);
+        pb_mmio(&bench, 2000, true, 0, 4);
+        pb_run(&bench, forever);
+        ck_assert_uint_eq(pb_cycle(&bench, PB_MMIO_DONE, 0, 0),
+                          2881 + (ido ? 2 : 5) * 280 + 24 + 867);
+        pb_free(&bench);
+    }
+}
+END_TEST
+
 /* The client releases a write when it has left; the link still needs it. New requests must not
  * take its place. */
 START_TEST(released_in_flight)
@@ -742,23 +814,58 @@ END_TEST
 
 /* ---- errors -------------------------------------------------------------------------------- */
 
-/* Streams of chance: damage of TLPs up, down; completions poisoned; reads lost. */
-enum { DAMAGE_UP = 0x70636965, DAMAGE_DOWN, POISON = 0x706f6973, LOST = 0x6c6f7374 };
+/* Streams of chance: damage of TLPs up, down, of DLLPs; completions poisoned; reads lost. */
+enum {
+    DAMAGE_UP = 0x70636965,
+    DAMAGE_DOWN,
+    DLLPS_UP = 0x646c6c70,
+    DLLPS_DOWN,
+    POISON = 0x706f6973,
+    POISON_UP = 0x706f7772,
+    POISON_DOWN,
+    LOST = 0x6c6f7374,
+    ABORT = 0x61626f72,
+    LATE = 0x6c617465
+};
 
-/* A seed with which the first draws come out like this. */
-static uint64_t seed_with(uint64_t stream, uint32_t ppb, const bool *hits, unsigned draws)
+/* The first draws of a stream. */
+struct chance {
+    uint64_t stream;
+    uint32_t ppb;
+    unsigned draws;
+    const bool *hits;
+};
+
+static bool comes_out(uint64_t seed, const struct chance *c)
 {
-    for (uint64_t seed = 1;; seed++) {
-        struct rng r = rng_stream(seed, stream);
-        unsigned same = 0;
+    struct rng r = rng_stream(seed, c->stream);
 
-        while (same < draws && (rng_below(&r, 1000000000) < ppb) == hits[same]) {
-            same++;
-        }
-        if (same == draws) {
-            return seed;
+    for (unsigned i = 0; i < c->draws; i++) {
+        if ((rng_below(&r, 1000000000) < c->ppb) != c->hits[i]) {
+            return false;
         }
     }
+    return true;
+}
+
+/* A seed with which they all come out like this. */
+static uint64_t seed_with_all(const struct chance *chances, unsigned n)
+{
+    uint64_t seed = 0;
+    unsigned same;
+
+    do {
+        seed++;
+        for (same = 0; same < n && comes_out(seed, &chances[same]); same++) {}
+    } while (same < n);
+    return seed;
+}
+
+static uint64_t seed_with(uint64_t stream, uint32_t ppb, const bool *hits, unsigned draws)
+{
+    const struct chance one = { .stream = stream, .ppb = ppb, .draws = draws, .hits = hits };
+
+    return seed_with_all(&one, 1);
 }
 
 /* The first of three register writes is damaged, arrives in 28 + 867 = 895, and its Nak 8 + 867 later: all
@@ -847,6 +954,193 @@ START_TEST(damage_up)
 }
 END_TEST
 
+/* ---- DLLPs that get lost, REPLAY_TIMER ------------------------------------------------------- */
+
+/* Gen3 x8, MPS 256: the specification's limit is 3 * 203 symbol times, 4872 bytes of the link; here comes 867
+ * both ways on top. */
+enum { REPLAY_TIMER = 3 * 203 * 8 + 2 * 867 };
+
+/* Base Specification 3.1, tables 3-4 to 3-6: without the time that the link takes; from Gen4 on 24000. */
+START_TEST(replay_limits)
+{
+    static const struct {
+        uint32_t generation, lanes, mps, symbols;
+    } limits[] = { { 1, 1, 128, 711 },  { 1, 1, 256, 1248 }, { 1, 4, 128, 219 },   { 1, 16, 128, 144 },
+                   { 2, 1, 128, 864 },  { 3, 1, 128, 999 },  { 3, 8, 256, 609 },   { 4, 16, 256, 24000 },
+                   { 5, 1, 4096, 24000 } };
+
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        struct pcie_config config = base_config(limits[i].generation, limits[i].lanes);
+
+        config.mps = limits[i].mps;
+        ck_assert_uint_eq(pcie_replay_limit(&config), limits[i].symbols);
+        config.ack_latency = 10000;
+        ck_assert_uint_eq(pcie_replay_limit(&config), 30000);
+        config.replay_timer = 17;
+        ck_assert_uint_eq(pcie_replay_limit(&config), 17);
+    }
+}
+END_TEST
+
+/* The write has left in 99 and arrives in 966; its Ack is sent in 2590 and lost. The timer is over in 99 +
+ * 6606 = 6705; the write comes again, is dropped and acknowledged at once. Only then is there room for the
+ * other write. */
+START_TEST(ack_is_lost)
+{
+    static const bool lost[] = { true, false, false };
+    struct pcie_config config = base_config(3, 8);
+    uint64_t again = 99 + REPLAY_TIMER;
+    uint64_t second = again + 88 + 867 + 8 + 867;
+    const struct pcie_stats *stats;
+
+    config.dllp = PCIE_DLLP_ON_DEMAND;
+    config.retry = 1;
+    config.dllp_crc_ppb = 300000000;
+    config.seed = seed_with(DLLPS_DOWN, config.dllp_crc_ppb, lost, 3);
+    single(&config, PCIE_ANSWERS_WRITES);
+    pb_plan(&bench, 0, 10, PCIE_WRITE, page, 64, true);
+    pb_plan(&bench, 0, 10, PCIE_WRITE, page, 64, true);
+    pb_start(&bench);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(bench.log.count, 6);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 0), 966);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_TAKEN, 0, 1), second);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 1), second + 88 + 867);
+    pcie_link_settle(bench.link, 40000);
+    stats = pcie_link_stats(bench.link);
+    ck_assert_uint_eq(stats->dir[0].replays, 1);
+    ck_assert_uint_eq(stats->dir[0].replay_timeouts, 1);
+    ck_assert_uint_eq(stats->dir[1].bad_dllps, 1);
+    ck_assert_uint_eq(stats->dir[1].acks, 3);
+    ck_assert_uint_eq(stats->dir[1].naks, 0);
+    ck_assert(pcie_link_idle(bench.link));
+    pb_free(&bench);
+}
+END_TEST
+
+/* A register write is damaged, its Nak of 895 is lost: the timer of 28 makes it come again. */
+START_TEST(nak_is_lost)
+{
+    static const bool damaged[] = { true, false };
+    static const bool lost[] = { true, false };
+    struct pcie_config config = base_config(3, 8);
+    uint64_t again = 28 + REPLAY_TIMER;
+
+    config.dllp = PCIE_DLLP_ON_DEMAND;
+    config.lcrc_ppb = 300000000;
+    config.dllp_crc_ppb = 300000000;
+    config.seed = seed_with_all(
+        (const struct chance[]){ { DAMAGE_DOWN, config.lcrc_ppb, 2, damaged },
+                                 { DLLPS_UP, config.dllp_crc_ppb, 2, lost } },
+        2);
+    single(&config, PCIE_ANSWERS_BOTH);
+    pb_start(&bench);
+    pb_mmio(&bench, 0, false, 0, 4);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MMIO_WRITE, 0, 0), again + 28 + 867);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->dir[1].replay_timeouts, 1);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->dir[0].naks, 1);
+    pb_free(&bench);
+}
+END_TEST
+
+/* Damaged, told by a Nak, damaged again: there is no second Nak, the timer of the second time ends it. */
+START_TEST(no_second_nak)
+{
+    static const bool damaged[] = { true, true, false };
+    struct pcie_config config = base_config(3, 8);
+    uint64_t again = 895 + 875;
+    uint64_t third = again + 28 + REPLAY_TIMER;
+
+    config.lcrc_ppb = 300000000;
+    config.seed = seed_with(DAMAGE_DOWN, config.lcrc_ppb, damaged, 3);
+    single(&config, PCIE_ANSWERS_BOTH);
+    pb_start(&bench);
+    pb_mmio(&bench, 0, false, 0, 4);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MMIO_WRITE, 0, 0), third + 28 + 867);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->dir[1].lcrc_errors, 2);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->dir[0].naks, 1);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->dir[1].replay_rollovers, 0);
+    pb_free(&bench);
+}
+END_TEST
+
+/* Damaged four times: the first repetition begins with the Nak in 1770, the next ones when the timer is over. The
+ * fourth is the rollover: nothing starts for 10 us, 78770 cycles, neither way. */
+START_TEST(rollover)
+{
+    static const bool damaged[] = { true, true, true, true, false };
+    struct pcie_config config = base_config(3, 8);
+    uint64_t fourth = 1770 + 3 * (28 + REPLAY_TIMER);
+    uint64_t up = fourth + 78770;
+    const struct pcie_stats *stats;
+
+    config.lcrc_ppb = 300000000;
+    config.retrain_ps = 10000000;
+    config.seed = seed_with_all(
+        (const struct chance[]){ { DAMAGE_DOWN, config.lcrc_ppb, 5, damaged },
+                                 { DAMAGE_UP, config.lcrc_ppb, 2, (const bool[]){ 0, 0 } } },
+        2);
+    single(&config, PCIE_ANSWERS_WRITES);
+    pb_plan(&bench, 0, fourth - 20, PCIE_WRITE, page, 64, true); /* begins before, ends after */
+    pb_plan(&bench, 0, fourth + 1000, PCIE_WRITE, page, 64, true);
+    pb_start(&bench);
+    pb_mmio(&bench, 0, false, 0, 4);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_TAKEN, 0, 0), fourth - 19);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 0), fourth - 19 + 88 + 867);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_TAKEN, 0, 1), up);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MMIO_WRITE, 0, 0), up + 28 + 867);
+    stats = pcie_link_stats(bench.link);
+    ck_assert_uint_eq(stats->dir[1].replay_timeouts, 3);
+    ck_assert_uint_eq(stats->dir[1].replay_rollovers, 1);
+    ck_assert_uint_eq(stats->retrains, 1);
+    ck_assert_uint_eq(stats->dir[1].replays, 4);
+    pb_free(&bench);
+}
+END_TEST
+
+/* One posted header. The first UpdateFC, of 1624, is lost; the next one is due 30 us (236308 cycles) or 1 us
+ * (7877) later. */
+START_TEST(update_is_lost)
+{
+    static const bool lost[] = { true, false, false, false };
+    struct pcie_config config = base_config(3, 8);
+    uint64_t refresh = 1624 + (_i ? 7877 : 236308);
+
+    config.dllp = PCIE_DLLP_ON_DEMAND;
+    config.host_ph = 1;
+    config.refresh_ps = _i ? 1000000 : 0;
+    config.dllp_crc_ppb = 300000000;
+    config.seed = seed_with(DLLPS_DOWN, config.dllp_crc_ppb, lost, 4);
+    single(&config, PCIE_ANSWERS_WRITES);
+    pb_plan(&bench, 0, 10, PCIE_WRITE, page, 64, true);
+    pb_plan(&bench, 0, 10, PCIE_WRITE, page, 64, true);
+    pb_start(&bench);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_TAKEN, 0, 1), refresh + 8 + 867);
+    pb_free(&bench);
+}
+END_TEST
+
+/* 100 us without traffic, two classes with limits: an UpdateFC each every 30 us, or none. */
+START_TEST(refresh_of_an_idle_link)
+{
+    struct pcie_config config = base_config(3, 8);
+
+    config.dllp = PCIE_DLLP_ON_DEMAND;
+    config.host_ph = 8;
+    config.card_nph = 8;
+    ck_assert_uint_eq(idle_until(&config, 787693)->updates, 0);
+    pb_free(&bench);
+    config.refresh_ps = 30000000;
+    ck_assert_uint_eq(idle_until(&config, 787693)->updates, 3);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->dir[1].updates, 3);
+    pb_free(&bench);
+}
+END_TEST
+
 static uint32_t status_of(enum pb_event_kind kind, uint32_t ref)
 {
     for (uint32_t i = 0; i < bench.log.count; i++) {
@@ -893,7 +1187,7 @@ START_TEST(unanswered)
 }
 END_TEST
 
-/* The second TLP's data goes down in 59 + 867 + 5774 = 6700 and arrives in 8119. The first is lost and times
+/* The second TLP's data goes down in 59 + 867 + 5577 = 6503 and arrives in 7922. The first is lost and times
  * out in 7912: as one read they are answered with the data, as two each in its time. */
 START_TEST(unanswered_meanwhile)
 {
@@ -901,7 +1195,7 @@ START_TEST(unanswered_meanwhile)
     struct pcie_config config = base_config(3, 8);
     bool one = _i == 0;
 
-    config.host.read_ps = 733000;
+    config.host.read_ps = 708000;
     config.timeout_ps = 1000000;
     config.lost_ppb = 300000000;
     config.seed = seed_with(LOST, config.lost_ppb, lost, 2);
@@ -912,10 +1206,10 @@ START_TEST(unanswered_meanwhile)
     }
     pb_start(&bench);
     pb_run(&bench, forever);
-    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 0), one ? 8119 : 7912);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 0), one ? 7922 : 7912);
     ck_assert_uint_eq(status_of(PB_ANSWER, 0), PCIE_TIMED_OUT);
     if (!one) {
-        ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 1), 8119);
+        ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 1), 7922);
         ck_assert_uint_eq(status_of(PB_ANSWER, 1), PCIE_OK);
     }
     pb_free(&bench);
@@ -1001,6 +1295,134 @@ START_TEST(poisoned)
 }
 END_TEST
 
+/* The second of three writes is poisoned: its second TLP, which takes its place and gives its credit back like the
+ * others. */
+START_TEST(poisoned_write)
+{
+    static const bool poison[] = { false, false, true, false };
+    struct pcie_config config = base_config(3, 8);
+
+    config.host_ph = 1;
+    config.poison_write_ppb = 300000000;
+    config.seed = seed_with(POISON_UP, config.poison_write_ppb, poison, 4);
+    single(&config, PCIE_ANSWERS_WRITES);
+    pb_plan(&bench, 0, 10, PCIE_WRITE, page, 64, true);
+    pb_plan(&bench, 0, 10, PCIE_WRITE, page, 512, true);
+    pb_plan(&bench, 0, 10, PCIE_MSIX, 0xfee00000, 4, true);
+    pb_start(&bench);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_TAKEN, 0, 1), 11 + 88 + 867 + 867);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_TAKEN, 0, 2), 11 + 88 + 2 * 280 + 6 * 867);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 1), 11 + 88 + 2 * 280 + 5 * 867);
+    ck_assert_uint_eq(status_of(PB_MEMORY, 0), PCIE_OK);
+    ck_assert_uint_eq(status_of(PB_MEMORY, 1), PCIE_POISONED);
+    ck_assert_uint_eq(status_of(PB_MEMORY, 2), PCIE_OK);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->poisoned_writes, 1);
+    pb_free(&bench);
+}
+END_TEST
+
+/* The card does not see the second register write; its credit comes back all the same. */
+START_TEST(poisoned_register_write)
+{
+    static const bool poison[] = { false, true, false };
+    struct pcie_config config = base_config(3, 8);
+
+    config.card_ph = 1;
+    config.poison_write_ppb = 300000000;
+    config.seed = seed_with(POISON_DOWN, config.poison_write_ppb, poison, 3);
+    single(&config, PCIE_ANSWERS_BOTH);
+    pb_start(&bench);
+    for (unsigned i = 0; i < 3; i++) {
+        pb_mmio(&bench, 100, false, 4 * i, 4);
+    }
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(bench.log.count, 2);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MMIO_WRITE, 0, 0), 100 + 28 + 867);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MMIO_WRITE, 0, 2), 100 + 3 * (28 + 867) + 2 * 867);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->poisoned_mmio, 1);
+    pb_free(&bench);
+}
+END_TEST
+
+/* The first of two reads is answered with Completer Abort: by one completion without data, as soon as it has
+ * arrived. */
+START_TEST(aborted)
+{
+    static const bool aborts[] = { true, false };
+    struct pcie_config config = base_config(3, 8);
+
+    config.abort_ppb = 300000000;
+    config.seed = seed_with(ABORT, config.abort_ppb, aborts, 2);
+    single(&config, PCIE_ANSWERS_READS);
+    pb_plan(&bench, 0, 10, PCIE_READ, page, 512, true);
+    pb_plan(&bench, 0, 10, PCIE_READ, page, 64, true);
+    pb_start(&bench);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 0), 35 + 867 + 20 + 867);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 1), 59 + 867 + 1576 + 84 + 867);
+    ck_assert_uint_eq(status_of(PB_ANSWER, 0), PCIE_ABORTED);
+    ck_assert_uint_eq(status_of(PB_ANSWER, 1), PCIE_OK);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->aborted_reads, 1);
+    pb_free(&bench);
+}
+END_TEST
+
+/* One tag. The first read times out in 35 + 7877 = 7912; its completion arrives 2 us (15754 cycles) late, in
+ * 19183, when the third read has the tag: that gets its own data in its own time. With a quarantine of 500 ns
+ * (3939 cycles) the second read has to wait. */
+START_TEST(answered_late)
+{
+    static const bool late[] = { true, false, false };
+    struct pcie_config config = base_config(3, 8);
+    uint64_t second = 35 + 7877 + (_i ? 3939 : 0);
+    uint64_t round_trip = 24 + 867 + 1576 + 84 + 867;
+
+    config.tags = 1;
+    config.timeout_ps = 1000000;
+    config.late_ppb = 300000000;
+    config.late_ps = 2000000;
+    config.quarantine_ps = _i ? 500000 : 0;
+    config.seed = seed_with(LATE, config.late_ppb, late, 3);
+    single(&config, PCIE_ANSWERS_READS);
+    pb_plan(&bench, 0, 10, PCIE_READ, page, 64, true);
+    pb_plan(&bench, 0, 10, PCIE_READ, page, 64, true);
+    pb_plan(&bench, 0, 17000, PCIE_READ, page, 64, true);
+    pb_start(&bench);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 0), 7912);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_TAKEN, 0, 1), second);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 1), second + round_trip);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_TAKEN, 0, 2), 17001);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 2), 17001 + round_trip);
+    ck_assert_uint_eq(status_of(PB_ANSWER, 0), PCIE_TIMED_OUT);
+    ck_assert_uint_eq(status_of(PB_ANSWER, 1), PCIE_OK);
+    ck_assert_uint_eq(status_of(PB_ANSWER, 2), PCIE_OK);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->unexpected, 1);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->timeouts, 1);
+    ck_assert(pcie_link_idle(bench.link));
+    pb_free(&bench);
+}
+END_TEST
+
+/* Two completions, in 35 + 867 + 1576 + 276 + 867 = 3621 and 3897, and a timeout of 490 ns (3860 cycles) in 3895: the
+ * second one is unexpected. With 490.4 ns (3863) it is not. */
+START_TEST(half_of_it_late)
+{
+    struct pcie_config config = base_config(3, 8);
+
+    config.timeout_ps = _i ? 490400 : 490000;
+    single(&config, PCIE_ANSWERS_READS);
+    pb_plan(&bench, 0, 10, PCIE_READ, page, 512, true);
+    pb_start(&bench);
+    pb_run(&bench, forever);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 0), _i ? 3897 : 35 + 3860);
+    ck_assert_uint_eq(status_of(PB_ANSWER, 0), _i ? PCIE_OK : PCIE_TIMED_OUT);
+    ck_assert_uint_eq(pcie_link_stats(bench.link)->unexpected, _i ? 0 : 1);
+    pb_free(&bench);
+}
+END_TEST
+
 /* ---- flits --------------------------------------------------------------------------------- */
 
 /* Gen6 x16: 118 * 10^9 bytes of TLPs a second, 110 ns are 12980 cycles. Two writes of 80 bytes leave with
@@ -1077,6 +1499,8 @@ int main(void)
     tcase_add_test(tcase, turns);
     tcase_add_test(tcase, reply_pushes_posted_writes);
     tcase_add_test(tcase, relaxed_reply_passes);
+    tcase_add_test(tcase, id_based_ordering);
+    tcase_add_test(tcase, reply_and_ids);
     tcase_add_test(tcase, released_in_flight);
     tcase_add_test(tcase, ideal);
     tcase_add_test(tcase, ideal_one_a_cycle);
@@ -1089,11 +1513,23 @@ int main(void)
     tcase_add_test(tcase, damage_down);
     tcase_add_test(tcase, damage_and_credit);
     tcase_add_test(tcase, damage_up);
+    tcase_add_test(tcase, replay_limits);
+    tcase_add_test(tcase, ack_is_lost);
+    tcase_add_test(tcase, nak_is_lost);
+    tcase_add_test(tcase, no_second_nak);
+    tcase_add_test(tcase, rollover);
+    tcase_add_loop_test(tcase, update_is_lost, 0, 2);
+    tcase_add_test(tcase, refresh_of_an_idle_link);
     tcase_add_loop_test(tcase, unanswered, 0, 3);
     tcase_add_loop_test(tcase, unanswered_meanwhile, 0, 2);
     tcase_add_test(tcase, unanswered_before_sampled);
     tcase_add_test(tcase, no_memory);
     tcase_add_test(tcase, poisoned);
+    tcase_add_test(tcase, poisoned_write);
+    tcase_add_test(tcase, poisoned_register_write);
+    tcase_add_test(tcase, aborted);
+    tcase_add_loop_test(tcase, answered_late, 0, 2);
+    tcase_add_loop_test(tcase, half_of_it_late, 0, 2);
     tcase_add_test(tcase, flits);
     tcase_add_test(tcase, flits_do_not_wait);
     suite_add_tcase(suite, tcase);

@@ -19,7 +19,9 @@ static struct pt_result twin;
 /* Over all cases. */
 static struct reached {
     uint64_t cases, events, cycles, busy[2], stall[PCIE_STALLS], naks[2], replays[2], acks, updates;
+    uint64_t bad_dllps[2], timeouts[2], rollovers[2], retrains;
     uint64_t blocked_mmio, overtakings, refused, failed[PCIE_STATUSES];
+    uint64_t unexpected, poisoned_writes, poisoned_mmio, passed;
 } reached;
 
 static void show(const char *who, const struct pb_event *e)
@@ -58,8 +60,10 @@ static void compare_logs(uint64_t seed)
  * a flit it counts when it is due, the twin with the end of the flit. On the way they may differ. */
 static bool counted_later(const char *name)
 {
-    static const char *const early[] = { "lcrc_errors", "poisoned", "timeouts", "unsupported_reads",
-                                         "unsupported_writes" };
+    static const char *const early[] = { "lcrc_errors",       "poisoned",           "timeouts",
+                                         "unsupported_reads", "unsupported_writes", "aborted_reads",
+                                         "unexpected",        "poisoned_writes",    "poisoned_mmio",
+                                         "unsupported_mmio",  "aborted_mmio" };
 
     for (unsigned i = 0; i < sizeof early / sizeof early[0]; i++) {
         if (strcmp(name, early[i]) == 0) {
@@ -119,14 +123,22 @@ static void note_reached(uint64_t cycles)
         reached.busy[d] += s->dir[d].busy_cycles;
         reached.naks[d] += s->dir[d].naks;
         reached.replays[d] += s->dir[d].replays;
+        reached.bad_dllps[d] += s->dir[d].bad_dllps;
+        reached.timeouts[d] += s->dir[d].replay_timeouts;
+        reached.rollovers[d] += s->dir[d].replay_rollovers;
         reached.acks += s->dir[d].acks;
         reached.updates += s->dir[d].updates;
     }
     for (unsigned k = 0; k < PCIE_STALLS; k++) {
         reached.stall[k] += s->stall_cycles[k];
     }
+    reached.retrains += s->retrains;
+    reached.unexpected += s->unexpected;
+    reached.poisoned_writes += s->poisoned_writes;
+    reached.poisoned_mmio += s->poisoned_mmio;
     reached.blocked_mmio += twin.blocked_mmio;
     reached.overtakings += twin.overtakings;
+    reached.passed += twin.passed;
     for (uint32_t i = 0; i < bench.log.count; i++) {
         const struct pb_event *e = &bench.log.event[i];
 
@@ -146,7 +158,10 @@ static void random_case(uint64_t seed, const struct pr_wish *wish)
     pb_run(&bench, forever);
     ck_assert_msg(pcie_link_idle(bench.link), "case %" PRIu64 ": something is left", seed);
     ck_assert_uint_eq(pcie_request_live(bench.link), 0);
-    end = (pb_end(&bench) > cut ? pb_end(&bench) : cut) + 5;
+    end = pb_end(&bench) > cut ? pb_end(&bench) : cut;
+    /* what nobody waits for can still be on its way when all is done: TLPs that come again without need,
+     * completions of reads that were given up */
+    end = (bench.last > end ? bench.last : end) + 20000;
     pcie_link_settle(bench.link, end);
     pt_run(&bench, cut, end, &twin);
     compare_logs(seed);
@@ -199,10 +214,20 @@ static void say_reached(void)
     printf("  Naks up %" PRIu64 " down %" PRIu64 ", TLPs repeated up %" PRIu64 " down %" PRIu64
            ", Acks %" PRIu64 ", UpdateFCs %" PRIu64 "\n",
            r->naks[0], r->naks[1], r->replays[0], r->replays[1], r->acks, r->updates);
-    printf("  requests unsupported %" PRIu64 ", poisoned %" PRIu64 ", timed out %" PRIu64 "\n",
-           r->failed[PCIE_UNSUPPORTED], r->failed[PCIE_POISONED], r->failed[PCIE_TIMED_OUT]);
-    printf("  completions out of order %" PRIu64 ", registers refused %" PRIu64 "\n",
-           r->overtakings, r->refused);
+    printf("  DLLPs damaged up %" PRIu64 " down %" PRIu64 ", timers over up %" PRIu64 " down %" PRIu64
+           ", rollovers up %" PRIu64 " down %" PRIu64 ", retrained %" PRIu64 "\n",
+           r->bad_dllps[0], r->bad_dllps[1], r->timeouts[0], r->timeouts[1], r->rollovers[0],
+           r->rollovers[1], r->retrains);
+    printf("  requests unsupported %" PRIu64 ", aborted %" PRIu64 ", poisoned %" PRIu64
+           ", timed out %" PRIu64 "\n",
+           r->failed[PCIE_UNSUPPORTED], r->failed[PCIE_ABORTED], r->failed[PCIE_POISONED],
+           r->failed[PCIE_TIMED_OUT]);
+    printf("  unexpected completions %" PRIu64 ", writes poisoned %" PRIu64
+           ", register writes poisoned %" PRIu64 "\n",
+           r->unexpected, r->poisoned_writes, r->poisoned_mmio);
+    printf("  completions out of order %" PRIu64 ", requests past others at the host %" PRIu64
+           ", registers refused %" PRIu64 "\n",
+           r->overtakings, r->passed, r->refused);
 }
 
 /* Agreement while nothing happens would prove nothing. */
@@ -222,12 +247,20 @@ static void check_reached(void)
     for (unsigned d = 0; d < 2; d++) {
         ck_assert_uint_gt(r->naks[d], 2 * r->cases);
         ck_assert_uint_gt(r->replays[d], 4 * r->cases);
+        ck_assert_uint_gt(r->bad_dllps[d], 4 * r->cases);
+        ck_assert_uint_gt(r->timeouts[d], 10 * r->cases);
+        ck_assert_uint_gt(r->rollovers[d], r->cases);
     }
+    ck_assert_uint_gt(r->retrains, 2 * r->cases);
     ck_assert_uint_gt(r->overtakings, r->cases / 2);
+    ck_assert_uint_gt(r->passed, r->cases / 2);
     ck_assert_uint_gt(r->refused, r->cases / 10);
     for (unsigned k = PCIE_OK + 1; k < PCIE_STATUSES; k++) {
         ck_assert_uint_gt(r->failed[k], r->cases / 10);
     }
+    ck_assert_uint_gt(r->unexpected, r->cases);
+    ck_assert_uint_gt(r->poisoned_writes, r->cases / 2);
+    ck_assert_uint_gt(r->poisoned_mmio, r->cases / 10);
     ck_assert_uint_gt(r->updates, 10 * r->cases);
 }
 

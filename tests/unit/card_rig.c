@@ -11,6 +11,7 @@ static const uint8_t *dma_read(void *self, uint64_t time, uint64_t address, uint
     struct crig *rig = self;
 
     (void)time;
+    address -= CRIG_ORIGIN;
     ck_assert(address + length <= CRIG_MEMORY);
     if (rig->no_contents && address >= CRIG_FRAMES && address < CRIG_BUFFERS) {
         return NULL;
@@ -24,6 +25,7 @@ static void dma_write(void *self, uint64_t time, uint64_t address, const uint8_t
     struct crig *rig = self;
     struct crig_write *w = &rig->write[rig->writes];
 
+    address -= CRIG_ORIGIN;
     ck_assert(address + length <= CRIG_MEMORY);
     ck_assert_uint_lt(rig->writes++, CRIG_LIST);
     *w = (struct crig_write){ .time = time, .address = address, .length = length };
@@ -171,8 +173,8 @@ void crig_tx_ring(struct crig *rig, unsigned q, uint32_t size)
     rig->tx_size[q] = size;
     rig->tx_entry[q] = rig->tx_entry[q] ? rig->tx_entry[q] : sizeof(struct abi_tx_descriptor);
     ck_assert_uint_le(size * rig->tx_entry[q], CRIG_RING);
-    crig_set(rig, REG_TX_BASE, q, crig_tx_at(q));
-    crig_set(rig, REG_TX_DONE_BASE, q, crig_tx_done_at(q));
+    crig_set(rig, REG_TX_BASE, q, CRIG_ORIGIN + crig_tx_at(q));
+    crig_set(rig, REG_TX_DONE_BASE, q, CRIG_ORIGIN + crig_tx_done_at(q));
     crig_set(rig, REG_TX_SIZE, q, size);
 }
 
@@ -180,7 +182,7 @@ void crig_post_rx(struct crig *rig, unsigned q, uint32_t count, uint32_t bytes)
 {
     for (uint32_t i = 0; i < count; i++) {
         uint32_t n = rig->rx_tail[q]++ % rig->rx_size[q];
-        struct abi_rx_descriptor d = { .address = CRIG_BUFFERS + (uint64_t)n * CRIG_BUFFER,
+        struct abi_rx_descriptor d = { .address = CRIG_ORIGIN + CRIG_BUFFERS + (uint64_t)n * CRIG_BUFFER,
                                        .length = bytes,
                                        .cookie = n };
 
@@ -193,8 +195,8 @@ void crig_rx_ring(struct crig *rig, unsigned q, uint32_t size, uint32_t bytes)
 {
     rig->rx_size[q] = size;
     ck_assert_uint_le((uint64_t)size * CRIG_BUFFER, CRIG_MEMORY - CRIG_BUFFERS);
-    crig_set(rig, REG_RX_BASE, q, rx_at(q));
-    crig_set(rig, REG_RX_DONE_BASE, q, crig_rx_done_at(q));
+    crig_set(rig, REG_RX_BASE, q, CRIG_ORIGIN + rx_at(q));
+    crig_set(rig, REG_RX_DONE_BASE, q, CRIG_ORIGIN + crig_rx_done_at(q));
     crig_set(rig, REG_RX_SIZE, q, size);
     crig_post_rx(rig, q, size, bytes);
 }
@@ -204,7 +206,7 @@ void crig_put(struct crig *rig, unsigned q, const struct abi_tx_descriptor *d)
     struct abi_tx_descriptor copy = *d;
     uint32_t n = rig->tx_tail[q]++ % rig->tx_size[q];
 
-    copy.address = d->address ? d->address : crig_frame_at((unsigned)d->tag);
+    copy.address = CRIG_ORIGIN + (d->address ? d->address : crig_frame_at((unsigned)d->tag));
     memcpy(rig->memory + crig_tx_at(q) + (size_t)n * rig->tx_entry[q], &copy, sizeof copy);
 }
 

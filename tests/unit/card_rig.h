@@ -1,9 +1,12 @@
 /* A card, and a driver of its rings that does nothing by itself: what it reads, writes and sends is kept in
- * lists. Memory begins at address 0; nothing but rings and buffers is there. */
+ * lists. Memory begins at CRIG_ORIGIN, where TLPs need headers of 4 DW; nothing but rings and buffers is there. All
+ * addresses that a test sees count from there. */
 #ifndef ESPNIC_TESTS_CARD_RIG_H
 #define ESPNIC_TESTS_CARD_RIG_H
 
 #include "nic/card.h"
+
+#define CRIG_ORIGIN UINT64_C(0x200000000)
 
 enum {
     CRIG_LIST = 16384,

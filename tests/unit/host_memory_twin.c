@@ -310,6 +310,40 @@ static uint64_t credit_free(const struct twin *t, uint64_t cycle)
     }
 }
 
+/* When the domain's lines up to this one have given their credits back. */
+static uint64_t freed_in_order(const struct twin *t, unsigned line)
+{
+    uint64_t freed = 0;
+
+    for (unsigned i = 0; i <= line; i++) {
+        if (t->written[i].domain == t->written[line].domain && t->written[i].freed > freed) {
+            freed = t->written[i].freed;
+        }
+    }
+    return freed;
+}
+
+/* Lines of several domains start in any order: who has had which credit is gone through from the first. */
+static uint64_t credit_free_mixed(const struct twin *t, uint64_t cycle)
+{
+    uint64_t credit[64] = { 0 };
+    unsigned first = 0;
+
+    if (t->config.credits > sizeof credit / sizeof credit[0]) {
+        abort();
+    }
+    for (unsigned i = 0; i <= t->writtens; i++) {
+        first = 0;
+        for (unsigned k = 1; k < t->config.credits; k++) {
+            first = credit[k] < credit[first] ? k : first;
+        }
+        if (i < t->writtens) {
+            credit[first] = freed_in_order(t, i);
+        }
+    }
+    return credit[first] > cycle ? credit[first] : cycle;
+}
+
 static uint64_t jitter(struct twin *t)
 {
     const struct pcie_memory_config *c = &t->config;
@@ -370,12 +404,16 @@ static uint64_t waits(uint64_t *count, uint64_t cycle, uint64_t until)
     return cycle;
 }
 
-static uint64_t last_of(const struct twin *t, size_t member)
+static uint64_t last_of(const struct twin *t, unsigned domain, size_t member)
 {
     uint64_t last = 0;
 
     for (unsigned i = 0; i < t->writtens; i++) {
         uint64_t value;
+
+        if (t->written[i].domain != domain) {
+            continue;
+        }
 
         memcpy(&value, (const char *)&t->written[i] + member, sizeof value);
         last = value > last ? value : last;
@@ -383,7 +421,8 @@ static uint64_t last_of(const struct twin *t, size_t member)
     return last;
 }
 
-uint64_t twin_read(struct twin *twin, uint64_t arrives, uint64_t address, uint32_t length)
+uint64_t twin_read(struct twin *twin, unsigned domain, uint64_t arrives, uint64_t address,
+                   uint32_t length)
 {
     struct twin *t = twin;
     const struct pcie_memory_config *c = &t->config;
@@ -396,7 +435,8 @@ uint64_t twin_read(struct twin *twin, uint64_t arrives, uint64_t address, uint32
     t->stats.reads++;
     t->stats.read_lines += lines;
     if (c->ordered) {
-        start = waits(&t->stats.order_wait, start, last_of(t, offsetof(struct twin_written, seen)));
+        start = waits(&t->stats.order_wait, start,
+                      last_of(t, domain, offsetof(struct twin_written, seen)));
     }
     ready = start + cycles(t, c->read_ps);
     turn = start;
@@ -440,8 +480,8 @@ static bool write_to_memory(struct twin *t, uint64_t line, bool *evicts)
     return *evicts;
 }
 
-struct pcie_memory_written twin_write(struct twin *twin, uint64_t arrives, uint64_t address,
-                                      uint32_t length)
+struct pcie_memory_written twin_write(struct twin *twin, unsigned domain, uint64_t arrives,
+                                      uint64_t address, uint32_t length)
 {
     struct twin *t = twin;
     const struct pcie_memory_config *c = &t->config;
@@ -452,7 +492,9 @@ struct pcie_memory_written twin_write(struct twin *twin, uint64_t arrives, uint6
 
     t->stats.writes++;
     t->stats.write_lines += lines;
-    start = waits(&t->stats.order_wait, start, last_of(t, offsetof(struct twin_written, start)));
+    t->mixed = t->mixed || domain != 0;
+    start = waits(&t->stats.order_wait, start,
+                  last_of(t, domain, offsetof(struct twin_written, start)));
     for (uint64_t i = 0; i < lines; i++) {
         bool evicts;
         uint64_t more;
@@ -462,17 +504,19 @@ struct pcie_memory_written twin_write(struct twin *twin, uint64_t arrives, uint6
         }
         more = evicts ? cycles(t, c->evict_ps) : 0;
         if (c->credits) {
-            start = waits(&t->stats.credit_wait, start, credit_free(t, start));
+            start = waits(&t->stats.credit_wait, start,
+                          t->mixed ? credit_free_mixed(t, start) : credit_free(t, start));
         }
         t->written[next(&t->writtens)] =
             (struct twin_written){ .start = start,
                                    .seen = start + cycles(t, c->write_ps) + more,
-                                   .freed = start + cycles(t, c->hold_ps) + more };
+                                   .freed = start + cycles(t, c->hold_ps) + more,
+                                   .domain = domain };
     }
     done.taken = start;
-    done.drained = last_of(t, offsetof(struct twin_written, seen));
-    if (c->credits && last_of(t, offsetof(struct twin_written, freed)) > done.drained) {
-        done.drained = last_of(t, offsetof(struct twin_written, freed));
+    done.drained = last_of(t, domain, offsetof(struct twin_written, seen));
+    if (c->credits && last_of(t, domain, offsetof(struct twin_written, freed)) > done.drained) {
+        done.drained = last_of(t, domain, offsetof(struct twin_written, freed));
     }
     return done;
 }

@@ -33,17 +33,20 @@ struct twin {
 
     struct twin_written {
         uint64_t start, seen, freed; /* by itself: lines before it may hold it up */
+        unsigned domain;
     } written[TWIN_LIST];
     unsigned writtens;
+    bool mixed; /* there was more than one domain */
 
     uint64_t draws;
 };
 
 void twin_init(struct twin *twin, const struct pcie_memory_config *config, uint64_t hz_num,
                uint64_t hz_den);
-uint64_t twin_read(struct twin *twin, uint64_t arrives, uint64_t address, uint32_t length);
-struct pcie_memory_written twin_write(struct twin *twin, uint64_t arrives, uint64_t address,
-                                      uint32_t length);
+uint64_t twin_read(struct twin *twin, unsigned domain, uint64_t arrives, uint64_t address,
+                   uint32_t length);
+struct pcie_memory_written twin_write(struct twin *twin, unsigned domain, uint64_t arrives,
+                                      uint64_t address, uint32_t length);
 void twin_touch(struct twin *twin, uint64_t address, uint64_t length, bool writes);
 void twin_warm_device(struct twin *twin, uint64_t address, uint64_t length);
 void twin_thrash(struct twin *twin);

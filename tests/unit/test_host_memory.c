@@ -794,7 +794,7 @@ static struct pcie_memory_config random_config(struct rng *rng)
 struct calls {
     struct rng rng;
     uint64_t now, page_bytes;
-    unsigned pages, gap, writes;
+    unsigned pages, gap, writes, domains;
 };
 
 static struct calls random_calls(struct rng *rng, const struct pcie_memory_config *config)
@@ -805,12 +805,14 @@ static struct calls random_calls(struct rng *rng, const struct pcie_memory_confi
                            .page_bytes = config->page_bytes,
                            .pages = (unsigned)(1 + rng_below(rng, 24)),
                            .gap = gap[rng_below(rng, 4)],
-                           .writes = (unsigned)rng_below(rng, 101) };
+                           .writes = (unsigned)rng_below(rng, 101),
+                           .domains = chance(rng, 50) ? 1 : (unsigned)(2 + rng_below(rng, 3)) };
 }
 
 struct call {
     uint64_t now, address;
     uint32_t length;
+    unsigned domain;
     enum { READ, WRITE, TOUCH, TOUCH_WRITE, WARM, THRASH } kind;
 };
 
@@ -834,6 +836,7 @@ static struct call next_call(struct calls *c)
     }
     offset = offset + call.length > 4096 ? 4096 - call.length : offset;
     call.address = page * (chance(rng, 50) ? 1 : 211) * c->page_bytes + offset;
+    call.domain = (unsigned)rng_below(rng, c->domains);
     if (chance(rng, 10)) {
         call.kind = chance(rng, 1) ? THRASH : (unsigned)(TOUCH + rng_below(rng, 3));
     }
@@ -850,9 +853,9 @@ static struct answer make_call(struct pcie_memory *m, const struct call *c)
     struct pcie_memory_written w;
 
     switch (c->kind) {
-    case READ: a.done = pcie_memory_read(m, c->now, c->address, c->length); break;
+    case READ: a.done = pcie_memory_read_in(m, c->domain, c->now, c->address, c->length); break;
     case WRITE:
-        w = pcie_memory_write(m, c->now, c->address, c->length);
+        w = pcie_memory_write_in(m, c->domain, c->now, c->address, c->length);
         a = (struct answer){ w.taken, w.drained };
         break;
     case TOUCH: pcie_memory_touch(m, c->address, c->length, false); break;
@@ -869,9 +872,9 @@ static struct answer ask_twin(struct twin *t, const struct call *c)
     struct pcie_memory_written w;
 
     switch (c->kind) {
-    case READ: a.done = twin_read(t, c->now, c->address, c->length); break;
+    case READ: a.done = twin_read(t, c->domain, c->now, c->address, c->length); break;
     case WRITE:
-        w = twin_write(t, c->now, c->address, c->length);
+        w = twin_write(t, c->domain, c->now, c->address, c->length);
         a = (struct answer){ w.taken, w.drained };
         break;
     case TOUCH: twin_touch(t, c->address, c->length, false); break;

@@ -12,16 +12,21 @@ struct count {
 /* One TLP after the other, fed byte by byte. */
 struct cutter {
     struct count total;
-    uint32_t overhead;
     uint32_t dws;     /* of the TLP being filled, 0: none */
     uint64_t last_dw; /* the DW of the byte before */
 };
 
-static void start_tlp(struct cutter *c)
+static void start_tlp(struct cutter *c, uint32_t overhead)
 {
     c->total.tlps++;
-    c->total.wire += c->overhead;
+    c->total.wire += overhead;
     c->dws = 0;
+}
+
+/* Four DWs of header where the address does not fit into 32 bits, if the link has such. */
+static uint32_t request(const struct pcie_config *config, uint64_t at)
+{
+    return config->address64 && at > UINT32_MAX ? 24 : 20;
 }
 
 static void add_byte(struct cutter *c, uint64_t at)
@@ -36,11 +41,11 @@ static void add_byte(struct cutter *c, uint64_t at)
 static struct count count_writes(const struct pcie_config *config, uint64_t address,
                                  uint32_t length)
 {
-    struct cutter c = { .overhead = config->address64 ? 24 : 20 };
+    struct cutter c = { 0 };
 
     for (uint64_t at = address; at < address + length; at++) {
         if (at == address || at % config->mps == 0 || at % 4096 == 0) {
-            start_tlp(&c);
+            start_tlp(&c, request(config, at));
         }
         add_byte(&c, at);
         if (4ull * c.dws > config->mps) {
@@ -57,7 +62,7 @@ static struct count count_reads(const struct pcie_config *config, uint64_t addre
     for (uint64_t at = address; at < address + length; at++) {
         if (at == address || at % config->mrrs == 0 || at % 4096 == 0) {
             total.tlps++;
-            total.wire += config->address64 ? 24 : 20;
+            total.wire += request(config, at);
         }
     }
     return total;
@@ -89,7 +94,7 @@ static uint64_t longest_completion(uint64_t at, uint64_t end, uint64_t most, uin
 static struct count count_completions(const struct pcie_config *config, uint64_t address,
                                       uint32_t length)
 {
-    struct cutter c = { .overhead = 20 };
+    struct cutter c = { 0 };
     uint64_t most =
         config->completion && config->completion < config->mps ? config->completion : config->mps;
     uint64_t stop = address;
@@ -103,7 +108,7 @@ static struct count count_completions(const struct pcie_config *config, uint64_t
         }
         if (at == stop) {
             stop = longest_completion(at, request_end, most, config->rcb);
-            start_tlp(&c);
+            start_tlp(&c, 20);
         }
         add_byte(&c, at);
     }
@@ -175,17 +180,33 @@ START_TEST(every_length)
 }
 END_TEST
 
+/* Around 4 GB, where headers grow. */
+START_TEST(border)
+{
+    static const uint64_t four_gb = 1ull << 32;
+
+    for (uint32_t before = 0; before <= 1030; before++) {
+        for (uint32_t length = 1; length < 2100; length += 1 + length / 8) {
+            compare(&configs[_i], four_gb - before, length);
+        }
+    }
+    ck_assert_uint_eq(pcie_write_cost(&configs[0], four_gb - 64, 64).wire_bytes, 84);
+    ck_assert_uint_eq(pcie_write_cost(&configs[0], four_gb, 64).wire_bytes, 88);
+    ck_assert_uint_eq(pcie_write_cost(&configs[0], four_gb - 64, 128).wire_bytes, 84 + 88);
+}
+END_TEST
+
 START_TEST(figures)
 {
     /* 64-byte write 88, 256-byte write 280, 64-byte completion 84, 256-byte
-     * completion 276, MSI-X 28; one TLP more for any offset */
+     * completion 276, MSI-X below 4 GB 24; one TLP more for any offset */
     const struct pcie_config *c = &configs[0];
 
     ck_assert_uint_eq(pcie_write_cost(c, page, 64).wire_bytes, 88);
     ck_assert_uint_eq(pcie_write_cost(c, page, 256).wire_bytes, 280);
     ck_assert_uint_eq(pcie_completion_cost(c, page, 64).wire_bytes, 84);
     ck_assert_uint_eq(pcie_completion_cost(c, page, 256).wire_bytes, 276);
-    ck_assert_uint_eq(pcie_write_cost(c, 0xfee00000, 4).wire_bytes, 28);
+    ck_assert_uint_eq(pcie_write_cost(c, 0xfee00000, 4).wire_bytes, 24);
     ck_assert_uint_eq(pcie_write_cost(c, page, 2048).tlps, 8);
     ck_assert_uint_eq(pcie_write_cost(c, page + 64, 2048).tlps, 9);
     ck_assert_uint_eq(pcie_read_cost(c, page, 1514).tlps, 3);
@@ -207,6 +228,7 @@ int main(void)
     int failed;
 
     tcase_add_test(tcase, figures);
+    tcase_add_loop_test(tcase, border, 0, CONFIGS);
     tcase_add_loop_test(tcase, every_offset, 0, CONFIGS);
     tcase_add_loop_test(tcase, every_length, 0, CONFIGS);
     suite_add_tcase(suite, tcase);
