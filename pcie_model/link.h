@@ -160,7 +160,8 @@ struct pcie_request {
     uint8_t status;  /* out: enum pcie_status */
     uint32_t ref;    /* the client's: packet, ring entry, ... */
     uint32_t ref2;
-    uint8_t id; /* of the requester, below PCIE_IDS */
+    uint8_t id;          /* of the requester, below PCIE_IDS */
+    uint8_t reserved[7]; /* 0: no hidden padding, so that a snapshot copies only data */
     uint64_t visible; /* out: cycle (of the link's domain) of ops.memory */
 };
 
