@@ -99,7 +99,9 @@ struct receiver {
     struct esp_crypt *crypt;
     const struct esp_node *node; /* NULL: in the clear */
     uint64_t number;             /* expected next */
-    uint32_t seq;                /* TCP, expected next */
+    uint64_t iv;                 /* of the segment before; GCM: none is used twice */
+    bool any;
+    uint32_t seq; /* TCP, expected next */
     uint16_t ip_id;
     uint32_t got; /* payload bytes so far */
     bool six;
@@ -138,6 +140,13 @@ static void receive(struct receiver *r, const struct crig_frame *f, uint8_t *dat
 
         ck_assert_uint_eq(esp_get32(work + tcp), r->node->sa[0].spi);
         ck_assert_uint_eq(esp_get32(work + tcp + 4), (uint32_t)r->number);
+        if (r->node->sa[0].enc.alg == ESP_ALG_AES_GCM_128) {
+            uint64_t iv = (uint64_t)esp_get32(work + tcp + 8) << 32 | esp_get32(work + tcp + 12);
+
+            ck_assert_uint_eq(iv, r->any ? r->iv + 1 : r->number);
+            r->iv = iv;
+            r->any = true;
+        }
         ck_assert_int_eq(esp_open_packet(r->crypt, r->node, key, &packet, hi, NULL, opened, NULL),
                          ESP_OK);
         r->number++;
