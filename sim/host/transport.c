@@ -117,7 +117,7 @@ static void admit(struct host *host, const struct host_packet *packet, const str
     if (host->config.tx.lso != HOST_LSO_OFF) {
         s->headers = tcp_headers(frame, flow, view);
     }
-    if (host->tx_stride != 0 && s->captured != 0) {
+    if (host->tx_stride != 0 && s->captured != 0 && frame->bytes != NULL) {
         memcpy(host_slot_bytes(host, slot - 1) + HOST_ROOM, frame->bytes, s->captured);
     }
     host_list_push(host, &host->core[core].backlog, slot - 1);
