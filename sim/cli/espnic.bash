@@ -1,5 +1,14 @@
 # bash completion for espnic(1).
 
+# Keys of a sweep: options of a run that have a value, paths of parameters.
+_espnic_keys()
+{
+    printf '%s=\n' preset load pace loop oids tx rx tx-filter rx-filter tx-sa forward stop-time packets \
+        warmup timing-only
+    [[ $1 != *.* ]] || espnic preset show generic-100g --all 2>/dev/null |
+        grep -oE '^(card|host|workload|traffic|stop)\.[a-z0-9_.]+' | sed 's/$/=/'
+}
+
 # Options of a command, as its --help lists them.
 _espnic_options()
 {
@@ -14,7 +23,7 @@ _espnic()
     COMPREPLY=()
 
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='run preset trace pcie validate report help --help --version'
+        words='run sweep preset trace pcie validate report help --help --version'
     else
         case $prev in
         --preset | show)
@@ -36,16 +45,27 @@ _espnic()
         --lanes) words='1 2 4 8 16' ;;
         --only)
             words=$(espnic validate --help 2>/dev/null | sed -n 's/^NAME for [a-z0-9]*: //p') ;;
+        --columns)
+            words="list $(espnic sweep --columns list 2>/dev/null | cut -d' ' -f1)" ;;
+        --jobs | --max-points | --share | --point-time) return ;;
         --set | --tx-filter | --rx-filter | --filter | --loop | --interval | --tx-sa | --stop-time | \
             --packets | --warmup | --experiments | --size | --offset | --window | --unit | --transactions | \
-            --seed | --sample | --sample-size | --sizes | --context-bytes | --mps | --mrrs | --rcb | --completion | --tags | --llc | --outstanding)
+            --seed | --sample | --sample-size | --sizes | --context-bytes | --mps | --mrrs | --rcb | --completion | \
+            --tags | --llc | --outstanding)
             return ;;
         --oids | --tx | --rx | --tx-out | --rx-out | --report | -o | --csv | --series | --timeline | --plot | \
-            --active | --accesses) ;;
+            --active | --accesses | --resume) ;;
         *)
             case $command in
             run)
                 [[ $cur != -* ]] || words=$(_espnic_options run) ;;
+            sweep)
+                if [[ $cur == -* ]]; then
+                    words=$(_espnic_options sweep)
+                elif [[ -n $cur && $cur != */* ]]; then
+                    words=$(_espnic_keys "$cur")
+                    compopt -o nospace 2>/dev/null
+                fi ;;
             preset)
                 [ "$COMP_CWORD" -ne 2 ] || words='list show'
                 [[ $cur != -* ]] || words=$(_espnic_options preset) ;;
@@ -56,10 +76,10 @@ _espnic()
                 [ "$COMP_CWORD" -ne 2 ] || words='bw lat'
                 [[ $cur != -* ]] || words=$(_espnic_options pcie) ;;
             validate)
-                [ "$COMP_CWORD" -ne 2 ] || words='pcie'
+                [ "$COMP_CWORD" -ne 2 ] || words='pcie cx7'
                 [[ $cur != -* ]] || words=$(_espnic_options validate) ;;
             report) words=$(_espnic_options report) ;;
-            help) words='run preset trace pcie validate report' ;;
+            help) words='run sweep preset trace pcie validate report' ;;
             esac ;;
         esac
     fi

@@ -5,15 +5,15 @@
 
 #include "cli/synthesis.h"
 
-bool feed_earliest(const char *path, const char *filter, uint64_t *earliest, bool *any, char *error,
-                   size_t error_size)
+bool feed_earliest(const struct inputs *inputs, const char *path, const char *filter,
+                   uint64_t *earliest, bool *any, char *error, size_t error_size)
 {
     uint64_t t;
 
     if (!path[0]) {
         return true;
     }
-    switch (capture_earliest(path, filter, &t, error, error_size)) {
+    switch (inputs_earliest(inputs, path, filter, &t, error, error_size)) {
     case CAPTURE_BROKEN: return false;
     case CAPTURE_END: return true;
     case CAPTURE_OK: break;
@@ -37,7 +37,7 @@ static struct pace pace_of(const struct offer *offer, uint64_t origin_ns)
     return pace_recorded(origin_ns);
 }
 
-bool feed_open(struct feed *f, const char *path, const char *filter,
+bool feed_open(struct feed *f, const struct inputs *inputs, const char *path, const char *filter,
                const struct workload_config *w, uint64_t origin_ns, char *error, size_t error_size)
 {
     struct offer pace;
@@ -54,15 +54,13 @@ bool feed_open(struct feed *f, const char *path, const char *filter,
     f->pace = pace_of(load.kind == OFFER_RECORDED ? &pace : &load, origin_ns);
     f->closed = load.kind == OFFER_MAX;
     f->loops_left = w->loop - 1;
-    f->capture = capture_open(path, filter, error, error_size);
+    f->capture = packet_reader_open(inputs, path, filter, error, error_size);
     return f->capture && feed_next(f, error, error_size);
 }
 
 void feed_close(struct feed *f)
 {
-    if (f->capture) {
-        capture_close(f->capture);
-    }
+    packet_reader_close(f->capture);
     f->capture = NULL;
 }
 
@@ -71,8 +69,8 @@ static bool start_again(struct feed *f, char *error, size_t error_size)
     f->shift_ns += pace_loop_period(f->first_ns, f->last_ns, f->packets);
     f->loops_left--;
     f->packets = 0;
-    if (!capture_rewind(f->capture)) {
-        snprintf(error, error_size, "%s", capture_error(f->capture));
+    if (!packet_reader_rewind(f->capture)) {
+        snprintf(error, error_size, "%s", packet_reader_error(f->capture));
         return false;
     }
     return true;
@@ -94,7 +92,7 @@ bool feed_next(struct feed *f, char *error, size_t error_size)
         return true;
     }
     for (;;) {
-        switch (capture_next(f->capture, &f->packet)) {
+        switch (packet_reader_next(f->capture, &f->packet)) {
         case CAPTURE_OK:
             if (!f->packets++) {
                 f->first_ns = f->packet.time_ns;
@@ -117,7 +115,7 @@ bool feed_next(struct feed *f, char *error, size_t error_size)
             break;
         case CAPTURE_BROKEN:
             f->have = false;
-            snprintf(error, error_size, "%s", capture_error(f->capture));
+            snprintf(error, error_size, "%s", packet_reader_error(f->capture));
             return false;
         }
     }

@@ -3,13 +3,13 @@
 #define ESPNIC_CLI_FEED_H
 
 #include "cli/config.h"
-#include "traces/capture.h"
+#include "cli/inputs.h"
 #include "traces/pace.h"
 
 struct synthesis;
 
 struct feed {
-    struct capture *capture; /* NULL: no such input */
+    struct packet_reader *capture; /* NULL: no such input */
     struct pace pace;
     struct capture_packet packet; /* the next one, if have */
     bool have;
@@ -23,12 +23,12 @@ struct feed {
     uint64_t first_ns, last_ns, packets; /* of this pass */
 };
 
-/* Lower *earliest to the first packet's stamp; *any becomes true if there is one. */
-bool feed_earliest(const char *path, const char *filter, uint64_t *earliest, bool *any, char *error,
-                   size_t error_size);
+/* `inputs` as in simulation_options. Lower *earliest to the first packet's stamp; *any becomes true if there is one. */
+bool feed_earliest(const struct inputs *inputs, const char *path, const char *filter,
+                   uint64_t *earliest, bool *any, char *error, size_t error_size);
 
 /* Open and read the first packet. An empty path is no input. */
-bool feed_open(struct feed *f, const char *path, const char *filter,
+bool feed_open(struct feed *f, const struct inputs *inputs, const char *path, const char *filter,
                const struct workload_config *w, uint64_t origin_ns, char *error, size_t error_size);
 void feed_close(struct feed *f);
 

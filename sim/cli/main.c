@@ -19,6 +19,7 @@ struct command {
 
 static const struct command commands[] = {
     { "run", cmd_run, "simulate a card on a recording and captures" },
+    { "sweep", cmd_sweep, "simulate every combination of values, a row each" },
     { "preset", cmd_preset, "list card presets; show one, value by value, with sources" },
     { "report", cmd_report, "what every number in a report means" },
     { "trace", cmd_trace, "look at recordings and captures; check them" },
@@ -45,6 +46,7 @@ static void print_help(void)
         "\n"
         "examples:\n"
         "  espnic run traces/samples/vpn-gateway.yaml   a first simulation\n"
+        "  espnic sweep vpn.yaml card.crypto.engines=1,2,4   one row a card\n"
         "  espnic preset list                           which cards there are\n"
         "  espnic preset show generic-100g              one card, with the source of every value\n"
         "  espnic report --describe                     the definition of every number\n"

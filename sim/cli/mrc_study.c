@@ -301,10 +301,10 @@ static bool find_epoch(struct reader *r)
         r->epoch_ns = header->epoch_ns;
         return true;
     }
-    return feed_earliest(c->rx != NULL ? c->rx : "", c->rx_filter, &r->epoch_ns, &any, r->error,
-                         r->error_size) &&
-           feed_earliest(c->tx != NULL ? c->tx : "", c->tx_filter, &r->epoch_ns, &any, r->error,
-                         r->error_size);
+    return feed_earliest(NULL, c->rx != NULL ? c->rx : "", c->rx_filter, &r->epoch_ns, &any,
+                         r->error, r->error_size) &&
+           feed_earliest(NULL, c->tx != NULL ? c->tx : "", c->tx_filter, &r->epoch_ns, &any,
+                         r->error, r->error_size);
 }
 
 static bool open_outputs(struct reader *r)

@@ -66,6 +66,31 @@ void progress_update(struct progress *p, uint64_t packets, uint64_t now_ps)
     fflush(stderr);
 }
 
+void progress_pieces(struct progress *p, uint64_t done, uint64_t total, uint64_t failed)
+{
+    uint64_t now;
+
+    if (!p->active) {
+        return;
+    }
+    now = wall_ns();
+    if (done > 0 && done < total && now - p->last_ns < redraw_ns) {
+        return;
+    }
+    p->last_ns = now;
+    double seconds = (double)(now - p->start_ns) / 1e9;
+    fprintf(stderr, "\r\033[K%s: %" PRIu64 " of %" PRIu64 " points", p->label, done, total);
+    if (failed > 0) {
+        fprintf(stderr, " (%" PRIu64 " failed)", failed);
+    }
+    if (done > 0 && seconds > 0) {
+        uint64_t left = (uint64_t)(seconds / (double)done * (double)(total - done) + 0.5);
+        fprintf(stderr, ", %.3g points/s, %.0f %%, %" PRIu64 ":%02" PRIu64 " left",
+                (double)done / seconds, 100.0 * (double)done / (double)total, left / 60, left % 60);
+    }
+    fflush(stderr);
+}
+
 double progress_end(struct progress *p)
 {
     if (p->active) {

@@ -22,6 +22,9 @@ void progress_start(struct progress *p, const char *label, uint64_t total_packet
 /* Cheap enough to be called for every batch of packets. `now_ps` is simulated time. */
 void progress_update(struct progress *p, uint64_t packets, uint64_t now_ps);
 
+/* For work in pieces: how many of `total` are done, how many of these failed. Shown at once. */
+void progress_pieces(struct progress *p, uint64_t done, uint64_t total, uint64_t failed);
+
 /* Take the line away. Wall-clock seconds since the start. */
 double progress_end(struct progress *p);
 

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "cli/feed.h"
+#include "cli/inputs.h"
 #include "cli/results.h"
 #include "cli/synthesis.h"
 #include "report/timeline.h"
-#include "traces/recording.h"
 #include "traces/rules.h"
 
 static const uint64_t us = 1000000; /* ps */
@@ -21,8 +21,8 @@ struct simulation {
     struct host *host;
     struct feed rx[NIC_MAX_PORTS], tx[NIC_MAX_PORTS];
     unsigned ports, closed_turn; /* port that a closed loop asks first */
-    struct recording *recording;
-    struct recording_record record;
+    struct record_reader *recording;
+    const struct recording_record *record;
     bool have_record;
     struct rules *rules;
     char *violations;
@@ -175,18 +175,18 @@ static void note_violation(void *context, const struct rules_violation *v)
 static bool next_record(struct simulation *s)
 {
     for (;;) {
-        enum recording_result r = recording_next(s->recording, &s->record);
+        enum recording_result r = record_reader_next(s->recording, &s->record);
 
         s->have_record = r == RECORDING_OK;
         if (r == RECORDING_OK) {
             s->results.records++;
-            return rules_check(s->rules, &s->record) || fail(s, "out of memory");
+            return rules_check(s->rules, s->record) || fail(s, "out of memory");
         }
         if (r == RECORDING_END) {
             return true;
         }
         if (r == RECORDING_BROKEN || !s->config->workload.skip_bad) {
-            return fail(s, "%s", recording_error(s->recording));
+            return fail(s, "%s", record_reader_error(s->recording));
         }
         s->results.bad_records++;
     }
@@ -222,7 +222,7 @@ static bool open_recording(struct simulation *s)
     s->violations_file = open_memstream(&s->violations, &s->violations_length);
     reported = what_card_reports(&s->config->card);
     s->rules = rules_create(s->config->workload.strict ? &reported : NULL, note_violation, s);
-    s->recording = recording_open(path, s->error, sizeof s->error);
+    s->recording = record_reader_open(s->options.inputs, path, s->error, sizeof s->error);
     return s->recording && s->rules && s->violations_file && next_record(s);
 }
 
@@ -234,13 +234,15 @@ static bool find_epoch(struct simulation *s, uint64_t *earliest)
 
     *earliest = 0;
     for (unsigned p = 0; p < s->ports; p++) {
-        if (!feed_earliest(w->rx[p], w->rx_filter, earliest, &any, s->error, sizeof s->error) ||
-            !feed_earliest(w->tx[p], w->tx_filter, earliest, &any, s->error, sizeof s->error)) {
+        if (!feed_earliest(s->options.inputs, w->rx[p], w->rx_filter, earliest, &any, s->error,
+                           sizeof s->error) ||
+            !feed_earliest(s->options.inputs, w->tx[p], w->tx_filter, earliest, &any, s->error,
+                           sizeof s->error)) {
             return false;
         }
     }
-    if (s->recording && recording_header(s->recording)->has_epoch) {
-        s->epoch_ns = recording_header(s->recording)->epoch_ns;
+    if (s->recording && record_reader_header(s->recording)->has_epoch) {
+        s->epoch_ns = record_reader_header(s->recording)->epoch_ns;
     } else {
         s->epoch_ns = *earliest;
     }
@@ -257,15 +259,15 @@ static bool preload(struct simulation *s, uint64_t earliest)
     uint64_t limit = earliest > s->epoch_ns ? earliest - s->epoch_ns : 0;
 
     if (!s->recording || how == PRELOAD_OFF ||
-        (how == PRELOAD_AUTO && !recording_preload_default(s->recording))) {
+        (how == PRELOAD_AUTO && record_reader_header(s->recording)->has_epoch)) {
         return true;
     }
-    while (s->have_record && s->record.t_ns <= limit &&
-           (s->record.kind == RECORDING_ADD_SA || s->record.kind == RECORDING_ADD_SA_EX)) {
-        for (size_t i = 0; i < s->record.node_count; i++) {
+    while (s->have_record && s->record->t_ns <= limit &&
+           (s->record->kind == RECORDING_ADD_SA || s->record->kind == RECORDING_ADD_SA_EX)) {
+        for (size_t i = 0; i < s->record->node_count; i++) {
             enum sa_reason reason;
 
-            host_preload_add(s->host, &s->record.nodes[i], &reason);
+            host_preload_add(s->host, &s->record->nodes[i], &reason);
             s->results.preloaded++;
         }
         if (!next_record(s)) {
@@ -336,10 +338,10 @@ static bool open_feeds(struct simulation *s)
         return s->synthesis && synthesis_preload(s->synthesis, s->host, s->error, sizeof s->error);
     }
     for (unsigned p = 0; p < s->ports; p++) {
-        if (!feed_open(&s->rx[p], w->rx[p], w->rx_filter, w, s->epoch_ns, s->error,
-                       sizeof s->error) ||
-            !feed_open(&s->tx[p], w->tx[p], w->tx_filter, w, s->epoch_ns, s->error,
-                       sizeof s->error)) {
+        if (!feed_open(&s->rx[p], s->options.inputs, w->rx[p], w->rx_filter, w, s->epoch_ns,
+                       s->error, sizeof s->error) ||
+            !feed_open(&s->tx[p], s->options.inputs, w->tx[p], w->tx_filter, w, s->epoch_ns,
+                       s->error, sizeof s->error)) {
             return false;
         }
         s->packets_come |= s->rx[p].capture || s->tx[p].capture;
@@ -406,8 +408,7 @@ void simulation_destroy(struct simulation *s)
         host_destroy(s->host);
     }
     espnic_destroy(s->card);
-    recording_close(s->recording);
-    recording_record_free(&s->record);
+    record_reader_close(s->recording);
     rules_destroy(s->rules);
     if (s->violations_file) {
         fclose(s->violations_file);
@@ -486,7 +487,7 @@ static void keep_last(struct simulation *s)
 
 static bool give_record(struct simulation *s, uint64_t time)
 {
-    const struct recording_record *r = &s->record;
+    const struct recording_record *r = s->record;
     uint64_t line = r->line;
     bool ok = true;
 
@@ -680,7 +681,7 @@ static uint64_t tx_time(const struct simulation *s, unsigned port)
 
 static uint64_t record_time(const struct simulation *s)
 {
-    return s->have_record ? s->base + s->record.t_ns * 1000 : ESPNIC_NEVER;
+    return s->have_record ? s->base + s->record->t_ns * 1000 : ESPNIC_NEVER;
 }
 
 static bool closed_loop_runs(const struct simulation *s)
@@ -1058,6 +1059,11 @@ const struct run_block *simulation_blocks(const struct simulation *s, unsigned *
 {
     *count = s->begin.taken && s->end.taken ? s->end.blocks : 0;
     return s->end.block;
+}
+
+const struct inputs *simulation_inputs(const struct simulation *s)
+{
+    return s->options.inputs;
 }
 
 const struct run_results *simulation_results(const struct simulation *s)

@@ -77,11 +77,14 @@ struct run_results {
     uint64_t rx_delayed; /* stamped when the wire was not free yet */
 };
 
+struct inputs;
+
 struct simulation_options {
     bool quiet;            /* no progress, no output files: an experiment */
     uint64_t packets;      /* stop after so many, 0: as configured */
     uint64_t warm_packets; /* measure from this packet on, even if the warm-up is not over; 0: no */
     struct progress *progress;
+    const struct inputs *inputs; /* what was decoded before; NULL: the files are read */
 };
 
 struct simulation;
@@ -100,6 +103,8 @@ enum simulation_end {
 
 /* Run to the end. On anything but DONE, `error` says what. */
 enum simulation_end simulation_run(struct simulation *s, char *error, size_t error_size);
+
+const struct inputs *simulation_inputs(const struct simulation *s);
 
 /* After the run. */
 const struct run_results *simulation_results(const struct simulation *s);

@@ -55,6 +55,14 @@ static const struct unit time_units[] = {
     { "ms", 1000000000, true }, { "s", 1000000000000, true }, { NULL, 0, false },
 };
 
+/* Counts are plain; a suffix is only understood. */
+static const struct unit count_units[] = {
+    { "Ki", UINT64_C(1) << 10, false },
+    { "Mi", UINT64_C(1) << 20, false },
+    { "Gi", UINT64_C(1) << 30, false },
+    { NULL, 0, false },
+};
+
 struct quantity_kind {
     const char *what;         /* "a rate" */
     const char *base;         /* plural of the base unit, for "not a whole number of ..." */
@@ -220,12 +228,18 @@ static bool find_unit(const struct unit *units, const char *name, uint64_t *fact
     return false;
 }
 
-/* What follows the number: nothing for a plain one, else a unit; only 0 does without. */
+/* What follows the number: nothing or Ki, Mi, Gi for a plain one, else a unit; only 0 does without. */
 static bool read_suffix(const struct quantity_kind *kind, const struct decimal *d,
                         const char *suffix, uint64_t *factor, const struct complaint *c)
 {
     *factor = 1;
     if (kind->units == NULL) {
+        for (const struct unit *u = count_units; u->name != NULL && *suffix != '\0'; u++) {
+            if (strcmp(suffix, u->name) == 0) {
+                *factor = u->factor;
+                return true;
+            }
+        }
         return *suffix == '\0' || refuse(c, "is not a plain number");
     }
     suffix += *suffix == ' ' ? 1 : 0;

@@ -79,7 +79,7 @@ const struct param *param_find(const struct param_group *groups, size_t count, c
 /* Parse a quantity that is not a parameter (an argument such as "40Gbps"). `type` is one of
  * PARAM_U64, PARAM_BYTES, PARAM_RATE, PARAM_FREQ, PARAM_TIME. Exact: "2.5us" is 2500000 ps; what is
  * not a whole number of base units, too large or without unit is refused with a sentence.
- * A plain 0 needs no unit. Counts may be hexadecimal (0x..). */
+ * A plain 0 needs no unit. Counts may be hexadecimal (0x..) or end in Ki, Mi or Gi. */
 bool quantity_parse(enum param_type type, const char *text, uint64_t *value, char *error,
                     size_t error_size);
 

@@ -86,6 +86,9 @@ static const struct {
     { PARAM_U64, "007", 7 },
     { PARAM_U64, "5.000", 5 },
     { PARAM_U64, "-0", 0 },
+    { PARAM_U64, "1Ki", 1024 },
+    { PARAM_U64, "1.5Mi", 1572864 },
+    { PARAM_U64, "2Gi", UINT64_C(1) << 31 },
 };
 
 START_TEST(test_exact_values)
@@ -111,6 +114,11 @@ static const struct {
       "found \"4294967297\", which is too large, expected a whole number from 1 to 64" },
     { "lanes", "4k",
       "found \"4k\", which is not a plain number, expected a whole number from 1 to 64" },
+    { "lanes", "4 Ki",
+      "found \"4 Ki\", which is not a plain number, expected a whole number from 1 to 64" },
+    { "lanes", "1Ki", "found \"1Ki\", which is too large, expected a whole number from 1 to 64" },
+    { "lanes", "0.3Ki",
+      "found \"0.3Ki\", which is not a whole number of units, expected a whole number from 1 to 64" },
     { "lanes", "1.5",
       "found \"1.5\", which is not a whole number of units, expected a whole number from 1 to 64" },
     { "entries", "18446744073709551616",
