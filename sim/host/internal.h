@@ -576,7 +576,8 @@ struct host {
 
     /* the gateway */
     bool forwards;
-    uint32_t rx_room; /* bytes of a receive buffer that are not the card's: in front of all that it writes */
+    uint32_t
+        rx_room; /* bytes of a receive buffer that are not the card's: in front of all that it writes */
     struct nic_forward_config forward;
     struct nic_routes routes;
 

@@ -32,8 +32,9 @@ static uint64_t frame_address(const struct host *host, uint32_t slot)
     const struct host_slot *s = &host->slot[slot];
     uint64_t buffer = s->rx_buffer - 1;
 
-    return s->rx_buffer != 0 ? host_address(REGION_RX, (buffer << host->rx_shift) + s->start)
-                             : host_address(REGION_TX, ((uint64_t)slot << host->tx_shift) + s->start);
+    return s->rx_buffer != 0
+               ? host_address(REGION_RX, (buffer << host->rx_shift) + s->start)
+               : host_address(REGION_TX, ((uint64_t)slot << host->tx_shift) + s->start);
 }
 
 static const uint8_t *frame_bytes(const struct host *host, uint32_t slot)
@@ -63,18 +64,17 @@ void host_post(struct host *host, uint32_t queue, uint32_t slot, uint64_t time)
     struct host_slot *s = &host->slot[slot];
     uint32_t entry = q->tail & (host->config.tx.ring - 1);
     uint8_t *place = host->rings + host_ring_tx(host, queue) + (size_t)entry * host_tx_entry(host);
-    struct abi_tx_descriptor d = {
-        .address = frame_address(host, slot),
-        .length = s->length,
-        .port = s->port,
-        .flags = (uint16_t)(ABI_TX_INTERRUPT | s->tx_flags),
-        .handle = s->handle,
-        .tunnel_handle = s->tunnel,
-        .header_word = s->header_word,
-        .mss = s->mss,
-        .headers = s->mss != 0 ? s->headers : 0,
-        .tag = TAG_OWN | (uint64_t)(s->generation & 0x7fffffff) << 32 | slot
-    };
+    struct abi_tx_descriptor d = { .address = frame_address(host, slot),
+                                   .length = s->length,
+                                   .port = s->port,
+                                   .flags = (uint16_t)(ABI_TX_INTERRUPT | s->tx_flags),
+                                   .handle = s->handle,
+                                   .tunnel_handle = s->tunnel,
+                                   .header_word = s->header_word,
+                                   .mss = s->mss,
+                                   .headers = s->mss != 0 ? s->headers : 0,
+                                   .tag = TAG_OWN | (uint64_t)(s->generation & 0x7fffffff) << 32 |
+                                          slot };
 
     if (host->s->tx_context != 0 && host_carried_write(host, s, place + sizeof d)) {
         d.flags |= ABI_TX_CONTEXT;

@@ -284,7 +284,8 @@ static unsigned overtaken(const struct crig *rig, uint32_t size)
     for (unsigned i = 0; i < rig->writes; i++) {
         const struct crig_write *w = &rig->write[i];
 
-        if (w->address >= crig_rx_done_at(0) && w->address < crig_rx_done_at(0) + size * w->length) {
+        if (w->address >= crig_rx_done_at(0) &&
+            w->address < crig_rx_done_at(0) + size * w->length) {
             uint32_t at = (uint32_t)(w->address - crig_rx_done_at(0)) / w->length;
 
             n += at != (last + 1) % size;
