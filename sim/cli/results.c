@@ -169,7 +169,11 @@ static const struct stat_field tx_fields[] = {
       "length"),
     D(wire_gbps, STAT_REAL, "Gb/s", "the same with FCS, preamble and gap: 24 bytes a frame more"),
     D(mpps, STAT_REAL, "Mpackets/s", "frames sent in the measured phase"),
-    D(loss, STAT_REAL, "", "share of packets_in that host or card dropped, over the whole run"),
+    D(created, STAT_U64, "packets",
+      "segments that large TCP sends became, beside the packets that came in (host.tx.lso): packets_in + created "
+      "= packets_out + drops"),
+    D(loss, STAT_REAL, "",
+      "share of packets_in and created that host or card dropped, over the whole run"),
     D(blocked_us, STAT_REAL, "us",
       "effective blocked time: packets lost over the rate at which the card read packets in the measured phase"),
 };

@@ -1022,6 +1022,7 @@ static void count_up(struct simulation *s)
     r->tx.packets_in = h->tx.packets_in + n->forward.packets;
     r->tx.bytes_in = h->tx.bytes_in + n->forward.bytes;
     r->tx.packets_out = h->tx.sent + h->rx.forwarded;
+    r->tx.created = h->tx.lso_created + h->tx.segments_created;
     r->tx.bytes_out = n->forward.packets ? n->tx.bytes_out : h->tx.sent_bytes;
     r->rx.packets_in = n->rx.packets_in;
     r->rx.bytes_in = n->rx.bytes_in;
@@ -1041,7 +1042,7 @@ static void count_up(struct simulation *s)
     sum_up_sas(s, h);
     results_sum_drops(r, n, h);
     r->rx.loss = share(sum(r->rx_drop), r->rx.packets_in);
-    r->tx.loss = share(sum(r->tx_drop), r->tx.packets_in);
+    r->tx.loss = share(sum(r->tx_drop), r->tx.packets_in + r->tx.created);
 }
 
 static void sum_up(struct simulation *s)

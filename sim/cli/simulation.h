@@ -19,9 +19,10 @@ enum { SIMULATION_ERROR = 2048 };
 struct run_direction {
     uint64_t packets_in, packets_out, bytes_in, bytes_out;
     uint64_t measured_packets, measured_bytes; /* of packets_out, in the measured phase */
+    uint64_t created;                          /* TX: segments beside the packets that came in */
     double gbps, wire_gbps, mpps;
     double offered_gbps, offered_mpps; /* RX: what arrived; TX: what the card read */
-    double loss;                       /* dropped of packets_in, over the whole run */
+    double loss;                       /* dropped of packets_in and created, over the whole run */
     double blocked_us; /* the time in which so many packets are offered as were lost */
 };
 

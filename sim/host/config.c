@@ -11,6 +11,7 @@
 static const char *const signals[] = { "interrupt", "poll", NULL };
 static const char *const tx_dones[] = { "each", "report", "head", NULL };
 static const char *const rx_dones[] = { "each", "head", NULL };
+static const char *const lsos[] = { "off", "card", "software", NULL };
 static const char *const no_matches[] = { "drop", "clear", NULL };
 static const char *const tunnel_policies[] = { "none", "latest", NULL };
 static const char *const esn_updates[] = { "recorded", "automatic", NULL };
@@ -100,6 +101,13 @@ static const struct param tx_params[] = {
       "A doorbell for one descriptor writes it to the card instead, if the card has a window "
       "(card.dma.tx_push): up to so many bytes of descriptor, SA context and frame, or without the frame; "
       "64 is a descriptor alone; 0: never." },
+    { "lso", PARAM_ENUM, F(host_tx_config, lso), HOST_LSO_OFF, 0, 2, lsos, NULL,
+      "TCP frames longer than lso_mtu with what IPsec adds (host.memory.tx_buffer must hold them): "
+      "sent as they are; cut by the card, where it can, else by the host; or always by the host." },
+    { "lso_mtu", PARAM_BYTES, F(host_tx_config, lso_mtu), 1500, 256, 65535, NULL, NULL,
+      "Longest IP packet that is not cut, and longest one of the segments with what IPsec adds." },
+    { "segment", PARAM_TIME, F(host_tx_config, segment), 150 * NS, 0, SECOND, NULL, NULL,
+      "CPU time of a segment that the host makes (headers, checksum, copy), beside that of a packet." },
 };
 
 static const struct param rx_params[] = {

@@ -10,6 +10,7 @@ enum { HOST_MAX_CORES = 64, HOST_MAX_QUEUES = 15 /* INT_ENABLE has no bit for mo
 enum host_signal { HOST_SIGNAL_INTERRUPT, HOST_SIGNAL_POLL };
 enum host_tx_done { HOST_TX_DONE_EACH, HOST_TX_DONE_REPORT, HOST_TX_DONE_HEAD };
 enum host_rx_done { HOST_RX_DONE_EACH, HOST_RX_DONE_HEAD };
+enum host_lso { HOST_LSO_OFF, HOST_LSO_CARD, HOST_LSO_SOFTWARE };
 enum host_no_match { HOST_NO_MATCH_DROP, HOST_NO_MATCH_CLEAR };
 enum host_tunnel_policy { HOST_TUNNEL_NONE, HOST_TUNNEL_LATEST };
 enum host_esn_update { HOST_ESN_RECORDED, HOST_ESN_AUTOMATIC };
@@ -55,6 +56,9 @@ struct host_tx_config {
     uint64_t done_bytes;   /* of an entry */
     uint64_t inline_bytes; /* longest frame that goes with its descriptor in the ring */
     uint64_t push;         /* longest descriptor, with its frame, that is written to the card */
+    uint32_t lso;          /* enum host_lso */
+    uint64_t lso_mtu;      /* longest IP packet that is not cut */
+    uint64_t segment;      /* CPU time of a segment that the host makes */
 };
 
 struct host_rx_config {

@@ -81,6 +81,7 @@ static void take_capabilities(struct host *host)
 
     host->s->packet_offload = (flags & FLAG_PACKET_OFFLOAD) != 0;
     host->s->esn_inferred = (flags & FLAG_ESN_INFERRED) != 0;
+    host->s->lso = REG_GET(CAP_FLAGS, LSO, flags) != 0;
     tx = least(least(tx, HOST_MAX_QUEUES), config->general.cores);
     rx = least(rx, HOST_MAX_QUEUES);
     host->s->tx_queues = config->tx.queues == 0 ? tx : least(tx, config->tx.queues);

@@ -304,10 +304,10 @@ static struct left count_slots(const struct host *host)
         case SLOT_WORK: left.work++; break;
         case SLOT_POSTED:
             if ((host->slot[i].flags & SLOT_SENT) == 0) {
-                left.posted++;
+                left.posted += host_frames_left(&host->slot[i]);
             }
             break;
-        case SLOT_DONE: left.unsent++; break;
+        case SLOT_DONE: left.unsent += host_frames_left(&host->slot[i]); break;
         default: break;
         }
     }

@@ -242,8 +242,10 @@ struct host_tx_stats {
     uint64_t doorbells;
     uint64_t inlined;             /* frames that were put behind their descriptors in the ring */
     uint64_t pushed, pushed_data; /* descriptors written to the card; with their frames */
-    uint64_t push_bursts;         /* TLPs of these */
-    uint64_t ring_full;           /* a core had to wait for a free descriptor */
+    uint64_t lso, lso_created;    /* frames that the card cuts; segments beside them */
+    uint64_t segmented, segments_created; /* frames that the host cut; segments beside them */
+    uint64_t push_bursts;                 /* TLPs of pushes */
+    uint64_t ring_full;                   /* a core had to wait for a free descriptor */
     uint64_t esn_stalls, esn_stalled_packets, esn_stall_ps;
     struct histogram latency_ns; /* doorbell to last bit on the wire */
     struct histogram host_ns;    /* transport to doorbell */

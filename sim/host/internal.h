@@ -109,7 +109,7 @@ struct host_sa {
     } u;
     uint8_t state; /* enum host_sa_state */
     uint8_t flags;
-    uint16_t reserved;
+    uint16_t sizes; /* what it adds to a packet: large.c */
 };
 
 enum {
@@ -337,8 +337,12 @@ struct host_slot {
     uint32_t generation; /* part of the tag */
     struct host_use use[2];
     uint32_t header_word;
-    uint32_t seq_hi; /* upper half of its number, for a context in the descriptor */
-    uint64_t tag;    /* the caller's */
+    uint32_t seq_hi;   /* upper half of its number, for a context in the descriptor */
+    uint16_t headers;  /* TCP: bytes before the payload; 0: another, or not known */
+    uint16_t mss;      /* the card cuts it */
+    uint32_t segments; /* into so many; 0: it is sent whole */
+    uint32_t out;      /* frames of it that have left */
+    uint64_t tag;      /* the caller's */
     uint64_t arrival, doorbell;
     uint64_t handle, tunnel;
     struct host_flow flow;
@@ -397,7 +401,7 @@ struct host_txq {
     uint32_t rung;       /* tail at the last doorbell */
     uint32_t reserved;   /* places promised to cores at work */
     uint64_t ring_by;
-    uint64_t wc_free; /* when the last line for the window has left the core */
+    uint64_t wc_free; /* when the last line or store for the window has left a core */
     uint64_t poll_at; /* look at the completions; CLOCK_NEVER */
     /* Completions that stand for others (host.tx.done report, head). */
     uint32_t known;   /* descriptors complete, as far as the host has read */
@@ -488,6 +492,7 @@ struct host_state {
     uint32_t tx_room;           /* bytes behind that, for frames */
     uint32_t tx_along;          /* bytes of a frame that the card takes with a descriptor */
     bool tx_window;             /* it takes descriptors that are written to it */
+    bool lso;                   /* it cuts large sends */
     uint32_t command_limit;     /* commands that the card lets wait, 0 = the ring */
     bool no_inbound;            /* the card has no SAs for received packets */
     struct sa_capabilities can; /* of a card whose driver decides what it takes */
@@ -571,7 +576,8 @@ struct host {
 
     /* the gateway */
     bool forwards;
-    uint32_t rx_room; /* bytes of a receive buffer that are not the card's: in front of all that it writes */
+    uint32_t
+        rx_room; /* bytes of a receive buffer that are not the card's: in front of all that it writes */
     struct nic_forward_config forward;
     struct nic_routes routes;
 
@@ -767,6 +773,27 @@ void host_stall_release(struct host *host, uint32_t sa, uint64_t time);
 /* A recorded UPDATE that must not overtake what is in flight: it goes on when that has completed. */
 void host_stall_adopt(struct host *host, uint32_t sa, uint32_t frame, uint32_t request,
                       uint64_t time);
+
+/* ---- large.c: TCP frames that are longer than they may be on the wire ---------------------------- */
+
+/* For host_sa.sizes. */
+uint16_t host_sizes_of(const struct esp_node *node);
+/* Is it longer, with what the SAs add (0: no SA)? Payload bytes of a segment then; 0: no, or none would fit. */
+uint32_t host_large_mss(const struct host *host, const struct host_slot *s, uint32_t sa,
+                        uint32_t tunnel);
+bool host_card_cuts(const struct host *host, const struct host_slot *s, uint32_t sa,
+                    uint32_t tunnel, uint32_t mss);
+void host_large_to_card(struct host_slot *s, uint32_t mss);
+void host_large_trailer(struct host *host, const struct host_frame *frame, uint32_t slot,
+                        const struct host_slot *clear);
+/* Put segments in its place, first in the backlog; it is dropped if there are no slots for them. Returns the CPU
+ * time. */
+uint64_t host_cut(struct host *host, uint32_t slot, uint32_t mss, uint64_t time);
+
+static inline uint32_t host_frames_left(const struct host_slot *s)
+{
+    return (s->segments == 0 ? 1 : s->segments) - s->out;
+}
 
 /* ---- software.c --------------------------------------------------------------------------------- */
 

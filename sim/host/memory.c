@@ -68,8 +68,8 @@ bool host_memory_init(struct host *host, char *error, size_t error_size)
     host->tx_shift = shift_of(config->memory.tx_buffer);
     host->rx_shift = shift_of(config->memory.rx_buffer);
     host->tx_stride = host->options.functional ? (uint32_t)config->memory.tx_buffer : 0;
-    host->rx_stride =
-        host->options.functional ? (uint32_t)config->memory.rx_buffer : RX_HEADER + host_rx_start(host);
+    host->rx_stride = host->options.functional ? (uint32_t)config->memory.rx_buffer
+                                               : RX_HEADER + host_rx_start(host);
     host->rings = zeroed(host->ring_bytes, 1);
     host->slot = zeroed(host->slots, sizeof *host->slot);
     host->tx_bytes = zeroed(host->slots, host->tx_stride);

@@ -213,6 +213,7 @@ uint32_t host_sa_new(struct host *host, const struct esp_node *node)
 
     sa->handle = node->handle;
     sa->detail = block;
+    sa->sizes = node->dir == ESP_DIR_OUT ? host_sizes_of(node) : 0;
     sa->state = SA_HOST_ADDING;
     sa->flags = (uint8_t)((node->dir == ESP_DIR_IN ? SA_HOST_IN : 0u) |
                           (node->mode == ESP_MODE_TUNNEL ? SA_HOST_TUNNEL : 0u));

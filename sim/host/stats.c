@@ -49,10 +49,16 @@ static const struct stat_field tx_stats[] = {
     U64(host_tx_stats, posted_bytes, "bytes", "Bytes of the frames they name."),
     U64(host_tx_stats, sent, "packets", "Last bit left on the wire."),
     U64(host_tx_stats, sent_bytes, "bytes", "Their bytes on the wire, without FCS."),
-    U64(host_tx_stats, failed, "packets", "Descriptors that the card completed with a failure."),
+    U64(host_tx_stats, failed, "packets",
+        "Not sent of descriptors that the card completed with a failure: one, or segments."),
     U64(host_tx_stats, lost, "packets", "In the rings or on the card when it was reset."),
     GAUGE(host_tx_stats, inside, "packets", "Neither sent nor dropped yet."),
     U64(host_tx_stats, doorbells, "", "Writes of a transmit ring's tail."),
+    U64(host_tx_stats, lso, "packets", "Frames given to the card to be cut into segments."),
+    U64(host_tx_stats, lso_created, "packets", "Segments of these, beside the one that came in."),
+    U64(host_tx_stats, segmented, "packets", "Frames that the host cut into segments."),
+    U64(host_tx_stats, segments_created, "packets",
+        "Segments of these, beside the one that came in."),
     U64(host_tx_stats, inlined, "packets", "Frames put behind their descriptors in the ring."),
     U64(host_tx_stats, pushed, "", "Descriptors written to the card instead of a doorbell."),
     U64(host_tx_stats, pushed_data, "packets", "Of these, with their frames."),
@@ -388,7 +394,7 @@ bool host_check_books(struct host *host, char *error, size_t error_size)
                  (unsigned long long)host->s->strange_completions);
         return false;
     }
-    return balance("packets to send", tx->packets_in,
+    return balance("packets to send", tx->packets_in + tx->lso_created + tx->segments_created,
                    tx->sent + tx->failed + tx->lost + sum(tx->drop, HOST_TX_DROP_COUNT) +
                        tx->inside,
                    error, error_size) &&

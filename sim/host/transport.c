@@ -2,6 +2,7 @@
  * not, and waits out the changes of the upper half of extended sequence numbers. */
 #include <string.h>
 
+#include "esp/segment.h"
 #include "host/internal.h"
 
 enum { PUMP_DEPTH = 2 /* packets of a closed-loop source that wait for a core */ };
@@ -58,6 +59,20 @@ static void refuse(struct host *host, const struct host_packet *packet, uint64_t
     }
 }
 
+/* Bytes before the payload of a TCP packet whose headers are there, else 0. */
+static uint16_t tcp_headers(const struct espnic_frame *frame, const struct host_flow *flow,
+                            const struct esp_view *view)
+{
+    struct esp_large large = { .length = frame->length };
+
+    if (frame->bytes == NULL || view->kind != ESP_PACKET_CLEAR_IP || view->fragment ||
+        flow->proto != ESP_PROTO_TCP || frame->length > view->l3 + view->l3_length ||
+        !esp_large_headers(&large, frame->bytes, frame->captured, view->l3 + view->l3_header)) {
+        return 0;
+    }
+    return (uint16_t)large.headers;
+}
+
 /* Into the backlog of its core. */
 static void admit(struct host *host, const struct host_packet *packet, const struct host_flow *flow,
                   const struct esp_view *view, uint32_t core, uint64_t time)
@@ -99,7 +114,10 @@ static void admit(struct host *host, const struct host_packet *packet, const str
     if (s->captured > s->length) {
         s->captured = s->length;
     }
-    if (host->tx_stride != 0 && s->captured != 0) {
+    if (host->config.tx.lso != HOST_LSO_OFF) {
+        s->headers = tcp_headers(frame, flow, view);
+    }
+    if (host->tx_stride != 0 && s->captured != 0 && frame->bytes != NULL) {
         memcpy(host_slot_bytes(host, slot - 1) + HOST_ROOM, frame->bytes, s->captured);
     }
     host_list_push(host, &host->core[core].backlog, slot - 1);
@@ -510,7 +528,7 @@ static enum host_tx_drop frame_node(struct host *host, uint32_t sa, uint32_t slo
     s->seq_hi = (uint32_t)(host_frame(host, first)->number >> 32);
     for (uint32_t id = first; id != 0; id = host_frame(host, id)->second) {
         struct host_frame *frame = host_frame(host, id);
-        uint32_t before = s->length;
+        const struct host_slot clear = *s;
         enum host_tx_drop drop = HOST_TX_DROP_NONE;
         uint64_t sequence = frame->number;
 
@@ -522,8 +540,12 @@ static enum host_tx_drop frame_node(struct host *host, uint32_t sa, uint32_t slo
         if (drop != HOST_TX_DROP_NONE) {
             return drop;
         }
-        move_esp_offset(s, frame, before, s->length);
-        sequence_next(&frame->number, (frame->flags & HOST_FRAME_ESN) != 0, &sequence);
+        move_esp_offset(s, frame, clear.length, s->length);
+        if (s->mss != 0) {
+            host_large_trailer(host, frame, slot, &clear);
+        }
+        sequence_take(&frame->number, (frame->flags & HOST_FRAME_ESN) != 0, host_frames_left(s),
+                      &sequence);
     }
     host_frame(host, first)->inflight++;
     s->use[place] = (struct host_use){ first, host_frame(host, first)->generation };
@@ -597,6 +619,26 @@ static enum host_tx_drop protect_on_card(struct host *host, uint32_t slot, uint3
     return drop;
 }
 
+/* A large frame is cut: by the host, now (true), or by the card later. */
+static bool cut_first(struct host *host, uint32_t slot, uint32_t sa, uint32_t tunnel, uint64_t time,
+                      uint64_t *cost)
+{
+    struct host_slot *s = &host->slot[slot];
+    uint32_t mss = host_large_mss(host, s, sa, tunnel);
+
+    s->mss = 0;
+    s->segments = 0;
+    if (mss == 0 || (sa == 0 && host->config.tx.no_match == HOST_NO_MATCH_DROP)) {
+        return false;
+    }
+    if (!host_card_cuts(host, s, sa, tunnel, mss)) {
+        *cost = host_cut(host, slot, mss, time);
+        return true;
+    }
+    host_large_to_card(s, mss);
+    return false;
+}
+
 uint64_t host_send(struct host *host, uint32_t slot, uint64_t time, bool *post)
 {
     struct host_slot *s = &host->slot[slot];
@@ -607,6 +649,10 @@ uint64_t host_send(struct host *host, uint32_t slot, uint64_t time, bool *post)
 
     s->sa = sa;
     *post = true;
+    if (cut_first(host, slot, sa, tunnel, time, &cost)) {
+        *post = false;
+        return host_cost(host, cost);
+    }
     if (sa == 0) {
         if (s->flow.family != 0 && host->config.tx.no_match == HOST_NO_MATCH_DROP &&
             (s->flags & SLOT_FORWARDED) == 0) {

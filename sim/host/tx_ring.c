@@ -32,8 +32,9 @@ static uint64_t frame_address(const struct host *host, uint32_t slot)
     const struct host_slot *s = &host->slot[slot];
     uint64_t buffer = s->rx_buffer - 1;
 
-    return s->rx_buffer != 0 ? host_address(REGION_RX, (buffer << host->rx_shift) + s->start)
-                             : host_address(REGION_TX, ((uint64_t)slot << host->tx_shift) + s->start);
+    return s->rx_buffer != 0
+               ? host_address(REGION_RX, (buffer << host->rx_shift) + s->start)
+               : host_address(REGION_TX, ((uint64_t)slot << host->tx_shift) + s->start);
 }
 
 static const uint8_t *frame_bytes(const struct host *host, uint32_t slot)
@@ -63,16 +64,17 @@ void host_post(struct host *host, uint32_t queue, uint32_t slot, uint64_t time)
     struct host_slot *s = &host->slot[slot];
     uint32_t entry = q->tail & (host->config.tx.ring - 1);
     uint8_t *place = host->rings + host_ring_tx(host, queue) + (size_t)entry * host_tx_entry(host);
-    struct abi_tx_descriptor d = {
-        .address = frame_address(host, slot),
-        .length = s->length,
-        .port = s->port,
-        .flags = (uint16_t)(ABI_TX_INTERRUPT | s->tx_flags),
-        .handle = s->handle,
-        .tunnel_handle = s->tunnel,
-        .header_word = s->header_word,
-        .tag = TAG_OWN | (uint64_t)(s->generation & 0x7fffffff) << 32 | slot
-    };
+    struct abi_tx_descriptor d = { .address = frame_address(host, slot),
+                                   .length = s->length,
+                                   .port = s->port,
+                                   .flags = (uint16_t)(ABI_TX_INTERRUPT | s->tx_flags),
+                                   .handle = s->handle,
+                                   .tunnel_handle = s->tunnel,
+                                   .header_word = s->header_word,
+                                   .mss = s->mss,
+                                   .headers = s->mss != 0 ? s->headers : 0,
+                                   .tag = TAG_OWN | (uint64_t)(s->generation & 0x7fffffff) << 32 |
+                                          slot };
 
     if (host->s->tx_context != 0 && host_carried_write(host, s, place + sizeof d)) {
         d.flags |= ABI_TX_CONTEXT;
@@ -93,6 +95,10 @@ void host_post(struct host *host, uint32_t queue, uint32_t slot, uint64_t time)
     }
     q->tail++;
     host->stats->tx.posted++;
+    if (s->mss != 0) {
+        host->stats->tx.lso++;
+        host->stats->tx.lso_created += s->segments - 1;
+    }
     host->stats->tx.posted_bytes += s->length;
     if ((s->flags & SLOT_OFFLOADED) != 0) {
         host->stats->tx.offloaded++;
@@ -143,18 +149,21 @@ static uint32_t fill_window(struct host *host, uint32_t queue, uint8_t *window)
     return bytes;
 }
 
-/* Stores of 8 bytes, each a TLP. Returns when the core has made the last one. */
-static uint64_t store_one_by_one(struct host *host, uint64_t time, uint32_t offset,
-                                 const uint8_t *bytes, uint32_t count)
+/* Stores of 8 bytes, each a TLP; another core's to the same window go first. Returns when the core has made the
+ * last one. */
+static uint64_t store_one_by_one(struct host *host, struct host_txq *q, uint64_t time,
+                                 uint32_t offset, const uint8_t *bytes, uint32_t count)
 {
     uint64_t store = host_cost(host, host->config.general.mmio);
+    uint64_t at = later(time, q->wc_free);
     uint32_t stores = (count + 7) / 8;
 
     for (uint32_t i = 0; i < stores; i++) {
-        espnic_mmio_burst(host->card, time + i * store, offset + i * 8, bytes + i * 8, 8);
+        espnic_mmio_burst(host->card, at + i * store, offset + i * 8, bytes + i * 8, 8);
     }
     host->stats->tx.push_bursts += stores;
-    return time + (stores - 1) * store;
+    q->wc_free = at + stores * store;
+    return at + (stores - 1) * store;
 }
 
 /* Lines leave their buffers at a pace, a full one as one TLP, the last one as stores of 8 bytes unless it is
@@ -190,8 +199,9 @@ static uint64_t push(struct host *host, uint32_t queue, uint64_t time)
         return 0;
     }
     host->stats->tx.pushed++;
-    return host->config.general.wc ? combine(host, &host->txq[queue], time, offset, window, bytes)
-                                   : store_one_by_one(host, time, offset, window, bytes);
+    return host->config.general.wc
+               ? combine(host, &host->txq[queue], time, offset, window, bytes)
+               : store_one_by_one(host, &host->txq[queue], time, offset, window, bytes);
 }
 
 static void rung(struct host *host, uint32_t queue, uint64_t time)
@@ -288,8 +298,8 @@ static void completed(struct host *host, uint32_t slot, const struct abi_tx_comp
     if (c->status != ABI_TX_OK) {
         unsigned reason = c->reason < NIC_DROP_COUNT ? c->reason : 0u;
 
-        host->stats->tx.failed++;
-        host->stats->tx.failed_reason[reason]++;
+        host->stats->tx.failed += host_frames_left(s);
+        host->stats->tx.failed_reason[reason] += host_frames_left(s);
         tell_drop(host, time, s->tag, nic_drop_name((enum nic_drop)reason));
     } else if (c->sequence != 0 && s->sa != 0 && s->handle != 0) {
         struct host_sa *sa = host_sa(host, s->sa);
@@ -399,11 +409,12 @@ void host_wire_tx(void *self, uint64_t time, unsigned port, const struct espnic_
         host->stats->tx.sent++;
         host->stats->tx.sent_bytes += frame->length;
         histogram_add(&host->stats->tx.latency_ns, time - s->doorbell);
-        s->flags |= SLOT_SENT;
+        s->out++;
+        s->flags |= host_frames_left(s) == 0 ? (uint8_t)SLOT_SENT : 0;
         if ((s->flags & SLOT_FORWARDED) != 0 && time >= s->wire_ps) {
             histogram_add(&host->stats->forward.latency_ns, time - s->wire_ps);
         }
-        if (s->state == SLOT_DONE) {
+        if (s->state == SLOT_DONE && (s->flags & SLOT_SENT) != 0) {
             host_slot_free(host, slot, time);
         }
     } else if ((frame->tag & TAG_OWN) == 0) {
@@ -426,7 +437,7 @@ void host_tx_flush(struct host *host, uint64_t time)
         host_frame_done(host, &s->use[0], time);
         host_frame_done(host, &s->use[1], time);
         if ((s->flags & SLOT_SENT) == 0) {
-            host->stats->tx.lost++;
+            host->stats->tx.lost += host_frames_left(s);
             tell_drop(host, time, s->tag, host_tx_drop_name(HOST_TX_DROP_HOST_RESET));
         }
         host_slot_free(host, i, time);

@@ -86,11 +86,11 @@ struct nic_packet {
     uint32_t wire_length; /* RX: as it came */
     uint32_t mshr;        /* context miss that it waits for: index + 1, 0 = none */
     uint64_t mshr_ticket; /* of the latest miss when it asked */
-    uint32_t turn;      /* TX: its place in the order of its lane */
-    uint32_t ring_at;   /* its descriptor in the ring, free-running */
-    uint32_t done_at;   /* TX: place of its completion in the ring, free-running */
-    uint32_t chain;     /* the next one that completes with it, 0 = none */
-    uint64_t handle[2]; /* TX: descriptor's; RX: SAs that matched, outer first */
+    uint32_t turn;        /* TX: its place in the order of its lane */
+    uint32_t ring_at;     /* its descriptor in the ring, free-running */
+    uint32_t done_at;     /* TX: place of its completion in the ring, free-running */
+    uint32_t chain;       /* the next one that completes with it, 0 = none */
+    uint64_t handle[2];   /* TX: descriptor's; RX: SAs that matched, outer first */
     uint64_t first_sequence;
     uint64_t tag, wire_ps, address;
 };
@@ -235,12 +235,13 @@ struct nic_done {
     bool gathers;  /* else each has a write of its own */
     uint32_t
         entries; /* asked for so far: place of the next one (free-running); HEAD: descriptors told */
-    uint32_t next;    /* in the order of the ring: the descriptor whose turn it is */
-    uint32_t early_first, early_last; /* packets that are complete, plain RX: in memory, before their turn */
-    uint32_t first, last;             /* packets that the next write stands for */
-    uint32_t count;                   /* those of them that count */
-    uint32_t silent;                  /* packet: the last one complete and not reported, 0 = none */
-    uint64_t wait;                    /* core cycles */
+    uint32_t next; /* in the order of the ring: the descriptor whose turn it is */
+    uint32_t early_first,
+        early_last;       /* packets that are complete, plain RX: in memory, before their turn */
+    uint32_t first, last; /* packets that the next write stands for */
+    uint32_t count;       /* those of them that count */
+    uint32_t silent;      /* packet: the last one complete and not reported, 0 = none */
+    uint64_t wait;        /* core cycles */
     uint64_t deadline, silent_deadline; /* cycles, CLOCK_NEVER without */
 };
 

@@ -31,7 +31,7 @@
     X(DMA_ERROR, "dma_error", "its transfer over PCIe failed")                                      \
     X(LSO, "lso",                                                                                   \
       "large send that cannot be cut: no such capability, not TCP, AH, or lengths that do not fit") \
-    X(LSO_TUNNEL, "lso_tunnel", "large send for a tunnel, which is never cut (O-11)") \
+    X(LSO_TUNNEL, "lso_tunnel", "large send for a tunnel, which is never cut (O-11)")               \
     X(FORWARD_FULL, "forward_full", "to be forwarded, but the transmit side had no room")
 
 /* The card let it pass without processing it. */

@@ -264,8 +264,7 @@ void nic_inside(const struct espnic *card, uint64_t *rx, uint64_t *tx)
 
     *rx =
         s->rx.packets_in - s->rx.packets_out - s->forward.packets - sum(s->rx.drop, NIC_DROP_COUNT);
-    *tx =
-        s->tx.packets_in + s->tx.created + s->forward.packets - s->tx.packets_out -
+    *tx = s->tx.packets_in + s->tx.created + s->forward.packets - s->tx.packets_out -
           sum(s->tx.drop, NIC_DROP_COUNT);
 }
 

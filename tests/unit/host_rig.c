@@ -285,6 +285,28 @@ uint32_t rig_packet(uint8_t *frame, uint8_t net, uint32_t number, uint32_t lengt
     return length;
 }
 
+uint32_t rig_tcp(uint8_t *frame, uint8_t net, uint32_t number, uint32_t length)
+{
+    rig_packet(frame, net, number, length);
+    frame[23] = ESP_PROTO_TCP;
+    esp_put16(frame + 24, 0);
+    esp_put16(frame + 24, esp_ip_checksum(frame + 14, 20));
+    esp_put32(frame + 38, number << 16);
+    frame[46] = 0x50;
+    frame[47] = 0x18;
+    esp_put16(frame + 50, 0);
+    return length;
+}
+
+bool rig_send_tcp(struct rig *rig, uint64_t time, uint8_t net, uint32_t number, uint32_t length)
+{
+    static uint8_t frame[0x10000];
+    struct espnic_frame f = { .bytes = frame, .captured = length, .length = length, .tag = number };
+
+    rig_tcp(frame, net, number, length);
+    return host_tx(rig->host, time, 0, &f);
+}
+
 bool rig_send(struct rig *rig, uint64_t time, uint8_t net, uint32_t number, uint32_t length)
 {
     uint8_t frame[9200];

@@ -50,6 +50,9 @@ struct esp_node rig_node(uint64_t handle, enum esp_dir dir, enum esp_mode mode, 
 void rig_select(struct esp_node *node, uint8_t net);
 /* A UDP packet from 192.168.`net`.1 in 1514 bytes of buffer; returns its length. */
 uint32_t rig_packet(uint8_t *frame, uint8_t net, uint32_t number, uint32_t length);
+/* The same as TCP with 20 bytes of header; without checksum. */
+uint32_t rig_tcp(uint8_t *frame, uint8_t net, uint32_t number, uint32_t length);
+bool rig_send_tcp(struct rig *rig, uint64_t time, uint8_t net, uint32_t number, uint32_t length);
 bool rig_send(struct rig *rig, uint64_t time, uint8_t net, uint32_t number, uint32_t length);
 
 #endif

@@ -265,54 +265,74 @@ static uint32_t contiguous(const struct crig *rig, uint32_t from, uint32_t size)
     }
 }
 
-/* Two ports, two lanes, one queue: a short packet's entry overtakes that of a long one, where the ring ends, too.
- * The driver posts what it has seen; were a phase not that of the entry's own pass, it would see no more. */
+/* A frame of `length` bytes comes in by a port at this time. */
+static void arrive(struct crig *rig, unsigned port, uint32_t number, uint32_t length, uint64_t time)
+{
+    static uint8_t bytes[9000];
+    struct espnic_frame f = { .bytes = bytes, .captured = length, .length = length };
+
+    crig_udp(bytes, number, length);
+    ck_assert(espnic_wire_rx(rig->card, port, time, &f));
+}
+
+/* Receive completions that were written before the one in front of them in the ring. */
+static unsigned overtaken(const struct crig *rig, uint32_t size)
+{
+    uint32_t last = size - 1;
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < rig->writes; i++) {
+        const struct crig_write *w = &rig->write[i];
+
+        if (w->address >= crig_rx_done_at(0) &&
+            w->address < crig_rx_done_at(0) + size * w->length) {
+            uint32_t at = (uint32_t)(w->address - crig_rx_done_at(0)) / w->length;
+
+            n += at != (last + 1) % size;
+            last = at;
+        }
+    }
+    return n;
+}
+
+/* Two ports, two lanes, one queue: a short packet comes when a long one before it is on the bus, and its entry
+ * overtakes; where the ring ends, too, as pairs begin at an odd place. The driver posts what it has seen; were a
+ * phase not that of the entry's own pass, it would see no more. */
 START_TEST(lanes_overtake_each_other)
 {
-    enum { RING = 8, PACKETS = 400 };
-    static uint8_t bytes[9000];
+    enum { RING = 8, PAIRS = 200 };
     struct crig *rig = crig_new();
     uint32_t seen = 0;
-    unsigned overtaken = 0;
 
     rig->config.general.ports = 2;
     rig->config.general.lanes = 2;
+    rig->config.general.steering = NIC_STEER_ARRIVAL;
+    rig->config.pcie.generation = 1;
+    rig->config.pcie.lanes = 1; /* 2 Gb/s: 40 us for the long one */
     crig_open(rig, true);
     done(rig, true, 0, EACH, 1, 64, 0);
     crig_rx_ring(rig, 0, RING, 16384);
     crig_settle(rig);
-    rig->writes = 0;
-    for (unsigned n = 0; n < PACKETS; n += 2) {
+    for (unsigned n = 0; n <= PAIRS; n++) {
         uint64_t now = espnic_now(rig->card);
 
-        for (unsigned port = 0; port < 2; port++) {
-            uint32_t length = (n / 2 + port) % 3 ? 64 : 9000;
-            struct espnic_frame f = { .bytes = bytes, .captured = length, .length = length };
-
-            crig_udp(bytes, n + port, length);
-            ck_assert(espnic_wire_rx(rig->card, port, now, &f));
+        arrive(rig, 0, 2 * n, 9000, now);
+        if (n > 0) {
+            arrive(rig, 1, 2 * n + 1, 64, now + 2000000);
         }
-        while (espnic_next_event(rig->card) < now + 2000000) { /* 2 us */
+        while (espnic_next_event(rig->card) < now + 60000000) {
             espnic_advance(rig->card, espnic_next_event(rig->card));
             ck_assert_uint_le((uint32_t)reg_get(&rig->card->registers, REG_RX_HEAD, 0),
                               contiguous(rig, seen, RING));
         }
-        crig_until(rig, now + 2000000);
+        crig_until(rig, now + 60000000);
         crig_post_rx(rig, 0, contiguous(rig, seen, RING) - seen, 16384);
         seen = contiguous(rig, seen, RING);
     }
     crig_settle(rig);
-    ck_assert_uint_eq(contiguous(rig, seen, RING), PACKETS);
-    ck_assert_uint_eq(crig_get(rig, REG_RX_HEAD, 0), PACKETS);
-    for (unsigned i = 0, last = RING - 1; i < rig->writes; i++) {
-        if (rig->write[i].length == sizeof(struct abi_rx_completion)) {
-            unsigned at = (unsigned)(rig->write[i].address - crig_rx_done_at(0)) / rig->write[i].length;
-
-            overtaken += at != (last + 1) % RING;
-            last = at;
-        }
-    }
-    ck_assert_uint_gt(overtaken, PACKETS / 20);
+    ck_assert_uint_eq(contiguous(rig, seen, RING), 2 * PAIRS + 1);
+    ck_assert_uint_eq(crig_get(rig, REG_RX_HEAD, 0), 2 * PAIRS + 1);
+    ck_assert_uint_ge(overtaken(rig, RING), PAIRS);
     crig_free(rig);
 }
 END_TEST

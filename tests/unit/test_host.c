@@ -663,11 +663,13 @@ static void commotion(struct rig *rig, struct inputs *in, unsigned steps)
     uint64_t now = in->now;
     uint64_t record = in->record;
     uint32_t sent = in->sent;
+    bool large = rig->host_config.tx.lso != HOST_LSO_OFF;
 
     for (unsigned i = in->step; i < in->step + steps; i++) {
         uint64_t handle = 1 + support_random(&state) % 40;
         struct esp_node node =
-            rig_node(handle, handle % 2 ? ESP_DIR_IN : ESP_DIR_OUT, ESP_MODE_TUNNEL,
+            rig_node(handle, handle % 2 ? ESP_DIR_IN : ESP_DIR_OUT,
+                     large && handle / 2 % 2 ? ESP_MODE_TRANSPORT : ESP_MODE_TUNNEL,
                      (uint32_t)(500 + support_random(&state) % 60));
 
         now += support_random(&state) % (US / 2);
@@ -713,17 +715,20 @@ static void commotion(struct rig *rig, struct inputs *in, unsigned steps)
                 ck_assert(espnic_wire_rx(rig->card, 0, now, &f));
             }
             break;
-        default:
-            ck_assert(rig_send(rig, now, (uint8_t)(support_random(&state) % 6), sent++,
-                               64 + (uint32_t)(support_random(&state) % 1400)));
+        default: {
+            uint8_t net = (uint8_t)(support_random(&state) % 6);
+            uint32_t more = (uint32_t)(support_random(&state) % (large ? 9000 : 1400));
+
+            ck_assert((large ? rig_send_tcp : rig_send)(rig, now, net, sent++, 64 + more));
             break;
+        }
         }
     }
     *in = (struct inputs){ state, now, record, sent, in->step + steps };
 }
 
 /* Kinds of rigs beyond those of the plain queue: other command paths, two of each; other uses of rings. */
-enum { QUEUE_RIGS = 6, PATH_RIGS = QUEUE_RIGS + 8, RING_KINDS = 6, RIGS = PATH_RIGS + RING_KINDS };
+enum { QUEUE_RIGS = 6, PATH_RIGS = QUEUE_RIGS + 8, RING_KINDS = 9, RIGS = PATH_RIGS + RING_KINDS };
 
 static void choose_rings(struct rig *rig, int kind)
 {
@@ -743,6 +748,11 @@ static void choose_rings(struct rig *rig, int kind)
     rig->host_config.general.wc_pad = kind % 3 == 1;
     rig->card_config.dma.tx_inline = 256;
     rig->card_config.dma.tx_push = (uint32_t)kind;
+    if (kind >= 6) { /* TCP, of several times what the wire takes */
+        tx->lso = kind == 8 ? HOST_LSO_SOFTWARE : HOST_LSO_CARD;
+        tx->lso_mtu = 1000;
+        tx->backlog = 200;
+    }
 }
 
 static void choose_path(struct rig *rig, int kind)

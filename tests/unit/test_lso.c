@@ -16,6 +16,7 @@ enum { HEADERS4 = 14 + 20 + 32, HEADERS6 = 14 + 40 + 20, ROOM = 70000 };
 /* TCP over IPv4 (with a time stamp option) or IPv6; returns the bytes before the payload. */
 static uint32_t make_frame(uint8_t *b, bool six, uint32_t payload, uint32_t seq, uint8_t flags)
 {
+    static const uint8_t stamps[12] = { 1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8 };
     uint32_t headers = six ? HEADERS6 : HEADERS4;
     uint32_t tcp = six ? 54 : 34;
 
@@ -41,7 +42,7 @@ static uint32_t make_frame(uint8_t *b, bool six, uint32_t payload, uint32_t seq,
         esp_put32(b + 26, 0x0a000001);
         esp_put32(b + 30, 0x0a000002);
         esp_put16(b + 24, esp_ip_checksum(b + 14, 20));
-        memcpy(b + tcp + 20, "\1\1\10\12ABCDEFGH", 12);
+        memcpy(b + tcp + 20, stamps, 12);
     }
     esp_put16(b + tcp, 5001);
     esp_put16(b + tcp + 2, 80);
@@ -99,7 +100,9 @@ struct receiver {
     struct esp_crypt *crypt;
     const struct esp_node *node; /* NULL: in the clear */
     uint64_t number;             /* expected next */
-    uint32_t seq;                /* TCP, expected next */
+    uint64_t iv;                 /* of the segment before; GCM: none is used twice */
+    bool any;
+    uint32_t seq; /* TCP, expected next */
     uint16_t ip_id;
     uint32_t got; /* payload bytes so far */
     bool six;
@@ -138,6 +141,13 @@ static void receive(struct receiver *r, const struct crig_frame *f, uint8_t *dat
 
         ck_assert_uint_eq(esp_get32(work + tcp), r->node->sa[0].spi);
         ck_assert_uint_eq(esp_get32(work + tcp + 4), (uint32_t)r->number);
+        if (r->node->sa[0].enc.alg == ESP_ALG_AES_GCM_128) {
+            uint64_t iv = (uint64_t)esp_get32(work + tcp + 8) << 32 | esp_get32(work + tcp + 12);
+
+            ck_assert_uint_eq(iv, r->any ? r->iv + 1 : r->number);
+            r->iv = iv;
+            r->any = true;
+        }
         ck_assert_int_eq(esp_open_packet(r->crypt, r->node, key, &packet, hi, NULL, opened, NULL),
                          ESP_OK);
         r->number++;
