@@ -74,11 +74,21 @@ struct sa_v6_pair {
     uint8_t src[16], dst[16];
 };
 
-/* Limits, and what is counted against them. */
+/* What is counted against a limit, and what the card saw of it when it looked last (lifetime.c). */
+struct sa_counter {
+    uint64_t value;
+    uint64_t at_poll, poll; /* value at the poll of this number */
+};
+
 struct sa_lifetime {
     struct esp_lifetime limit;
     uint64_t start_ns; /* when the SA became live */
-    uint64_t packets, bytes;
+    struct sa_counter packets, bytes;
+};
+
+/* Only in a table that watches for them. Nanoseconds; 0: never. */
+struct sa_activity {
+    uint64_t used_ns, asked_ns; /* last good packet; last SaDeleteReq */
 };
 
 static inline enum esp_dir sa_dir(const struct sa_context *context)

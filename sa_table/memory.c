@@ -16,7 +16,7 @@ struct part {
     uint64_t in_use; /* elements */
 };
 
-enum { PARTS = 9 };
+enum { PARTS = 11 };
 
 /* Id 0 is never handed out: a pool that was never used stores nothing. */
 static uint32_t stored(uint32_t used)
@@ -54,6 +54,18 @@ static struct part index_part(const char *name, struct sa_index *index)
                           .in_use = index->state.buckets };
 }
 
+/* As long as the contexts, and no state of its own. */
+static struct part beside_contexts(const char *name, struct sa_table *table,
+                                   struct sa_chunks *chunks, bool kept)
+{
+    return (struct part){ .name = name,
+                          .chunks = chunks,
+                          .state = &table->contexts.state,
+                          .state_bytes = sizeof table->contexts.state,
+                          .used = kept ? stored(table->contexts.state.used) : 0,
+                          .in_use = kept ? table->contexts.state.live : 0 };
+}
+
 static void list_parts(struct sa_table *table, struct part part[PARTS])
 {
     part[0] = pool_part("sa.contexts", &table->contexts);
@@ -65,6 +77,8 @@ static void list_parts(struct sa_table *table, struct part part[PARTS])
     part[6] = store_part("sa.windows", &table->windows);
     part[7] = index_part("sa.index", &table->index);
     part[8] = index_part("sa.ip_index", &table->ip_index);
+    part[9] = beside_contexts("sa.activity", table, &table->activity, table->config.watch);
+    part[10] = beside_contexts("sa.since", table, &table->since, true);
 }
 
 void sa_table_memory(struct sa_table *table, struct sa_table_memory *memory)
@@ -78,9 +92,27 @@ void sa_table_memory(struct sa_table *table, struct sa_table_memory *memory)
         memory->in_use += part[i].in_use * part[i].chunks->element;
     }
     memory->blocks = sa_chunks_bytes(&table->blocks.chunks);
+    memory->total += table->slots.config.slots * sizeof *table->slots.slot;
+    memory->in_use += table->slots.state.used * sizeof *table->slots.slot;
 }
 
 /* ---- regions --------------------------------------------------------------------------------- */
+
+/* Of fixed size: all slots exist from the beginning. */
+static void slot_regions(struct sa_slots *slots, sa_region_fn fn, void *user)
+{
+    struct sa_region region = { .name = "sa.slot_state",
+                                .data = &slots->state,
+                                .bytes = sizeof slots->state };
+
+    fn(user, &region);
+    if (slots->slot != NULL) {
+        region = (struct sa_region){ .name = "sa.slots",
+                                     .data = slots->slot,
+                                     .bytes = slots->config.slots * sizeof *slots->slot };
+        fn(user, &region);
+    }
+}
 
 void sa_table_state_regions(struct sa_table *table, sa_region_fn fn, void *user)
 {
@@ -101,6 +133,7 @@ void sa_table_state_regions(struct sa_table *table, sa_region_fn fn, void *user)
                                      .bytes = part[i].state_bytes };
         fn(user, &region);
     }
+    slot_regions(&table->slots, fn, user);
 }
 
 bool sa_table_resize(struct sa_table *table)

@@ -6,86 +6,6 @@
 #include "engine/rng.h"
 #include "sa_table/note.h"
 
-/* ---- description ----------------------------------------------------------------------------- */
-
-static const char *const organisations[] = { "exact", NULL };
-static const char *const units[] = { "bundles", "sas", NULL };
-
-#define FIELD(name) PARAM_FIELD(struct sa_table_config, name)
-
-const struct param sa_table_params[] = {
-    { "organisation", PARAM_ENUM, FIELD(organisation), SA_ORGANISATION_EXACT, 0,
-      SA_ORGANISATION_EXACT, organisations, NULL,
-      "How the table finds a place: exact fails only when the table is full (CAM)." },
-    { "unit", PARAM_ENUM, FIELD(unit), SA_UNIT_BUNDLES, 0, SA_UNIT_SAS, units, NULL,
-      "What the capacity counts: nodes (AH and ESP together cost 1) or SAs (O-8)." },
-    { "per_direction", PARAM_BOOL, FIELD(per_direction), 0, 0, 1, NULL, NULL,
-      "Separate tables: capacity_in and capacity_out instead of capacity (O-8)." },
-    { "capacity", PARAM_U32, FIELD(capacity), 65536, 0, 0x7ffffffe, NULL, NULL,
-      "Places of the table for both directions together." },
-    { "capacity_in", PARAM_U32, FIELD(capacity_in), 1024, 0, 0x7ffffffe, NULL, NULL,
-      "Places for inbound SAs, with per_direction." },
-    { "capacity_out", PARAM_U32, FIELD(capacity_out), 1024, 0, 0x7ffffffe, NULL, NULL,
-      "Places for outbound SAs, with per_direction." },
-    { "ip_entries", PARAM_U32, FIELD(ip_entries), 0, 0, 0x7ffffffe, NULL, NULL,
-      "Places of a separate table of inbound destination addresses, shared by SAs (82599: 128); "
-      "0: no such table." },
-    { "outbound_duplicates", PARAM_BOOL, FIELD(outbound_duplicates), 0, 0, 1, NULL, NULL,
-      "Accept outbound SAs with equal SPI, destination and protocol (O-33 rejects them)." },
-};
-const size_t sa_table_param_count = PARAM_COUNT(sa_table_params);
-
-#undef FIELD
-#define STAT(name, unit, help)                                                                     \
-    {                                                                                              \
-#name, STAT_U64, offsetof(struct sa_table_stats, name), unit, help                         \
-    }
-#define FAILURE(name, reason, help)                                                                \
-    {                                                                                              \
-        "add_failures_" name, STAT_U64,                                                            \
-            offsetof(struct sa_table_stats, add_failures) + (reason) * sizeof(uint64_t), "nodes",  \
-            help                                                                                   \
-    }
-
-const struct stat_field sa_table_stat_table[] = {
-    STAT(capacity, "", "Places of the table, in the configured unit."),
-    STAT(live, "nodes", "Nodes that hold a place: being added, live, being deleted."),
-    STAT(live_in, "nodes", "Inbound ones of these."),
-    STAT(live_out, "nodes", "Outbound ones of these."),
-    STAT(live_entries, "SAs", "SAs of these nodes: AH and ESP of a bundle count 2."),
-    STAT(peak_live, "nodes", "Largest value of live."),
-    STAT(adds, "nodes", "Nodes that were given a place."),
-    FAILURE("full", SA_FULL, "Nodes refused: the table was full."),
-    FAILURE("no_slot", SA_NO_SLOT,
-            "Nodes refused: no slot for the key in a table that was not full."),
-    FAILURE("no_ip_slot", SA_NO_IP_SLOT, "Nodes refused: the address table was full."),
-    FAILURE("duplicate", SA_DUPLICATE, "Nodes refused: same key as a present SA."),
-    STAT(updates, "requests", "UPDATE_SA that named an ESN entry of a live SA."),
-    STAT(update_failures, "requests", "UPDATE_SA that did not."),
-    STAT(update_disagreements, "requests",
-         "UPDATE_SA whose upper half was not the one that the card had inferred."),
-    STAT(deletes, "nodes", "Nodes whose place was released."),
-    STAT(stale_handles, "uses", "Handles used that named no live SA."),
-    STAT(lookups, "look-ups", "Inbound look-ups by SPI, destination and protocol."),
-    STAT(hits, "look-ups", "Inbound look-ups that found a live SA."),
-    STAT(misses, "look-ups", "Inbound look-ups that found none."),
-    STAT(probes, "accesses", "Accesses of the index by inbound look-ups."),
-    STAT(ip_live, "addresses", "Addresses in the separate address table."),
-    STAT(ip_peak, "addresses", "Largest value of ip_live."),
-};
-const size_t sa_table_stat_count = STAT_COUNT(sa_table_stat_table);
-
-void sa_table_config_default(struct sa_table_config *config)
-{
-    *config = (struct sa_table_config){
-        .organisation = SA_ORGANISATION_EXACT,
-        .unit = SA_UNIT_BUNDLES,
-        .capacity = 65536,
-        .capacity_in = 1024,
-        .capacity_out = 1024,
-    };
-}
-
 /* ---- look-up keys ---------------------------------------------------------------------------- */
 
 /* What two SAs must not share. */
@@ -157,6 +77,15 @@ static uint32_t *entry_link(const void *owner, uint32_t reference)
 }
 
 static const struct sa_index_owner entries = { .hash = entry_hash, .link = entry_link };
+
+/* In a direct map the SPI says where. */
+static uint64_t entry_spi(const void *owner, uint32_t reference)
+{
+    return referenced(owner, reference)->spi;
+}
+
+static const struct sa_slots_owner hashed = { .hash = entry_hash };
+static const struct sa_slots_owner numbered = { .hash = entry_spi };
 
 static bool has_key(const struct sa_table *table, uint32_t reference, const struct key *key)
 {
@@ -264,6 +193,33 @@ static void drop_ip(struct sa_table *table, const struct sa_context *context)
 
 /* ---- life of the table ----------------------------------------------------------------------- */
 
+uint32_t sa_table_slots(const struct sa_table_config *config)
+{
+    uint32_t bucket =
+        config->organisation == SA_ORGANISATION_DIRECT ? 1 : config->choices * config->ways;
+    uint32_t keys = config->per_direction ? config->capacity_in : config->capacity;
+
+    if (config->organisation == SA_ORGANISATION_CAM) {
+        return 0;
+    }
+    return config->slots != 0 ? config->slots : (keys + bucket - 1) / bucket * bucket;
+}
+
+static void init_slots(struct sa_table *table)
+{
+    const struct sa_table_config *config = &table->config;
+    bool direct = config->organisation == SA_ORGANISATION_DIRECT;
+    struct sa_slots_config slots = { .organisation = config->organisation,
+                                     .slots = sa_table_slots(config),
+                                     .choices = direct ? 1 : config->choices,
+                                     .ways = direct ? 1 : config->ways,
+                                     .stash = direct ? 0 : config->stash,
+                                     .search = config->search };
+
+    sa_slots_init(&table->slots, &slots);
+    table->stats.slots = slots.slots;
+}
+
 void sa_table_init(struct sa_table *table, const struct sa_table_config *config)
 {
     *table = (struct sa_table){ .config = *config };
@@ -275,10 +231,13 @@ void sa_table_init(struct sa_table *table, const struct sa_table_config *config)
     sa_pool_init(&table->v6_pairs, sizeof(struct sa_v6_pair));
     sa_pool_init(&table->lifetimes, sizeof(struct sa_lifetime));
     sa_pool_init(&table->ips, sizeof(struct ip_entry));
+    sa_chunks_init(&table->activity, sizeof(struct sa_activity));
+    sa_chunks_init(&table->since, sizeof(uint32_t));
     sa_store_init(&table->blocks, 4);
     sa_store_init(&table->windows, 8);
     sa_index_init(&table->index, 1);
     sa_index_init(&table->ip_index, 1);
+    init_slots(table);
 }
 
 void sa_table_destroy(struct sa_table *table)
@@ -288,10 +247,13 @@ void sa_table_destroy(struct sa_table *table)
     sa_pool_destroy(&table->v6_pairs);
     sa_pool_destroy(&table->lifetimes);
     sa_pool_destroy(&table->ips);
+    sa_chunks_destroy(&table->activity);
+    sa_chunks_destroy(&table->since);
     sa_store_destroy(&table->blocks);
     sa_store_destroy(&table->windows);
     sa_index_destroy(&table->index);
     sa_index_destroy(&table->ip_index);
+    sa_slots_destroy(&table->slots);
     sa_table_drop_image(table);
 }
 
@@ -512,25 +474,131 @@ static void count_place(struct sa_table *table, const struct sa_context *context
     }
 }
 
-/* Into the index, or out of it. False only for `in`: no memory. */
-static bool set_indexed(struct sa_table *table, uint32_t id, bool in)
+static uint32_t *since(const struct sa_table *table, uint32_t id)
 {
-    const struct sa_context *context = sa_context(table, id);
-    bool inbound = (context->flags & SA_CONTEXT_IN) != 0;
-    uint8_t buffer[16];
+    return sa_chunks_at(&table->since, id);
+}
 
-    if (!is_indexed(table, inbound)) {
-        return true;
+/* ---- keys of received SAs in the memories of the look-up ---- */
+
+static const struct sa_slots_owner *slot_hash(const struct sa_table *table)
+{
+    return table->config.organisation == SA_ORGANISATION_DIRECT ? &numbered : &hashed;
+}
+
+static bool has_slots(const struct sa_table *table, const struct sa_context *context)
+{
+    return table->config.organisation != SA_ORGANISATION_CAM &&
+           (context->flags & SA_CONTEXT_IN) != 0;
+}
+
+/* Adds up what one key after the other costs. */
+static void add_cost(struct sa_table *table, const struct sa_cost *cost)
+{
+    table->cost.reads += cost->reads;
+    table->cost.writes += cost->writes;
+    table->stats.searched += cost->reads - 1;
+    table->stats.moves += cost->writes > 1 ? cost->writes - 1 : 0;
+}
+
+static void drop_slots(struct sa_table *table, uint32_t id, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct sa_cost cost;
+
+        sa_slots_remove(&table->slots, slot_hash(table), table, reference_to(id, i), &cost);
+        add_cost(table, &cost);
     }
-    for (uint32_t i = 0; i < sa_entries(context); i++) {
-        if (!in) {
-            sa_index_remove(&table->index, &entries, table, reference_to(id, i));
-        } else if (!sa_index_insert(&table->index, &entries, table, reference_to(id, i))) {
-            return false; /* only the very first insertion can fail: nothing is to be undone */
+    table->stats.slots_used = table->slots.state.used;
+}
+
+/* All keys of the context, or none. */
+static bool take_slots(struct sa_table *table, uint32_t id)
+{
+    struct sa_table_stats *stats = &table->stats;
+    uint32_t count = sa_entries(sa_context(table, id));
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct sa_cost cost;
+        bool placed =
+            sa_slots_place(&table->slots, slot_hash(table), table, reference_to(id, i), &cost);
+
+        add_cost(table, &cost);
+        if (!placed) {
+            if (stats->slots_at_refusal == 0) {
+                stats->slots_at_refusal = table->slots.state.used;
+            }
+            drop_slots(table, id, i);
+            return false;
         }
     }
-    if (inbound && is_any(destination(table, context, buffer))) {
+    stats->slots_used = table->slots.state.used;
+    if (stats->slots_used > stats->slots_peak) {
+        stats->slots_peak = stats->slots_used;
+    }
+    if (table->slots.state.in_stash > stats->stash_peak) {
+        stats->stash_peak = table->slots.state.in_stash;
+    }
+    return true;
+}
+
+/* ---- the index, which is how the simulator finds them ---- */
+
+static void count_wildcard(struct sa_table *table, const struct sa_context *context, bool in)
+{
+    uint8_t buffer[16];
+
+    if ((context->flags & SA_CONTEXT_IN) != 0 && is_any(destination(table, context, buffer))) {
         table->fixed.wildcards += in ? 1 : UINT64_MAX;
+    }
+}
+
+/* From here on the keys of the context are found, once it is live. */
+static enum sa_reason show(struct sa_table *table, uint32_t id)
+{
+    const struct sa_context *context = sa_context(table, id);
+
+    if (!is_indexed(table, (context->flags & SA_CONTEXT_IN) != 0)) {
+        return SA_OK;
+    }
+    if (has_slots(table, context) && !take_slots(table, id)) {
+        return SA_NO_SLOT;
+    }
+    for (uint32_t i = 0; i < sa_entries(context); i++) {
+        if (!sa_index_insert(&table->index, &entries, table, reference_to(id, i))) {
+            return SA_NO_MEMORY; /* only the very first insertion can fail: nothing is to be undone */
+        }
+    }
+    count_wildcard(table, context, true);
+    return SA_OK;
+}
+
+static void hide(struct sa_table *table, uint32_t id)
+{
+    const struct sa_context *context = sa_context(table, id);
+
+    if (!is_indexed(table, (context->flags & SA_CONTEXT_IN) != 0)) {
+        return;
+    }
+    if (has_slots(table, context)) {
+        drop_slots(table, id, sa_entries(context));
+    }
+    for (uint32_t i = 0; i < sa_entries(context); i++) {
+        sa_index_remove(&table->index, &entries, table, reference_to(id, i));
+    }
+    count_wildcard(table, context, false);
+}
+
+/* Room for what is kept beside the context. */
+static bool make_times(struct sa_table *table, uint32_t id)
+{
+    if (!sa_chunks_reserve(&table->since, id + 1) ||
+        (table->config.watch && !sa_chunks_reserve(&table->activity, id + 1))) {
+        return false;
+    }
+    *since(table, id) = 0;
+    if (table->config.watch) {
+        *sa_activity(table, id) = (struct sa_activity){ 0 };
     }
     return true;
 }
@@ -551,6 +619,9 @@ static enum sa_reason install(struct sa_table *table, const struct esp_node *nod
     }
     struct sa_context *context = sa_context(table, *id);
 
+    if (!make_times(table, *id)) {
+        return SA_NO_MEMORY;
+    }
     if (!build_context(table, context, node, keep_window)) {
         return SA_NO_MEMORY;
     }
@@ -562,12 +633,14 @@ static enum sa_reason install(struct sa_table *table, const struct esp_node *nod
         }
         context->flags |= SA_CONTEXT_IP_SLOT;
     }
-    return set_indexed(table, *id, true) ? SA_OK : SA_NO_MEMORY;
+    return show(table, *id);
 }
 
 struct sa_added sa_table_add(struct sa_table *table, const struct esp_node *node, bool keep_window)
 {
     uint32_t id = 0;
+
+    table->cost = (struct sa_cost){ 0 };
     enum sa_reason reason = install(table, node, keep_window, &id);
 
     if (reason != SA_OK) {
@@ -587,6 +660,7 @@ void sa_table_commit(struct sa_table *table, uint32_t id, uint64_t now_ns)
     struct sa_context *context = sa_context(table, id);
 
     context->state = SA_LIVE;
+    *since(table, id) = (uint32_t)(now_ns / SA_SINCE_NS);
     for (uint32_t i = 0; i < sa_entries(context); i++) {
         const struct sa_entry *entry = sa_entry(table, context, i);
 
@@ -596,6 +670,11 @@ void sa_table_commit(struct sa_table *table, uint32_t id, uint64_t now_ns)
             lifetime->start_ns = now_ns;
         }
     }
+}
+
+uint64_t sa_table_age_ns(const struct sa_table *table, uint32_t id, uint64_t now_ns)
+{
+    return (uint64_t)((uint32_t)(now_ns / SA_SINCE_NS) - *since(table, id)) * SA_SINCE_NS;
 }
 
 /* ---- find ------------------------------------------------------------------------------------ */
@@ -626,6 +705,24 @@ uint32_t sa_table_find(struct sa_table *table, uint64_t handle)
         return 0;
     }
     return id;
+}
+
+uint32_t sa_table_probe(const struct sa_table *table, const struct sa_key *wanted)
+{
+    struct key key = {
+        .spi = wanted->spi, .op = wanted->op, .family = wanted->dst.family, .inbound = 1
+    };
+    uint32_t reference;
+
+    memcpy(key.dst, wanted->dst.bytes, sizeof key.dst);
+    reference = find_key(table, &key);
+    if ((reference == 0 || sa_context(table, reference >> 1)->state != SA_LIVE) &&
+        table->fixed.wildcards != 0) {
+        memset(key.dst, 0, sizeof key.dst);
+        reference = find_key(table, &key);
+    }
+    return reference != 0 && sa_context(table, reference >> 1)->state == SA_LIVE ? reference >> 1
+                                                                                 : 0;
 }
 
 struct sa_hit sa_table_lookup(struct sa_table *table, const struct sa_key *wanted)
@@ -693,7 +790,8 @@ enum sa_delete sa_table_begin_delete(struct sa_table *table, uint64_t handle, ui
     }
     struct sa_context *context = sa_context(table, found);
 
-    set_indexed(table, found, false);
+    table->cost = (struct sa_cost){ 0 };
+    hide(table, found);
     context->state = SA_DELETING;
     *id = found;
     return context->references == 0 ? SA_DELETE_READY : SA_DELETE_WAIT;
@@ -710,7 +808,7 @@ void sa_table_wipe(struct sa_table *table)
 {
     for (uint32_t id = sa_table_next(table, 0); id != 0; id = sa_table_next(table, id)) {
         if (sa_context(table, id)->state != SA_DELETING) {
-            set_indexed(table, id, false);
+            hide(table, id);
         }
         sa_table_free(table, id);
     }

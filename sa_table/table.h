@@ -19,12 +19,9 @@
 #include "sa_table/note.h"
 #include "sa_table/pool.h"
 #include "sa_table/replay.h"
+#include "sa_table/slots.h"
 
 /* ---- configuration ---------------------------------------------------------------------- */
-
-enum sa_organisation {
-    SA_ORGANISATION_EXACT /* behaves like a CAM: an insertion fails only when the table is full */
-};
 
 enum sa_capacity_unit {
     SA_UNIT_BUNDLES, /* a node counts 1 (O-8) */
@@ -33,18 +30,26 @@ enum sa_capacity_unit {
 
 struct sa_table_config {
     uint32_t organisation; /* enum sa_organisation */
-    uint32_t unit;         /* enum sa_capacity_unit */
-    bool per_direction;    /* capacity_in and capacity_out instead of capacity */
-    uint32_t capacity;     /* both directions together */
+    uint32_t slots;        /* slots.h; 0: as many as sa_table_slots() says */
+    uint32_t choices, ways, stash, search;
+    uint32_t unit;      /* enum sa_capacity_unit */
+    bool per_direction; /* capacity_in and capacity_out instead of capacity */
+    uint32_t capacity;  /* both directions together */
     uint32_t capacity_in, capacity_out;
     uint32_t ip_entries;      /* separate table of inbound destination addresses, 0 = none */
     bool outbound_duplicates; /* false: O-33 holds for outbound SAs too */
+    /* Picoseconds between two looks of the card at what counts against lifetimes; 0: it sees every change at once. */
+    uint64_t poll_packets, poll_bytes, poll_seconds;
+    bool watch; /* keep the last use of every SA: 16 bytes more; set by the card */
 };
 
 extern const struct param sa_table_params[];
 extern const size_t sa_table_param_count;
 
 void sa_table_config_default(struct sa_table_config *config);
+
+/* Slots for the keys of received SAs: as configured, or the capacity for them in whole buckets; 0 for a CAM. */
+uint32_t sa_table_slots(const struct sa_table_config *config);
 
 /* ---- statistics ------------------------------------------------------------------------- */
 
@@ -56,12 +61,14 @@ struct sa_table_stats {
     uint64_t peak_live;
     uint64_t adds; /* nodes given a place */
     uint64_t add_failures[SA_REASON_COUNT];
+    uint64_t slots, slots_used, slots_peak, slots_at_refusal, stash_peak, moves, searched;
     uint64_t updates, update_failures, update_disagreements;
     uint64_t deletes;               /* nodes freed */
     uint64_t stale_handles;         /* handles that named no live SA (O-3) */
     uint64_t lookups, hits, misses; /* inbound */
     uint64_t probes; /* look-ups of the index: 2 where wildcards exist and the first missed */
     uint64_t ip_live, ip_peak;
+    uint64_t overshoot_packets, overshoot_bytes;
 };
 
 extern const struct stat_field sa_table_stat_table[];
@@ -78,7 +85,12 @@ struct sa_table {
     } fixed;
     struct sa_pool contexts, seconds, v6_pairs, lifetimes, ips;
     struct sa_store blocks, windows;
+    struct sa_chunks activity; /* struct sa_activity, by context */
+    struct sa_chunks since;    /* uint32_t, by context: when it became live, in SA_SINCE_NS */
     struct sa_index index, ip_index;
+    struct sa_slots slots;
+    struct sa_cost
+        cost; /* of the keys in the last sa_table_add or sa_table_begin_delete; 0 in a CAM */
     struct sa_table_image {
         unsigned char *data;
         size_t bytes;
@@ -93,7 +105,6 @@ struct sa_added {
     enum sa_reason reason; /* SA_OK or why not */
     uint32_t id;           /* of the context while it exists, 0 on failure */
     uint64_t handle;       /* nonzero, unique over both directions; 0 on failure */
-    uint32_t moves;        /* entries displaced by the organisation */
 };
 
 /* Gives the node a place in state ADDING: it counts, blocks duplicates, and is found by nobody.
@@ -103,6 +114,10 @@ struct sa_added sa_table_add(struct sa_table *table, const struct esp_node *node
 
 /* The table write is complete: LIVE; the lifetime in seconds starts. */
 void sa_table_commit(struct sa_table *table, uint32_t id, uint64_t now_ns);
+
+/* How long the context has been live: whole units of SA_SINCE_NS, modulo 2^32 of them (12 hours). */
+enum { SA_SINCE_NS = 10000 };
+uint64_t sa_table_age_ns(const struct sa_table *table, uint32_t id, uint64_t now_ns);
 
 /* Context of a handle in state LIVE, else 0, counted as stale: unknown, stale, being added or
  * deleted. This is the outbound look-up. */
@@ -128,6 +143,9 @@ struct sa_hit {
 /* Inbound look-up by (SPI, destination, protocol, IP version); a destination of zero in the SA
  * matches any, an exact match goes first (O-13). Only LIVE contexts are found. */
 struct sa_hit sa_table_lookup(struct sa_table *table, const struct sa_key *wanted);
+
+/* The context that it would find, 0: none. Uncounted. */
+uint32_t sa_table_probe(const struct sa_table *table, const struct sa_key *wanted);
 
 /* A packet in flight holds the context between ref and put. Put: true if the context is DELETING
  * and this was the last reference; the caller then frees it (now or when its time has come). */
@@ -233,22 +251,24 @@ enum replay_verdict sa_replay_check(const struct sa_table *table, struct sa_entr
 enum replay_verdict sa_replay_commit(const struct sa_table *table, struct sa_entry *entry,
                                      uint64_t sequence);
 
-/* Hard limit reached: the packet must be dropped before it gets a number. A limit of N packets
- * lets N pass; a byte limit is tested before the packet is counted, so the last one may go over
- * it (as Linux 6.1 does). */
+/* Hard limit reached, as far as the card has seen: the packet must be dropped before it gets a number. A limit of N
+ * packets lets N pass; a byte limit is tested before the packet is counted, so the last one may go over it (as Linux
+ * 6.1 does). A card that polls lets pass what comes until it looks: `overshoot_packets`, `overshoot_bytes`. */
 bool sa_expired(const struct sa_table *table, const struct sa_entry *entry, uint64_t now_ns);
 
 enum { SA_EVENT_SOFT = 1, SA_EVENT_HARD = 2 };
 
-/* Limits that are reached now and were not reported before, as SA_EVENT_*; marks them reported. */
+/* Limits that the card sees reached now and were not reported before, as SA_EVENT_*; marks them reported. */
 unsigned sa_limits(const struct sa_table *table, struct sa_entry *entry, uint64_t now_ns);
 
 /* When the next limit in seconds that was not reported yet falls due; UINT64_MAX: never. */
 uint64_t sa_deadline(const struct sa_table *table, const struct sa_entry *entry);
 
 /* Counts a packet of `bytes` against the limits, if there are any. Returns sa_limits. */
-unsigned sa_count(const struct sa_table *table, struct sa_entry *entry, uint64_t bytes,
-                  uint64_t now_ns);
+unsigned sa_count(struct sa_table *table, struct sa_entry *entry, uint64_t bytes, uint64_t now_ns);
+
+/* Last use of a context in use; NULL if the table does not watch it. */
+struct sa_activity *sa_activity(const struct sa_table *table, uint32_t id);
 
 /* ---- memory and snapshot --------------------------------------------------------------------- */
 

@@ -37,6 +37,7 @@ static const struct {
     { "sequence", "sequence" },
     { "encapsulate", "encapsulate" },
     { "command", "command" },
+    { "forward", "forward" },
 };
 
 static const char *ideal_of(const char *block)

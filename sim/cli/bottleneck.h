@@ -20,7 +20,7 @@
 
 #include "cli/simulation.h"
 
-enum { BOTTLENECK_MAX = 20 };
+enum { BOTTLENECK_MAX = 24 };
 
 struct bottleneck_trial {
     const char *block; /* name for --ideal */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/scenario.h"
+#include "cli/synthesis.h"
 #include "engine/nearest.h"
 
 #define TEXT(type_, field_, kind_, def_, help_)                                                    \
@@ -20,7 +21,14 @@
 #define PARAM_AT(type_, field_)                                                                    \
     .offset = offsetof(struct type_, field_), .size = sizeof(((struct type_ *)0)->field_)
 #define FILE_OF(type_, field_, help_) TEXT(type_, field_, PARAM_PATH, "", help_)
-#define FLAG(type_, field_, help_)    NUMBER(type_, field_, PARAM_BOOL, 0, 0, 1, help_)
+#define PORT_FILE(name_, type_, field_, port_, help_)                                              \
+    {                                                                                              \
+        .name = (name_), .type = PARAM_PATH,                                                       \
+        .offset =                                                                                  \
+            offsetof(struct type_, field_) + (port_) * sizeof(((struct type_ *)0)->field_[0]),     \
+        .size = sizeof(((struct type_ *)0)->field_[0]), .def_string = "", .help = (help_)          \
+    }
+#define FLAG(type_, field_, help_) NUMBER(type_, field_, PARAM_BOOL, 0, 0, 1, help_)
 
 static const uint64_t second = 1000000000000; /* ps */
 
@@ -28,8 +36,15 @@ static const char *const preloads[] = { "auto", "on", "off", NULL };
 
 static const struct param workload_params[] = {
     FILE_OF(workload_config, oids, "recording of SA control requests (.jsonl)"),
-    FILE_OF(workload_config, tx, "capture of clear packets that the host sends"),
-    FILE_OF(workload_config, rx, "capture of packets that arrive on the wire"),
+    PORT_FILE("tx", workload_config, tx, 0,
+              "capture of clear packets that the host sends by port 0"),
+    PORT_FILE("tx1", workload_config, tx, 1, "the same for port 1"),
+    PORT_FILE("tx2", workload_config, tx, 2, "the same for port 2"),
+    PORT_FILE("tx3", workload_config, tx, 3, "the same for port 3"),
+    PORT_FILE("rx", workload_config, rx, 0, "capture of packets that arrive on the wire of port 0"),
+    PORT_FILE("rx1", workload_config, rx, 1, "the same for port 1"),
+    PORT_FILE("rx2", workload_config, rx, 2, "the same for port 2"),
+    PORT_FILE("rx3", workload_config, rx, 3, "the same for port 3"),
     TEXT(workload_config, tx_filter, PARAM_STRING, "",
          "which packets of tx are taken, in libpcap's filter language"),
     TEXT(workload_config, rx_filter, PARAM_STRING, "",
@@ -53,6 +68,31 @@ static const struct param workload_params[] = {
     FLAG(workload_config, timing_only, "lengths only: no cryptography, no contents"),
 };
 
+static const char *const orders[] = { "cyclic", "random", NULL };
+
+static const struct param traffic_params[] = {
+    TEXT(
+        traffic_config, profile, PARAM_STRING, "",
+        "packets made in memory for every port, half of them clear and half ESP: six-bucket, mno, mno-mixed, or "
+        "words SIZE:PACKETS_PER_SECOND; scaled to workload.load (line rate); needs timing_only and a stop"),
+    NUMBER(
+        traffic_config, tunnels, PARAM_U32, 200, 1, 1 << 23,
+        "tunnels that the packets belong to, dealt out to the ports; each has an outbound and an inbound SA"),
+    NUMBER(traffic_config, installed, PARAM_U32, 0, 0, 1 << 23,
+           "tunnels whose SAs are on the card, traffic or not; 0: as many as have traffic"),
+    { .name = "order",
+      .type = PARAM_ENUM,
+      PARAM_AT(traffic_config, order),
+      .def = TRAFFIC_CYCLIC,
+      .max = TRAFFIC_RANDOM,
+      .choices = orders,
+      .help =
+          "how each stream (size, direction, port) walks over its tunnels: one after the other, or at random" },
+    NUMBER(traffic_config, vlan, PARAM_U32, 100, 0, 4094,
+           "VLAN tag of clear frames that arrive; 0: none"),
+    NUMBER(traffic_config, seed, PARAM_U64, 1, 0, 0, "seed of phases and of random order"),
+};
+
 static const struct param stop_params[] = {
     NUMBER(stop_config, warmup, PARAM_TIME, 0, 0, 1000000 * second,
            "simulated time after the first arrival that does not count in the rates"),
@@ -67,6 +107,14 @@ static const struct param outputs_params[] = {
     FILE_OF(outputs_config, csv, "report as CSV: a line of names and a line of values"),
     FILE_OF(outputs_config, tx_out, "capture of what left on the wire"),
     FILE_OF(outputs_config, rx_out, "capture of what the host received"),
+    PORT_FILE("tx_out0", outputs_config, port_tx_out, 0, "of what left by port 0 alone"),
+    PORT_FILE("tx_out1", outputs_config, port_tx_out, 1, "of what left by port 1"),
+    PORT_FILE("tx_out2", outputs_config, port_tx_out, 2, "of what left by port 2"),
+    PORT_FILE("tx_out3", outputs_config, port_tx_out, 3, "of what left by port 3"),
+    PORT_FILE("rx_out0", outputs_config, port_rx_out, 0, "of what the host received from port 0"),
+    PORT_FILE("rx_out1", outputs_config, port_rx_out, 1, "of what the host received from port 1"),
+    PORT_FILE("rx_out2", outputs_config, port_rx_out, 2, "of what the host received from port 2"),
+    PORT_FILE("rx_out3", outputs_config, port_rx_out, 3, "of what the host received from port 3"),
     FILE_OF(outputs_config, series, "CSV of counters, a line for every interval"),
     TEXT(outputs_config, series_columns, PARAM_STRING, "tx.packets_out,rx.packets_out",
          "counters in the series: paths separated by commas, * for any characters"),
@@ -82,6 +130,8 @@ static const struct param outputs_params[] = {
 static const struct param_group own_groups[] = {
     { "workload", "what is done to the card", offsetof(struct espnic_config, workload),
       workload_params, PARAM_COUNT(workload_params) },
+    { "traffic", "packets made in memory instead of read", offsetof(struct espnic_config, traffic),
+      traffic_params, PARAM_COUNT(traffic_params) },
     { "stop", "when the run ends", offsetof(struct espnic_config, stop), stop_params,
       PARAM_COUNT(stop_params) },
     { "outputs", "files that are written", offsetof(struct espnic_config, outputs), outputs_params,
@@ -192,9 +242,44 @@ static bool check_pace(struct scenario *s, const char *path, const char *text, b
     return good;
 }
 
+/* A file for a port that the card has not. */
+static bool check_ports(struct scenario *s, const struct espnic_config *c)
+{
+    for (unsigned p = c->card.general.ports; p < NIC_MAX_PORTS; p++) {
+        const struct {
+            const char *name, *file;
+        } files[] = { { "workload.tx", c->workload.tx[p] },
+                      { "workload.rx", c->workload.rx[p] },
+                      { "outputs.tx_out", c->outputs.port_tx_out[p] },
+                      { "outputs.rx_out", c->outputs.port_rx_out[p] } };
+
+        for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+            if (files[i].file[0] != '\0') {
+                char path[64];
+
+                snprintf(path, sizeof path, "%s%u", files[i].name, p);
+                snprintf(s->error, sizeof s->error,
+                         "%s: %s: found a file for port %u, but the card has %u (card.ports)",
+                         scenario_place(s, path), path, p, c->card.general.ports);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 bool espnic_config_check(struct scenario *s)
 {
     const struct espnic_config *config = s->config;
+    char why[256];
+    if (!check_ports(s, config)) {
+        return false;
+    }
+    if (!synthesis_profile_check(config->traffic.profile, why, sizeof why)) {
+        snprintf(s->error, sizeof s->error, "%s: traffic.profile: %s",
+                 scenario_place(s, "traffic.profile"), why);
+        return false;
+    }
     if (!check_pace(s, "workload.pace", config->workload.pace, false, true) ||
         !check_pace(s, "workload.load", config->workload.load, true, false)) {
         return false;

@@ -22,8 +22,8 @@ enum workload_preload { PRELOAD_AUTO, PRELOAD_ON, PRELOAD_OFF };
 /* What is done to the card. Empty names: no such input. */
 struct workload_config {
     char oids[CONFIG_PATH];
-    char tx[CONFIG_PATH];
-    char rx[CONFIG_PATH];
+    char tx[NIC_MAX_PORTS][CONFIG_PATH]; /* by port */
+    char rx[NIC_MAX_PORTS][CONFIG_PATH];
     char tx_filter[CONFIG_TEXT];
     char rx_filter[CONFIG_TEXT];
     char pace[CONFIG_TEXT]; /* see offer_parse */
@@ -33,6 +33,18 @@ struct workload_config {
     bool skip_bad;
     bool strict;
     bool timing_only;
+};
+
+enum traffic_order { TRAFFIC_CYCLIC, TRAFFIC_RANDOM };
+
+/* Packets made in memory instead of read: see synthesis.h. */
+struct traffic_config {
+    char profile[1024]; /* empty: none */
+    uint32_t tunnels;   /* that packets belong to */
+    uint32_t installed; /* tunnels whose SAs the card has, 0: these */
+    uint32_t order;     /* enum traffic_order */
+    uint32_t vlan;      /* of clear frames that arrive */
+    uint64_t seed;
 };
 
 struct stop_config {
@@ -45,8 +57,10 @@ struct stop_config {
 struct outputs_config {
     char report[CONFIG_PATH];
     char csv[CONFIG_PATH];
-    char tx_out[CONFIG_PATH];
+    char tx_out[CONFIG_PATH]; /* all ports */
     char rx_out[CONFIG_PATH];
+    char port_tx_out[NIC_MAX_PORTS][CONFIG_PATH];
+    char port_rx_out[NIC_MAX_PORTS][CONFIG_PATH];
     char series[CONFIG_PATH];
     char series_columns[1024]; /* see series_open */
     uint64_t interval;         /* ps */
@@ -59,6 +73,7 @@ struct espnic_config {
     struct nic_config card;
     struct host_config host;
     struct workload_config workload;
+    struct traffic_config traffic;
     struct stop_config stop;
     struct outputs_config outputs;
 };

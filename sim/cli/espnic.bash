@@ -37,20 +37,22 @@ _espnic()
         --op)
             words='rd wr rdwr'
             [ "${COMP_WORDS[2]-}" != lat ] || words='rd wrrd' ;;
+        --forward) words='none host hairpin' ;;
         --dllp) words='on-demand published share' ;;
         --cache) words='cold host device' ;;
         --gen) words='1 2 3 4 5 6' ;;
         --lanes) words='1 2 4 8 16' ;;
         --only)
-            words=$(espnic validate --help 2>/dev/null | sed -n 's/^NAME is one of: //p') ;;
+            words=$(espnic validate --help 2>/dev/null | sed -n 's/^NAME for [a-z0-9]*: //p') ;;
         --columns)
             words="list $(espnic sweep --columns list 2>/dev/null | cut -d' ' -f1)" ;;
         --jobs | --max-points | --share | --point-time) return ;;
         --set | --tx-filter | --rx-filter | --filter | --loop | --interval | --tx-sa | --stop-time | \
             --packets | --warmup | --experiments | --size | --offset | --window | --unit | --transactions | \
-            --seed | --mps | --mrrs | --rcb | --completion | --tags | --llc | --outstanding)
+            --seed | --sample | --sample-size | --sizes | --context-bytes | --mps | --mrrs | --rcb | --completion | --tags | --llc | --outstanding)
             return ;;
-        --oids | --tx | --rx | --tx-out | --rx-out | --report | -o | --csv | --series | --timeline | --plot | --resume) ;;
+        --oids | --tx | --rx | --tx-out | --rx-out | --report | -o | --csv | --series | --timeline | --plot | --resume | \
+            --active | --accesses) ;;
         *)
             case $command in
             run)
@@ -66,7 +68,7 @@ _espnic()
                 [ "$COMP_CWORD" -ne 2 ] || words='list show'
                 [[ $cur != -* ]] || words=$(_espnic_options preset) ;;
             trace)
-                [ "$COMP_CWORD" -ne 2 ] || words='info check'
+                [ "$COMP_CWORD" -ne 2 ] || words='info check mrc'
                 [[ $cur != -* ]] || words=$(_espnic_options trace "${COMP_WORDS[2]}") ;;
             pcie)
                 [ "$COMP_CWORD" -ne 2 ] || words='bw lat'

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/synthesis.h"
+
 bool feed_earliest(const struct inputs *inputs, const char *path, const char *filter,
                    uint64_t *earliest, bool *any, char *error, size_t error_size)
 {
@@ -74,8 +76,21 @@ static bool start_again(struct feed *f, char *error, size_t error_size)
     return true;
 }
 
+void feed_synthesise(struct feed *f, struct synthesis *synthesis, unsigned port)
+{
+    memset(f, 0, sizeof *f);
+    f->synthesis = synthesis;
+    f->port = port;
+    f->have = true;
+    synthesis_next(synthesis, port, &f->packet, &f->time, &f->tag);
+}
+
 bool feed_next(struct feed *f, char *error, size_t error_size)
 {
+    if (f->synthesis) {
+        synthesis_next(f->synthesis, f->port, &f->packet, &f->time, &f->tag);
+        return true;
+    }
     for (;;) {
         switch (packet_reader_next(f->capture, &f->packet)) {
         case CAPTURE_OK:

@@ -6,6 +6,8 @@
 #include "cli/inputs.h"
 #include "traces/pace.h"
 
+struct synthesis;
+
 struct feed {
     struct packet_reader *capture; /* NULL: no such input */
     struct pace pace;
@@ -14,6 +16,9 @@ struct feed {
     bool closed;   /* as fast as it is taken: times mean nothing */
     uint64_t time; /* of it, ps from t = 0 */
     uint64_t loops_left;
+    struct synthesis *synthesis; /* instead of a capture: frames of this port, with tags */
+    unsigned port;
+    uint64_t tag;
     uint64_t shift_ns;                   /* added to the stamps: passes before */
     uint64_t first_ns, last_ns, packets; /* of this pass */
 };
@@ -26,6 +31,9 @@ bool feed_earliest(const struct inputs *inputs, const char *path, const char *fi
 bool feed_open(struct feed *f, const struct inputs *inputs, const char *path, const char *filter,
                const struct workload_config *w, uint64_t origin_ns, char *error, size_t error_size);
 void feed_close(struct feed *f);
+
+/* Frames that are made in memory, from the first one on; they never end. */
+void feed_synthesise(struct feed *f, struct synthesis *synthesis, unsigned port);
 
 /* Go to the next packet; have is false at the end. False with a message on a damaged file. */
 bool feed_next(struct feed *f, char *error, size_t error_size);

@@ -166,7 +166,8 @@ static int take_option(struct pcie_command *r, struct options *o, int option)
     case OPT_SWEEP_SIZE:
     case OPT_SWEEP_WINDOW:
         list = list != NULL ? list : by_size ? default_sizes : default_windows;
-        if (!sweep_parse(list, by_size ? &r->sizes : &r->windows, error, sizeof error)) {
+        if (!sweep_parse(PARAM_BYTES, list, by_size ? &r->sizes : &r->windows, error,
+                         sizeof error)) {
             return options_complain(o, "--%s: %s", by_size ? "sweep-size" : "sweep-window", error);
         }
         return EXIT_DONE;

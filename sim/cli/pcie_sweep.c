@@ -5,32 +5,33 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/gnuplot.h"
 #include "cli/options.h"
-#include "cli/plot.h"
 #include "engine/must.h"
 
 /* ---- which points --------------------------------------------------------------------------------- */
 
-/* "4KiB", "4096"; ends at `end`. */
-static bool parse_bytes(const char *text, size_t length, uint64_t *value, char *error,
-                        size_t error_size)
+/* "4KiB", "4096"; a plain number is bytes where bytes are wanted. */
+static bool parse_value(enum param_type type, const char *text, size_t length, uint64_t *value,
+                        char *error, size_t error_size)
 {
     char number[64];
     char why[256];
+    bool bytes = type == PARAM_BYTES;
     bool plain = length > 0 && strspn(text, "0123456789") >= length;
 
     if (length == 0 || length + 2 > sizeof number) {
-        snprintf(error, error_size, "found \"%.*s\", expected bytes such as 64 or 4KiB",
-                 (int)(length < 40 ? length : 40), text);
+        snprintf(error, error_size, "found \"%.*s\", expected %s", (int)(length < 40 ? length : 40),
+                 text, bytes ? "bytes such as 64 or 4KiB" : "a number such as 64");
         return false;
     }
-    snprintf(number, sizeof number, "%.*s%s", (int)length, text, plain ? "B" : "");
-    if (!quantity_parse(PARAM_BYTES, number, value, why, sizeof why)) {
+    snprintf(number, sizeof number, "%.*s%s", (int)length, text, plain && bytes ? "B" : "");
+    if (!quantity_parse(type, number, value, why, sizeof why)) {
         snprintf(error, error_size, "%s", why);
         return false;
     }
     if (*value == 0) {
-        snprintf(error, error_size, "found 0 bytes, expected at least 1");
+        snprintf(error, error_size, "found 0%s, expected at least 1", bytes ? " bytes" : "");
         return false;
     }
     return true;
@@ -47,8 +48,8 @@ static bool add_point(struct sweep_points *points, uint64_t value, char *error, 
 }
 
 /* FROM:STEP:TO or FROM:xFACTOR:TO */
-static bool parse_range(const char *text, struct sweep_points *points, char *error,
-                        size_t error_size)
+static bool parse_range(enum param_type type, const char *text, struct sweep_points *points,
+                        char *error, size_t error_size)
 {
     const char *second = strchr(text, ':') + 1;
     const char *third = strchr(second, ':');
@@ -62,10 +63,10 @@ static bool parse_range(const char *text, struct sweep_points *points, char *err
                  text);
         return false;
     }
-    if (!parse_bytes(text, (size_t)(second - 1 - text), &from, error, error_size) ||
-        !parse_bytes(second + factor, (size_t)(third - second - factor), &step, error,
+    if (!parse_value(type, text, (size_t)(second - 1 - text), &from, error, error_size) ||
+        !parse_value(type, second + factor, (size_t)(third - second - factor), &step, error,
                      error_size) ||
-        !parse_bytes(third + 1, strlen(third + 1), &to, error, error_size)) {
+        !parse_value(type, third + 1, strlen(third + 1), &to, error, error_size)) {
         return false;
     }
     if (to < from || (factor && step < 2)) {
@@ -91,17 +92,18 @@ static bool parse_range(const char *text, struct sweep_points *points, char *err
     return true;
 }
 
-bool sweep_parse(const char *text, struct sweep_points *points, char *error, size_t error_size)
+bool sweep_parse(enum param_type type, const char *text, struct sweep_points *points, char *error,
+                 size_t error_size)
 {
     points->count = 0;
     if (strchr(text, ':') != NULL) {
-        return parse_range(text, points, error, error_size);
+        return parse_range(type, text, points, error, error_size);
     }
     for (;;) {
         size_t length = strcspn(text, ",");
         uint64_t value;
 
-        if (!parse_bytes(text, length, &value, error, error_size) ||
+        if (!parse_value(type, text, length, &value, error, error_size) ||
             !add_point(points, value, error, error_size)) {
             return false;
         }
@@ -114,36 +116,25 @@ bool sweep_parse(const char *text, struct sweep_points *points, char *error, siz
 
 /* ---- the plot -------------------------------------------------------------------------------------- */
 
-struct curve {
-    const char *script, *csv;
+struct look {
     bool latency, by_size;
 };
 
-static void write_script(void *self, FILE *f)
+static void axes(void *self, FILE *f)
 {
-    const struct curve *c = self;
+    const struct look *look = self;
 
-    fprintf(f, "$curve << EOD\n%sEOD\n", c->csv);
-    fputs("set datafile separator ','\nset terminal svg size 900,600 background 'white'\n", f);
-    plot_output(c->script, f);
     fprintf(f, "set key bottom right\nset grid\nset xlabel '%s'\n",
-            c->by_size ? "bytes of a transaction" : "bytes of the window");
-    if (!c->by_size) {
+            look->by_size ? "bytes of a transaction" : "bytes of the window");
+    if (!look->by_size) {
         fputs("set logscale x 2\n", f);
     }
-    fprintf(f, "set ylabel '%s'\nset yrange [0:*]\nplot ", c->latency ? "ns" : "Gb/s");
-    const char *x = c->by_size ? "size" : "window";
-    if (c->latency) {
-        fprintf(f,
-                "for [c in 'median_ns p95_ns p99_ns p999_ns'] $curve using '%s':c "
-                "with linespoints title c noenhanced\n",
-                x);
-    } else {
-        fprintf(f,
-                "for [c in 'gbps bound_gbps published_gbps'] $curve using '%s':c "
-                "with linespoints title c noenhanced\n",
-                x);
-    }
+    fprintf(f, "set ylabel '%s'\nset yrange [0:*]\nplot ", look->latency ? "ns" : "Gb/s");
+    fprintf(f,
+            "for [c in '%s'] $curve using '%s':c "
+            "with linespoints title c noenhanced\n",
+            look->latency ? "median_ns p95_ns p99_ns p999_ns" : "gbps bound_gbps published_gbps",
+            look->by_size ? "size" : "window");
 }
 
 /* ---- the sweep --------------------------------------------------------------------------------------- */
@@ -215,11 +206,9 @@ int pcie_sweep(struct scenario *s, bool latency, const struct sweep_points *size
     if (status == EXIT_DONE) {
         fputs(text, stdout);
         if (script != NULL) {
-            struct curve curve = {
-                .script = script, .csv = text, .latency = latency, .by_size = sizes->count > 0
-            };
+            struct look look = { latency, sizes->count > 0 };
 
-            status = plot_write("pcie", script, write_script, &curve);
+            status = gnuplot_curve("espnic pcie", script, text, axes, &look);
         }
     }
     free(text);

@@ -27,13 +27,12 @@ bool phase_take(struct phase_mark *mark, struct espnic *card, struct host *host,
     mark->time = time;
     mark->card = *nic_statistics(card);
     mark->delivered = h->rx.delivered;
-    mark->sent = h->tx.sent;
-    mark->adds = h->oid[HOST_OID_ADD].nodes_done;
-    mark->changes = mark->requests_in = mark->requests_out = 0;
+    mark->sent = h->tx.sent + h->rx.forwarded;
+    mark->requests_in = mark->requests_out = 0;
     for (unsigned k = 0; k < HOST_OID_KINDS; k++) {
         const struct host_oid_stats *o = &h->oid[k];
 
-        mark->changes += k == HOST_OID_OTHER ? 0 : o->nodes_done;
+        mark->changes[k] = o->nodes_done;
         mark->requests_in += o->requests;
         mark->requests_out += o->completed + o->in_software + o->aborted;
     }

@@ -155,6 +155,8 @@ static const struct stat_field rx_fields[] = {
     D(offered_gbps, STAT_REAL, "Gb/s", "frame bits that arrived in the measured phase"),
     D(offered_mpps, STAT_REAL, "Mpackets/s", "frames that arrived in the measured phase"),
     D(loss, STAT_REAL, "", "share of packets_in that card or host dropped, over the whole run"),
+    D(blocked_us, STAT_REAL, "us",
+      "effective blocked time: packets lost over the rate offered in the measured phase (FD.io CSIT)"),
 };
 
 static const struct stat_field tx_fields[] = {
@@ -168,6 +170,8 @@ static const struct stat_field tx_fields[] = {
     D(wire_gbps, STAT_REAL, "Gb/s", "the same with FCS, preamble and gap: 24 bytes a frame more"),
     D(mpps, STAT_REAL, "Mpackets/s", "frames sent in the measured phase"),
     D(loss, STAT_REAL, "", "share of packets_in that host or card dropped, over the whole run"),
+    D(blocked_us, STAT_REAL, "us",
+      "effective blocked time: packets lost over the rate at which the card read packets in the measured phase"),
 };
 
 #define R(name, field, type, unit, help)                                                           \
@@ -186,7 +190,7 @@ static const struct stat_field time_fields[] = {
 static const struct stat_field sa_fields[] = {
     R("capacity", capacity, STAT_U64, "",
       "of the card's table: bundles or SAs (card.sa.table.unit)"),
-    R("live", live, STAT_U64, "bundles", "in the card's table at the end"),
+    R("live", live, STAT_GAUGE, "bundles", "in the card's table at the end"),
     R("peak_live", peak_live, STAT_U64, "bundles", "most that were in the table at a time"),
     R("preloaded", preloaded, STAT_U64, "bundles", "added before time started"),
     R("adds", adds, STAT_U64, "nodes", "nodes of ADD_SA that the card took"),
@@ -200,14 +204,19 @@ static const struct stat_field sa_fields[] = {
     R("lookups", lookups, STAT_U64, "look-ups", "of received AH and ESP packets"),
     R("hits", hits, STAT_U64, "look-ups", "that found a live SA"),
     R("misses", misses, STAT_U64, "look-ups", "that did not"),
-    R("in_software", in_software, STAT_U64, "bundles", "live in the host's software at the end"),
+    R("in_software", in_software, STAT_GAUGE, "bundles", "live in the host's software at the end"),
     R("churn_per_s", churn_per_s, STAT_REAL, "1/s",
       "adds, updates and deletes that the card did in the measured phase, over its length"),
     R("adds_per_s", adds_per_s, STAT_REAL, "1/s",
-      "nodes of ADD_SA that the card took in the measured phase, over its length"),
-    R("software_share", software_share, STAT_REAL, "",
-      "of the packets with IPsec that the host sent or received, the share that it protected or "
-      "opened itself"),
+      "nodes added in the measured phase, over its length"),
+    R("updates_per_s", updates_per_s, STAT_REAL, "1/s",
+      "updates in the measured phase, over its length"),
+    R("deletes_per_s", deletes_per_s, STAT_REAL, "1/s",
+      "nodes deleted in the measured phase, over its length"),
+    R("rx_in_software", rx_in_software, STAT_REAL, "",
+      "share of the received IPsec packets delivered that the host opened in software"),
+    R("tx_in_software", tx_in_software, STAT_REAL, "",
+      "share of the protected packets sent that the host protected in software"),
 };
 
 static const struct stat_field *refused_fields(void)
@@ -288,4 +297,63 @@ void results_register(const struct run_results *results, const struct host_stats
         stat_register(r, "sa", "Security associations.",
                       at(host, offsetof(struct host_stats, oid[k].latency_ns)), &oid_field[k], 1);
     }
+}
+
+/* ---- ports and forwarding ---------------------------------------------------------------------------- */
+
+#define P(field, type, unit, help)                                                                 \
+    {                                                                                              \
+#field, type, offsetof(struct run_port_direction, field), unit, help                       \
+    }
+#define PS(field, unit, help)                                                                      \
+    {                                                                                              \
+#field, STAT_U64, offsetof(struct run_port_direction, stats.field), unit, help             \
+    }
+
+static const struct stat_field port_fields[] = {
+    PS(packets, "packets", "frames on this wire, over the whole run"),
+    PS(bytes, "bytes", "of them, without FCS"),
+    PS(dropped, "packets",
+       "dropped by the card: RX: of those that came in here; TX: of those that were to leave here"),
+    P(gbps, STAT_REAL, "Gb/s", "frame bits (without FCS, preamble, gap) in the measured phase"),
+    P(wire_gbps, STAT_REAL, "Gb/s", "the same with FCS, preamble and gap"),
+    P(mpps, STAT_REAL, "Mpackets/s", "frames in the measured phase"),
+};
+
+static const struct stat_field forward_fields[] = {
+    R("packets", forwarded, STAT_U64, "packets",
+      "received packets that card or host sent on (card.forward.path)"),
+};
+
+static const struct stat_field forward_latency[] = {
+    { "latency_ns", STAT_HIST, 0, "ns", "forwarded packets: last bit in to last bit out" },
+};
+
+static const struct stat_field stay_fields[] = {
+#define X(name, key, text)                                                                         \
+    { key, STAT_U64, offsetof(struct run_results, stay) + NIC_STAY_##name * sizeof(uint64_t),      \
+      "packets", text },
+    NIC_STAYS(X)
+#undef X
+};
+
+void results_register_forwarding(const struct run_results *results, const struct histogram *latency,
+                                 unsigned ports, struct stat_registry *r)
+{
+    for (unsigned p = 0; p < ports; p++) {
+        char path[32];
+
+        snprintf(path, sizeof path, "ports.%u.rx", p);
+        stat_register(r, path, "One wire port, receive side.",
+                      results ? &results->port[p].rx : NULL, port_fields, STAT_COUNT(port_fields));
+        snprintf(path, sizeof path, "ports.%u.tx", p);
+        stat_register(r, path, "One wire port, transmit side.",
+                      results ? &results->port[p].tx : NULL, port_fields, STAT_COUNT(port_fields));
+    }
+    stat_register(r, "forward", "Packets from wire to wire.", results, forward_fields,
+                  STAT_COUNT(forward_fields));
+    stat_register(r, "forward", "Packets from wire to wire.", latency, forward_latency,
+                  STAT_COUNT(forward_latency));
+    stat_register(r, "forward.stay", "Received packets that were not sent on, by reason.", results,
+                  stay_fields, STAT_COUNT(stay_fields));
 }

@@ -16,4 +16,8 @@ const char *results_tx_drop_name(unsigned i);
 void results_register(const struct run_results *results, const struct host_stats *host,
                       struct stat_registry *registry);
 
+/* Ports and forwarding: "ports.0.rx", "forward". */
+void results_register_forwarding(const struct run_results *results, const struct histogram *latency,
+                                 unsigned ports, struct stat_registry *registry);
+
 #endif

@@ -57,22 +57,43 @@ static int read_options(struct run_request *r, struct options *o)
     }
 }
 
+enum { MOST_OUTPUTS = 2 * NIC_MAX_PORTS + 6 };
+
+static unsigned outputs_of(const struct run_request *r, const char *out[MOST_OUTPUTS])
+{
+    const struct outputs_config *u = &r->config.outputs;
+    const char *const single[] = {
+        u->report, u->csv, u->tx_out, u->rx_out, u->series, u->timeline
+    };
+    unsigned n = 0;
+
+    for (size_t i = 0; i < sizeof single / sizeof single[0]; i++) {
+        out[n++] = single[i];
+    }
+    for (unsigned p = 0; p < NIC_MAX_PORTS; p++) {
+        out[n++] = u->port_tx_out[p];
+        out[n++] = u->port_rx_out[p];
+    }
+    return n;
+}
+
 /* An output that is also an input would destroy it; two outputs in one file destroy each other. */
 static bool check_files(const struct run_request *r, struct options *o)
 {
-    const struct workload_config *w = &r->config.workload;
-    const struct outputs_config *u = &r->config.outputs;
-    const char *const in[] = { r->file ? r->file : "", w->oids, w->tx, w->rx };
-    const char *const out[] = { u->report, u->csv, u->tx_out, u->rx_out, u->series, u->timeline };
+    const char *in[RUN_REQUEST_MOST_INPUTS + 1];
+    const char *out[MOST_OUTPUTS];
+    unsigned ins = run_request_inputs(&r->config, in);
+    unsigned outs = outputs_of(r, out);
 
-    for (size_t i = 0; i < sizeof out / sizeof out[0]; i++) {
-        for (size_t k = 0; k < sizeof in / sizeof in[0] && out[i][0]; k++) {
+    in[ins++] = r->file ? r->file : "";
+    for (unsigned i = 0; i < outs; i++) {
+        for (unsigned k = 0; k < ins && out[i][0]; k++) {
             if (in[k][0] && run_request_same_file(out[i], in[k])) {
                 options_complain(o, "\"%s\" is an input and cannot be written", out[i]);
                 return false;
             }
         }
-        for (size_t k = 0; k < i && out[i][0]; k++) {
+        for (unsigned k = 0; k < i && out[i][0]; k++) {
             if (out[k][0] && run_request_same_file(out[i], out[k])) {
                 options_complain(o, "\"%s\" is named for two outputs", out[i]);
                 return false;

@@ -11,14 +11,15 @@ const struct option_spec run_request_options[RUN_REQUEST_OPTIONS] = {
     { "preset", 0, "NAME", "card to simulate (espnic preset list)" },
     { "set", 0, "PATH=VALUE", "change a parameter: --set card.crypto.engines=2; may be repeated" },
     { "oids", 0, "FILE", "recording of SA control requests (.jsonl)" },
-    { "tx", 0, "FILE", "capture of clear packets that the host sends" },
-    { "rx", 0, "FILE", "capture of what arrives on the wire" },
+    { "tx", 0, "FILE", "capture of clear packets that the host sends; P:FILE by port P (0)" },
+    { "rx", 0, "FILE", "capture of what arrives on the wire; P:FILE on that of port P (0)" },
     { "tx-filter", 0, "BPF", "take only these packets of --tx (libpcap syntax)" },
     { "rx-filter", 0, "BPF", "take only these packets of --rx" },
     { "pace", 0, "PACE", "recorded, a factor (2x: twice as fast) or a rate (40Gbps)" },
     { "load", 0, "LOAD", "recorded, max (as fast as the card takes it) or a rate" },
     { "loop", 0, "N", "play the captures N times" },
     { "tx-sa", 0, "HANDLE", "outbound SA for clear packets that no selector takes" },
+    { "forward", 0, "PATH", "send received packets on: host, hairpin (in the card) or none" },
     { "stop-time", 0, "TIME", "stop giving input at this simulated time" },
     { "packets", 0, "N", "stop after N packets" },
     { "warmup", 0, "TIME", "leave this long after the first arrival out of the rates" },
@@ -32,8 +33,9 @@ const struct option_spec run_request_options[RUN_REQUEST_OPTIONS] = {
     { "experiments", 0, "N", "runs that look for the bottleneck (5; 0: do not look)" },
     { "report", 'o', "FILE", "JSON report; - is stdout" },
     { "csv", 0, "FILE", "report as one line of CSV under its headings" },
-    { "tx-out", 0, "FILE", "capture of what left on the wire" },
-    { "rx-out", 0, "FILE", "capture of what the host received" },
+    { "tx-out", 0, "FILE", "capture of what left on the wire, of all ports; P:FILE of port P" },
+    { "rx-out", 0, "FILE",
+      "capture of what the host received, from all ports; P:FILE from port P" },
     { "series", 0, "FILE", "CSV of counters, a line for every --interval" },
     { "interval", 0, "TIME", "of the series: 10us" },
     { "timeline", 0, "FILE", "trace events of blocks and packets, for ui.perfetto.dev" },
@@ -54,6 +56,7 @@ static const struct {
     { "workload.load", NULL },
     { "workload.loop", NULL },
     { "host.tx.sa", NULL },
+    { "card.forward.path", NULL },
     { "stop.time", NULL },
     { "stop.packets", NULL },
     { "stop.warmup", NULL },
@@ -98,6 +101,27 @@ static int take_count(struct run_request *r, struct options *o)
     return EXIT_DONE;
 }
 
+/* "1:FILE" is a file of port 1: a parameter of its own. */
+static void take_parameter(struct run_request *r, const char *option, const char *target,
+                           const char *value)
+{
+    static const char *const of_ports[] = { "workload.tx", "workload.rx", "outputs.tx_out",
+                                            "outputs.rx_out" };
+    char path[64];
+
+    for (size_t i = 0; target && i < sizeof of_ports / sizeof of_ports[0]; i++) {
+        if (!strcmp(target, of_ports[i]) && value[0] >= '0' && value[0] < '0' + NIC_MAX_PORTS &&
+            value[1] == ':') {
+            bool plain = value[0] == '0' && target[0] == 'w'; /* workload.rx is port 0's */
+
+            snprintf(path, sizeof path, "%s%.*s", target, plain ? 0 : 1, value);
+            setting_list_add(&r->settings, option, path, value + 2);
+            return;
+        }
+    }
+    setting_list_add(&r->settings, option, target, value);
+}
+
 int run_request_take(struct run_request *r, struct options *o, int option)
 {
     if (option == OPTIONS_POSITIONAL) {
@@ -120,11 +144,11 @@ int run_request_take(struct run_request *r, struct options *o, int option)
     default: break;
     }
     if (option >= 0 && option < OPT_IDEAL) {
-        setting_list_add(&r->settings, run_request_options[option].name, targets[option].path,
-                         targets[option].value ? targets[option].value : o->value);
+        take_parameter(r, run_request_options[option].name, targets[option].path,
+                       targets[option].value ? targets[option].value : o->value);
     } else if (option >= RUN_REQUEST_INPUTS && option < RUN_REQUEST_OPTIONS) {
-        setting_list_add(&r->settings, run_request_options[option].name,
-                         output_targets[option - RUN_REQUEST_INPUTS], o->value);
+        take_parameter(r, run_request_options[option].name,
+                       output_targets[option - RUN_REQUEST_INPUTS], o->value);
     }
     return EXIT_DONE;
 }
@@ -170,11 +194,29 @@ bool run_request_possible(struct espnic_config *config, char *error, size_t erro
            host_config_check(&config->host, error, error_size);
 }
 
+unsigned run_request_inputs(const struct espnic_config *config,
+                            const char *file[RUN_REQUEST_MOST_INPUTS])
+{
+    unsigned n = 0;
+
+    file[n++] = config->workload.oids;
+    for (unsigned p = 0; p < NIC_MAX_PORTS; p++) {
+        file[n++] = config->workload.tx[p];
+        file[n++] = config->workload.rx[p];
+    }
+    return n;
+}
+
 bool run_request_has_input(const struct espnic_config *config)
 {
-    const struct workload_config *w = &config->workload;
+    const char *file[RUN_REQUEST_MOST_INPUTS];
+    unsigned n = run_request_inputs(config, file);
+    bool any = config->traffic.profile[0] != 0;
 
-    return w->oids[0] || w->tx[0] || w->rx[0];
+    for (unsigned i = 0; i < n; i++) {
+        any = any || file[i][0];
+    }
+    return any;
 }
 
 bool run_request_same_file(const char *a, const char *b)

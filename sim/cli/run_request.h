@@ -24,7 +24,7 @@ struct run_request {
 
 /* The options, for options_start(): what is simulated first (the options that a sweep has, too), then
  * which files are written. */
-enum { RUN_REQUEST_INPUTS = 22, RUN_REQUEST_OPTIONS = 29 };
+enum { RUN_REQUEST_INPUTS = 23, RUN_REQUEST_OPTIONS = 30 };
 extern const struct option_spec run_request_options[RUN_REQUEST_OPTIONS];
 
 /* Path of the parameter that an option is the short name of ("load": "workload.load"; "preset" is its own); NULL: no
@@ -44,7 +44,12 @@ bool run_request_idealise(const struct run_request *r, struct espnic_config *con
 /* What the parameters say together, of card and host; fills in what follows from others. False with "key: sentence" in `error`. */
 bool run_request_possible(struct espnic_config *config, char *error, size_t error_size);
 
-/* Is there an input? */
+/* Names of the files that a run reads, empty for what it does not read. Returns how many. */
+enum { RUN_REQUEST_MOST_INPUTS = 1 + 2 * NIC_MAX_PORTS };
+unsigned run_request_inputs(const struct espnic_config *config,
+                            const char *file[RUN_REQUEST_MOST_INPUTS]);
+
+/* Is there an input: a file, or traffic that is made? */
 bool run_request_has_input(const struct espnic_config *config);
 
 /* The names are of one file. */

@@ -45,6 +45,65 @@ static void print_traffic(FILE *out, const struct run_results *r, const struct h
     text_table_write(&t, out);
 }
 
+/* Ports, where more than one has had traffic. */
+static void print_ports(FILE *out, const struct run_results *r)
+{
+    static const char *const headings[] = { "port",       ">packets", ">Gb/s",
+                                            ">wire Gb/s", ">Mpps",    ">dropped" };
+    struct text_table t;
+    unsigned used = 0;
+
+    for (unsigned p = 0; p < NIC_MAX_PORTS; p++) {
+        used += r->port[p].rx.stats.packets || r->port[p].tx.stats.packets;
+    }
+    if (used < 2) {
+        return;
+    }
+    text_table_start(&t, headings, 6);
+    for (unsigned i = 0; i < 2 * NIC_MAX_PORTS; i++) {
+        const struct run_port_direction *d = i % 2 ? &r->port[i / 2].tx : &r->port[i / 2].rx;
+        char c[6][TEXT_CELL];
+        const char *row[6] = { c[0], c[1], c[2], c[3], c[4], c[5] };
+
+        if (!d->stats.packets) {
+            continue;
+        }
+        snprintf(c[0], TEXT_CELL, "%u %s", i / 2, i % 2 ? "TX" : "RX");
+        count(d->stats.packets, c[1]);
+        snprintf(c[2], TEXT_CELL, "%.2f", d->gbps);
+        snprintf(c[3], TEXT_CELL, "%.2f", d->wire_gbps);
+        snprintf(c[4], TEXT_CELL, "%.3f", d->mpps);
+        count(d->stats.dropped, c[5]);
+        text_table_row(&t, row);
+    }
+    text_table_write(&t, out);
+}
+
+static void print_forwarding(FILE *out, const struct run_results *r, const struct histogram *l)
+{
+    char text[TEXT_CELL];
+    bool any = false;
+
+    if (!r->forwarded) {
+        return;
+    }
+    fprintf(out,
+            "forwarded: %s packets; last bit in to last bit out p50 %.3f us, p99 %.3f, max %.3f\n",
+            count(r->forwarded, text), histogram_scaled(l, histogram_percentile(l, 50, 100)) / 1000,
+            histogram_scaled(l, histogram_percentile(l, 99, 100)) / 1000,
+            histogram_scaled(l, l->max) / 1000);
+    for (unsigned i = 1; i < NIC_STAY_COUNT; i++) {
+        if (r->stay[i]) {
+            fprintf(out, "%s%s %s", any ? ", " : "not forwarded: ", nic_stay_name((enum nic_stay)i),
+                    count(r->stay[i], text));
+            any = true;
+        }
+    }
+    if (any) {
+        fputc('\n', out);
+    }
+}
+
 static void print_drops(FILE *out, const char *direction, const uint64_t *drops,
                         const char *(*name)(unsigned))
 {
@@ -193,6 +252,8 @@ void run_text_print(FILE *out, struct simulation *s, const struct espnic_config 
             config->card.general.offload == NIC_OFFLOAD_PACKET ? "packet" : "crypto",
             config->workload.timing_only ? ", timing only" : "");
     print_traffic(out, r, h);
+    print_ports(out, r);
+    print_forwarding(out, r, simulation_forward_latency(s));
     print_drops(out, "dropped (RX): ", r->rx_drop, results_rx_drop_name);
     print_drops(out, "dropped (TX): ", r->tx_drop, results_tx_drop_name);
     print_left_alone(out, n, h);

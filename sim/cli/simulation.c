@@ -8,6 +8,7 @@
 #include "cli/feed.h"
 #include "cli/inputs.h"
 #include "cli/results.h"
+#include "cli/synthesis.h"
 #include "report/timeline.h"
 #include "traces/rules.h"
 
@@ -18,7 +19,8 @@ struct simulation {
     struct simulation_options options;
     struct espnic *card;
     struct host *host;
-    struct feed rx, tx;
+    struct feed rx[NIC_MAX_PORTS], tx[NIC_MAX_PORTS];
+    unsigned ports, closed_turn; /* port that a closed loop asks first */
     struct record_reader *recording;
     const struct recording_record *record;
     bool have_record;
@@ -26,7 +28,8 @@ struct simulation {
     char *violations;
     size_t violations_length;
     FILE *violations_file;
-    struct capture_writer *tx_out, *rx_out;
+    struct capture_writer *tx_out[NIC_MAX_PORTS + 1],
+        *rx_out[NIC_MAX_PORTS + 1]; /* last: all ports */
     struct series series;
     bool series_on;
     struct timeline timeline;
@@ -40,7 +43,11 @@ struct simulation {
     uint64_t stop;     /* no input from here on */
     struct run_results results;
     struct phase_mark begin, end; /* of the measured phase */
-    bool any, arrived;            /* something has: ever, since `end` was taken */
+    bool packets_come;            /* there are captures, or made traffic */
+    struct synthesis *synthesis;  /* NULL: none */
+    struct run_tally tally,
+        tally_begin;   /* of made traffic: so far; at the begin of the measured phase */
+    bool any, arrived; /* something has: ever, since `end` was taken */
     char error[SIMULATION_ERROR];
 };
 
@@ -67,10 +74,19 @@ static void on_wire(void *self, uint64_t time, unsigned port, const struct espni
 {
     struct simulation *s = self;
 
-    (void)port;
     (void)forwarded;
-    if (s->tx_out && frame->bytes) {
-        capture_write(s->tx_out, stamp_ns(s, time), frame->bytes, frame->captured, frame->length);
+    if (s->synthesis) {
+        struct run_tally *t = &s->tally;
+
+        t->packets[synthesis_kind(frame->tag)]++;
+        t->bytes[synthesis_kind(frame->tag)] += synthesis_size(frame->tag);
+    }
+    for (unsigned i = port; frame->bytes && i <= NIC_MAX_PORTS;
+         i = i == port ? NIC_MAX_PORTS : i + 1) {
+        if (s->tx_out[i]) {
+            capture_write(s->tx_out[i], stamp_ns(s, time), frame->bytes, frame->captured,
+                          frame->length);
+        }
     }
 }
 
@@ -78,8 +94,11 @@ static void on_delivery(void *self, const struct host_delivery *d)
 {
     struct simulation *s = self;
 
-    if (s->rx_out && d->bytes) {
-        capture_write(s->rx_out, stamp_ns(s, d->time), d->bytes, d->captured, d->length);
+    for (unsigned i = d->port; d->bytes && i <= NIC_MAX_PORTS;
+         i = i == d->port ? NIC_MAX_PORTS : i + 1) {
+        if (s->rx_out[i]) {
+            capture_write(s->rx_out[i], stamp_ns(s, d->time), d->bytes, d->captured, d->length);
+        }
     }
 }
 
@@ -115,7 +134,9 @@ static bool make_card(struct simulation *s)
     struct espnic_options card = { .functional = !c->workload.timing_only, .backend = "auto" };
     struct host_options host = { .functional = !c->workload.timing_only,
                                  .sinks = { .self = s, .wire = on_wire, .deliver = on_delivery },
-                                 .ports = c->card.general.ports };
+                                 .ports = c->card.general.ports,
+                                 .forward = &c->card.forward,
+                                 .mtu = (uint32_t)c->card.mac.mtu };
     struct espnic_ports ports;
 
     const char *library = getenv("ESPNIC_CRYPTO");
@@ -212,11 +233,13 @@ static bool find_epoch(struct simulation *s, uint64_t *earliest)
     bool any = false;
 
     *earliest = 0;
-    if (!feed_earliest(s->options.inputs, w->rx, w->rx_filter, earliest, &any, s->error,
-                       sizeof s->error) ||
-        !feed_earliest(s->options.inputs, w->tx, w->tx_filter, earliest, &any, s->error,
-                       sizeof s->error)) {
-        return false;
+    for (unsigned p = 0; p < s->ports; p++) {
+        if (!feed_earliest(s->options.inputs, w->rx[p], w->rx_filter, earliest, &any, s->error,
+                           sizeof s->error) ||
+            !feed_earliest(s->options.inputs, w->tx[p], w->tx_filter, earliest, &any, s->error,
+                           sizeof s->error)) {
+            return false;
+        }
     }
     if (s->recording && record_reader_header(s->recording)->has_epoch) {
         s->epoch_ns = record_reader_header(s->recording)->epoch_ns;
@@ -254,6 +277,26 @@ static bool preload(struct simulation *s, uint64_t earliest)
     return true;
 }
 
+static bool open_capture(struct simulation *s, const char *path, struct capture_writer **writer)
+{
+    *writer = path[0] ? capture_writer_open(path, s->error, sizeof s->error) : NULL;
+    return !path[0] || *writer;
+}
+
+static bool open_captures(struct simulation *s)
+{
+    const struct outputs_config *o = &s->config->outputs;
+
+    for (unsigned p = 0; p < s->ports; p++) {
+        if (!open_capture(s, o->port_tx_out[p], &s->tx_out[p]) ||
+            !open_capture(s, o->port_rx_out[p], &s->rx_out[p])) {
+            return false;
+        }
+    }
+    return open_capture(s, o->tx_out, &s->tx_out[NIC_MAX_PORTS]) &&
+           open_capture(s, o->rx_out, &s->rx_out[NIC_MAX_PORTS]);
+}
+
 static bool open_outputs(struct simulation *s)
 {
     const struct outputs_config *o = &s->config->outputs;
@@ -261,10 +304,7 @@ static bool open_outputs(struct simulation *s)
     if (s->options.quiet) {
         return true;
     }
-    if (o->tx_out[0] && !(s->tx_out = capture_writer_open(o->tx_out, s->error, sizeof s->error))) {
-        return false;
-    }
-    if (o->rx_out[0] && !(s->rx_out = capture_writer_open(o->rx_out, s->error, sizeof s->error))) {
+    if (!open_captures(s)) {
         return false;
     }
     if (o->timeline[0]) {
@@ -285,16 +325,36 @@ static bool open_outputs(struct simulation *s)
     return true;
 }
 
-static bool set_up(struct simulation *s)
+static bool open_feeds(struct simulation *s)
 {
     const struct workload_config *w = &s->config->workload;
+
+    if (s->config->traffic.profile[0]) {
+        s->synthesis = synthesis_create(s->config, s->error, sizeof s->error);
+        for (unsigned p = 0; s->synthesis && p < s->ports; p++) {
+            feed_synthesise(&s->rx[p], s->synthesis, p);
+        }
+        s->packets_come = true;
+        return s->synthesis && synthesis_preload(s->synthesis, s->host, s->error, sizeof s->error);
+    }
+    for (unsigned p = 0; p < s->ports; p++) {
+        if (!feed_open(&s->rx[p], s->options.inputs, w->rx[p], w->rx_filter, w, s->epoch_ns,
+                       s->error, sizeof s->error) ||
+            !feed_open(&s->tx[p], s->options.inputs, w->tx[p], w->tx_filter, w, s->epoch_ns,
+                       s->error, sizeof s->error)) {
+            return false;
+        }
+        s->packets_come |= s->rx[p].capture || s->tx[p].capture;
+    }
+    return true;
+}
+
+static bool set_up(struct simulation *s)
+{
     uint64_t earliest;
 
-    return make_card(s) && open_recording(s) && find_epoch(s, &earliest) &&
-           feed_open(&s->rx, s->options.inputs, w->rx, w->rx_filter, w, s->epoch_ns, s->error,
-                     sizeof s->error) &&
-           feed_open(&s->tx, s->options.inputs, w->tx, w->tx_filter, w, s->epoch_ns, s->error,
-                     sizeof s->error) &&
+    s->ports = s->config->card.general.ports;
+    return make_card(s) && open_recording(s) && find_epoch(s, &earliest) && open_feeds(s) &&
            preload(s, earliest) && open_outputs(s);
 }
 
@@ -325,11 +385,13 @@ void simulation_destroy(struct simulation *s)
     if (!s) {
         return;
     }
-    if (s->tx_out) {
-        capture_writer_close(s->tx_out, ignored, sizeof ignored);
-    }
-    if (s->rx_out) {
-        capture_writer_close(s->rx_out, ignored, sizeof ignored);
+    for (unsigned i = 0; i <= NIC_MAX_PORTS; i++) {
+        if (s->tx_out[i]) {
+            capture_writer_close(s->tx_out[i], ignored, sizeof ignored);
+        }
+        if (s->rx_out[i]) {
+            capture_writer_close(s->rx_out[i], ignored, sizeof ignored);
+        }
     }
     if (s->timeline_on) {
         timeline_close(&s->timeline, ignored, sizeof ignored);
@@ -337,8 +399,11 @@ void simulation_destroy(struct simulation *s)
     if (s->series_on) {
         series_close(&s->series, host_now(s->host), ignored, sizeof ignored);
     }
-    feed_close(&s->rx);
-    feed_close(&s->tx);
+    synthesis_destroy(s->synthesis);
+    for (unsigned p = 0; p < NIC_MAX_PORTS; p++) {
+        feed_close(&s->rx[p]);
+        feed_close(&s->tx[p]);
+    }
     if (s->host) {
         host_destroy(s->host);
     }
@@ -396,6 +461,7 @@ static void note_arrival(struct simulation *s, uint64_t time)
     if (!s->begin.taken && (time >= r->first + s->config->stop.warmup ||
                             (s->options.warm_packets && s->fed >= s->options.warm_packets))) {
         phase_take(&s->begin, s->card, s->host, time);
+        s->tally_begin = s->tally;
         r->warm_packets = s->fed;
     }
 }
@@ -414,6 +480,7 @@ static void keep_last(struct simulation *s)
 {
     if (s->arrived) {
         phase_take(&s->end, s->card, s->host, host_now(s->host));
+        s->results.tally = s->tally;
         s->arrived = false;
     }
 }
@@ -446,7 +513,7 @@ static bool give_record(struct simulation *s, uint64_t time)
     case RECORDING_CANCEL: ok = host_event(s->host, time, HOST_EVENT_CANCEL, r->req); break;
     case RECORDING_KIND_COUNT: break;
     }
-    if (!s->config->workload.rx[0] && !s->config->workload.tx[0]) {
+    if (!s->packets_come) {
         note_arrival(s, time);
     }
     if (!ok) {
@@ -456,15 +523,20 @@ static bool give_record(struct simulation *s, uint64_t time)
     return next_record(s);
 }
 
-static bool give_rx(struct simulation *s, uint64_t time)
+static bool give_rx(struct simulation *s, unsigned port, uint64_t time)
 {
-    const struct capture_packet *p = &s->rx.packet;
+    struct feed *feed = &s->rx[port];
+    const struct capture_packet *p = &feed->packet;
     struct espnic_frame f = {
         .bytes = p->bytes, .captured = p->captured, .length = p->length, .tag = s->fed
     };
 
+    if (feed->synthesis) {
+        f.tag = feed->tag;
+        f.plain = true;
+    }
     pass(s, time);
-    if (espnic_wire_free(s->card, 0) == ESPNIC_NEVER) {
+    if (espnic_wire_free(s->card, port) == ESPNIC_NEVER) {
         return true; /* an idealised wire has no room: rx_time() waits for it */
     }
     if (time < espnic_now(s->card)) {
@@ -472,22 +544,23 @@ static bool give_rx(struct simulation *s, uint64_t time)
     }
     note_packet(s, time);
     /* stamps are whole nanoseconds, cycles of the wire are not */
-    s->results.rx_delayed += !s->rx.closed && time >= s->base + s->rx.time + 1000;
-    s->results.truncated += p->captured < p->length;
+    s->results.rx_delayed += !feed->closed && time >= s->base + feed->time + 1000;
+    s->results.truncated += p->captured < p->length && !feed->synthesis;
     s->results.rx.packets_in++;
     s->results.rx.bytes_in += p->length;
-    if (!espnic_wire_rx(s->card, 0, time, &f)) {
+    if (!espnic_wire_rx(s->card, port, time, &f)) {
         return fail(s,
                     "%s: record %llu: the card did not take the frame (%u bytes; expected at "
                     "most 65599)",
-                    s->config->workload.rx, (unsigned long long)p->record, p->length);
+                    s->config->workload.rx[port], (unsigned long long)p->record, p->length);
     }
-    return feed_next(&s->rx, s->error, sizeof s->error);
+    return feed_next(feed, s->error, sizeof s->error);
 }
 
-static bool give_tx(struct simulation *s, uint64_t time)
+static bool give_tx(struct simulation *s, unsigned port, uint64_t time)
 {
-    const struct capture_packet *p = &s->tx.packet;
+    struct feed *feed = &s->tx[port];
+    const struct capture_packet *p = &feed->packet;
     struct espnic_frame f = {
         .bytes = p->bytes, .captured = p->captured, .length = p->length, .tag = s->fed
     };
@@ -495,52 +568,79 @@ static bool give_tx(struct simulation *s, uint64_t time)
     pass(s, time);
     note_packet(s, time);
     s->results.truncated += p->captured < p->length;
-    if (!host_tx(s->host, time > host_now(s->host) ? time : host_now(s->host), 0, &f)) {
-        return fail(s, "%s: record %llu: the host did not take the packet", s->config->workload.tx,
-                    (unsigned long long)p->record);
+    if (!host_tx(s->host, time > host_now(s->host) ? time : host_now(s->host), port, &f)) {
+        return fail(s, "%s: record %llu: the host did not take the packet",
+                    s->config->workload.tx[port], (unsigned long long)p->record);
     }
-    return feed_next(&s->tx, s->error, sizeof s->error);
+    return feed_next(feed, s->error, sizeof s->error);
 }
 
 /* ---- closed loop ------------------------------------------------------------------------------------ */
 
+/* Ports take turns, packet by packet. The port that is next, `ports` if none has a packet. */
+static unsigned closed_port(const struct simulation *s)
+{
+    for (unsigned i = 0; i < s->ports; i++) {
+        unsigned p = (s->closed_turn + i) % s->ports;
+
+        if (s->tx[p].closed && s->tx[p].have) {
+            return p;
+        }
+    }
+    return s->ports;
+}
+
 static bool source_peek(void *self, struct host_packet *packet)
 {
     struct simulation *s = self;
-    const struct capture_packet *p = &s->tx.packet;
+    unsigned port = closed_port(s);
+    const struct capture_packet *p;
 
-    if (!s->tx.have || s->fed >= s->limit) {
+    if (port == s->ports || s->fed >= s->limit) {
         return false;
     }
+    p = &s->tx[port].packet;
     packet->time = 0;
-    packet->port = 0;
+    packet->port = port;
     packet->frame = (struct espnic_frame){
         .bytes = p->bytes, .captured = p->captured, .length = p->length, .tag = s->fed
     };
     return true;
 }
 
+static bool anything_left(const struct simulation *s)
+{
+    for (unsigned p = 0; p < s->ports; p++) {
+        if (s->tx[p].have || s->rx[p].have) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void source_take(void *self)
 {
     struct simulation *s = self;
+    struct feed *feed = &s->tx[closed_port(s)];
 
-    s->results.truncated += s->tx.packet.captured < s->tx.packet.length;
+    s->closed_turn = (unsigned)(feed - s->tx) + 1;
+    s->results.truncated += feed->packet.captured < feed->packet.length;
     note_packet(s, host_now(s->host));
-    if (!feed_next(&s->tx, s->error, sizeof s->error)) {
-        s->tx.have = false;
+    if (!feed_next(feed, s->error, sizeof s->error)) {
+        feed->have = false;
     }
-    if ((!s->tx.have && !s->rx.have) || s->fed >= s->limit) {
+    if (!anything_left(s) || s->fed >= s->limit) {
         keep_last(s);
     }
 }
 
 /* When the wire is free. An idealised one takes a frame when there is room, and only the card knows
  * when: let time pass until then, but not beyond `bound`. */
-static uint64_t wire_slot(struct simulation *s, uint64_t bound)
+static uint64_t wire_slot(struct simulation *s, unsigned port, uint64_t bound)
 {
     uint64_t at;
 
-    while ((at = espnic_wire_free(s->card, 0)) == ESPNIC_NEVER) {
+    while ((at = espnic_wire_free(s->card, port)) == ESPNIC_NEVER) {
         uint64_t card = espnic_next_event(s->card);
         uint64_t host = host_next_event(s->host);
         uint64_t next = card < host ? card : host;
@@ -554,28 +654,29 @@ static uint64_t wire_slot(struct simulation *s, uint64_t bound)
 }
 
 /* A frame comes at its stamp, or when those before it have left the wire free. */
-static uint64_t rx_time(struct simulation *s, uint64_t bound)
+static uint64_t rx_time(struct simulation *s, unsigned port, uint64_t bound)
 {
-    uint64_t stamp = s->rx.closed ? 0 : s->base + s->rx.time;
+    const struct feed *feed = &s->rx[port];
+    uint64_t stamp = feed->closed ? 0 : s->base + feed->time;
     uint64_t at;
 
-    if (!s->rx.have || s->fed >= s->limit) {
+    if (!feed->have || s->fed >= s->limit) {
         return ESPNIC_NEVER;
     }
     if (stamp > host_now(s->host)) {
-        at = espnic_wire_free(s->card, 0);
+        at = espnic_wire_free(s->card, port);
         return at != ESPNIC_NEVER && at > stamp ? at : stamp;
     }
-    at = wire_slot(s, bound);
+    at = wire_slot(s, port, bound);
     return at > stamp ? at : stamp;
 }
 
-static uint64_t tx_time(const struct simulation *s)
+static uint64_t tx_time(const struct simulation *s, unsigned port)
 {
-    if (!s->tx.have || s->tx.closed || s->fed >= s->limit) {
+    if (!s->tx[port].have || s->tx[port].closed || s->fed >= s->limit) {
         return ESPNIC_NEVER;
     }
-    return s->base + s->tx.time;
+    return s->base + s->tx[port].time;
 }
 
 static uint64_t record_time(const struct simulation *s)
@@ -585,31 +686,73 @@ static uint64_t record_time(const struct simulation *s)
 
 static bool closed_loop_runs(const struct simulation *s)
 {
-    return s->tx.closed && s->tx.have && s->fed < s->limit && !s->error[0];
+    return closed_port(s) < s->ports && s->fed < s->limit && !s->error[0];
 }
 
-/* Give the earliest input; records before packets of the same time. False: none, or an error. */
+/* The next packet of a direction: its port and its time. */
+struct next_packet {
+    unsigned port;
+    uint64_t time;
+};
+
+static struct next_packet next_tx(const struct simulation *s)
+{
+    struct next_packet next = { .time = ESPNIC_NEVER };
+
+    for (unsigned p = 0; p < s->ports; p++) {
+        uint64_t at = tx_time(s, p);
+
+        if (at < next.time) {
+            next = (struct next_packet){ p, at };
+        }
+    }
+    return next;
+}
+
+/* On an ideal wire waiting for room lets time pass, so that the times of ports asked before are past: they
+ * are asked again. */
+static struct next_packet next_rx(struct simulation *s, uint64_t bound)
+{
+    struct next_packet next = { .time = ESPNIC_NEVER };
+    uint64_t began;
+
+    do {
+        began = host_now(s->host);
+        next.time = ESPNIC_NEVER;
+        for (unsigned p = 0; p < s->ports; p++) {
+            uint64_t at = rx_time(s, p, next.time < bound ? next.time : bound);
+
+            if (at < next.time) {
+                next = (struct next_packet){ p, at };
+            }
+        }
+    } while (s->ports > 1 && host_now(s->host) > began);
+    return next;
+}
+
+/* Give the earliest input; records before packets of the same time, of packets those from the wire first,
+ * and the lower port. False: none, or an error. */
 static bool give_next(struct simulation *s, bool *ok)
 {
     uint64_t record = record_time(s);
-    uint64_t tx = tx_time(s);
-    uint64_t first = record < tx ? record : tx;
-    uint64_t rx = rx_time(s, first < s->stop ? first : s->stop);
+    struct next_packet tx = next_tx(s);
+    uint64_t first = record < tx.time ? record : tx.time;
+    struct next_packet rx = next_rx(s, first < s->stop ? first : s->stop);
 
-    first = rx < first ? rx : first;
+    first = rx.time < first ? rx.time : first;
     if (first >= s->stop) { /* at the latest NEVER */
         return false;
     }
-    if (record <= tx && record <= rx) {
-        if (tx >= s->stop && rx >= s->stop && !closed_loop_runs(s)) {
+    if (record <= tx.time && record <= rx.time) {
+        if (tx.time >= s->stop && rx.time >= s->stop && !closed_loop_runs(s)) {
             keep_last(s);
         }
         pass(s, record);
         *ok = give_record(s, record > host_now(s->host) ? record : host_now(s->host));
-    } else if (rx <= tx) {
-        *ok = give_rx(s, rx);
+    } else if (rx.time <= tx.time) {
+        *ok = give_rx(s, rx.port, rx.time);
     } else {
-        *ok = give_tx(s, tx);
+        *ok = give_tx(s, tx.port, tx.time);
     }
     return *ok;
 }
@@ -670,22 +813,28 @@ static enum simulation_end drain(struct simulation *s)
     return SIMULATION_DONE;
 }
 
+static bool close_capture(struct simulation *s, struct capture_writer **writer)
+{
+    struct capture_writer *w = *writer;
+
+    *writer = NULL;
+    return !w || capture_writer_close(w, s->error, sizeof s->error);
+}
+
 static bool close_outputs(struct simulation *s)
 {
-    struct capture_writer *tx = s->tx_out;
-    struct capture_writer *rx = s->rx_out;
     bool series = s->series_on;
     bool timeline = s->timeline_on;
-    bool good;
+    bool good = true;
 
-    s->tx_out = NULL;
-    s->rx_out = NULL;
     s->series_on = false;
     s->timeline_on = false;
     /* all of them, also when one has failed */
-    good = !tx || capture_writer_close(tx, s->error, sizeof s->error);
+    for (unsigned i = 0; i <= NIC_MAX_PORTS; i++) {
+        good = close_capture(s, &s->tx_out[i]) && good;
+        good = close_capture(s, &s->rx_out[i]) && good;
+    }
     good = (!timeline || timeline_close(&s->timeline, s->error, sizeof s->error)) && good;
-    good = (!rx || capture_writer_close(rx, s->error, sizeof s->error)) && good;
     return (!series ||
             series_close(&s->series, s->results.end - s->base, s->error, sizeof s->error)) &&
            good;
@@ -704,7 +853,7 @@ enum simulation_end simulation_run(struct simulation *s, char *error, size_t err
     set_limits(s);
     s->results.first = s->results.last = s->base;
     pass(s, s->base);
-    if (s->tx.closed && s->tx.have) {
+    if (closed_port(s) < s->ports) {
         host_set_source(s->host, &source);
         host_source_ready(s->host, s->base);
     }
@@ -733,10 +882,11 @@ enum simulation_end simulation_run(struct simulation *s, char *error, size_t err
 
 /* ---- results ------------------------------------------------------------------------------------------ */
 
+/* `forwarded`: packets that went through this direction of the card and not to the host. */
 static void rates(struct run_direction *d, const struct nic_direction_stats *begin,
-                  const struct nic_direction_stats *end, uint64_t ps)
+                  const struct nic_direction_stats *end, uint64_t forwarded, uint64_t ps)
 {
-    uint64_t packets = end->packets_out - begin->packets_out;
+    uint64_t packets = end->packets_out - begin->packets_out + forwarded;
     uint64_t bytes = end->bytes_through - begin->bytes_through;
 
     d->measured_packets = packets;
@@ -748,6 +898,17 @@ static void rates(struct run_direction *d, const struct nic_direction_stats *beg
         d->offered_gbps = (double)(end->bytes_in - begin->bytes_in) * 8000.0 / (double)ps;
         d->offered_mpps = (double)(end->packets_in - begin->packets_in) * 1e6 / (double)ps;
     }
+}
+
+static void port_rates(struct run_port_direction *d, const struct nic_port_direction_stats *begin,
+                       const struct nic_port_direction_stats *end, uint64_t ps)
+{
+    uint64_t packets = end->packets - begin->packets;
+    uint64_t bytes = end->bytes - begin->bytes;
+
+    d->gbps = (double)bytes * 8000.0 / (double)ps;
+    d->wire_gbps = (double)(bytes + packets * PACE_OVERHEAD_BYTES) * 8000.0 / (double)ps;
+    d->mpps = (double)packets * 1e6 / (double)ps;
 }
 
 static uint64_t sum(const uint64_t *drops)
@@ -765,6 +926,19 @@ static double share(uint64_t part, uint64_t whole)
     return whole ? (double)part / (double)whole : 0;
 }
 
+static double changes_per_s(const struct simulation *s, enum host_oid_kind kind)
+{
+    return (double)(s->end.changes[kind] - s->begin.changes[kind]) * 1e6 / s->results.measured_us;
+}
+
+/* FD.io CSIT's measure of a change under load: packets lost, over the rate at which they were offered. */
+static double blocked_us(const struct run_direction *d)
+{
+    double lost = d->loss * (double)d->packets_in;
+
+    return d->offered_mpps > 0 ? lost / d->offered_mpps : 0;
+}
+
 /* The work of the measured phase, and its rates. */
 static void sum_up_phase(struct simulation *s)
 {
@@ -775,13 +949,26 @@ static void sum_up_phase(struct simulation *s)
     if (!ps) {
         return;
     }
-    rates(&r->rx, &s->begin.card.rx, &s->end.card.rx, ps);
-    rates(&r->tx, &s->begin.card.tx, &s->end.card.tx, ps);
+    rates(&r->rx, &s->begin.card.rx, &s->end.card.rx,
+          s->end.card.forward.packets - s->begin.card.forward.packets, ps);
+    rates(&r->tx, &s->begin.card.tx, &s->end.card.tx, 0, ps);
+    r->rx.blocked_us = blocked_us(&r->rx);
+    r->tx.blocked_us = blocked_us(&r->tx);
+    for (unsigned k = 0; k < SYNTHESIS_KINDS; k++) {
+        r->tally.packets[k] -= s->tally_begin.packets[k];
+        r->tally.bytes[k] -= s->tally_begin.bytes[k];
+    }
+    for (unsigned p = 0; p < s->ports; p++) {
+        port_rates(&r->port[p].rx, &s->begin.card.port[p].rx, &s->end.card.port[p].rx, ps);
+        port_rates(&r->port[p].tx, &s->begin.card.port[p].tx, &s->end.card.port[p].tx, ps);
+    }
     r->work.packets = s->end.delivered + s->end.sent - s->begin.delivered - s->begin.sent;
     r->work.requests = s->end.requests_out - s->begin.requests_out;
     r->work.requests_waiting = s->end.requests_in - s->end.requests_out;
-    r->churn_per_s = (double)(s->end.changes - s->begin.changes) * 1e6 / r->measured_us;
-    r->adds_per_s = (double)(s->end.adds - s->begin.adds) * 1e6 / r->measured_us;
+    r->adds_per_s = changes_per_s(s, HOST_OID_ADD);
+    r->updates_per_s = changes_per_s(s, HOST_OID_UPDATE);
+    r->deletes_per_s = changes_per_s(s, HOST_OID_DELETE);
+    r->churn_per_s = r->adds_per_s + r->updates_per_s + r->deletes_per_s;
     for (unsigned c = 0; c < HOST_MAX_CORES; c++) {
         double busy = share(s->end.core_busy_ps[c] - s->begin.core_busy_ps[c], ps);
 
@@ -812,8 +999,17 @@ static void sum_up_sas(struct simulation *s, const struct host_stats *h)
     r->deletes = h->oid[HOST_OID_DELETE].nodes_done;
     r->delete_requests = h->rx.delete_requests;
     r->in_software = h->sa.in_software;
-    r->software_share = share(h->tx.software + h->rx.software,
-                              h->tx.offloaded + h->rx.offloaded + h->tx.software + h->rx.software);
+    r->rx_in_software = share(h->rx.software, h->rx.software + h->rx.offloaded);
+    r->tx_in_software = share(h->tx.software, h->tx.software + h->tx.offloaded);
+}
+
+static void count_up_forwarding(struct run_results *r, const struct nic_stats *n,
+                                const struct host_stats *h)
+{
+    r->forwarded = n->forward.packets + h->forward.packets;
+    for (unsigned i = 0; i < NIC_STAY_COUNT; i++) {
+        r->stay[i] = n->forward.stay[i] + h->forward.stay[i];
+    }
 }
 
 /* The counters as they stand. */
@@ -823,17 +1019,25 @@ static void count_up(struct simulation *s)
     const struct host_stats *h = host_statistics(s->host);
     const struct nic_stats *n = nic_statistics(s->card);
 
-    r->tx.packets_in = h->tx.packets_in;
-    r->tx.bytes_in = h->tx.bytes_in;
-    r->tx.packets_out = h->tx.sent;
-    r->tx.bytes_out = h->tx.sent_bytes;
+    r->tx.packets_in = h->tx.packets_in + n->forward.packets;
+    r->tx.bytes_in = h->tx.bytes_in + n->forward.bytes;
+    r->tx.packets_out = h->tx.sent + h->rx.forwarded;
+    r->tx.bytes_out = n->forward.packets ? n->tx.bytes_out : h->tx.sent_bytes;
     r->rx.packets_in = n->rx.packets_in;
     r->rx.bytes_in = n->rx.bytes_in;
-    r->rx.packets_out = h->rx.delivered;
-    r->rx.bytes_out = h->rx.delivered_bytes;
+    r->rx.packets_out = h->rx.delivered + h->forward.packets + n->forward.packets;
+    r->rx.bytes_out = h->rx.delivered_bytes + h->forward.bytes + n->forward.bytes;
+    count_up_forwarding(r, n, h);
+    for (unsigned p = 0; p < s->ports; p++) {
+        r->port[p].rx.stats = n->port[p].rx;
+        r->port[p].tx.stats = n->port[p].tx;
+    }
     r->created = h->rx.reassembled;
     r->merged = h->rx.merged;
-    r->before_origin = s->rx.pace.before_origin + s->tx.pace.before_origin;
+    r->before_origin = 0;
+    for (unsigned p = 0; p < s->ports; p++) {
+        r->before_origin += s->rx[p].pace.before_origin + s->tx[p].pace.before_origin;
+    }
     sum_up_sas(s, h);
     results_sum_drops(r, n, h);
     r->rx.loss = share(sum(r->rx_drop), r->rx.packets_in);
@@ -866,6 +1070,13 @@ const struct run_results *simulation_results(const struct simulation *s)
     return &s->results;
 }
 
+const struct histogram *simulation_forward_latency(const struct simulation *s)
+{
+    const struct histogram *card = nic_forward_latency(s->card);
+
+    return card ? card : &host_statistics(s->host)->forward.latency_ns;
+}
+
 struct espnic *simulation_card(struct simulation *s)
 {
     return s->card;
@@ -883,7 +1094,11 @@ const char *simulation_violations(const struct simulation *s)
 
 void simulation_register_stats(struct simulation *s, struct stat_registry *registry)
 {
-    results_register(s ? &s->results : NULL, s ? host_statistics(s->host) : NULL, registry);
+    const struct host_stats *h = s ? host_statistics(s->host) : NULL;
+
+    results_register(s ? &s->results : NULL, h, registry);
+    results_register_forwarding(s ? &s->results : NULL, s ? simulation_forward_latency(s) : NULL,
+                                s ? s->ports : 1, registry);
     nic_register_stats(s ? s->card : NULL, registry);
     host_register_stats(s ? s->host : NULL, registry);
 }

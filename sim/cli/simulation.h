@@ -22,6 +22,19 @@ struct run_direction {
     double gbps, wire_gbps, mpps;
     double offered_gbps, offered_mpps; /* RX: what arrived; TX: what the card read */
     double loss;                       /* dropped of packets_in, over the whole run */
+    double blocked_us; /* the time in which so many packets are offered as were lost */
+};
+
+/* One wire of a port. */
+struct run_port_direction {
+    struct nic_port_direction_stats stats; /* over the whole run */
+    double gbps, wire_gbps, mpps;          /* in the measured phase */
+};
+
+/* Made traffic that left on the wires, by what it came in as (0 clear, 1 ESP): packets, and the L2 bytes of the clear
+ * packets in them, without tags. */
+struct run_tally {
+    uint64_t packets[2], bytes[2];
 };
 
 /* What was done in the measured phase: what experiments compare. */
@@ -37,6 +50,12 @@ struct run_results {
     struct run_direction rx, tx;
     uint64_t rx_drop[RUN_MAX_DROPS], tx_drop[RUN_MAX_DROPS];
     uint64_t created, merged; /* reassembly */
+    struct {
+        struct run_port_direction rx, tx;
+    } port[NIC_MAX_PORTS];
+    struct run_tally tally;        /* in the measured phase */
+    uint64_t forwarded;            /* by card or host */
+    uint64_t stay[NIC_STAY_COUNT]; /* not forwarded, by reason */
     /* time, ps */
     uint64_t first, last, end;
     double total_us, measured_us, drain_us;
@@ -48,8 +67,8 @@ struct run_results {
     uint64_t lookups, hits, misses;
     uint64_t refused[SA_REASON_COUNT]; /* nodes, by reason */
     uint64_t preloaded, in_software;
-    double churn_per_s, adds_per_s;
-    double software_share; /* of the packets with IPsec that the host sent or got */
+    double churn_per_s, adds_per_s, updates_per_s, deletes_per_s;
+    double rx_in_software, tx_in_software; /* shares of the protected packets */
     /* inputs */
     uint64_t records, violations, bad_records;
     uint64_t rule[RULES_COUNT]; /* violations by the number of the rule */
@@ -91,6 +110,8 @@ const struct run_results *simulation_results(const struct simulation *s);
 /* Blocks in the measured phase; names of causes: nic_block_name(). None if nothing was measured. */
 const struct run_block *simulation_blocks(const struct simulation *s, unsigned *count);
 void simulation_register_stats(struct simulation *s, struct stat_registry *registry);
+/* ps, last bit in to last bit out. */
+const struct histogram *simulation_forward_latency(const struct simulation *s);
 struct espnic *simulation_card(struct simulation *s);
 struct host *simulation_host(struct simulation *s);
 /* Lines "rule R, record at line N: ..." of rules that the recording broke. */

@@ -8,14 +8,14 @@
 #include "cli/find.h"
 #include "cli/progress.h"
 #include "cli/sweep_jobs.h"
+#include "cli/sweep_plan.h"
 #include "cli/sweep_plot.h"
-#include "cli/sweep_points.h"
 #include "cli/sweep_table.h"
 #include "engine/must.h"
 #include "engine/nearest.h"
 #include "report/text.h"
 
-enum { MAX_JOBS = 1024, DEFAULT_POINTS = 10000, MOST_POINTS = 100000000 };
+enum { MAX_JOBS = 1024, DEFAULT_POINTS = 10000, MOST_POINTS = 10000000 };
 static const uint64_t second = 1000000000000; /* ps */
 static const uint64_t default_share = 1024 << 20;
 
@@ -57,7 +57,7 @@ struct sweep {
     uint64_t jobs, max_points, share, point_time;
     struct sweep_axes axes;
     struct sweep_columns known, columns;
-    struct sweep_points points;
+    struct sweep_plan plan;
     struct sweep_table table;
     char **impossible;  /* why, by point */
     size_t *item;       /* points to simulate */
@@ -245,12 +245,13 @@ static int complain(const char *error)
 /* A file that is read cannot be written, and one file cannot be written twice. */
 static bool check_files(const struct sweep *s, const struct espnic_config *config)
 {
-    const struct workload_config *w = &config->workload;
-    const char *const in[] = { s->request.file ? s->request.file : "", w->oids, w->tx, w->rx };
+    const char *in[RUN_REQUEST_MOST_INPUTS + 1];
     const char *const out[] = { s->csv ? s->csv : "", s->plot ? s->plot : "" };
+    unsigned ins = run_request_inputs(config, in);
 
+    in[ins++] = s->request.file ? s->request.file : "";
     for (size_t i = 0; i < sizeof out / sizeof out[0]; i++) {
-        for (size_t k = 0; k < sizeof in / sizeof in[0] && out[i][0]; k++) {
+        for (unsigned k = 0; k < ins && out[i][0]; k++) {
             if (in[k][0] && strcmp(out[i], "-") != 0 && run_request_same_file(out[i], in[k])) {
                 fprintf(stderr, "espnic sweep: \"%s\" is an input and cannot be written\n", out[i]);
                 return false;
@@ -285,7 +286,7 @@ static int look_at_points(struct sweep *s)
     bool ok = true;
 
     for (size_t i = 0; i < s->axes.points && ok; i++) {
-        if (!sweep_points_config(&s->points, i, config, error, sizeof error)) {
+        if (!sweep_plan_config(&s->plan, i, config, error, sizeof error)) {
             s->impossible[i] = must(strdup(error));
             impossible++;
             continue;
@@ -294,7 +295,7 @@ static int look_at_points(struct sweep *s)
         if (s->table.row[i].cells && i != kept) {
             continue;
         }
-        if (ok && !sweep_points_decode(&s->points, config, error, sizeof error)) {
+        if (ok && !sweep_plan_decode(&s->plan, config, error, sizeof error)) {
             complain(error);
             ok = false;
         }
@@ -340,11 +341,15 @@ static int prepare(struct sweep *s, const struct options *o)
     if (status != EXIT_DONE) {
         return status;
     }
-    s->points.request = &s->request;
-    s->points.axes = &s->axes;
-    s->points.columns = &s->columns;
-    s->points.inputs = inputs_create(s->share);
-    if (!sweep_points_resolve(&s->points, error, sizeof error)) {
+    s->plan.request = &s->request;
+    s->plan.axes = &s->axes;
+    s->plan.columns = &s->columns;
+    s->plan.inputs = inputs_create(s->share);
+    if (!s->plan.inputs) {
+        return options_complain(o,
+                                "--share: found more than there is address space, expected less");
+    }
+    if (!sweep_plan_resolve(&s->plan, error, sizeof error)) {
         return complain(error);
     }
     sweep_table_init(&s->table, &s->axes, &s->columns);
@@ -365,16 +370,14 @@ static int prepare(struct sweep *s, const struct options *o)
     if (status != EXIT_DONE) {
         return status;
     }
-    if (sweep_points_have_outputs(&s->points)) {
+    if (sweep_plan_have_outputs(&s->plan)) {
         fputs("espnic sweep: outputs that the scenario or --set names are not written\n", stderr);
     }
-    if (!s->points.inputs || inputs_streamed(s->points.inputs)) {
+    if (inputs_streamed(s->plan.inputs)) {
         fputs("espnic sweep: not all inputs fit into --share: every point reads the others anew\n",
               stderr);
     }
-    if (s->points.inputs) {
-        inputs_seal(s->points.inputs);
-    }
+    inputs_seal(s->plan.inputs);
     return EXIT_DONE;
 }
 
@@ -384,7 +387,7 @@ static void work(void *self, size_t point, FILE *result)
 {
     const struct sweep *s = self;
 
-    sweep_points_simulate(&s->points, point, result);
+    sweep_plan_simulate(&s->plan, point, result);
 }
 
 /* The cells of a point that has none. */
@@ -537,7 +540,7 @@ static void free_sweep(struct sweep *s)
     free(s->item);
     free(s->other_sweep);
     sweep_table_free(&s->table);
-    sweep_points_free(&s->points);
+    sweep_plan_free(&s->plan);
     sweep_axes_free(&s->axes);
     sweep_columns_free(&s->known);
     sweep_columns_free(&s->columns);
@@ -549,7 +552,7 @@ static int sweep(struct sweep *s, const struct options *o)
 {
     int status = choose_outputs(s, o);
 
-    if (s->request.find && !find_parse_loss(s->request.find, &s->points.loss)) {
+    if (s->request.find && !find_parse_loss(s->request.find, &s->plan.loss)) {
         return options_complain(o, "--find: found \"%s\", expected loss=0 or loss=5%%",
                                 s->request.find);
     }

@@ -211,24 +211,29 @@ static const struct {
     { "sa.misses", false },
     { "sa.adds_per_s", false },
     { "sa.add_latency_ns.p99", false },
-    { "sa.software_share", false },
+    { "sa.rx_in_software", false },
+    { "sa.tx_in_software", false },
 };
 
-/* "host.core12.busy_ps" is of the family of "host.core0.busy_ps", "blocks.crypto_rx.1.busy" of that of
- * "blocks.crypto_rx.busy". */
+/* "host.core12.busy_ps" is of the family of "host.core0.busy_ps", "ports.1.rx.gbps" of that of "ports.0.rx.gbps",
+ * "blocks.crypto_rx.1.busy" of that of "blocks.crypto_rx.busy". */
 static void first_of_family(const char *path, char *out, size_t size)
 {
-    static const char core[] = "host.core";
+    static const struct {
+        const char *before;
+        unsigned long most;
+    } numbered[] = { { "host.core", HOST_MAX_CORES }, { "ports.", NIC_MAX_PORTS } };
     size_t digits;
-    size_t at = 0;
+    size_t at;
 
     snprintf(out, size, "%s", path);
-    if (!strncmp(path, core, sizeof core - 1)) {
-        digits = strspn(path + sizeof core - 1, "0123456789");
-        if (digits && digits <= 2 && strtoul(path + sizeof core - 1, NULL, 10) < HOST_MAX_CORES) {
-            snprintf(out, size, "host.core0%s", path + sizeof core - 1 + digits);
+    for (size_t i = 0; i < sizeof numbered / sizeof numbered[0]; i++) {
+        at = strlen(numbered[i].before);
+        digits = strncmp(path, numbered[i].before, at) ? 0 : strspn(path + at, "0123456789");
+        if (digits && digits <= 2 && strtoul(path + at, NULL, 10) < numbered[i].most) {
+            snprintf(out, size, "%s0%s", numbered[i].before, path + at + digits);
+            return;
         }
-        return;
     }
     if (strncmp(path, "blocks.", 7) != 0) {
         return;

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/gnuplot.h"
 #include "cli/options.h"
-#include "cli/plot.h"
 #include "engine/must.h"
 
 enum { PANEL_HEIGHT = 400 };
@@ -180,7 +180,7 @@ static void write_title(const struct figure *f, size_t start, size_t column, FIL
         }
     }
     must(fclose(title) == 0 ? text : NULL);
-    plot_quoted(text, out);
+    gnuplot_quoted(text, out);
     free(text);
 }
 
@@ -217,7 +217,7 @@ static void write_x_axis(const struct figure *f, FILE *out)
 
     snprintf(label, sizeof label, f->unit[0] ? "%s (%s)" : "%s", a->path, f->unit);
     fputs("set xlabel ", out);
-    plot_quoted(label, out);
+    gnuplot_quoted(label, out);
     fputs(" noenhanced\n", out);
     if (logarithmic(f)) {
         fputs("set logscale x 2\n", out);
@@ -226,7 +226,7 @@ static void write_x_axis(const struct figure *f, FILE *out)
         fputs("set xtics (", out);
         for (size_t i = 0; i < a->count; i++) {
             fputs(i ? ", " : "", out);
-            plot_quoted(a->value[i], out);
+            gnuplot_quoted(a->value[i], out);
             fprintf(out, " %zu", i);
         }
         fputs(") noenhanced\nset offsets 0.25, 0.25, 0, 0\n", out);
@@ -244,7 +244,7 @@ static void write_script(void *self, FILE *out)
         }
     }
     fprintf(out, "set terminal svg size 1200,%u background 'white'\n", panels(f) * PANEL_HEIGHT);
-    plot_output(f->script, out);
+    gnuplot_output(f->script, out);
     fprintf(out, "set grid\nset key outside right center\nset yrange [0:*]\n");
     write_x_axis(f, out);
     fprintf(out, "set multiplot layout %u,1\n", panels(f));
@@ -252,7 +252,7 @@ static void write_script(void *self, FILE *out)
     for (size_t i = 0; i < c->count; i++) {
         if (begins_panel(f, i)) {
             fputs("set ylabel ", out);
-            plot_quoted(c->column[i].unit, out);
+            gnuplot_quoted(c->column[i].unit, out);
             fputc('\n', out);
             each_curve(f, i, false, out);
             fputc('\n', out);
@@ -270,7 +270,7 @@ int sweep_plot(const struct sweep_table *table, const char *script)
     sort_axis(&f);
     choose_columns(&f);
     if (panels(&f)) {
-        status = plot_write("sweep", script, write_script, &f);
+        status = gnuplot_script("espnic sweep", script, write_script, &f);
     } else {
         fputs("espnic sweep: --plot: found no number but 0, expected something to draw\n", stderr);
     }

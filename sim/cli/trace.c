@@ -22,13 +22,14 @@ struct verb {
 static const struct verb verbs[] = {
     { "info", trace_info, "what is in a recording or a capture" },
     { "check", trace_check, "is it whole, and does the recorded host keep the rules" },
+    { "mrc", trace_mrc, "how many SAs a cache must hold: hit ratio against capacity" },
 };
 
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
 
 static int print_help(void)
 {
-    puts("usage: espnic trace VERB FILE...      espnic trace VERB --help explains one\n");
+    puts("usage: espnic trace VERB ...      espnic trace VERB --help explains one\n");
     for (size_t i = 0; i < VERB_COUNT; i++) {
         printf("  %-8s %s\n", verbs[i].name, verbs[i].summary);
     }
@@ -40,7 +41,8 @@ static int print_help(void)
         "\n"
         "examples:\n"
         "  espnic trace info oids.jsonl wire.pcap\n"
-        "  espnic trace check oids.jsonl && espnic run --oids oids.jsonl --rx wire.pcap");
+        "  espnic trace check oids.jsonl && espnic run --oids oids.jsonl --rx wire.pcap\n"
+        "  espnic trace mrc --oids oids.jsonl --rx wire.pcap");
     return EXIT_DONE;
 }
 
@@ -52,7 +54,7 @@ int cmd_trace(int argc, char **argv)
 
     options_start(&o, "trace", NULL, 0, argc, argv);
     if (argc < 2) {
-        return options_complain(&o, "expected a verb: info or check");
+        return options_complain(&o, "expected a verb: info, check or mrc");
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         return print_help();
@@ -66,7 +68,7 @@ int cmd_trace(int argc, char **argv)
     if (nearest_plausible(argv[1], distance)) {
         return options_complain(&o, "unknown verb \"%s\", did you mean %s?", argv[1], near);
     }
-    return options_complain(&o, "unknown verb \"%s\", expected info or check", argv[1]);
+    return options_complain(&o, "unknown verb \"%s\", expected info, check or mrc", argv[1]);
 }
 
 /* ---- kinds of files --------------------------------------------------------------------- */

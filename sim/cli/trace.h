@@ -9,6 +9,7 @@
 
 int trace_info(int argc, char **argv);
 int trace_check(int argc, char **argv);
+int trace_mrc(int argc, char **argv);
 
 enum trace_kind { TRACE_NEITHER, TRACE_RECORDING, TRACE_CAPTURE };
 

@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/validate_cx7.h"
 #include "cli/validate_pcie.h"
 #include "engine/nearest.h"
 #include "report/report.h"
@@ -20,22 +21,38 @@ static const struct option_spec validate_options[] = {
 
 enum { OPTION_COUNT = sizeof validate_options / sizeof validate_options[0] };
 
+/* What can be validated. */
+static const struct suite {
+    const char *name;
+    const struct validation_group *groups;
+    bool (*measure)(struct validation *v, const char *only, char *error, size_t error_size);
+    struct validation_setting (*setting)(size_t n);
+    const char *base; /* what the named sets of parameters are laid over */
+} suites[] = {
+    { "pcie", validate_pcie_groups, validate_pcie, validate_pcie_setting, "the defaults" },
+    { "cx7", validate_cx7_groups, validate_cx7, validate_cx7_setting, "the preset cx7-like" },
+};
+enum { SUITES = sizeof suites / sizeof suites[0] };
+
 static int print_help(void)
 {
     puts(
-        "usage: espnic validate pcie [--only NAME] [--json]\n"
+        "usage: espnic validate pcie|cx7 [--only NAME] [--json]\n"
         "\n"
         "Simulates what has been measured or computed elsewhere, and prints both with the error.\n"
         "\"fitted\": a parameter was chosen to meet this figure, so it is no test; \"predicted\": none\n"
         "was. Exit status 1 if a figure misses its tolerance, or holds though it is known to miss.\n");
     options_help(validate_options, OPTION_COUNT);
-    fputs("\nNAME is one of:", stdout);
-    for (size_t i = 0; validate_pcie_groups[i].name != NULL; i++) {
-        printf(" %s", validate_pcie_groups[i].name);
+    for (size_t k = 0; k < SUITES; k++) {
+        printf("\nNAME for %s:", suites[k].name);
+        for (size_t i = 0; suites[k].groups[i].name != NULL; i++) {
+            printf(" %s", suites[k].groups[i].name);
+        }
     }
     puts("\n\n"
          "examples:\n"
          "  espnic validate pcie\n"
+         "  espnic validate cx7\n"
          "  espnic validate pcie --only iotlb --json");
     return EXIT_DONE;
 }
@@ -171,23 +188,23 @@ static bool set_is_used(const struct validation *v, const char *set)
     return false;
 }
 
-static void print_parameters(const struct validation *v)
+static void print_parameters(const struct suite *suite, const struct validation *v)
 {
     static const char *const headings[] = { "set", "parameter", ">value", "from", "source" };
     struct text_table t;
     struct validation_setting s;
 
     text_table_start(&t, headings, 5);
-    for (size_t i = 0; (s = validate_pcie_setting(i)).path != NULL; i++) {
+    for (size_t i = 0; (s = suite->setting(i)).path != NULL; i++) {
         const char *cells[] = { s.set, s.path, s.value, s.origin, s.source };
 
         if (set_is_used(v, s.set)) {
             text_table_row(&t, cells);
         }
     }
-    puts(
-        "Parameters, in named sets that are laid over the defaults; --json says which sets and settings "
-        "a\nfigure has, and where it was published.\n");
+    printf("Parameters, in named sets that are laid over %s; --json says which sets and settings "
+           "a\nfigure has, and where it was published.\n\n",
+           suite->base);
     text_table_write(&t, stdout);
 }
 
@@ -246,7 +263,7 @@ static json_t *row_json(const struct validation_row *row)
     return o;
 }
 
-static int print_json(const struct validation *v)
+static int print_json(const struct suite *suite, const struct validation *v)
 {
     json_t *root = json_object();
     json_t *rows = json_array();
@@ -258,7 +275,7 @@ static int print_json(const struct validation *v)
         json_array_append_new(rows, row_json(&v->rows[i]));
         good = good && validation_as_said(&v->rows[i]);
     }
-    for (size_t i = 0; (s = validate_pcie_setting(i)).path != NULL; i++) {
+    for (size_t i = 0; (s = suite->setting(i)).path != NULL; i++) {
         json_t *set = json_object_get(sets, s.set);
         json_t *entry = json_object();
 
@@ -284,17 +301,17 @@ static int print_json(const struct validation *v)
 
 /* ---- the command ---------------------------------------------------------------------------------------- */
 
-static bool is_group(const struct options *o, const char *name)
+static bool is_group(const struct options *o, const struct suite *suite, const char *name)
 {
     const char *near = NULL;
     unsigned distance = 0;
     char shown[64];
 
-    for (size_t i = 0; validate_pcie_groups[i].name != NULL; i++) {
-        if (strcmp(validate_pcie_groups[i].name, name) == 0) {
+    for (size_t i = 0; suite->groups[i].name != NULL; i++) {
+        if (strcmp(suite->groups[i].name, name) == 0) {
             return true;
         }
-        nearest_offer(name, validate_pcie_groups[i].name, &near, &distance);
+        nearest_offer(name, suite->groups[i].name, &near, &distance);
     }
     options_complain(o, "--only: found \"%s\", expected a group of figures%s%s%s",
                      nearest_shown(name, shown),
@@ -304,52 +321,62 @@ static bool is_group(const struct options *o, const char *name)
     return false;
 }
 
-static int run(const char *only, bool as_json)
+static int run(const struct suite *suite, const char *only, bool as_json)
 {
     struct validation v;
     char error[1024];
     int status;
 
-    if (!validate_pcie(&v, only, error, sizeof error)) {
+    if (!suite->measure(&v, only, error, sizeof error)) {
         fprintf(stderr, "espnic validate: %s\n", error);
         status = EXIT_MODEL;
     } else if (as_json) {
-        status = print_json(&v);
+        status = print_json(suite, &v);
     } else {
-        for (size_t i = 0; validate_pcie_groups[i].name != NULL; i++) {
-            print_group(&v, &validate_pcie_groups[i]);
+        for (size_t i = 0; suite->groups[i].name != NULL; i++) {
+            print_group(&v, &suite->groups[i]);
         }
-        print_parameters(&v);
+        print_parameters(suite, &v);
         status = count_and_print(&v);
     }
     validation_free(&v);
     return status;
 }
 
+static const struct suite *find_suite(const char *name)
+{
+    for (size_t i = 0; i < SUITES; i++) {
+        if (strcmp(suites[i].name, name) == 0) {
+            return &suites[i];
+        }
+    }
+    return NULL;
+}
+
 int cmd_validate(int argc, char **argv)
 {
     struct options o;
     const char *only = NULL;
-    const char *what = NULL;
+    const struct suite *suite = NULL;
     bool as_json = false;
 
     options_start(&o, "validate", validate_options, OPTION_COUNT, argc, argv);
     for (;;) {
         switch (options_next(&o)) {
         case OPTIONS_END:
-            if (what == NULL) {
-                return options_complain(&o, "expected pcie: espnic validate pcie");
+            if (suite == NULL) {
+                return options_complain(&o, "expected pcie or cx7: espnic validate pcie");
             }
-            return only != NULL && !is_group(&o, only) ? EXIT_USAGE : run(only, as_json);
+            return only != NULL && !is_group(&o, suite, only) ? EXIT_USAGE
+                                                              : run(suite, only, as_json);
         case OPTIONS_ERROR: return EXIT_USAGE;
         case OPTIONS_HELP: return print_help();
         case OPT_ONLY: only = o.value; break;
         case OPT_JSON: as_json = true; break;
         default:
-            if (what != NULL || strcmp(o.value, "pcie") != 0) {
-                return options_complain(&o, "found \"%s\", expected pcie", o.value);
+            if (suite != NULL || (suite = find_suite(o.value)) == NULL) {
+                return options_complain(&o, "found \"%s\", expected pcie or cx7", o.value);
             }
-            what = o.value;
             break;
         }
     }

@@ -190,14 +190,14 @@ static bool measure(const char *sets, const char *first, const char *second, enu
 
 /* ---- rows ------------------------------------------------------------------------------------------ */
 
-static struct validation_row *add_row(struct validation *v)
+struct validation_row *validation_add(struct validation *v)
 {
     v->rows = must(realloc(v->rows, (v->count + 1) * sizeof *v->rows));
     memset(&v->rows[v->count], 0, sizeof *v->rows);
     return &v->rows[v->count++];
 }
 
-static void judge(struct validation_row *row)
+void validation_judge(struct validation_row *row)
 {
     double difference = row->simulated - row->published;
 
@@ -226,7 +226,7 @@ static bool add_model(struct validation *v, bool on_demand, char *error, size_t 
 {
     for (size_t i = 0; i < MODEL_ROWS * OPS; i++) {
         const struct model_row *m = &model[i / OPS];
-        struct validation_row *row = add_row(v);
+        struct validation_row *row = validation_add(v);
         unsigned op = (unsigned)(i % OPS);
 
         row->group = on_demand ? "on-demand" : "model";
@@ -244,7 +244,7 @@ static bool add_model(struct validation *v, bool on_demand, char *error, size_t 
         if (!measure(row->sets, row->settings, "", GBPS, &row->simulated, error, error_size)) {
             return false;
         }
-        judge(row);
+        validation_judge(row);
     }
     return true;
 }
@@ -269,7 +269,7 @@ enum {
 static bool add_formula(struct validation *v, unsigned generation, unsigned lanes, unsigned shape,
                         uint32_t size, unsigned op, char *error, size_t error_size)
 {
-    struct validation_row *row = add_row(v);
+    struct validation_row *row = validation_add(v);
 
     row->group = "formulas";
     snprintf(row->what, sizeof row->what, "Gen%u x%u, MPS %u, MRRS %u, RCB %u, chunks %u: %u B %s",
@@ -292,7 +292,7 @@ static bool add_formula(struct validation *v, unsigned generation, unsigned lane
         return false;
     }
     row->published = row->most = pcie_published_gbps(&setup.bench, &setup.base.card.pcie, true);
-    judge(row);
+    validation_judge(row);
     return true;
 }
 
@@ -314,7 +314,7 @@ static bool add_formulas(struct validation *v, char *error, size_t error_size)
 static bool add_point(struct validation *v, const struct point *p, char *error, size_t error_size)
 {
     static const char *const units[] = { "Gb/s", "M/s", "ns" };
-    struct validation_row *row = add_row(v);
+    struct validation_row *row = validation_add(v);
     double minus = 0;
 
     row->group = p->group;
@@ -333,7 +333,7 @@ static bool add_point(struct validation *v, const struct point *p, char *error, 
         return false;
     }
     row->simulated -= minus;
-    judge(row);
+    validation_judge(row);
     return true;
 }
 

@@ -157,12 +157,18 @@ static inline bool consider(struct stage *st, unsigned lane, unsigned input, uin
 static inline bool choose(struct stage *st, unsigned lane, uint64_t now, struct outlook *o)
 {
     uint64_t filled = st->s.gate.filled;
-    uint64_t before =
-        st->config.arbitration == STAGE_ROUND_ROBIN ? (1ull << st->s.next_input) - 1 : 0;
-    uint64_t part = filled & ~before;
+    uint64_t before = st->config.arbitration == STAGE_PRIORITY ? 0 : (1ull << st->s.next_input) - 1;
+    uint64_t part;
 
     o->reason = (struct account_reason){ .state = ACCOUNT_STARVED };
     o->again = CLOCK_NEVER;
+    if (st->config.arbitration == STAGE_FIRST_THEN_ROUND) {
+        if ((filled & 1) && consider(st, lane, 0, now, o)) {
+            return true;
+        }
+        filled &= ~1ull;
+    }
+    part = filled & ~before;
     for (;;) {
         for (; part; part &= part - 1) {
             if (consider(st, lane, (unsigned)__builtin_ctzll(part), now, o)) {
@@ -192,7 +198,9 @@ static inline void take(struct stage *st, unsigned lane, uint64_t now)
 {
     const struct lane_job *job = &st->lane[lane].s.job;
 
-    st->s.next_input = job->in + 1u < st->inputs ? job->in + 1u : 0;
+    if (job->in || st->config.arbitration != STAGE_FIRST_THEN_ROUND) {
+        st->s.next_input = job->in + 1u < st->inputs ? job->in + 1u : 0;
+    }
     if (st->config.port_interval) {
         st->s.port_free = now + st->config.port_interval;
     }

@@ -8,7 +8,8 @@
  *   - is ready (what the block itself has to wait for: memory, a hazard),
  *   - and, when the lanes share a port, finds the port free.
  * An item is at the head when every beat of the one before it has been popped in an earlier cycle.
- * Round robin begins after the input served last by any lane of the stage; at first, with input 0.
+ * Round robin begins after the input served last by any lane of the stage; at first, with input 0. Where
+ * input 0 goes first, it has no part in the turns of the others.
  * What it does to the item is said by job(): output, beats, interval, latency. job() must be pure;
  * begin() is called once, in the cycle in which the item really starts. An output channel must be
  * used by one lane only. */
@@ -19,7 +20,11 @@
 
 enum { STAGE_MAX_PORTS = 16, STAGE_MAX_LANES = 64 };
 
-enum stage_arbitration { STAGE_ROUND_ROBIN, STAGE_PRIORITY };
+enum stage_arbitration {
+    STAGE_ROUND_ROBIN,
+    STAGE_PRIORITY,
+    STAGE_FIRST_THEN_ROUND /* input 0 first (a loop's way back), round robin among the others */
+};
 
 enum { STAGE_ANY_LANE = UINT32_MAX };
 

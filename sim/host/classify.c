@@ -69,6 +69,37 @@ bool host_selector_matches(const struct esp_selector *sel, const struct host_flo
            port_matches(sel->has_dport, sel->dport_lo, sel->dport_hi, flow->ports, flow->dport);
 }
 
+static bool is_wildcard(const struct esp_address *a)
+{
+    static const uint8_t zero[16];
+
+    return memcmp(a->bytes, zero, sizeof zero) == 0;
+}
+
+bool host_selector_of(const struct esp_node *node, bool any_tunnel, struct esp_selector *sel,
+                      uint8_t *family)
+{
+    uint8_t bits = node->src.family == 6 ? 128 : 32;
+
+    *sel = node->sel;
+    *family = sel->has_src   ? sel->src.address.family
+              : sel->has_dst ? sel->dst.address.family
+                             : node->src.family;
+    if (sel->present) {
+        return true;
+    }
+    memset(sel, 0, sizeof *sel);
+    sel->present = true;
+    if (node->mode == ESP_MODE_TUNNEL) {
+        return any_tunnel;
+    }
+    sel->has_src = true; /* a prefix of length 0 ties a wildcard to its family */
+    sel->has_dst = true;
+    sel->src = (struct esp_prefix){ node->src, is_wildcard(&node->src) ? 0 : bits };
+    sel->dst = (struct esp_prefix){ node->dst, is_wildcard(&node->dst) ? 0 : bits };
+    return true;
+}
+
 /* ---- hashing ------------------------------------------------------------------------------------ */
 
 static uint64_t load64(const uint8_t *p)

@@ -82,6 +82,9 @@ static const struct param rx_params[] = {
       "CPU time of a received packet." },
     { "open", PARAM_TIME, F(host_rx_config, open), 30 * NS, 0, SECOND, NULL, NULL,
       "Crypto offload: CPU time of replay window, trailer and headers of a packet." },
+    { "forward", PARAM_TIME, F(host_rx_config, forward), 20 * NS, 0, SECOND, NULL, NULL,
+      "card.forward.path host: CPU time of a received packet for route, hop and frame, beside rx.packet before "
+      "and tx.packet behind it." },
     { "budget", PARAM_U32, F(host_rx_config, budget), 64, 1, 65536, NULL, NULL,
       "Packets that a core receives, or sends, before it turns to the other direction." },
     { "refill", PARAM_U32, F(host_rx_config, refill), 32, 1, 65536, NULL, NULL,

@@ -46,11 +46,12 @@ struct host_tx_config {
 
 struct host_rx_config {
     uint32_t ring, queues;
-    uint64_t packet; /* completion to delivery */
-    uint64_t open;   /* crypto offload: window, trailer, headers */
-    uint32_t budget; /* completions a poll */
-    uint32_t refill; /* buffers posted with one doorbell */
-    uint32_t signal; /* enum host_signal */
+    uint64_t packet;  /* completion to delivery */
+    uint64_t open;    /* crypto offload: window, trailer, headers */
+    uint64_t forward; /* gateway: route, hop, rebuilt frame */
+    uint32_t budget;  /* completions a poll */
+    uint32_t refill;  /* buffers posted with one doorbell */
+    uint32_t signal;  /* enum host_signal */
     uint32_t coalesce;
     uint64_t holdoff;
     uint32_t unknown;    /* enum host_unknown */

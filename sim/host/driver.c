@@ -173,9 +173,12 @@ static void program_interrupts(struct host *host, uint64_t time)
     write_register(host, time, REG_INT_ENABLE, 0, enable);
 }
 
-/* Is a core still at work on this buffer? */
+/* Is a core still at work on this buffer, or is what is in it to be sent? */
 static bool in_work(const struct host *host, uint32_t buffer)
 {
+    if (host->buffer[buffer].held) {
+        return true;
+    }
     for (uint32_t i = 0; i < host->config.general.cores; i++) {
         if (host->core[i].work == WORK_RX && host->core[i].rx.buffer == buffer) {
             return true;
@@ -187,13 +190,14 @@ static bool in_work(const struct host *host, uint32_t buffer)
 static void post_buffer(struct host *host, uint32_t queue, uint32_t buffer)
 {
     struct host_rxq *q = &host->rxq[queue];
-    struct abi_rx_descriptor d = { .address =
-                                       host_address(REGION_RX, (uint64_t)buffer << host->rx_shift),
-                                   .length = (uint32_t)host->config.memory.rx_buffer,
-                                   .cookie = buffer };
+    struct abi_rx_descriptor d = {
+        .address = host_address(REGION_RX, ((uint64_t)buffer << host->rx_shift) + host->rx_room),
+        .length = (uint32_t)host->config.memory.rx_buffer - host->rx_room,
+        .cookie = buffer
+    };
     uint32_t entry = q->tail++ & (host->config.rx.ring - 1);
 
-    host->buffer[buffer].captured = 0;
+    host->buffer[buffer].captured = host->rx_room;
     memcpy(host->rings + host_ring_rx(host, queue) + entry * sizeof d, &d, sizeof d);
 }
 
@@ -345,10 +349,14 @@ bool host_cmd_visible(const struct host *host)
                    host->config.oid.ring);
 }
 
-void host_slot_free(struct host *host, uint32_t slot)
+void host_slot_free(struct host *host, uint32_t slot, uint64_t time)
 {
     struct host_slot *s = &host->slot[slot];
 
+    if (s->rx_buffer != 0) {
+        host_buffer_back(host, s->rx_buffer - 1, time);
+        s->rx_buffer = 0;
+    }
     s->state = SLOT_FREE;
     s->flags = 0;
     s->next = host->s->slot_free;
@@ -362,7 +370,10 @@ void host_post(struct host *host, uint32_t queue, uint32_t slot, uint64_t time)
     uint32_t entry = q->tail & (host->config.tx.ring - 1);
     uint8_t *place = host->rings + host_ring_tx(host, queue) + (size_t)entry * host_tx_entry(host);
     struct abi_tx_descriptor d = {
-        .address = host_address(REGION_TX, ((uint64_t)slot << host->tx_shift) + s->start),
+        .address = s->rx_buffer != 0
+                       ? host_address(REGION_RX,
+                                      ((uint64_t)(s->rx_buffer - 1) << host->rx_shift) + s->start)
+                       : host_address(REGION_TX, ((uint64_t)slot << host->tx_shift) + s->start),
         .length = s->length,
         .port = s->port,
         .flags = (uint16_t)(ABI_TX_INTERRUPT | s->tx_flags),
@@ -454,7 +465,7 @@ static void completed(struct host *host, uint32_t slot, const struct abi_tx_comp
     host_frame_done(host, &s->use[0], time);
     host_frame_done(host, &s->use[1], time);
     if (c->status != ABI_TX_OK || (s->flags & SLOT_SENT) != 0) {
-        host_slot_free(host, slot);
+        host_slot_free(host, slot, time);
     } else {
         s->state = SLOT_DONE;
     }
@@ -494,8 +505,11 @@ void host_wire_tx(void *self, uint64_t time, unsigned port, const struct espnic_
         host->stats->tx.sent_bytes += frame->length;
         histogram_add(&host->stats->tx.latency_ns, time - s->doorbell);
         s->flags |= SLOT_SENT;
+        if ((s->flags & SLOT_FORWARDED) != 0 && time >= s->wire_ps) {
+            histogram_add(&host->stats->forward.latency_ns, time - s->wire_ps);
+        }
         if (s->state == SLOT_DONE) {
-            host_slot_free(host, slot);
+            host_slot_free(host, slot, time);
         }
     } else if ((frame->tag & TAG_OWN) == 0) {
         host->stats->rx.forwarded++;
@@ -603,7 +617,7 @@ static void flush_tx(struct host *host, uint64_t time)
             host->stats->tx.lost++;
             tell_drop(host, time, s->tag, host_tx_drop_name(HOST_TX_DROP_HOST_RESET));
         }
-        host_slot_free(host, i);
+        host_slot_free(host, i, time);
     }
     for (uint32_t q = 0; q < host->s->tx_queues; q++) {
         uint32_t reserved = host->txq[q].reserved;

@@ -17,6 +17,7 @@ static void init_histograms(struct host_stats *stats)
     stats->tx.host_ns.divisor = PS_IN_NS;
     stats->rx.latency_ns.divisor = PS_IN_NS;
     stats->rx.host_ns.divisor = PS_IN_NS;
+    stats->forward.latency_ns.divisor = PS_IN_NS;
     for (unsigned i = 0; i < HOST_OID_KINDS; i++) {
         struct host_oid_stats *oid = &stats->oid[i];
 
@@ -88,6 +89,10 @@ struct host *host_create(const struct host_config *config, const struct host_opt
     host->options = *options;
     if (!init_state(host)) {
         snprintf(error, error_size, "not enough memory");
+        host_destroy(host);
+        return NULL;
+    }
+    if (!host_forward_init(host, error, error_size)) {
         host_destroy(host);
         return NULL;
     }

@@ -21,6 +21,7 @@
 #include "host/config.h"
 #include "nic/drops.h"
 #include "nic/ndis.h"
+#include "nic/routes.h"
 
 struct host;
 
@@ -107,7 +108,9 @@ struct host_options {
     bool functional; /* as espnic_options */
     enum esp_backend backend;
     struct host_sinks sinks;
-    unsigned ports; /* of the card */
+    unsigned ports;                           /* of the card */
+    const struct nic_forward_config *forward; /* what the gateway does, NULL: it is none; copied */
+    uint32_t mtu;                             /* of the ports, 0: not known */
 };
 
 /* NULL with a sentence in `error`. */
@@ -270,6 +273,13 @@ enum host_oid_kind {
 
 enum { HOST_STATUS_KINDS = 26 }; /* those with a name, and one for all others */
 
+/* Packets that the host sends on as they come (card.forward.path host). Each is also one of `tx`. */
+struct host_forward_stats {
+    uint64_t packets, bytes;       /* taken; frames as they are given to the transmit side */
+    uint64_t stay[NIC_STAY_COUNT]; /* delivered to the stack instead */
+    struct histogram latency_ns;   /* last bit in to last bit out */
+};
+
 struct host_oid_stats {
     uint64_t requests;
     uint64_t completed;   /* by the card */
@@ -319,6 +329,7 @@ struct host_core_stats {
 struct host_stats {
     struct host_tx_stats tx;
     struct host_rx_stats rx;
+    struct host_forward_stats forward;
     struct host_oid_stats oid[HOST_OID_KINDS];
     struct host_sa_stats sa;
     struct host_engine_stats engine;

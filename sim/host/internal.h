@@ -245,6 +245,10 @@ uint32_t host_classify(const struct host_classifier *c, const struct host_flow *
                        unsigned want);
 /* Specificity of a selector: more prefix bits, then a protocol, then narrower ports. */
 uint32_t host_selector_rank(const struct esp_selector *sel);
+/* What an outbound SA takes: its selector; in transport mode without one, what goes between its endpoints; in
+ * tunnel mode without one, anything, if `any_tunnel`. False: nothing. */
+bool host_selector_of(const struct esp_node *node, bool any_tunnel, struct esp_selector *sel,
+                      uint8_t *family);
 /* Does the selector hold for the packet? */
 bool host_selector_matches(const struct esp_selector *sel, const struct host_flow *flow);
 /* Read the flow off a frame. */
@@ -307,7 +311,13 @@ enum {
     SLOT_POSTED,
     SLOT_DONE /* completed, not sent */
 };
-enum { SLOT_SENT = 1, SLOT_OFFLOADED = 2, SLOT_IN_SOFTWARE = 4, SLOT_KICKED = 8 };
+enum {
+    SLOT_SENT = 1,
+    SLOT_OFFLOADED = 2,
+    SLOT_IN_SOFTWARE = 4,
+    SLOT_KICKED = 8,
+    SLOT_FORWARDED = 16 /* came from the wire */
+};
 
 struct host_use { /* of a frame that a descriptor in flight keeps from its UPDATE */
     uint32_t frame, generation;
@@ -330,6 +340,9 @@ struct host_slot {
     uint64_t arrival, doorbell;
     uint64_t handle, tunnel;
     struct host_flow flow;
+    uint64_t wire_ps;   /* FORWARDED: last bit in */
+    uint32_t rx_buffer; /* FORWARDED: receive buffer that the frame is in, + 1; 0: its own */
+    uint32_t reserved;
 };
 
 enum { HOST_ROOM = 256 }; /* before a frame in its buffer; as much again behind */
@@ -354,7 +367,7 @@ struct host_pending_rx {
     uint8_t verdict; /* enum host_verdict */
     uint8_t drop;    /* enum host_rx_drop */
     uint8_t kept;    /* fragment put into reassembly: nothing to deliver */
-    uint8_t software;
+    uint8_t forward; /* goes on instead of to the stack; `port` is where */
     uint16_t port;
     uint32_t sa;
     uint64_t handle;
@@ -392,7 +405,9 @@ struct host_rxq {
 
 struct host_buffer { /* receive */
     uint32_t next;
-    uint32_t captured;
+    uint32_t captured; /* bytes from its begin, the room in front included */
+    uint32_t held;     /* by a slot */
+    uint32_t reserved;
     uint64_t visible;
 };
 
@@ -541,6 +556,12 @@ struct host {
     struct host_classifier classifier;
     struct host_tables *tables; /* NULL unless the card's are behind registers */
 
+    /* the gateway */
+    bool forwards;
+    uint32_t rx_room; /* bytes in front of a frame in its receive buffer */
+    struct nic_forward_config forward;
+    struct nic_routes routes;
+
     struct host_reasm *reasm; /* reassemblies of them, from 1 */
     uint8_t *reasm_bytes;
 
@@ -668,7 +689,9 @@ void host_end_reset(struct host *host, uint64_t time);
 void host_wire_tx(void *self, uint64_t time, unsigned port, const struct espnic_frame *frame);
 void host_wire_ready(void *self, uint64_t time, unsigned port);
 void host_timer_wake(struct host *host, uint64_t time); /* resets, delayed DELETEs */
-void host_slot_free(struct host *host, uint32_t slot);
+void host_slot_free(struct host *host, uint32_t slot, uint64_t time);
+/* A slot, + 1; 0: there is none. */
+uint32_t host_slot_take(struct host *host);
 
 /* ---- host.c -------------------------------------------------------------------------------------- */
 
@@ -720,6 +743,18 @@ uint64_t host_software_cost(const struct host *host, uint32_t bytes);
 uint64_t host_receive(struct host *host, struct host_core *core, uint32_t queue, uint64_t time);
 void host_deliver(struct host *host, struct host_core *core, uint64_t time);
 bool host_check_selector(struct host *host, uint32_t sa, const struct esp_packet *packet);
+
+/* ---- forward.c ---------------------------------------------------------------------------------- */
+
+bool host_forward_init(struct host *host, char *error, size_t error_size);
+/* Does the packet go on? Then rx->forward, and it is as it will be sent. Returns the CPU time of looking. */
+uint64_t host_forward_look(struct host *host, struct host_pending_rx *rx);
+/* Into the backlog of its core; true if it keeps the receive buffer. */
+bool host_forward(struct host *host, struct host_core *core, uint64_t time);
+/* A receive buffer is empty. */
+void host_buffer_back(struct host *host, uint32_t buffer, uint64_t time);
+/* The frame moves into the slot's own buffer, if it is not there. */
+void host_slot_own(struct host *host, uint32_t slot, uint64_t time);
 
 /* ---- oid.c -------------------------------------------------------------------------------------- */
 

@@ -68,7 +68,8 @@ bool host_memory_init(struct host *host, char *error, size_t error_size)
     host->tx_shift = shift_of(config->memory.tx_buffer);
     host->rx_shift = shift_of(config->memory.rx_buffer);
     host->tx_stride = host->options.functional ? (uint32_t)config->memory.tx_buffer : 0;
-    host->rx_stride = host->options.functional ? (uint32_t)config->memory.rx_buffer : RX_HEADER;
+    host->rx_stride =
+        host->options.functional ? (uint32_t)config->memory.rx_buffer : RX_HEADER + host->rx_room;
     host->rings = zeroed(host->ring_bytes, 1);
     host->slot = zeroed(host->slots, sizeof *host->slot);
     host->tx_bytes = zeroed(host->slots, host->tx_stride);
@@ -142,7 +143,7 @@ static void pass_contents(struct host *host, struct passage *p)
     for (uint32_t i = 0; host->tx_stride != 0 && i < host->s->slots_used; i++) {
         const struct host_slot *s = &host->slot[i];
 
-        if (s->state != SLOT_FREE && s->captured <= host->tx_stride &&
+        if (s->state != SLOT_FREE && s->rx_buffer == 0 && s->captured <= host->tx_stride &&
             s->start <= host->tx_stride - s->captured) {
             pass(p, host_slot_bytes(host, i) + s->start, s->captured);
         }
@@ -221,6 +222,16 @@ const uint8_t *host_dma_read(void *self, uint64_t time, uint64_t address, uint32
         if (slot < host->slots && inside + length <= host->tx_stride &&
             host->slot[slot].captured == host->slot[slot].length) {
             return host_slot_bytes(host, (uint32_t)slot) + inside;
+        }
+        return NULL;
+    }
+    case REGION_RX: { /* a packet that is forwarded from where it was received */
+        uint64_t buffer = offset >> host->rx_shift;
+        uint64_t inside = offset & ((1ull << host->rx_shift) - 1);
+
+        if (host->options.functional && buffer < host->buffers && host->buffer[buffer].held &&
+            inside + length <= host->buffer[buffer].captured) {
+            return host_buffer_bytes(host, (uint32_t)buffer) + inside;
         }
         return NULL;
     }

@@ -9,39 +9,17 @@
 
 /* ---- ADD -------------------------------------------------------------------------------------------- */
 
-static bool is_wildcard(const struct esp_address *a)
-{
-    static const uint8_t zero[16];
-
-    return memcmp(a->bytes, zero, sizeof zero) == 0;
-}
-
-/* What an outbound SA takes: its selector; in transport mode without one, what goes between its
- * endpoints; in tunnel mode without one, what the policy says. */
 static void make_rule(struct host *host, uint32_t id, const struct esp_node *node)
 {
-    struct esp_selector sel = node->sel;
-    bool tunnel = node->mode == ESP_MODE_TUNNEL;
-    uint8_t family = sel.has_src   ? sel.src.address.family
-                     : sel.has_dst ? sel.dst.address.family
-                                   : node->src.family;
+    struct esp_selector sel;
+    uint8_t family;
 
-    if (!sel.present) {
-        if (tunnel && host->config.tx.tunnel_policy == HOST_TUNNEL_NONE) {
-            return;
-        }
-        memset(&sel, 0, sizeof sel);
-        sel.present = true;
-        if (!tunnel) {
-            uint8_t bits = node->src.family == 6 ? 128 : 32;
-
-            sel.has_src = true; /* a prefix of length 0 ties a wildcard to its family */
-            sel.has_dst = true;
-            sel.src = (struct esp_prefix){ node->src, is_wildcard(&node->src) ? 0 : bits };
-            sel.dst = (struct esp_prefix){ node->dst, is_wildcard(&node->dst) ? 0 : bits };
-        }
+    if (!host_selector_of(node, host->config.tx.tunnel_policy == HOST_TUNNEL_LATEST, &sel,
+                          &family)) {
+        return;
     }
-    host_sa(host, id)->link.rule = host_classifier_add(&host->classifier, &sel, family, id, tunnel);
+    host_sa(host, id)->link.rule =
+        host_classifier_add(&host->classifier, &sel, family, id, node->mode == ESP_MODE_TUNNEL);
     if (host_sa(host, id)->link.rule == 0) {
         host->stats->sa.rules_refused++;
     }

@@ -369,10 +369,12 @@ uint64_t host_receive(struct host *host, struct host_core *core, uint32_t queue,
     host->stats->rx.completions++;
     host->stats->rx.completion_bytes += c.length;
     w.captured = host->buffer[c.cookie].captured;
+    w.captured = w.captured > host->rx_room ? w.captured - host->rx_room : 0;
     w.captured = w.captured < c.length ? w.captured : c.length;
     w.contents = host->options.functional && w.captured == c.length;
     w.packet = (struct esp_packet){ .buffer = host_buffer_bytes(host, c.cookie),
                                     .capacity = host->rx_stride,
+                                    .start = host->rx_room,
                                     .length = c.length };
     *rx = (struct host_pending_rx){ .buffer = c.cookie,
                                     .tag = c.tag,
@@ -388,6 +390,9 @@ uint64_t host_receive(struct host *host, struct host_core *core, uint32_t queue,
     rx->length = w.packet.length;
     rx->captured = w.contents ? w.packet.length : w.captured;
     rx->captured = rx->captured < rx->length ? rx->captured : rx->length;
+    if (rx->drop == HOST_RX_DROP_NONE && !rx->kept) {
+        w.cost += host_forward_look(host, rx);
+    }
     return host_cost(host, w.cost);
 }
 
@@ -406,11 +411,12 @@ static void count_delivery(struct host_rx_stats *stats, const struct host_pendin
 void host_deliver(struct host *host, struct host_core *core, uint64_t time)
 {
     struct host_pending_rx *rx = &core->rx;
-    uint32_t queue = core->work_id;
-    struct host_list *empty = &host->rxq[queue].empty;
+    bool kept = false;
 
     if (rx->drop != HOST_RX_DROP_NONE) {
         host->stats->rx.drop[rx->drop]++;
+    } else if (rx->forward) {
+        kept = host_forward(host, core, time);
     } else if (!rx->kept) {
         count_delivery(&host->stats->rx, rx);
         histogram_add(&host->stats->rx.host_ns, time - rx->visible);
@@ -434,12 +440,7 @@ void host_deliver(struct host *host, struct host_core *core, uint64_t time)
         host_reasm_release(host, rx->reasm);
         rx->reasm = 0;
     }
-    host->buffer[rx->buffer].next = 0;
-    if (empty->tail != 0) {
-        host->buffer[empty->tail - 1].next = rx->buffer + 1;
-    } else {
-        empty->head = rx->buffer + 1;
+    if (!kept) {
+        host_buffer_back(host, rx->buffer, time);
     }
-    empty->tail = rx->buffer + 1;
-    empty->count++;
 }

@@ -128,6 +128,22 @@ static const struct stat_field rx_bypasses[] = {
             "packets", text                                                                        \
     }
 
+static const struct stat_field forward_stats[] = {
+    U64(host_forward_stats, packets, "packets", "Received and sent on (card.forward.path host)."),
+    U64(host_forward_stats, bytes, "bytes",
+        "Their frames as they were given to the transmit side."),
+    HIST(host_forward_stats, latency_ns, "From the last bit in to the last bit out."),
+};
+
+static const struct stat_field forward_stays[] = {
+#define X(name, key, text)                                                                         \
+    { key, STAT_U64,                                                                               \
+      offsetof(struct host_forward_stats, stay) + NIC_STAY_##name * sizeof(uint64_t), "packets",   \
+      text },
+    NIC_STAYS(X)
+#undef X
+};
+
 static const struct stat_field crypto_stats[] = {
     STATUS_OF_CRYPTO(0, "success", "CryptoStatus: good"),
     STATUS_OF_CRYPTO(1, "generic_error", "CryptoStatus: failed, reason unspecified"),
@@ -296,6 +312,9 @@ void host_register_stats(struct host *host, struct stat_registry *registry)
              rx_bypasses);
     REGISTER("host.rx.crypto_status", "Results of the card (crypto offload).", OF(rx),
              crypto_stats);
+    REGISTER("host.forward", "Packets that the host sends on.", OF(forward), forward_stats);
+    REGISTER("host.forward.to_stack", "Received packets that it did not, by reason.", OF(forward),
+             forward_stays);
     for (unsigned i = 0; i < HOST_OID_KINDS; i++) {
         snprintf(path, sizeof path, "oids.%s", kinds[i]);
         REGISTER(path, "Control requests of this kind.", OF(oid[i]), oid_stats);
@@ -372,7 +391,8 @@ bool host_check_books(struct host *host, char *error, size_t error_size)
            balance("descriptors failed by reason", tx->failed,
                    sum(tx->failed_reason, NIC_DROP_COUNT), error, error_size) &&
            balance("packets received", rx->completions + rx->reassembled,
-                   rx->delivered + sum(rx->drop, HOST_RX_DROP_COUNT) + rx->merged + rx->inside,
+                   rx->delivered + s->forward.packets + sum(rx->drop, HOST_RX_DROP_COUNT) +
+                       rx->merged + rx->inside,
                    error, error_size) &&
            balance("packets delivered by kind", rx->delivered,
                    rx->offloaded + rx->software + rx->clear + rx->unprocessed, error, error_size) &&

@@ -8,7 +8,7 @@ enum { PUMP_DEPTH = 2 /* packets of a closed-loop source that wait for a core */
 
 /* ---- packets come in ------------------------------------------------------------------------------ */
 
-static uint32_t take_slot(struct host *host)
+uint32_t host_slot_take(struct host *host)
 {
     uint32_t slot = host->s->slot_free;
 
@@ -26,7 +26,7 @@ void host_tx_drop(struct host *host, uint32_t slot, uint64_t time, enum host_tx_
         host->options.sinks.tx_drop(host->options.sinks.self, time, host->slot[slot].tag,
                                     host_tx_drop_name(reason));
     }
-    host_slot_free(host, slot);
+    host_slot_free(host, slot, time);
 }
 
 /* Packets of one flow stay on one core, so their order is kept. */
@@ -77,7 +77,7 @@ static void admit(struct host *host, const struct host_packet *packet, const str
         refuse(host, packet, time, HOST_TX_DROP_LINK_DOWN);
         return;
     }
-    slot = host->core[core].backlog.count < host->config.tx.backlog ? take_slot(host) : 0;
+    slot = host->core[core].backlog.count < host->config.tx.backlog ? host_slot_take(host) : 0;
     if (slot == 0) {
         refuse(host, packet, time, HOST_TX_DROP_BACKLOG);
         return;
@@ -608,12 +608,14 @@ uint64_t host_send(struct host *host, uint32_t slot, uint64_t time, bool *post)
     s->sa = sa;
     *post = true;
     if (sa == 0) {
-        if (s->flow.family != 0 && host->config.tx.no_match == HOST_NO_MATCH_DROP) {
+        if (s->flow.family != 0 && host->config.tx.no_match == HOST_NO_MATCH_DROP &&
+            (s->flags & SLOT_FORWARDED) == 0) {
             drop = HOST_TX_DROP_NO_SELECTOR;
         }
     } else if (host_sa(host, sa)->state == SA_HOST_SOFTWARE ||
                (tunnel != 0 && host_sa(host, tunnel)->state == SA_HOST_SOFTWARE)) {
         cost += host_software_cost(host, s->length);
+        host_slot_own(host, slot, time);
         drop = host_seal(host, sa, slot);
         if (drop == HOST_TX_DROP_NONE && tunnel != 0) {
             drop = host_seal(host, tunnel, slot);
@@ -626,6 +628,7 @@ uint64_t host_send(struct host *host, uint32_t slot, uint64_t time, bool *post)
                 return host_cost(host, cost);
             }
             cost += host->config.tx.frame;
+            host_slot_own(host, slot, time);
         }
         drop = protect_on_card(host, slot, sa, tunnel);
     }

@@ -31,6 +31,8 @@ struct espnic_frame {
     uint32_t captured;    /* bytes present */
     uint32_t length;      /* bytes on the wire, without FCS, preamble and gap */
     uint64_t tag;         /* the client's; comes back where the frame leaves the card */
+    bool plain; /* timing only: what its SA encrypts stands in `bytes` in clear, as far as they go;
+                           * so headers inside a tunnel are known without a key */
 };
 
 /* What the card does to the outside. `self` is passed back. All must be set but `dma_mapped`. */

@@ -2,7 +2,7 @@
  *
  * RX, one per lane:  mac_rx (per port) -> parser -> sa_lookup -> sa_wait -> replay_check -> crypto
  *                    -> reorder -> replay_update -> decapsulate -> rx_dma, or back to parser for the
- *                    next IPsec header
+ *                    next IPsec header; with card.forward.path hairpin: -> forward -> rx_dma, or sa_fetch
  * TX, one per lane:  tx_dma -> sa_fetch -> sa_wait -> sequence -> encapsulate -> crypto -> reorder
  *                    -> mac_tx (per port), or back to sa_fetch
  *
@@ -21,6 +21,8 @@
 #include "nic/drops.h"
 #include "nic/nic.h"
 #include "nic/pool.h"
+#include "nic/routes.h"
+#include "nic/steering.h"
 #include "pcie_model/registers.h"
 
 enum { NIC_RX, NIC_TX };
@@ -37,6 +39,7 @@ struct nic_packet {
     uint8_t bypass;    /* enum nic_bypass */
     uint8_t pass;      /* IPsec headers processed so far */
     uint8_t looked;    /* the look-up of this pass has been made */
+    uint8_t probes;    /* accesses that it takes */
     uint8_t entry;     /* of the context, this pass */
     uint8_t crypt;     /* this pass needs the crypto */
     uint8_t opened;    /* decapsulation of this pass has been made */
@@ -51,6 +54,13 @@ struct nic_packet {
     uint8_t tx_flags;   /* of the descriptor: ABI_TX_* */
     uint8_t no_key;     /* TX: lengths, but no contents: the descriptor says that there is no key */
     uint8_t portion;    /* TX: 0 transport or only handle, 1 tunnel handle */
+    uint8_t plain;      /* RX, timing only: what SAs encrypt is there in clear */
+    uint8_t hairpin;    /* TX: came from the wire, and has no descriptor */
+    uint8_t decided;    /* forward: the look-up has been made */
+    uint8_t stay;       /* forward: enum nic_stay */
+    uint8_t out_port;   /* forward: where it goes, and by which lane */
+    uint32_t out_lane;
+    uint64_t out_handle; /* forward: SA to send it with, 0: in clear */
     uint32_t beats;
     uint32_t sa; /* context of this pass, 0 = none */
     uint32_t job;
@@ -70,8 +80,8 @@ struct nic_packet {
     uint32_t header_word, tfc;
     uint32_t wire_length; /* RX: as it came */
     uint32_t mshr;        /* context miss that it waits for: index + 1, 0 = none */
-    uint64_t mshr_ticket;
-    uint64_t handle[2]; /* TX: descriptor's; RX: SAs that matched, outer first */
+    uint64_t mshr_ticket; /* of the latest miss when it asked */
+    uint64_t handle[2];   /* TX: descriptor's; RX: SAs that matched, outer first */
     uint64_t first_sequence;
     uint64_t tag, wire_ps, address;
 };
@@ -110,7 +120,7 @@ struct nic_hazards {
 struct nic_lane {
     struct espnic *card;
     unsigned index;
-    struct stage parser, lookup, wait, replay, update, decapsulate, rx_dma;
+    struct stage parser, lookup, wait, replay, update, decapsulate, forward, rx_dma;
     struct stage tx_dma, fetch, tx_wait, sequence, encapsulate;
     struct nic_crypt rx, tx;
     struct nic_hazards hazards[2];
@@ -153,21 +163,36 @@ struct nic_port {
     struct channel *tx_done; /* to the completion block */
 };
 
+enum { NIC_PREFETCH_QUEUE = 256 };
+
+/* SAs whose contexts are to be fetched ahead, by handle, each from a cycle on. */
+struct nic_prefetch_queue {
+    uint32_t head, tail;
+    uint64_t handle[NIC_PREFETCH_QUEUE], cycle[NIC_PREFETCH_QUEUE];
+};
+
 /* SA contexts behind a cache. */
 struct nic_memory {
     unsigned block, client;
+    uint32_t line_bytes;
+    uint32_t lines, needed,
+        written; /* of a context; of them those that a packet needs, and changes */
     struct nic_memory_state {
         uint64_t ticket;    /* misses so far */
         uint64_t card_free; /* cycle in which card memory takes the next request */
         uint32_t fill_head, fill_tail;
-        uint32_t backs;  /* dirty victims that wait for room in the request queue */
-        uint64_t victim; /* the last of them */
+        uint32_t back_head, back_tail; /* dirty victims that wait for room in the request queue */
+        uint32_t received;             /* MSHRs taken for received packets */
+        struct nic_prefetch_queue prefetch[2]; /* NIC_RX, NIC_TX */
     } s;
     uint64_t *mshr_ticket; /* [mshr]: of the miss it holds, or the last one it held */
     uint8_t *mshr_done;    /* [mshr]: filled */
-    uint64_t *fill_cycle;  /* card memory: ring of fills under way */
+    uint8_t *mshr_dir;     /* [mshr]: NIC_RX, NIC_TX */
+    uint64_t *fill_cycle;  /* ring of fills under way in the card */
     uint32_t *fill_mshr;
     uint32_t ring;
+    uint64_t *back; /* ring of lines */
+    uint32_t back_ring;
 };
 
 struct nic_ring {       /* of descriptors, one queue */
@@ -226,6 +251,7 @@ struct nic_slot {
     uint64_t finish; /* cycle in which the work is over */
     uint64_t ready;  /* cycle in which command and buffer were there */
     uint64_t card_ps;
+    uint32_t accesses; /* of the look-up memories, for the keys of the command */
     struct abi_command command;
     uint32_t id[NIC_MAX_NODES]; /* contexts */
     uint64_t handle[NIC_MAX_NODES];
@@ -245,6 +271,12 @@ struct nic_commands {
     uint64_t *posted; /* [index mod NIC_COMMAND_RING]: cycle of its doorbell */
     struct account account;
     uint64_t by_cause[2][SCHED_MAX_BLOCKS];
+};
+
+/* The port of the look-up memories (lookup_port.c), in cycles: free for the next look-up from `free` on; accesses of a
+ * command at from, from + lookup_pace, ... before `to`. */
+struct nic_lookup_port {
+    uint64_t free, from, to;
 };
 
 struct nic_again {
@@ -285,6 +317,13 @@ struct nic_mmio {
     uint64_t value;
 };
 
+/* A card that forwards by itself (forward.c). */
+struct nic_forwarding {
+    struct nic_routes routes;
+    struct nic_steer steering;
+    struct histogram latency; /* ps: last bit in to last bit out */
+};
+
 struct espnic {
     struct nic_config config;
     struct espnic_options options;
@@ -294,15 +333,18 @@ struct espnic {
     struct sched sched;
     struct nic_lane lane[NIC_MAX_LANES];
     struct nic_port port[NIC_MAX_PORTS];
-    struct channel *channel[256]; /* all of them, for state and for the search for deadlocks */
+    struct channel *channel[384]; /* all of them, for state and for the search for deadlocks */
     unsigned channels;
     struct nic_pool packets, jobs, buffers[3], carried;
     struct sa_table table;
     struct sa_cache cache;
     struct nic_memory memory;
+    struct nic_lookup_port lookup_port;
+    struct histogram residence_ns; /* of SAs that have been deleted */
     struct nic_dma dma;
     struct nic_commands commands;
-    struct nic_mailbox *mailbox; /* NULL unless SAs come through registers */
+    struct nic_forwarding *forward; /* NULL unless packets turn round in the card */
+    struct nic_mailbox *mailbox;    /* NULL unless SAs come through registers */
     struct pcie_link *link;
     struct channel *request[PCIE_MAX_CLIENTS], *answer[PCIE_MAX_CLIENTS];
     uint64_t last_request[PCIE_MAX_CLIENTS]; /* cycle after the last push */
@@ -329,7 +371,7 @@ struct espnic {
     bool advancing;
 };
 
-enum { NIC_LANE_STAGES = 16 };
+enum { NIC_LANE_STAGES = 17 };
 
 /* All stages of a lane, in the order of the report. */
 void nic_lane_stages(struct nic_lane *lane, struct stage *stages[NIC_LANE_STAGES]);
@@ -368,6 +410,12 @@ static inline uint64_t nic_now_ns(const struct espnic *card, uint64_t core_cycle
 static inline uint64_t nic_port_time(const struct espnic *card, unsigned domain, uint64_t cycle)
 {
     return clock_edge_from(&card->clocks, domain, cycle, card->port_domain);
+}
+
+/* Packets of an SA are sent by one lane. */
+static inline unsigned nic_tx_lane(const struct espnic *card, uint64_t handle)
+{
+    return (unsigned)(rng_mix(handle) % card->config.general.lanes);
 }
 
 /* Fill a job with the parameters of a plain stage. */
@@ -440,10 +488,35 @@ void nic_parse(struct espnic *card, struct nic_packet *p, uint32_t l3);
 /* Of the addresses, and of the SPI if asked for (the packet must have one). */
 uint32_t nic_flow_hash(const struct espnic *card, const struct nic_packet *p, bool spi);
 
-/* sa_memory.c: may the context of p->sa be asked for now (an MSHR is free)? Ask for it. Is it there? */
+/* sa_memory.c: may the context of p->sa be asked for now (MSHRs are free)? Ask for it. Is it there? The SA is
+ * gone. Its context will be needed: of a transmit descriptor; of a received packet that has been parsed, known
+ * to the card from `cycle` on. */
 bool nic_memory_can_ask(struct espnic *card, const struct nic_packet *p);
 void nic_memory_ask(struct espnic *card, struct nic_packet *p, uint64_t cycle, bool write);
-bool nic_memory_there(const struct espnic *card, const struct nic_packet *p);
+bool nic_memory_there(const struct espnic *card, struct nic_packet *p);
+void nic_memory_forget(struct espnic *card, uint32_t sa);
+void nic_memory_expect_tx(struct espnic *card, const struct abi_tx_descriptor *d, uint64_t now);
+void nic_memory_expect_rx(struct espnic *card, const struct nic_packet *p, uint64_t cycle);
+
+/* lookup_port.c: may a look-up start now (else: what it waits for, and when to ask again)? It starts. The accesses
+ * of a command start; returns the cycles that they take. */
+bool nic_lookup_port_free(const struct espnic *card, uint64_t now, unsigned *cause,
+                          uint64_t *again);
+void nic_lookup_port_use(struct espnic *card, uint64_t now, uint32_t accesses);
+uint64_t nic_lookup_port_command(struct espnic *card, uint64_t from, uint32_t accesses);
+
+/* delete_request.c: a good packet has come: may be its SA should go. */
+void nic_maybe_ask(struct espnic *card, struct nic_packet *p, uint64_t now_ns);
+
+/* forward.c: an outbound SA is live, and its rule with it; is no more; the last bit of a forwarded packet has
+ * left in this cycle of the wire's clock, and the packet goes */
+void nic_forward_init(struct espnic *card);
+void nic_forward_lane_init(struct espnic *card, struct nic_lane *lane);
+void nic_forward_free(struct espnic *card);
+void nic_forward_register_state(struct espnic *card, struct snapshot *snap);
+void nic_forward_added(struct espnic *card, uint32_t sa);
+void nic_forward_removed(struct espnic *card, uint32_t sa);
+void nic_forward_sent(struct espnic *card, uint32_t item, uint64_t cycle, unsigned domain);
 
 /* crypto.c */
 enum esp_job_state nic_crypt_result(struct espnic *card, struct nic_packet *p);
@@ -483,7 +556,7 @@ void nic_carried_free(struct espnic *card, struct nic_packet *p);
 /* firmware.c: of so many firmware commands, picoseconds */
 uint64_t nic_firmware_time(struct espnic *card, uint32_t commands);
 /* command.c: the SA leaves the table, and with it what is kept of its keys */
-void nic_forget_sa(struct espnic *card, uint32_t id);
+void nic_forget_sa(struct espnic *card, uint32_t id, uint64_t now_ns);
 /* command.c: an SA that was being deleted has lost its last reference */
 void nic_command_drained(struct espnic *card, uint32_t sa, uint64_t cycle);
 

@@ -86,7 +86,7 @@ void nic_command_memory(struct espnic *card, uint64_t time, const struct pcie_re
 
 /* One node of an ADD: into the table, not yet live. */
 static enum sa_reason add_node(struct espnic *card, const struct esp_node *node, uint32_t *id,
-                               uint64_t *handle)
+                               uint64_t *handle, uint32_t *accesses)
 {
     enum sa_reason reason = sa_validate(node, &card->config.capabilities);
     bool descriptors = card->config.command.path == NIC_PATH_DESCRIPTOR;
@@ -103,6 +103,7 @@ static enum sa_reason add_node(struct espnic *card, const struct esp_node *node,
         return reason;
     }
     added = sa_table_add(&card->table, node, card->config.general.offload == NIC_OFFLOAD_PACKET);
+    *accesses += card->table.cost.reads + card->table.cost.writes;
     *id = added.id;
     *handle = added.handle;
     return added.reason;
@@ -127,7 +128,7 @@ static void start_add(struct espnic *card, struct nic_slot *s, enum ndis_kind ki
         s->handle[i] = 0;
         s->id[i] = 0;
         if (reason == SA_OK) {
-            reason = add_node(card, &node, &s->id[i], &s->handle[i]);
+            reason = add_node(card, &node, &s->id[i], &s->handle[i], &s->accesses);
         } else {
             card->table.stats.add_failures[reason]++;
         }
@@ -175,6 +176,8 @@ static void start_delete(struct espnic *card, struct nic_slot *s)
             s->id[i] = 0;
             continue;
         }
+        s->accesses += card->table.cost.reads + card->table.cost.writes;
+        nic_forward_removed(card, s->id[i]);
         s->done++;
     }
 }
@@ -212,6 +215,7 @@ static uint64_t start(struct espnic *card, struct nic_slot *s)
     s->waiting = 0;
     s->writes = 0;
     s->bytes_read = 0;
+    s->accesses = 0;
     card->stats.commands++;
     if (refused_by_reset(card, s)) {
         return work(card, c->update, 1, 1);
@@ -244,17 +248,16 @@ static uint64_t start(struct espnic *card, struct nic_slot *s)
     }
 }
 
-void nic_forget_sa(struct espnic *card, uint32_t id)
+void nic_forget_sa(struct espnic *card, uint32_t id, uint64_t now_ns)
 {
+    histogram_add(&card->residence_ns, sa_table_age_ns(&card->table, id, now_ns));
     for (uint32_t e = 0; e < ESP_MAX_SAS; e++) {
         struct esp_key_ref key = { .id = id * 2 + e,
                                    .generation = sa_context(&card->table, id)->generation };
 
         esp_crypt_forget(card->crypt, key);
     }
-    if (card->config.sa.storage != NIC_STORAGE_ON_CHIP) {
-        sa_cache_invalidate(&card->cache, id);
-    }
+    nic_memory_forget(card, id);
     sa_table_free(&card->table, id);
 }
 
@@ -270,9 +273,10 @@ static void finish(struct espnic *card, struct nic_slot *s, uint64_t now)
     for (uint32_t i = 0; i < s->node_count && s->status == NDIS_STATUS_SUCCESS; i++) {
         if (add && s->id[i]) {
             sa_table_commit(&card->table, s->id[i], nic_now_ns(card, now));
+            nic_forward_added(card, s->id[i]);
         } else if (s->command.opcode == ABI_OP_DELETE_SA && s->id[i] &&
                    sa_context(&card->table, s->id[i])->references == 0) {
-            nic_forget_sa(card, s->id[i]);
+            nic_forget_sa(card, s->id[i], nic_now_ns(card, now));
             s->id[i] = 0;
         }
     }
@@ -288,7 +292,7 @@ static void finish(struct espnic *card, struct nic_slot *s, uint64_t now)
 void nic_command_drained(struct espnic *card, uint32_t sa, uint64_t cycle)
 {
     if (card->mailbox) { /* its entry has changed since: nobody waits for it */
-        nic_forget_sa(card, sa);
+        nic_forget_sa(card, sa, nic_now_ns(card, cycle));
         card->stats.sa_live = card->table.stats.live;
         return;
     }
@@ -301,7 +305,7 @@ void nic_command_drained(struct espnic *card, uint32_t sa, uint64_t cycle)
         for (uint32_t n = 0; n < s->node_count; n++) {
             if (s->id[n] == sa) {
                 s->id[n] = 0;
-                nic_forget_sa(card, sa);
+                nic_forget_sa(card, sa, nic_now_ns(card, cycle));
                 s->waiting--;
                 s->state = s->waiting ? NIC_SLOT_DRAIN : NIC_SLOT_WRITING;
                 card->stats.sa_live = card->table.stats.live;
@@ -452,6 +456,9 @@ static void execute(struct espnic *card, uint64_t now)
         cycles = 0;
     }
     cycles = cycles ? cycles : 1;
+    if (slot_at(card, next)->accesses && !nic_is_ideal(&card->config, NIC_IDEAL_COMMAND)) {
+        cycles += nic_lookup_port_command(card, now + cycles, slot_at(card, next)->accesses);
+    }
     slot_at(card, next)->state = NIC_SLOT_RUNNING;
     slot_at(card, next)->finish = now + cycles;
     c->s.running = next + 1;
@@ -526,12 +533,13 @@ static void wake(void *self, uint64_t now)
 bool espnic_preload_add(struct espnic *card, const struct esp_node *node, uint64_t *handle,
                         enum sa_reason *reason)
 {
-    uint32_t id = 0;
+    uint32_t id = 0, accesses = 0;
 
     *handle = 0;
-    *reason = add_node(card, node, &id, handle);
+    *reason = add_node(card, node, &id, handle, &accesses);
     if (*reason == SA_OK && id) {
         sa_table_commit(&card->table, id, 0);
+        nic_forward_added(card, id);
         card->offload_on = true;
     }
     card->stats.sa_live = card->table.stats.live;

@@ -1,6 +1,7 @@
 #include "nic/config.h"
 
 #include "espnic.h"
+#include "nic/routes.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,18 +13,24 @@
 #define NS   1000ull
 #define KIB  1024ull
 
+#define LONGEST (1000000000ull * NS)
+
 static const char *const offloads[] = { "crypto", "packet", NULL };
 static const char *const steerings[] = { "sa", "arrival", NULL };
 static const char *const esns[] = { "host", "inferred", NULL };
 static const char *const storages[] = { "on-chip", "host-cache", "card-cache", NULL };
+static const char *const tx_prefetches[] = { "none", "descriptor", "ring", NULL };
+static const char *const rx_prefetches[] = { "none", "parser", NULL };
 static const char *const orders[] = { "sa", "lane", NULL };
+static const char *const forwards[] = { "none", "host", "hairpin", NULL };
+static const char *const fulls[] = { "wait", "drop", NULL };
 static const char *const paths[] = { "queue", "registers", "firmware", "descriptor", NULL };
 
 const char *const nic_ideal_names[] = { "wire",        "parser",    "sa_lookup",     "replay_check",
                                         "crypto",      "reorder",   "replay_update", "decapsulate",
                                         "rx_dma",      "tx_dma",    "sa_fetch",      "sequence",
                                         "encapsulate", "sa_memory", "pcie",          "command",
-                                        NULL };
+                                        "forward",     NULL };
 
 #define F(type, field) PARAM_FIELD(struct type, field)
 
@@ -51,6 +58,9 @@ static const struct param mac[] = {
       "Bit rate of each port's wire." },
     { "rx_buffer", PARAM_BYTES, F(nic_mac_config, rx_buffer), 256 * KIB, 16 * KIB, 64 * KIB *KIB,
       NULL, NULL, "Receive buffer of each port; a frame that finds no room is dropped." },
+    { "tx_buffer", PARAM_BYTES, F(nic_mac_config, tx_buffer), 0, 0, 64 * KIB *KIB, NULL, NULL,
+      "Frames that wait for the wire of each port, shared out to the lanes; a lane whose next frame finds no room "
+      "holds up those behind it, for other ports too. 0, and at least: two of the longest frames a lane." },
     { "mtu", PARAM_BYTES, F(nic_mac_config, mtu), 9000, 576, 65535, NULL, NULL,
       "Longest IP packet that may be sent." },
     { "latency", PARAM_TIME, F(nic_mac_config, latency), 100 * NS, 0, 100000 * NS, NULL, NULL,
@@ -84,14 +94,30 @@ static const struct param sa[] = {
     { "esn", PARAM_ENUM, F(nic_sa_config, esn), NIC_ESN_INFERRED, 0, 1, esns, NULL,
       "Who advances the upper half: the host by UPDATE_SA, or the card (RFC 4303 appendix A)." },
     { "delete_watermark", PARAM_U32, F(nic_sa_config, delete_watermark), 0, 0, 100, NULL, NULL,
-      "Percent of the capacity in use from which received packets ask the host to delete their SA "
-      "(SaDeleteReq, once an SA); 0: never." },
+      "From this percentage of the capacity on the card asks the host to delete inbound SAs as their packets come "
+      "(SaDeleteReq); with delete_idle only those that were idle; 0: never." },
+    { "delete_idle", PARAM_TIME, F(nic_sa_config, delete_idle), 0, 0, LONGEST, NULL, NULL,
+      "The card asks at the first packet of an SA after a pause of at least this; 0: never for that reason." },
     { "delete_on_soft", PARAM_BOOL, F(nic_sa_config, delete_on_soft), 0, 0, 1, NULL, NULL,
-      "The packet that reaches a soft lifetime limit of its inbound SA asks the host to delete it." },
+      "The card asks when an inbound SA reaches a soft lifetime limit." },
+    { "delete_sequence", PARAM_U64, F(nic_sa_config, delete_sequence), 0, 0, UINT64_MAX, NULL, NULL,
+      "The card asks when an inbound SA has no more than so many sequence numbers left; 0: never." },
+    { "delete_again", PARAM_TIME, F(nic_sa_config, delete_again), 0, 0, LONGEST, NULL, NULL,
+      "From one SaDeleteReq of an SA to the next, while it is not deleted and the reason lasts (O-15); 0: one only." },
     { "context", PARAM_BYTES, F(nic_sa_config, context), 256, 16, 4096, NULL, NULL,
       "Bytes of one SA context in storage." },
+    { "lookup_port", PARAM_BOOL, F(nic_sa_config, lookup_port), 0, 0, 1, NULL, NULL,
+      "Look-ups and commands share one port of the look-up memories (card.sa.table.organisation); false: neither "
+      "waits for the other." },
+    { "lookup_pace", PARAM_U32, F(nic_sa_config, lookup_pace), 2, 1, 1024, NULL, "cycles",
+      "From one access of a command to the look-up memories to the next." },
     { "rmw", PARAM_U32, F(nic_sa_config, rmw), 4, 1, 4096, NULL, NULL,
       "Cycles from one update of an SA's numbers to the next of the same SA." },
+    { "miss_time", PARAM_TIME, F(nic_sa_config, miss_time), 0, 0, 1000000 * NS, NULL, NULL,
+      "What the card itself takes for a miss, beside the fetch: from the context being there to its use. Its MSHR is "
+      "taken that long." },
+    { "mshrs_tx", PARAM_U32, F(nic_sa_config, mshrs_tx), 0, 0, 65535, NULL, NULL,
+      "MSHRs that received packets leave to packets to send, so that what has been received gets out." },
     { "memory_latency", PARAM_TIME, F(nic_sa_config, memory_latency), 200 * NS, 0, 1000000 * NS,
       NULL, NULL, "Card memory: from request to data." },
     { "memory_rate", PARAM_RATE, F(nic_sa_config, memory_rate), 200 * GBPS, 1000000, 100000 * GBPS,
@@ -100,6 +126,23 @@ static const struct param sa[] = {
       "Beats of packets that may wait for their contexts, per lane and direction." },
     { "host_base", PARAM_U64, F(nic_sa_config, host_base), 1ull << 40, 0, UINT64_MAX >> 1, NULL,
       NULL, "Address of the backing store in host memory." },
+    { "context_used", PARAM_BYTES, F(nic_sa_config, context_used), 0, 0, 4096, NULL, NULL,
+      "Bytes of a context, from its beginning, that a packet needs: its other lines are not fetched; 0: all." },
+    { "context_written", PARAM_BYTES, F(nic_sa_config, context_written), 0, 0, 4096, NULL, NULL,
+      "Bytes of these, from the beginning, that a packet changes: their lines become dirty; 0: all of these." },
+};
+
+/* Of the context cache, beside sa_cache_params. */
+static const struct param cache_use[] = {
+    { "prefetch_tx", PARAM_ENUM, F(nic_sa_config, prefetch_tx), NIC_PREFETCH_NO_TX, 0, 2,
+      tx_prefetches, NULL,
+      "Fetch the context of a packet to send ahead: when its payload is asked for (descriptor), or when its "
+      "descriptor has come (ring)." },
+    { "prefetch_rx", PARAM_ENUM, F(nic_sa_config, prefetch_rx), NIC_PREFETCH_NO_RX, 0, 1,
+      rx_prefetches, NULL,
+      "Fetch the context of a received packet ahead: when the parser passes it on." },
+    { "pinned", PARAM_U32, F(nic_sa_config, pinned), 0, 0, UINT32_MAX, NULL, NULL,
+      "SAs whose contexts stay in the cache once they are there: those of the first places of the table." },
 };
 
 static const struct param algorithms[] = {
@@ -179,8 +222,6 @@ static const struct param dma[] = {
       "Cycles of the DMA engine from packet to request." },
 };
 
-#define LONGEST (1000000000ull * NS)
-
 static const struct param command[] = {
     { "path", PARAM_ENUM, F(nic_command_config, path), NIC_PATH_QUEUE, 0, 3, paths, NULL,
       "How SAs get to the card: command queue; tables behind registers (82599); queue served by a firmware "
@@ -221,6 +262,34 @@ static const struct param command[] = {
       "descriptor: the card has a table of SAs for received packets; else the host decrypts." },
 };
 
+static const struct param forward[] = {
+    { "path", PARAM_ENUM, F(nic_forward_config, path), NIC_FORWARD_NONE, 0, 2, forwards, NULL,
+      "Received packets that a route leads on: none: they end in the host's stack; host: its cores send them "
+      "on, so that each crosses PCIe twice; hairpin: the card sends them on by itself." },
+    { "routes", PARAM_STRING, F(nic_forward_config, routes), 0, 0, 0, NULL, "default=other",
+      "Longest prefix of the clear packet's destination: PREFIX=PORT, separated by spaces or commas. PREFIX: "
+      "10.1.0.0/16, fd00::/8, default. PORT: a number, other (the other of ports 0 and 1, 2 and 3), same, "
+      "host (not forwarded)." },
+    { "vlan", PARAM_U32, F(nic_forward_config, vlan), 0, 0, 4094, NULL, NULL,
+      "VLAN of frames that are forwarded in clear, 0: no tag. Tags of received frames end with the frame." },
+    { "ttl", PARAM_BOOL, F(nic_forward_config, ttl), 1, 0, 1, NULL, NULL,
+      "As a router: a hop less in each packet, none left: to the host." },
+    { "clear", PARAM_BOOL, F(nic_forward_config, clear), 0, 0, 1, NULL, NULL,
+      "Packets that came in clear and that no outbound SA takes: forwarded in clear, or left to the host. Those "
+      "that came out of an SA go on in clear in any case." },
+    { "interval", PARAM_U32, F(nic_forward_config, stage.interval), 1, 1, 1024, NULL, NULL,
+      "hairpin: cycles a beat." },
+    { "overhead", PARAM_U32, F(nic_forward_config, stage.overhead), 0, 0, 65535, NULL, NULL,
+      "hairpin: cycles a packet, beside its beats." },
+    { "latency", PARAM_U32, F(nic_forward_config, stage.latency), 12, 0, 65535, NULL, NULL,
+      "hairpin: cycles of the look-up of rule and route." },
+    { "buffer", PARAM_BYTES, F(nic_forward_config, buffer), 32 * KIB, 16 * KIB, 4096 * KIB, NULL,
+      NULL, "hairpin: packets that wait for the transmit side, for each pair of lanes." },
+    { "full", PARAM_ENUM, F(nic_forward_config, full), NIC_FORWARD_WAIT, 0, 1, fulls, NULL,
+      "hairpin: a packet that finds no room there waits (then the receive buffer overflows at the wire: "
+      "rx_overflow), or is dropped (forward_full)." },
+};
+
 #define GROUP(path, help, field, table)                                                            \
     {                                                                                              \
         path, help, offsetof(struct nic_config, field), table, PARAM_COUNT(table)                  \
@@ -238,10 +307,12 @@ static struct param_group groups[] = {
     GROUP("card.sequence", "TX: numbering.", sequence, sequence),
     GROUP("card.encapsulate", "TX: encapsulation.", encapsulate, encapsulate),
     GROUP("card.sa", "SA contexts.", sa, sa),
+    GROUP("card.sa.cache", "Use of the cache of SA contexts.", sa, cache_use),
     GROUP("card.algorithms", "What the card can process.", algorithms, algorithms),
     GROUP("card.crypto", "Crypto engines, of each direction.", crypto, crypto),
     GROUP("card.dma", "Rings and DMA engines.", dma, dma),
     GROUP("card.command", "Command processor.", command, command),
+    GROUP("card.forward", "Forwarding: the card in a gateway.", forward, forward),
     { "card.sa.table", "SA table.", offsetof(struct nic_config, table), sa_table_params, 0 },
     { "card.sa.cache", "Cache of SA contexts.", offsetof(struct nic_config, cache), sa_cache_params,
       0 },
@@ -328,7 +399,7 @@ static bool check_ideal(const struct nic_config *config, char *error, size_t err
                           "card.ideal: found \"%.*s\", expected names of blocks: wire, parser, "
                           "sa_lookup, replay_check, crypto, reorder, replay_update, decapsulate, "
                           "rx_dma, tx_dma, sa_fetch, sequence, encapsulate, sa_memory, pcie, "
-                          "command",
+                          "command, forward",
                           (int)word, at);
         }
         at += word + (at[word] == ',');
@@ -368,6 +439,39 @@ static bool check_capabilities(struct nic_config *config, char *error, size_t er
     return true;
 }
 
+/* A hash or cuckoo table is made of whole buckets in every memory. */
+static bool check_organisation(const struct sa_table_config *t, char *error, size_t error_size)
+{
+    uint32_t whole = t->choices * t->ways;
+
+    if (t->organisation == SA_ORGANISATION_CAM && t->slots != 0) {
+        return refuse(
+            error, error_size,
+            "card.sa.table.slots: found %u, expected 0: a CAM (card.sa.table.organisation) has no slots "
+            "beside its capacity",
+            t->slots);
+    }
+    if (t->organisation == SA_ORGANISATION_CAM || t->organisation == SA_ORGANISATION_DIRECT) {
+        return true;
+    }
+    if (t->slots % whole != 0) {
+        return refuse(
+            error, error_size,
+            "card.sa.table.slots: found %u, expected a multiple of choices * ways (%u), as %u",
+            t->slots, whole, (t->slots + whole - 1) / whole * whole);
+    }
+    if (t->organisation == SA_ORGANISATION_CUCKOO && t->choices < 2) {
+        return refuse(
+            error, error_size,
+            "card.sa.table.choices: found 1, expected at least 2: a cuckoo table moves a key to "
+            "another of its buckets");
+    }
+    return t->organisation != SA_ORGANISATION_CUCKOO || t->search >= t->choices ||
+           refuse(error, error_size,
+                  "card.sa.table.search: found %u, expected at least choices (%u)", t->search,
+                  t->choices);
+}
+
 static bool check_table(const struct nic_config *config, char *error, size_t error_size)
 {
     const struct sa_table_config *t = &config->table;
@@ -381,7 +485,101 @@ static bool check_table(const struct nic_config *config, char *error, size_t err
         return refuse(error, error_size,
                       "card.sa.table.capacity_in: found 0 and capacity_out 0, expected at least 1");
     }
+    return check_organisation(t, error, error_size);
+}
+
+/* ---- context cache ------------------------------------------------------------------------------ */
+
+struct sa_cache_config nic_cache_config(const struct nic_config *config)
+{
+    struct sa_cache_config cache = config->cache;
+    char ignored[160];
+
+    if (cache.line_bytes == 0) {
+        cache.line_bytes = (uint32_t)config->sa.context;
+    }
+    sa_cache_check(&cache, ignored, sizeof ignored);
+    return cache;
+}
+
+uint32_t nic_context_lines(const struct nic_config *config, bool changed)
+{
+    const struct nic_sa_config *c = &config->sa;
+    uint64_t line = nic_cache_config(config).line_bytes;
+    uint64_t used = c->context_used ? c->context_used : c->context;
+    uint64_t bytes = changed && c->context_written ? c->context_written : used;
+
+    return (uint32_t)((bytes + line - 1) / line);
+}
+
+/* Lines against contexts, and what a packet asks for at once. */
+static bool check_lines(const struct nic_config *config, const struct sa_cache_config *cache,
+                        char *error, size_t error_size)
+{
+    const struct nic_sa_config *c = &config->sa;
+    uint64_t used = c->context_used ? c->context_used : c->context;
+    uint32_t lines = nic_context_lines(config, false);
+    uint64_t all = (c->context + cache->line_bytes - 1) / cache->line_bytes;
+
+    if (cache->line_bytes > c->context) {
+        return refuse(error, error_size,
+                      "card.sa.cache.line_bytes: found %u, expected at most card.sa.context (%llu "
+                      "bytes): a line is of one context",
+                      cache->line_bytes, (unsigned long long)c->context);
+    }
+    if (used > c->context) {
+        return refuse(error, error_size,
+                      "card.sa.context_used: found %llu bytes, expected at most card.sa.context "
+                      "(%llu)",
+                      (unsigned long long)used, (unsigned long long)c->context);
+    }
+    if (c->context_written > used) {
+        return refuse(error, error_size,
+                      "card.sa.context_written: found %llu bytes, expected at most what a packet "
+                      "needs of a context (%llu)",
+                      (unsigned long long)c->context_written, (unsigned long long)used);
+    }
+    if (c->mshrs_tx != 0 && c->mshrs_tx + lines > cache->mshrs) {
+        return refuse(error, error_size,
+                      "card.sa.mshrs_tx: found %u, expected less: received packets need %u of the %u MSHRs "
+                      "(card.sa.cache.mshrs)",
+                      c->mshrs_tx, lines, cache->mshrs);
+    }
+    if (lines > cache->mshrs) {
+        return refuse(error, error_size,
+                      "card.sa.cache.mshrs: found %u, expected at least %u: a packet needs so many "
+                      "lines of its context",
+                      cache->mshrs, lines);
+    }
+    if (lines + 1 > config->pcie.queue && c->storage == NIC_STORAGE_HOST_CACHE) {
+        return refuse(error, error_size,
+                      "card.pcie.queue: found %u, expected at least %u: requests for the lines of "
+                      "a context and one for a victim",
+                      config->pcie.queue, lines + 1);
+    }
+    if (c->pinned * all > (uint64_t)cache->sets * cache->ways) {
+        return refuse(error, error_size,
+                      "card.sa.cache.pinned: found %u contexts of %llu lines, expected at most the "
+                      "%llu lines of the cache",
+                      c->pinned, (unsigned long long)all,
+                      (unsigned long long)cache->sets * cache->ways);
+    }
     return true;
+}
+
+static bool check_cache(const struct nic_config *config, char *error, size_t error_size)
+{
+    struct sa_cache_config cache = config->cache;
+    char why[256];
+
+    if (cache.line_bytes == 0) {
+        cache.line_bytes = (uint32_t)config->sa.context;
+    }
+    if (!sa_cache_check(&cache, why, sizeof why)) {
+        return refuse(error, error_size, "card.sa.cache.%s", why);
+    }
+    return config->sa.storage == NIC_STORAGE_ON_CHIP ||
+           check_lines(config, &cache, error, error_size);
 }
 
 /* ---- command paths ------------------------------------------------------------------------------ */
@@ -422,6 +620,7 @@ static bool check_registers(const struct nic_config *c, char *error, size_t erro
     const struct unlike unlike[] = {
         { "card.offload", "packet", "crypto", c->general.offload != NIC_OFFLOAD_CRYPTO },
         { "card.sa.storage", "a cache", "on-chip", c->sa.storage != NIC_STORAGE_ON_CHIP },
+        { "card.sa.table.organisation", "another", "cam", t->organisation != SA_ORGANISATION_CAM },
         { "card.sa.table.per_direction", "false", "true", !t->per_direction },
         { "card.algorithms.encryption", "other ciphers", "aes-gcm-128, null or both",
           (can->encryption & ~enc) != 0 },
@@ -494,6 +693,24 @@ static bool check_path(const struct nic_config *config, char *error, size_t erro
     }
 }
 
+static bool check_forward(const struct nic_config *config, char *error, size_t error_size)
+{
+    const struct nic_forward_config *f = &config->forward;
+    struct nic_routes routes;
+    char why[256];
+
+    if (!nic_routes_parse(f->routes, config->general.ports, &routes, why, sizeof why)) {
+        return refuse(error, error_size, "card.forward.routes: %s", why);
+    }
+    if (f->path == NIC_FORWARD_HAIRPIN && config->general.offload != NIC_OFFLOAD_PACKET) {
+        return refuse(
+            error, error_size,
+            "card.forward.path: found hairpin, expected host or none: with card.offload crypto the "
+            "host frames and numbers every packet");
+    }
+    return true;
+}
+
 bool nic_config_check(struct nic_config *config, char *error, size_t error_size)
 {
     const struct nic_general *g = &config->general;
@@ -523,6 +740,7 @@ bool nic_config_check(struct nic_config *config, char *error, size_t error_size)
     }
     return check_ideal(config, error, error_size) &&
            check_capabilities(config, error, error_size) &&
-           check_table(config, error, error_size) && check_path(config, error, error_size) &&
+           check_table(config, error, error_size) && check_cache(config, error, error_size) &&
+           check_path(config, error, error_size) && check_forward(config, error, error_size) &&
            pcie_link_clock(&config->pcie, &num, &den, error, error_size);
 }

@@ -15,7 +15,11 @@ enum nic_offload { NIC_OFFLOAD_CRYPTO, NIC_OFFLOAD_PACKET };
 enum nic_steering { NIC_STEER_SA, NIC_STEER_ARRIVAL };
 enum nic_esn { NIC_ESN_HOST, NIC_ESN_INFERRED };
 enum nic_storage { NIC_STORAGE_ON_CHIP, NIC_STORAGE_HOST_CACHE, NIC_STORAGE_CARD_CACHE };
+enum nic_prefetch_tx { NIC_PREFETCH_NO_TX, NIC_PREFETCH_DESCRIPTOR, NIC_PREFETCH_RING };
+enum nic_prefetch_rx { NIC_PREFETCH_NO_RX, NIC_PREFETCH_PARSER };
 enum nic_order { NIC_ORDER_SA, NIC_ORDER_LANE };
+enum nic_forward { NIC_FORWARD_NONE, NIC_FORWARD_HOST, NIC_FORWARD_HAIRPIN };
+enum nic_forward_full { NIC_FORWARD_WAIT, NIC_FORWARD_DROP };
 
 /* Blocks that card.ideal knows, in the order of nic_ideal_names. */
 enum nic_ideal {
@@ -34,7 +38,8 @@ enum nic_ideal {
     NIC_IDEAL_ENCAPSULATE,
     NIC_IDEAL_SA_MEMORY,
     NIC_IDEAL_PCIE,
-    NIC_IDEAL_COMMAND
+    NIC_IDEAL_COMMAND,
+    NIC_IDEAL_FORWARD
 };
 
 struct nic_general {
@@ -52,6 +57,7 @@ struct nic_general {
 struct nic_mac_config {
     uint64_t rate;      /* bit/s of the wire */
     uint64_t rx_buffer; /* bytes, per port */
+    uint64_t tx_buffer; /* the same, before the wire; 0: two of the longest frames, per lane */
     uint64_t mtu;       /* L3 bytes */
     uint64_t latency;   /* ps: PHY and PCS, each direction */
 };
@@ -68,13 +74,25 @@ struct nic_sa_config {
     uint32_t storage;          /* enum nic_storage */
     uint32_t esn;              /* enum nic_esn */
     uint32_t delete_watermark; /* percent of the capacity, 0: no SaDeleteReq */
+    uint64_t delete_idle;      /* ps: SaDeleteReq at the first packet after so long a pause */
     bool delete_on_soft;       /* SaDeleteReq at a soft lifetime limit */
+    uint64_t delete_sequence;  /* SaDeleteReq with no more than so many numbers left, 0: never */
+    uint64_t delete_again;     /* ps: from one SaDeleteReq of an SA to the next, 0: only one */
     uint64_t context;          /* bytes */
+    bool lookup_port;          /* look-ups and commands share one port of the look-up memories */
+    uint32_t lookup_pace;      /* cycles from one access of a command to the next */
     uint32_t rmw;              /* cycles between two updates of one SA */
+    uint64_t miss_time;        /* ps: the card's own part of a miss */
+    uint32_t mshrs_tx;         /* of card.sa.cache.mshrs, for packets to send alone */
     uint64_t memory_latency;   /* ps: card memory */
     uint64_t memory_rate;      /* bit/s: card memory */
     uint32_t wait_depth;       /* beats of packets that wait for their context */
     uint64_t host_base;        /* address of the backing store in host memory */
+    uint64_t context_used;     /* bytes of it that a packet needs, from its beginning; 0: all */
+    uint64_t context_written;  /* bytes of these that it changes, likewise; 0: all of these */
+    uint32_t prefetch_tx;      /* enum nic_prefetch_tx */
+    uint32_t prefetch_rx;      /* enum nic_prefetch_rx */
+    uint32_t pinned;           /* places of the table whose contexts are pinned */
 };
 
 enum nic_class { /* what the crypto timing tells apart */
@@ -127,6 +145,19 @@ struct nic_command_config {
     bool inbound;     /* there is a table for received packets */
 };
 
+/* The card in a gateway. What is said of the gateway holds for the reference host too, if it forwards. */
+struct nic_forward_config {
+    uint32_t path;     /* enum nic_forward */
+    char routes[1024]; /* see nic_routes_parse */
+    uint32_t vlan;     /* tag of frames that are forwarded in clear, 0: none */
+    bool ttl;          /* a hop is taken from each packet */
+    bool clear;        /* clear packets that no outbound SA takes are forwarded in clear */
+    /* the card's stage, with NIC_FORWARD_HAIRPIN */
+    struct nic_stage_config stage; /* `depth` follows from `buffer` */
+    uint64_t buffer;               /* bytes before sa_fetch, for each pair of lanes */
+    uint32_t full;                 /* enum nic_forward_full */
+};
+
 struct nic_algorithms {
     char encryption[192], authentication[192]; /* "all", "none" or lists of names */
     bool icv_8, icv_12, icv_16;                /* AEAD ICV lengths of the card */
@@ -146,6 +177,7 @@ struct nic_config {
     struct nic_crypto_config crypto;
     struct nic_dma_config dma;
     struct nic_command_config command;
+    struct nic_forward_config forward;
     struct pcie_config pcie;
 };
 
@@ -155,6 +187,11 @@ const struct param_group *nic_param_groups(size_t *count);
 /* Fill in what follows from other fields and see that the card is possible. False with a sentence
  * in `error`, which begins with the path of the parameter ("card.crypto.engines: ..."). */
 bool nic_config_check(struct nic_config *config, char *error, size_t error_size);
+
+/* The cache with what follows from other parameters: the length of a line, the number of sets. */
+struct sa_cache_config nic_cache_config(const struct nic_config *config);
+/* Lines of a context that a packet needs, or changes. */
+uint32_t nic_context_lines(const struct nic_config *config, bool changed);
 
 /* Does the block take no time? */
 static inline bool nic_is_ideal(const struct nic_config *config, enum nic_ideal block)

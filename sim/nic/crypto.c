@@ -163,6 +163,11 @@ static void peek(struct espnic *card, struct nic_packet *p)
     uint32_t over;
 
     over = ESP_HEADER + (uint32_t)t->iv;
+    if (p->plain && p->present > p->bounds.ipsec + over && t->op == ESP_OP_ESP) {
+        p->info = 1; /* all but the padding, which follows from the packet inside */
+        p->next_header = esp[over] >> 4 == 6 ? ESP_PROTO_IPV6 : ESP_PROTO_IPV4;
+        return;
+    }
     if (t->op == ESP_OP_AH || p->present < p->length ||
         p->bounds.end - p->bounds.ipsec < over + t->icv + 2u || keyless(card, p)) {
         return;

@@ -28,7 +28,8 @@
     X(NOT_IP, "not_ip",                                                                            \
       "send with a handle, but the frame is not an IP packet that can be protected")               \
     X(RESET, "reset", "inside the card when it was reset")                                         \
-    X(DMA_ERROR, "dma_error", "its transfer over PCIe failed")
+    X(DMA_ERROR, "dma_error", "its transfer over PCIe failed")                                     \
+    X(FORWARD_FULL, "forward_full", "to be forwarded, but the transmit side had no room")
 
 /* The card let it pass without processing it. */
 #define NIC_BYPASSES(X)                                                                            \

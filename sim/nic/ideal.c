@@ -45,7 +45,8 @@ static void ideal_stages(struct nic_config *c)
         { NIC_IDEAL_PARSER, &c->parser },           { NIC_IDEAL_SA_LOOKUP, &c->lookup },
         { NIC_IDEAL_REPLAY_CHECK, &c->replay },     { NIC_IDEAL_REPLAY_UPDATE, &c->update },
         { NIC_IDEAL_DECAPSULATE, &c->decapsulate }, { NIC_IDEAL_SA_FETCH, &c->fetch },
-        { NIC_IDEAL_SEQUENCE, &c->sequence },       { NIC_IDEAL_ENCAPSULATE, &c->encapsulate }
+        { NIC_IDEAL_SEQUENCE, &c->sequence },       { NIC_IDEAL_ENCAPSULATE, &c->encapsulate },
+        { NIC_IDEAL_FORWARD, &c->forward.stage }
     };
 
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {

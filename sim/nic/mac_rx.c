@@ -135,6 +135,7 @@ bool espnic_wire_rx(struct espnic *card, unsigned port_number, uint64_t time,
     p = nic_packet(card, packet);
     p->port = (uint8_t)port_number;
     p->tag = frame->tag;
+    p->plain = frame->plain && !card->options.functional;
     p->present = !frame->bytes                     ? 0
                  : frame->captured < frame->length ? frame->captured
                                                    : frame->length;
@@ -145,6 +146,8 @@ bool espnic_wire_rx(struct espnic *card, unsigned port_number, uint64_t time,
     p->lane = (uint8_t)lane_of(card, port, p);
     card->stats.rx.packets_in++;
     card->stats.rx.bytes_in += p->length;
+    card->stats.port[port_number].rx.packets++;
+    card->stats.port[port_number].rx.bytes += p->length;
     card->stats.rx.truncated += p->present < p->length;
     complete = stamp(card, port, p, now < port->s.wire_free ? port->s.wire_free : now);
     if (!commit_ahead(card, port, packet, now, complete)) {

@@ -2,7 +2,8 @@
  *
  * Modelled: a frame starts when all of it is there (store and forward) and keeps the wire for preamble,
  * frame, FCS and gap, in the wire's byte clock; lanes take turns. Its last bit leaves after 8 + length + 4
- * byte times and the PHY's latency; then the descriptor is complete. */
+ * byte times and the PHY's latency; then the descriptor is complete; a
+ * forwarded packet has none. */
 #include "nic/card.h"
 
 enum { PREAMBLE = 8, FCS = 4, GAP = 12, SHORTEST = 60 };
@@ -61,8 +62,14 @@ static void leave(struct nic_port *port, uint32_t item, uint64_t now)
     card->stats.tx.packets_out++;
     card->stats.tx.bytes_out += p->length;
     card->stats.tx.bytes_through += p->length;
+    card->stats.port[port->index].tx.packets++;
+    card->stats.port[port->index].tx.bytes += p->length;
     card->ports.wire_tx(card->ports.self, nic_port_time(card, port->domain, now), port->index,
                         &frame);
+    if (p->hairpin) {
+        nic_forward_sent(card, item, now, port->domain);
+        return;
+    }
     channel_push(port->tx_done, &run, item, CHANNEL_FIRST | CHANNEL_LAST);
 }
 

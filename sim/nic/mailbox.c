@@ -105,13 +105,13 @@ static void receive_node(const struct nic_mailbox *m, uint32_t i, struct esp_nod
 }
 
 /* The SA goes: at once, or with the last packet that holds it (nic_command_drained). */
-static void remove_sa(struct espnic *card, uint32_t *slot)
+static void remove_sa(struct espnic *card, uint32_t *slot, uint64_t now_ns)
 {
     uint32_t id = 0;
 
     if (*slot && sa_table_begin_delete(&card->table, sa_table_handle(&card->table, *slot), &id) ==
                      SA_DELETE_READY) {
-        nic_forget_sa(card, id);
+        nic_forget_sa(card, id, now_ns);
     }
     *slot = 0;
 }
@@ -140,7 +140,7 @@ static void settle_transmit(struct espnic *card, uint32_t i, uint64_t now_ns)
     struct nic_mailbox *m = of(card);
     struct esp_node node;
 
-    remove_sa(card, &m->tx_sa[i]);
+    remove_sa(card, &m->tx_sa[i], now_ns);
     if (!is_empty(&m->tx[i])) {
         transmit_node(&m->tx[i], &node);
         add_sa(card, &node, &m->tx_sa[i], now_ns);
@@ -154,7 +154,7 @@ static void settle_receive(struct espnic *card, uint32_t i, uint64_t now_ns)
     struct nic_mailbox *m = of(card);
     struct esp_node node;
 
-    remove_sa(card, &m->rx_sa[i]);
+    remove_sa(card, &m->rx_sa[i], now_ns);
     if (!REG_GET(IPSRXMOD, VALID, m->key[i].mode) || !m->spi[i].spi) {
         return;
     }

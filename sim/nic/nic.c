@@ -64,6 +64,7 @@ void nic_count_drop(struct espnic *card, struct nic_packet *p, enum nic_drop why
     struct nic_direction_stats *s = p->dir == NIC_RX ? &card->stats.rx : &card->stats.tx;
 
     s->drop[why]++;
+    (p->dir == NIC_RX ? &card->stats.port[p->port].rx : &card->stats.port[p->port].tx)->dropped++;
 }
 
 void nic_done_dropped(struct espnic *card, uint32_t item)
@@ -76,7 +77,7 @@ void nic_done_dropped(struct espnic *card, uint32_t item)
     if (p->job) {
         nic_crypt_result(card, p);
     }
-    if (p->dir == NIC_TX) {
+    if (p->dir == NIC_TX && !p->hairpin) {
         nic_tx_failed(card, item, card->sched.now_cycle);
     } else {
         nic_packet_free(card, item);
@@ -306,14 +307,35 @@ static void wire_rx(struct espnic *card, struct nic_lane *l)
     join(card, "reorder.replay_update", &l->rx.reorder, &l->update, whole(card, 0));
     join(card, "replay_update.decapsulate", &l->update, &l->decapsulate,
          whole(card, c->update.depth));
-    join(card, "decapsulate.rx_dma", &l->decapsulate, &l->rx_dma,
-         whole(card, c->decapsulate.depth));
+    if (card->forward) {
+        join(card, "decapsulate.forward", &l->decapsulate, &l->forward,
+             whole(card, c->decapsulate.depth));
+        join(card, "forward.rx_dma", &l->forward, &l->rx_dma, whole(card, 0));
+    } else {
+        join(card, "decapsulate.rx_dma", &l->decapsulate, &l->rx_dma,
+             whole(card, c->decapsulate.depth));
+    }
     stage_output(&l->decapsulate, round);
+}
+
+/* The way around the host: from each lane to each lane. */
+static void wire_forward(struct espnic *card)
+{
+    unsigned lanes = card->config.general.lanes;
+    uint32_t depth = (uint32_t)(card->config.forward.buffer / card->config.general.bus);
+
+    for (unsigned from = 0; card->forward && from < lanes; from++) {
+        for (unsigned to = 0; to < lanes; to++) {
+            join(card, "forward.sa_fetch", &card->lane[from].forward, &card->lane[to].fetch,
+                 whole(card, depth));
+        }
+    }
 }
 
 static void wire_tx(struct espnic *card, struct nic_lane *l)
 {
     const struct nic_config *c = &card->config;
+    uint32_t tx_buffer = (uint32_t)(c->mac.tx_buffer / c->general.bus / c->general.lanes);
     struct channel *round = nic_channel(card, "reorder.sa_fetch", l->tx.reorder.block,
                                         l->fetch.block, loop_beats(card, &l->tx));
 
@@ -329,7 +351,7 @@ static void wire_tx(struct espnic *card, struct nic_lane *l)
     join(card, "encapsulate.crypto", &l->encapsulate, &l->tx.crypto, c->encapsulate.depth);
     wire_crypt(card, &l->tx);
     for (unsigned p = 0; p < c->general.ports; p++) {
-        join(card, "reorder.mac_tx", &l->tx.reorder, &card->port[p].mac_tx, whole(card, 0));
+        join(card, "reorder.mac_tx", &l->tx.reorder, &card->port[p].mac_tx, whole(card, tx_buffer));
     }
     stage_output(&l->tx.reorder, round);
 }
@@ -382,6 +404,7 @@ static void make_blocks(struct espnic *card)
         nic_replay_init(card, l);
         nic_crypt_init(card, &l->rx, NIC_RX, i);
         nic_decapsulate_init(card, l);
+        nic_forward_lane_init(card, l);
         nic_tx_dma_init(card, l);
         nic_fetch_init(card, l);
         nic_sequence_init(card, l);
@@ -454,10 +477,13 @@ static bool make_memory(struct espnic *card, char *error, size_t error_size)
                     "cryptographic library: found \"%s\", expected auto, ipsec-mb or openssl",
                     library);
     }
+    const struct sa_cache_config cache = nic_cache_config(&card->config);
+
     card->crypt = esp_crypt_open(backend, ESP_CRYPT_DEFAULT_CONTEXTS, error, error_size);
-    if (!card->crypt || !sa_cache_init(&card->cache, &card->config.cache, error, error_size)) {
+    if (!card->crypt || !sa_cache_init(&card->cache, &cache, error, error_size)) {
         return false;
     }
+    card->config.table.watch = card->config.sa.delete_idle || card->config.sa.delete_again;
     if (card->config.command.path == NIC_PATH_REGISTERS) {
         const struct sa_table_config table = nic_mailbox_table(&card->config);
 
@@ -508,6 +534,7 @@ struct espnic *espnic_create(const struct nic_config *config, const struct espni
         espnic_destroy(card);
         return NULL;
     }
+    nic_forward_init(card);
     sched_init(&card->sched, &card->clocks);
     card->iv_random = rng_stream(card->config.general.seed, 1);
     card->firmware_random = rng_stream(card->config.general.seed, 2);
@@ -516,6 +543,7 @@ struct espnic *espnic_create(const struct nic_config *config, const struct espni
         wire_rx(card, &card->lane[i]);
         wire_tx(card, &card->lane[i]);
     }
+    wire_forward(card);
     wire_pcie(card);
     if (card->mailbox) {
         nic_mailbox_wire(card);
@@ -527,10 +555,10 @@ void nic_lane_stages(struct nic_lane *lane, struct stage *stages[NIC_LANE_STAGES
 {
     struct stage *all[NIC_LANE_STAGES] = { &lane->parser,    &lane->lookup,      &lane->wait,
                                            &lane->replay,    &lane->rx.crypto,   &lane->rx.reorder,
-                                           &lane->update,    &lane->decapsulate, &lane->rx_dma,
-                                           &lane->tx_dma,    &lane->fetch,       &lane->tx_wait,
-                                           &lane->sequence,  &lane->encapsulate, &lane->tx.crypto,
-                                           &lane->tx.reorder };
+                                           &lane->update,    &lane->decapsulate, &lane->forward,
+                                           &lane->rx_dma,    &lane->tx_dma,      &lane->fetch,
+                                           &lane->tx_wait,   &lane->sequence,    &lane->encapsulate,
+                                           &lane->tx.crypto, &lane->tx.reorder };
 
     memcpy(stages, all, sizeof all);
 }
@@ -571,14 +599,17 @@ void espnic_destroy(struct espnic *card)
     if (card->link) {
         pcie_link_destroy(card->link);
     }
+    nic_forward_free(card);
     nic_mailbox_free(card);
     nic_faults_free(card);
     sa_table_destroy(&card->table);
     sa_cache_destroy(&card->cache);
     free(card->memory.mshr_ticket);
     free(card->memory.mshr_done);
+    free(card->memory.mshr_dir);
     free(card->memory.fill_cycle);
     free(card->memory.fill_mshr);
+    free(card->memory.back);
     free(card->dma.tx_descriptor);
     free(card->dma.tx_context);
     free(card->dma.rx_descriptor);

@@ -5,9 +5,11 @@
 
 #include "engine/account.h"
 #include "engine/describe.h"
+#include "engine/histogram.h"
 #include "engine/snapshot.h"
 #include "espnic.h"
 #include "nic/drops.h"
+#include "nic/routes.h"
 #include "pcie_model/link.h"
 #include "sa_table/capabilities.h"
 #include "sa_table/table.h"
@@ -27,16 +29,39 @@ struct nic_direction_stats {
     uint64_t inside; /* in the card at the end; filled by nic_finish_stats */
 };
 
+/* Why the card asks the host to delete an SA (delete_request.c). */
+enum nic_ask { NIC_ASK_NOT, NIC_ASK_ROOM, NIC_ASK_SOFT, NIC_ASK_SEQUENCE, NIC_ASKS };
+
+/* Counters of one port. Drops: of packets that came in by it, and of those that were to leave by it. */
+struct nic_port_stats {
+    struct nic_port_direction_stats {
+        uint64_t packets, bytes; /* on its wire; frames without FCS */
+        uint64_t dropped;        /* by the card */
+    } rx, tx;
+};
+
+/* Packets that turned round in the card. */
+struct nic_forward_stats {
+    uint64_t packets, encrypted;   /* of them, sent with an SA */
+    uint64_t bytes_in, bytes;      /* frames as they came; as they went to the transmit side */
+    uint64_t stay[NIC_STAY_COUNT]; /* went to the host instead */
+};
+
 struct nic_stats {
     struct nic_direction_stats rx, tx;
+    struct nic_port_stats port[NIC_MAX_PORTS];
+    struct nic_forward_stats forward;
     uint64_t replay[4];   /* enum replay_verdict of the check before the crypto */
     uint64_t replay_late; /* passed the check, failed at the update after the crypto */
     uint64_t context_hits, context_misses; /* of the context cache */
+    uint64_t prefetch_dropped;             /* no room in its queue, or for its request */
     uint64_t doorbells, mmio_reads;
     uint64_t interrupts;
     uint64_t dma_failures; /* reads of host memory that failed, requests */
     uint64_t commands, command_nodes;
-    uint64_t delete_requests;          /* SaDeleteReq set on a received packet */
+    uint64_t replay_overlaps; /* checked while another packet of the same SA was in the card */
+    uint64_t delete_requests; /* received packets that left with SaDeleteReq */
+    uint64_t asked[NIC_ASKS]; /* SaDeleteReq set, by reason */
     uint64_t soft_limits, hard_limits; /* lifetime limits reached */
     uint64_t ecn_marked, ecn_suspicious;
     uint64_t sa_live, sa_peak;
@@ -70,6 +95,9 @@ void espnic_preload_engines(struct espnic *card);
 
 /* Counters as they stand. */
 const struct nic_stats *nic_statistics(struct espnic *card);
+
+/* ps, last bit in to last bit out, of packets that turned round in the card; NULL: it does not forward. */
+const struct histogram *nic_forward_latency(const struct espnic *card);
 
 /* Those of the SA table. */
 const struct sa_table_stats *nic_table_statistics(const struct espnic *card);

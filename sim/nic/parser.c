@@ -1,7 +1,8 @@
 /* parser: finds AH and ESP. RX, one block a lane.
  *
  * Modelled: cycles a beat and a packet, latency; starts with the first beat (the header is in it).
- * Inputs: the ports' receive buffers and, before them, packets that come round for their next header. */
+ * Inputs: packets that come round for their next header, before all others; then the ports' receive buffers,
+ * which take turns packet by packet. */
 #include "nic/card.h"
 
 static void bypass_of_kind(struct nic_packet *p, const struct sa_capabilities *can,
@@ -77,10 +78,22 @@ static void job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
                   p->beats, p->beats, j);
 }
 
+/* The SPI is known when the packet's first beat leaves the pipeline. */
+static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job *j)
+{
+    struct nic_lane *lane = self;
+    struct espnic *card = lane->card;
+
+    (void)slot;
+    if (card->config.sa.prefetch_rx == NIC_PREFETCH_PARSER) {
+        nic_memory_expect_rx(card, nic_packet(card, j->item), now + j->latency + 1);
+    }
+}
+
 void nic_parser_init(struct espnic *card, struct nic_lane *lane)
 {
-    const struct stage_ops ops = { .job = job };
+    const struct stage_ops ops = { .job = job, .begin = begin };
 
     nic_stage(card, &lane->parser, "parser", card->core, 1, LANE_START_FIRST, &ops, lane);
-    lane->parser.config.arbitration = STAGE_PRIORITY;
+    lane->parser.config.arbitration = STAGE_FIRST_THEN_ROUND;
 }

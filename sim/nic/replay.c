@@ -68,6 +68,7 @@ static void check_begin(void *self, uint64_t now, unsigned slot, const struct la
     if (!p->crypt) {
         return;
     }
+    lane->card->stats.replay_overlaps += sa_context(&lane->card->table, p->sa)->references > 1;
     lane->card->stats.replay[p->drop == NIC_DROP_REPLAY     ? REPLAY_DUPLICATE
                              : p->drop == NIC_DROP_TOO_OLD  ? REPLAY_TOO_OLD
                              : p->drop == NIC_DROP_SEQ_ZERO ? REPLAY_ZERO
@@ -169,21 +170,6 @@ static uint64_t lifetime_bytes(const struct nic_packet *p)
     return p->bounds.end - p->bounds.ipsec > over ? p->bounds.end - p->bounds.ipsec - over : 0;
 }
 
-/* SaDeleteReq: the card may only ask, and asks once (O-15). */
-static void maybe_ask(struct espnic *card, struct nic_packet *p, unsigned events)
-{
-    struct sa_context *context = sa_context(&card->table, p->sa);
-    const struct sa_table_stats *s = &card->table.stats;
-    uint32_t percent = card->config.sa.delete_watermark;
-    bool full = percent && s->live * 100 >= s->capacity * percent;
-    bool soft = card->config.sa.delete_on_soft && (events & SA_EVENT_SOFT);
-
-    if ((full || soft) && !(context->flags & SA_CONTEXT_ASKED)) {
-        context->flags |= SA_CONTEXT_ASKED;
-        p->delete_req = 1;
-    }
-}
-
 static void accept(struct nic_lane *lane, struct nic_packet *p, uint64_t now)
 {
     struct espnic *card = lane->card;
@@ -201,7 +187,7 @@ static void accept(struct nic_lane *lane, struct nic_packet *p, uint64_t now)
     events = sa_count(&card->table, entry, lifetime_bytes(p), nic_now_ns(card, now));
     card->stats.soft_limits += (events & SA_EVENT_SOFT) != 0;
     card->stats.hard_limits += (events & SA_EVENT_HARD) != 0;
-    maybe_ask(card, p, events);
+    nic_maybe_ask(card, p, nic_now_ns(card, now));
 }
 
 static void update_begin(void *self, uint64_t now, unsigned slot, const struct lane_job *j)

@@ -44,6 +44,7 @@ static void look_up(struct espnic *card, struct nic_packet *p)
     struct sa_hit hit;
 
     p->looked = 1;
+    p->probes = 0;
     p->sa = 0;
     if (!p->bypass && !card->offload_on) {
         p->bypass = NIC_BYPASS_OFFLOAD_OFF;
@@ -55,6 +56,7 @@ static void look_up(struct espnic *card, struct nic_packet *p)
     key.spi = esp_get32(header + (key.op == ESP_OP_AH ? 4 : 0));
     esp_view_addresses(nic_bytes(card, p), &view, &src, &key.dst);
     hit = sa_table_lookup(&card->table, &key);
+    p->probes = (uint8_t)hit.probes;
     if (!hit.id) {
         p->bypass = NIC_BYPASS_NO_SA;
         return;
@@ -75,9 +77,8 @@ static bool rx_ready(void *self, uint64_t now, uint32_t item, unsigned *cause, u
     struct espnic *card = lane->card;
     struct nic_packet *p = nic_packet(card, item);
 
-    (void)now;
-    (void)again;
-    if (stopped(card, NIC_RX, cause)) {
+    if (stopped(card, NIC_RX, cause) ||
+        (!p->bypass && !nic_lookup_port_free(card, now, cause, again))) {
         return false;
     }
     if (!p->looked) {
@@ -137,6 +138,7 @@ static void rx_begin(void *self, uint64_t now, unsigned slot, const struct lane_
     struct nic_packet *p = nic_packet(lane->card, j->item);
 
     (void)slot;
+    nic_lookup_port_use(lane->card, now, p->probes);
     if (p->bypass && p->pass == 0) {
         lane->card->stats.rx.bypass[p->bypass]++;
     }
@@ -269,6 +271,7 @@ void nic_fetch_init(struct espnic *card, struct nic_lane *lane)
     const struct stage_ops wait = { .job = wait_job, .ready = there };
 
     nic_stage(card, &lane->fetch, "sa_fetch", card->core, 1, LANE_START_FIRST, &look, lane);
-    lane->fetch.config.arbitration = STAGE_PRIORITY;
+    /* the way back first; tx_dma and what is forwarded take turns */
+    lane->fetch.config.arbitration = STAGE_FIRST_THEN_ROUND;
     nic_stage(card, &lane->tx_wait, "sa_wait_tx", card->core, 1, LANE_START_FIRST, &wait, lane);
 }

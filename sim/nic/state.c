@@ -71,8 +71,10 @@ static void memory_state(struct espnic *card, struct snapshot *snap)
     snapshot_fixed(snap, "memory.state", &m->s, sizeof m->s);
     snapshot_fixed(snap, "memory.ticket", m->mshr_ticket, mshrs * sizeof *m->mshr_ticket);
     snapshot_fixed(snap, "memory.done", m->mshr_done, mshrs * sizeof *m->mshr_done);
+    snapshot_fixed(snap, "memory.dir", m->mshr_dir, mshrs * sizeof *m->mshr_dir);
     snapshot_fixed(snap, "memory.fill_cycle", m->fill_cycle, m->ring * sizeof *m->fill_cycle);
     snapshot_fixed(snap, "memory.fill_mshr", m->fill_mshr, m->ring * sizeof *m->fill_mshr);
+    snapshot_fixed(snap, "memory.back", m->back, m->back_ring * sizeof *m->back);
     sa_cache_regions(&card->cache, table_region, snap);
     sa_table_snapshot(&card->table, snap);
 }
@@ -130,6 +132,8 @@ static void card_state(struct espnic *card, struct snapshot *snap)
     snapshot_fixed(snap, "card.vectors_due", &card->vectors_due, sizeof card->vectors_due);
     snapshot_fixed(snap, "card.moderation", &card->moderation, sizeof card->moderation);
     snapshot_fixed(snap, "card.iv_random", &card->iv_random, sizeof card->iv_random);
+    snapshot_fixed(snap, "card.lookup_port", &card->lookup_port, sizeof card->lookup_port);
+    snapshot_fixed(snap, "card.residence", &card->residence_ns, sizeof card->residence_ns);
     snapshot_fixed(snap, "card.firmware", &card->firmware_random, sizeof card->firmware_random);
     snapshot_fixed(snap, "card.stats", &card->stats, sizeof card->stats);
     snapshot_fixed(snap, "card.ip_id", &card->ip_id, sizeof card->ip_id);
@@ -154,6 +158,7 @@ void nic_register_state(struct espnic *card, struct snapshot *snap)
         port_state(&card->port[p], snap);
     }
     memory_state(card, snap);
+    nic_forward_register_state(card, snap);
     dma_state(card, snap);
     command_state(card, snap);
     if (card->mailbox) {

@@ -66,17 +66,33 @@ static const struct stat_field replay[] = {
     CARD("duplicate", replay[REPLAY_DUPLICATE], "packets", "number already received"),
     CARD("too_old", replay[REPLAY_TOO_OLD], "packets", "number below the window"),
     CARD("zero", replay[REPLAY_ZERO], "packets", "number 0"),
+    CARD(
+        "overlaps", replay_overlaps, "packets",
+        "checked while another packet of the same SA was in the card, so that the window could still move"),
     CARD("late", replay_late, "packets",
          "passed the check before the crypto, refused at the update after it"),
 };
 
 static const struct stat_field contexts[] = {
-    CARD("hits", context_hits, "look-ups", "contexts found in the context cache"),
+    CARD("hits", context_hits, "look-ups",
+         "packets that found all lines they need of their context in the cache"),
     CARD("misses", context_misses, "look-ups",
-         "contexts fetched, or waited for with another packet"),
+         "packets that had to wait for a line, fetched for them or for another packet"),
+    CARD("prefetch_dropped", prefetch_dropped, "contexts",
+         "prefetches given up: no room in their queue, for their request, or in the MSHRs"),
     CARD("soft_limits", soft_limits, "", "soft lifetime limits reached, each SA's once"),
     CARD("hard_limits", hard_limits, "", "hard lifetime limits reached, each SA's once"),
     CARD("delete_requests", delete_requests, "packets", "received packets with SaDeleteReq"),
+    CARD("asked_for_room", asked[NIC_ASK_ROOM], "packets",
+         "SaDeleteReq because of card.sa.delete_watermark, delete_idle"),
+    CARD("asked_at_soft_limit", asked[NIC_ASK_SOFT], "packets", "SaDeleteReq at a soft limit"),
+    CARD("asked_at_sequence", asked[NIC_ASK_SEQUENCE], "packets",
+         "SaDeleteReq because of card.sa.delete_sequence"),
+};
+
+static const struct stat_field residence[] = {
+    { "residence_ns", STAT_HIST, 0, "ns",
+      "from an SA being live in the card's table to its place being free again; to 10 us" },
 };
 
 static const struct stat_field control[] = {
@@ -87,6 +103,23 @@ static const struct stat_field control[] = {
     CARD("interrupts", interrupts, "messages", "MSI-X messages sent"),
     CARD("dma_failures", dma_failures, "requests",
          "reads of host memory that failed: poisoned, not answered in time, or no memory there"),
+};
+
+static const struct stat_field forward[] = {
+    CARD("packets", forward.packets, "packets",
+         "turned round in the card (card.forward.path hairpin)"),
+    CARD("encrypted", forward.encrypted, "packets", "of them, to be sent with an SA"),
+    CARD("bytes_in", forward.bytes_in, "bytes", "their frames as they came, without FCS"),
+    CARD("bytes", forward.bytes, "bytes", "their frames as the transmit side got them"),
+};
+
+static const struct stat_field stays[] = {
+#define X(name, key, text)                                                                         \
+    { key, STAT_U64,                                                                               \
+      offsetof(struct nic_stats, forward.stay) + NIC_STAY_##name * sizeof(uint64_t), "packets",    \
+      text },
+    NIC_STAYS(X)
+#undef X
 };
 
 static const void *at(struct espnic *card, size_t offset)
@@ -112,6 +145,10 @@ void nic_register_stats(struct espnic *card, struct stat_registry *r)
     stat_register(r, "card.tx.drops", "Packets to send that the card dropped, by reason.",
                   at(card, tx + offsetof(struct nic_direction_stats, drop)), drops,
                   STAT_COUNT(drops));
+    stat_register(r, "card.forward", "Packets that turned round in the card.", at(card, 0), forward,
+                  STAT_COUNT(forward));
+    stat_register(r, "card.forward.to_host", "Received packets that did not, by reason.",
+                  at(card, 0), stays, STAT_COUNT(stays));
     stat_register(r, "sa.replay", "Verdicts of the replay check.", at(card, 0), replay,
                   STAT_COUNT(replay));
     stat_register(r, "card.sa_table", "The SA table.",
@@ -122,6 +159,8 @@ void nic_register_stats(struct espnic *card, struct stat_registry *r)
                   sa_cache_stat_count);
     stat_register(r, "card.contexts", "Contexts that packets needed.", at(card, 0), contexts,
                   STAT_COUNT(contexts));
+    stat_register(r, "sa", "Security associations.", card ? &card->residence_ns : NULL, residence,
+                  STAT_COUNT(residence));
     stat_register(r, "card.control", "Commands, doorbells and interrupts.", at(card, 0), control,
                   STAT_COUNT(control));
     stat_register(r, "pcie", "The PCIe link.",
@@ -136,6 +175,11 @@ void nic_register_stats(struct espnic *card, struct stat_registry *r)
                       card ? (const void *)&pcie_link_stats(card->link)->dir[d] : NULL,
                       pcie_direction_stat_table, pcie_direction_stat_count);
     }
+}
+
+const struct histogram *nic_forward_latency(const struct espnic *card)
+{
+    return card->forward ? &card->forward->latency : NULL;
 }
 
 /* A domain's clock at the present of the card. */
@@ -173,8 +217,10 @@ void nic_inside(const struct espnic *card, uint64_t *rx, uint64_t *tx)
 {
     const struct nic_stats *s = &card->stats;
 
-    *rx = s->rx.packets_in - s->rx.packets_out - sum(s->rx.drop, NIC_DROP_COUNT);
-    *tx = s->tx.packets_in - s->tx.packets_out - sum(s->tx.drop, NIC_DROP_COUNT);
+    *rx =
+        s->rx.packets_in - s->rx.packets_out - s->forward.packets - sum(s->rx.drop, NIC_DROP_COUNT);
+    *tx =
+        s->tx.packets_in + s->forward.packets - s->tx.packets_out - sum(s->tx.drop, NIC_DROP_COUNT);
 }
 
 __attribute__((format(printf, 3, 4))) static bool wrong(char *error, size_t error_size,

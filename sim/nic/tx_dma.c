@@ -150,6 +150,19 @@ static bool anyone_wants(const struct espnic *card, bool rx)
     return false;
 }
 
+/* Contexts of the descriptors that a read has brought. */
+static void expect_ring(struct espnic *card, unsigned q, const struct pcie_request *r)
+{
+    struct nic_dma *dma = &card->dma;
+    uint32_t room = card->config.dma.tx_prefetch;
+    bool asked = card->config.sa.prefetch_tx == NIC_PREFETCH_RING;
+
+    for (uint32_t i = 0; asked && i < r->length / dma->tx_entry; i++) {
+        nic_memory_expect_tx(card, &dma->tx_descriptor[q * room + (r->ref + i) % room],
+                             card->sched.now_cycle);
+    }
+}
+
 /* What has come. If a read failed, or one before it did, its descriptors are not there: the failed one and
  * all behind it are asked for again. */
 static bool take_descriptors(struct espnic *card, bool rx, const struct pcie_request *r)
@@ -172,6 +185,7 @@ static bool take_descriptors(struct espnic *card, bool rx, const struct pcie_req
     ring->fetched += r->length / entry;
     if (!rx) {
         dma->tx_ready |= 1u << q;
+        expect_ring(card, q, r);
     }
     return true;
 }
@@ -216,7 +230,7 @@ static unsigned lane_of(const struct espnic *card, const struct abi_tx_descripto
 {
     unsigned lanes = card->config.general.lanes;
 
-    return d->handle ? (unsigned)(rng_mix(d->handle) % lanes) : q % lanes;
+    return d->handle ? nic_tx_lane(card, d->handle) : q % lanes;
 }
 
 /* The context behind the descriptor. */
@@ -309,6 +323,9 @@ static bool read_payload(struct espnic *card, unsigned q, uint64_t now)
         return false;
     }
     took_descriptor(dma, q);
+    if (card->config.sa.prefetch_tx == NIC_PREFETCH_DESCRIPTOR) {
+        nic_memory_expect_tx(card, d, now);
+    }
     r.ref = packet_of(card, d, q, lane);
     r.address = d->address;
     r.length = d->length;

@@ -120,7 +120,9 @@ static void make_stage(struct network *net, struct rng *r, unsigned number, bool
         .lanes = chance(r, 50) ? 1 : (unsigned)pick(r, 2, 4),
         .start = (enum lane_start)rng_below(r, 3),
         .header_beats = (uint32_t)pick(r, 1, 4),
-        .arbitration = chance(r, 60) ? STAGE_ROUND_ROBIN : STAGE_PRIORITY,
+        .arbitration = chance(r, 60)   ? STAGE_ROUND_ROBIN
+                       : chance(r, 50) ? STAGE_PRIORITY
+                                       : STAGE_FIRST_THEN_ROUND,
         .port_interval = chance(r, 25) ? (uint32_t)pick(r, 1, 8) : 0,
         .ops = { .job = job,
                  .steer = chance(r, 40) ? steer : NULL,
@@ -280,7 +282,9 @@ void network_print(const struct network *net)
                "..%u latency ..%u tail ..%u, drops %u/16, in",
                s, st->config.domain, st->config.lanes, st->routes, starts[st->config.start],
                st->config.header_beats,
-               st->config.arbitration == STAGE_PRIORITY ? "priority" : "round robin",
+               st->config.arbitration == STAGE_PRIORITY      ? "priority"
+               : st->config.arbitration == STAGE_ROUND_ROBIN ? "round robin"
+                                                             : "first, then round robin",
                st->config.port_interval,
                st->config.ops.steer     ? " steered,"
                : st->config.ops.accepts ? " accepting,"

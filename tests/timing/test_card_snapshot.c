@@ -203,7 +203,8 @@ static struct run *create(const struct espnic_config *config, struct log *log)
                                             .deliver = on_delivery,
                                             .oid = on_oid,
                                             .tx_drop = on_tx_drop },
-                                 .ports = config->card.general.ports };
+                                 .ports = config->card.general.ports,
+                                 .forward = &config->card.forward };
     struct espnic_ports ports;
     char error[ERROR] = "";
 
@@ -325,7 +326,7 @@ static void finish(struct run *r)
 /* ---- cutting -------------------------------------------------------------------------------------- */
 
 /* What can be under way at a cut. */
-enum kind { PACKETS, DMA, REQUESTS, COMMAND, JOBS, MISSES, KINDS };
+enum kind { PACKETS, DMA, REQUESTS, COMMAND, JOBS, MISSES, FORWARDED, KINDS };
 
 struct caught {
     unsigned cuts, with[KINDS];
@@ -335,6 +336,20 @@ static bool command_runs(const struct run *r)
 {
     for (uint32_t i = 0; i < r->config->card.command.depth; i++) {
         if (r->card->commands.slot[i].state == NIC_SLOT_RUNNING) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A packet that came from the wire is being sent: in the card, or from its receive buffer. */
+static bool forwards(const struct run *r)
+{
+    if (r->card->forward) { /* turned round and not yet gone (none is dropped on the way) */
+        return r->card->stats.forward.packets > r->card->forward->latency.count;
+    }
+    for (uint32_t i = 0; i < r->host->s->slots_used; i++) {
+        if (r->host->slot[i].rx_buffer) {
             return true;
         }
     }
@@ -352,6 +367,7 @@ static bool under_way(const struct run *r, enum kind kind)
     case REQUESTS: return r->host->s->pending_requests > 1;
     case COMMAND: return command_runs(r);
     case JOBS: return esp_crypt_pending(r->card->crypt) > 0;
+    case FORWARDED: return forwards(r);
     case MISSES: return r->card->cache.state.mshrs_used > 0;
     case KINDS: break;
     }
@@ -572,6 +588,27 @@ START_TEST(contexts_in_card_memory)
 }
 END_TEST
 
+/* Lines in several states at once: fetched ahead, pinned, parts of a context. */
+START_TEST(contexts_ahead_of_their_packets)
+{
+    static const char *const settings[] = { "card.sa.storage=host-cache",
+                                            "card.sa.cache.sets=16",
+                                            "card.sa.cache.ways=4",
+                                            "card.sa.cache.line_bytes=64",
+                                            "card.sa.context_written=64B",
+                                            "card.sa.cache.mshrs=8",
+                                            "card.sa.cache.prefetch_tx=ring",
+                                            "card.sa.cache.prefetch_rx=parser",
+                                            "card.sa.cache.pinned=6",
+                                            "card.sa.cache.replacement=srrip",
+                                            NULL };
+    struct caught c = whole_against_cut(settings, 6);
+
+    assert_caught(&c, PACKETS, CUTS / 2);
+    assert_caught(&c, MISSES, 2);
+}
+END_TEST
+
 START_TEST(crypto_offload)
 {
     static const char *const settings[] = { "card.offload=crypto", "card.sa.esn=host",
@@ -581,6 +618,27 @@ START_TEST(crypto_offload)
     assert_caught(&c, PACKETS, 1);
     assert_caught(&c, REQUESTS, 1);
     assert_caught(&c, JOBS, 1);
+}
+END_TEST
+
+/* What the sample's tunnels bring goes on to the gateway's own port and others, in clear and under SAs. */
+START_TEST(forwarding)
+{
+    static const char *const hairpin[] = { "card.ports=2",
+                                           "card.lanes=2",
+                                           "card.forward.path=hairpin",
+                                           "card.forward.clear=true",
+                                           "card.forward.vlan=5",
+                                           "card.crypto.width=4B",
+                                           NULL };
+    static const char *const host[] = {
+        "card.ports=2",        "card.forward.path=host", "card.forward.clear=true",
+        "card.forward.vlan=5", "host.cores=2",           NULL
+    };
+    struct caught c = whole_against_cut(_i ? host : hairpin, 6 + (uint64_t)_i);
+
+    assert_caught(&c, FORWARDED, CUTS / 2);
+    assert_caught(&c, PACKETS, 1);
 }
 END_TEST
 
@@ -596,7 +654,9 @@ int main(void)
     tcase_add_test(tc, timing_only);
     tcase_add_test(tc, contexts_in_host_memory);
     tcase_add_test(tc, contexts_in_card_memory);
+    tcase_add_test(tc, contexts_ahead_of_their_packets);
     tcase_add_test(tc, crypto_offload);
+    tcase_add_loop_test(tc, forwarding, 0, 2);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

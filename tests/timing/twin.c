@@ -221,7 +221,9 @@ static void begin(struct twin_stage *st, unsigned number, const struct lane_job 
         ln->delay = ln->port_after - now;
     }
     st->port_free = now + st->config.port_interval;
-    st->next_input = (job->in + 1u) % st->inputs;
+    if (job->in != 0 || st->config.arbitration != STAGE_FIRST_THEN_ROUND) {
+        st->next_input = (job->in + 1u) % st->inputs;
+    }
     issue_slot(st, number);
 }
 
@@ -234,14 +236,28 @@ static bool is_ready(struct twin_stage *st, uint32_t item)
            st->config.ops.ready(st->config.self, present(st->clock), item, &cause, &again);
 }
 
+/* The i-th input that a lane looks at. */
+static unsigned input_in_turn(const struct twin_stage *st, unsigned i)
+{
+    switch (st->config.arbitration) {
+    case STAGE_ROUND_ROBIN: return (st->next_input + i) % st->inputs;
+    case STAGE_FIRST_THEN_ROUND: {
+        unsigned others = st->inputs - 1;
+        unsigned turn = st->next_input == 0 ? 0 : st->next_input - 1;
+
+        return i == 0 ? 0 : 1 + (turn + i - 1) % others;
+    }
+    default: return i;
+    }
+}
+
 /* An idle lane looks for an item. Returns what it did with the cycle. */
 static enum account_state look(struct twin_stage *st, unsigned number)
 {
     enum account_state state = ACCOUNT_STARVED;
-    bool round_robin = st->config.arbitration == STAGE_ROUND_ROBIN;
 
     for (unsigned i = 0; i < st->inputs; i++) {
-        unsigned in = round_robin ? (st->next_input + i) % st->inputs : i;
+        unsigned in = input_in_turn(st, i);
         struct twin_channel *ch = st->in[in];
         struct lane_job job = { .in = (uint8_t)in };
         uint32_t lane = STAGE_ANY_LANE;

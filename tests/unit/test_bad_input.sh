@@ -155,6 +155,60 @@ scenario "no engine" 's\.yaml:2:[0-9]+: card\.crypto\.engines: found "0", which 
     'preset: generic-100g' 'card.crypto.engines: 0'
 scenario "capacity 0" 's\.yaml:2:[0-9]+: card\.sa\.table\.capacity: found .*0.*, expected' \
     'preset: generic-100g' 'card.sa.table.capacity: 0'
+scenario "slots of a CAM" 's\.yaml:2:[0-9]+: card\.sa\.table\.slots: found 64, expected 0: a CAM' \
+    'preset: generic-100g' 'card.sa.table.slots: 64'
+scenario "part of a bucket" \
+    's\.yaml:3:[0-9]+: card\.sa\.table\.slots: found 63, expected a multiple of .*8.*, as 64' \
+    'preset: generic-100g' 'card.sa.table.organisation: hash' 'card.sa.table.slots: 63'
+scenario "cuckoo without a choice" 's\.yaml:3:[0-9]+: card\.sa\.table\.choices: found 1, expected at least 2' \
+    'preset: generic-100g' 'card.sa.table.organisation: cuckoo' 'card.sa.table.choices: 1'
+scenario "no way" 's\.yaml:3:[0-9]+: card\.sa\.table\.ways: found "0", which is too small, expected' \
+    'preset: generic-100g' 'card.sa.table.organisation: hash' 'card.sa.table.ways: 0'
+scenario "search of less than a key" 's\.yaml:4:[0-9]+: card\.sa\.table\.search: found 2, expected at least .*4' \
+    'preset: generic-100g' 'card.sa.table.organisation: cuckoo' 'card.sa.table.choices: 4' 'card.sa.table.search: 2'
+# cache NAME PATTERN LINE...: a card with a context cache
+cache() {
+    local name=$1 pattern=$2
+    shift 2
+    scenario "context cache: $name" "s\.yaml:3:[0-9]+: $pattern" 'preset: generic-100g' \
+        'card.sa.storage: host-cache' "$@"
+}
+cache "no sets" 'card\.sa\.cache\.sets: found "0", which is too small, expected' 'card.sa.cache.sets: 0'
+cache "no ways" 'card\.sa\.cache\.ways: found "0", which is too small, expected' 'card.sa.cache.ways: 0'
+cache "no MSHR" 'card\.sa\.cache\.mshrs: found "0", which is too small, expected' 'card.sa.cache.mshrs: 0'
+cache "too many lines" 'card\.sa\.cache\.sets: found 67108864 of 8 ways, expected at most 2\^26 lines' \
+    'card.sa.cache.sets: 67108864'
+cache "a tree of 12 ways" 'card\.sa\.cache\.ways: found 12, expected a power of two up to 64 with tree-plru' \
+    'card.sa.cache.ways: 12' 'card.sa.cache.replacement: tree-plru'
+cache "an unknown replacement" 'card\.sa\.cache\.replacement: found "mru", expected .*srrip' \
+    'card.sa.cache.replacement: mru'
+cache "no bits for srrip" 'card\.sa\.cache\.rrip_bits: found "0", which is too small' 'card.sa.cache.rrip_bits: 0'
+cache "nine bits for srrip" 'card\.sa\.cache\.rrip_bits: found "9", which is too large' 'card.sa.cache.rrip_bits: 9'
+cache "a line larger than the cache" \
+    'card\.sa\.cache\.line_bytes: found 256, expected at most the size of the cache \(128 bytes\)' \
+    'card.sa.cache.line_bytes: 256' 'card.sa.cache.size: 128B'
+cache "a size of no whole sets" 'card\.sa\.cache\.size: found 3000 bytes, expected a multiple of a set' \
+    'card.sa.cache.size: 3000B'
+cache "a line larger than a context" \
+    'card\.sa\.cache\.line_bytes: found 512, expected at most card\.sa\.context \(256 bytes\)' \
+    'card.sa.cache.line_bytes: 512'
+cache "more used than there is" 'card\.sa\.context_used: found 300 bytes, expected at most card\.sa\.context \(256\)' \
+    'card.sa.context_used: 300B'
+cache "more written than used" 'card\.sa\.context_written: found 128 bytes, expected at most what a packet needs' \
+    'card.sa.context_written: 128B' 'card.sa.context_used: 64B'
+cache "fewer MSHRs than lines of a context" 'card\.sa\.cache\.mshrs: found 3, expected at least 4: a packet needs' \
+    'card.sa.cache.mshrs: 3' 'card.sa.cache.line_bytes: 64'
+cache "fewer requests than lines of a context" 'card\.pcie\.queue: found 4, expected at least 5: requests for' \
+    'card.pcie.queue: 4' 'card.sa.cache.line_bytes: 64'
+cache "no MSHR for received packets" 'card\.sa\.mshrs_tx: found 8, expected less: received packets need 1 of the 8' \
+    'card.sa.mshrs_tx: 8'
+cache "more prefetches than MSHRs" 'card\.sa\.cache\.prefetches: found 9, expected at most mshrs \(8\)' \
+    'card.sa.cache.prefetches: 9'
+cache "an unknown prefetch" 'card\.sa\.cache\.prefetch_tx: found "packet", expected .*descriptor' \
+    'card.sa.cache.prefetch_tx: packet'
+cache "more pinned than there are lines" \
+    'card\.sa\.cache\.pinned: found 513 contexts of 1 lines, expected at most the 512 lines of the cache' \
+    'card.sa.cache.pinned: 513'
 scenario "window of 5000" \
     's\.yaml:2:[0-9]+: card\.capabilities\.window_max: found "5000", which is too large, expected .*4096' \
     'preset: generic-100g' 'card.capabilities.window_max: 5000'

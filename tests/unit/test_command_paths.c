@@ -670,6 +670,7 @@ START_TEST(impossible_cards)
     } cases[] = {
         { NIC_PATH_REGISTERS, "card.offload", "packet", "card.offload" },
         { NIC_PATH_REGISTERS, "card.sa.storage", "host-cache", "card.sa.storage" },
+        { NIC_PATH_REGISTERS, "card.sa.table.organisation", "hash", "card.sa.table.organisation" },
         { NIC_PATH_REGISTERS, "card.sa.table.capacity_in", "1025", "card.sa.table.capacity_in" },
         { NIC_PATH_REGISTERS, "card.sa.table.ip_entries", "0", "card.sa.table.ip_entries" },
         { NIC_PATH_REGISTERS, "card.sa.table.per_direction", "false",

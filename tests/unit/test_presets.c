@@ -68,7 +68,9 @@ START_TEST(test_resolves)
 
     load(_i);
     ck_assert_uint_gt(strlen(scenario.preset_description), 0);
-    ck_assert_msg(sa_cache_init(&cache, &config->card.cache, error, sizeof error), "%s", error);
+    const struct sa_cache_config lines = nic_cache_config(&config->card);
+
+    ck_assert_msg(sa_cache_init(&cache, &lines, error, sizeof error), "%s", error);
     sa_cache_destroy(&cache);
     unload();
 }
@@ -96,6 +98,19 @@ static bool says_nothing_of_the_link(const char *name)
         return link->dllp != PCIE_DLLP_SHARE;
     }
     return starts(name, "host.") && strcmp(name, "host.read_ps") != 0;
+}
+
+/* Parameters of the context cache that it makes no use of. */
+static bool of_another_cache(const char *path)
+{
+    const struct nic_config *card = &config->card;
+    bool prefetches =
+        card->sa.prefetch_tx != NIC_PREFETCH_NO_TX || card->sa.prefetch_rx != NIC_PREFETCH_NO_RX;
+
+    return (strcmp(path, "card.sa.cache.rrip_bits") == 0 &&
+            card->cache.replacement != SA_CACHE_SRRIP) ||
+           (strcmp(path, "card.sa.cache.size") == 0 && card->cache.size == 0) ||
+           (strcmp(path, "card.sa.cache.prefetches") == 0 && !prefetches);
 }
 
 /* Parameters of command paths that the card has not. */
@@ -130,6 +145,22 @@ static bool of_another_path(const char *path)
     return false;
 }
 
+/* A CAM has none. */
+static bool of_look_up_memories(const char *path)
+{
+    static const char *const paths[] = { "card.sa.table.slots",  "card.sa.table.choices",
+                                         "card.sa.table.ways",   "card.sa.table.stash",
+                                         "card.sa.table.search", "card.sa.lookup_port",
+                                         "card.sa.lookup_pace" };
+
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        if (strcmp(path, paths[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Values that say nothing of the card: of the simulator, of experiments, or of parts that it has not. */
 static bool says_nothing(const char *path)
 {
@@ -141,13 +172,19 @@ static bool says_nothing(const char *path)
             return true;
         }
     }
+    if (starts(path, "card.forward.")) { /* of the network, or of a card that forwards by itself */
+        return config->card.forward.path != NIC_FORWARD_HAIRPIN;
+    }
     if (starts(path, "card.command.")) {
         return of_another_path(path);
     }
     if (starts(path, "card.pcie.")) {
         return card->pcie.ideal || says_nothing_of_the_link(path + strlen("card.pcie."));
     }
-    if (starts(path, "card.sa.cache.")) {
+    if (starts(path, "card.sa.cache.") || starts(path, "card.sa.context_")) {
+        return card->sa.storage == NIC_STORAGE_ON_CHIP || of_another_cache(path);
+    }
+    if (strcmp(path, "card.sa.miss_time") == 0 || strcmp(path, "card.sa.mshrs_tx") == 0) {
         return card->sa.storage == NIC_STORAGE_ON_CHIP;
     }
     if (starts(path, "card.sa.memory_")) {
@@ -155,6 +192,9 @@ static bool says_nothing(const char *path)
     }
     if (strcmp(path, "card.sa.host_base") == 0) {
         return card->sa.storage != NIC_STORAGE_HOST_CACHE;
+    }
+    if (of_look_up_memories(path)) {
+        return card->table.organisation == SA_ORGANISATION_CAM;
     }
     if (strcmp(path, "card.sa.table.capacity") == 0) {
         return card->table.per_direction;

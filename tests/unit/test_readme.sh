@@ -58,7 +58,7 @@ verdict "the scenario" build/espnic run own.yaml
 # Every option that --help lists is in the manual page, and none is there that is not.
 man_page() {
     local options
-    options=$(for c in run sweep preset "trace info" "trace check" pcie validate report; do
+    options=$(for c in run sweep preset "trace info" "trace check" "trace mrc" pcie validate report; do
         # shellcheck disable=SC2086
         "$espnic" $c --help | grep -oE '^  (-., )?--[a-z-]+' | grep -oE -- '--[a-z-]+'
     done | sort -u) || return 1

@@ -194,7 +194,8 @@ static void one_packet(struct receiver *r, struct oracle *o, struct rng *rng, ui
     }
 }
 
-static void run_window(uint32_t window, bool esn, uint64_t highest, struct tally *tally)
+static void run_packets(uint32_t window, bool esn, uint64_t highest, unsigned packets,
+                        struct tally *tally)
 {
     struct rng rng = rng_stream(window, highest + esn);
     struct receiver r;
@@ -211,7 +212,7 @@ static void run_window(uint32_t window, bool esn, uint64_t highest, struct tally
 
     ck_assert_ptr_nonnull(o.seen);
     start(&r, window, esn, highest);
-    for (unsigned i = 0; i < PACKETS; i++) {
+    for (unsigned i = 0; i < packets; i++) {
         last = next_number(&rng, &sent, last, window, o.base);
         if (!esn && last > UINT32_MAX) {
             break; /* the sender is exhausted */
@@ -221,7 +222,28 @@ static void run_window(uint32_t window, bool esn, uint64_t highest, struct tally
     free(o.seen);
 }
 
+static void run_window(uint32_t window, bool esn, uint64_t highest, struct tally *tally)
+{
+    run_packets(window, esn, highest, PACKETS, tally);
+}
+
 static const uint64_t block = UINT64_C(1) << 32;
+
+/* The sizes between the edges, with less traffic each. */
+START_TEST(every_window_agrees_with_a_set_of_everything_received)
+{
+    struct tally tally = { .verdict = { 0 } };
+
+    for (uint32_t window = 0; window <= 4096; window++) {
+        run_packets(window, true, block - 400, 1200, &tally);
+        run_packets(window, false, 1000, 600, &tally);
+    }
+    ck_assert_uint_gt(tally.crossings, 4096);
+    ck_assert_uint_gt(tally.verdict[REPLAY_DUPLICATE], 4096 * 100);
+    ck_assert_uint_gt(tally.verdict[REPLAY_TOO_OLD], 4096 * 10);
+    ck_assert_uint_gt(tally.late_commit, 4096 * 5);
+}
+END_TEST
 
 START_TEST(window_agrees_with_a_set_of_everything_received)
 {
@@ -565,6 +587,7 @@ int main(void)
     TCase *tcase = tcase_create("replay");
 
     tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, every_window_agrees_with_a_set_of_everything_received);
     tcase_add_loop_test(tcase, window_agrees_with_a_set_of_everything_received, 0, WINDOWS);
     tcase_add_loop_test(tcase, esn_window_agrees_with_a_set_of_everything_received, 0, WINDOWS);
     tcase_add_test(tcase, inference_is_exact_at_the_edges);

@@ -590,8 +590,8 @@ START_TEST(the_scenario_resolves)
     ck_assert_msg(scenario_resolve(&scenario, SAMPLE(".yaml"), NULL, 0), "%s", scenario.error);
     ck_assert_msg(espnic_config_check(&scenario), "%s", scenario.error);
     ck_assert_str_eq(config.workload.oids, SAMPLE(".jsonl"));
-    ck_assert_str_eq(config.workload.tx, SAMPLE("-tx.pcap"));
-    ck_assert_str_eq(config.workload.rx, SAMPLE("-rx.pcap"));
+    ck_assert_str_eq(config.workload.tx[0], SAMPLE("-tx.pcap"));
+    ck_assert_str_eq(config.workload.rx[0], SAMPLE("-rx.pcap"));
     scenario_free(&scenario);
 }
 END_TEST

@@ -79,10 +79,11 @@ bad 'stop.packets=0:1:10000: found more than 10000 points in all.*--max-points' 
 bad 'loop=1:1:101: found more than 10000 points' stop.packets=1:1:100 loop=1:1:101
 bad 'stop.packets=1,2: found more than 5 points' loop=1:1:3 --max-points 5 stop.packets=1,2
 bad 'stop.packets=1:1:18446744073709551615: found more than' stop.packets=1:1:18446744073709551615
-bad '--max-points: found 0, expected 1 to 100000000' loop=1 --max-points 0
+bad '--max-points: found 0, expected 1 to 10000000' loop=1 --max-points 0
 bad '--jobs: found 0, expected 1 to 1024' loop=1 --jobs 0
 bad '--jobs: found "two", expected a whole number' loop=1 --jobs two
 bad '--share: found "5", which has no unit' loop=1 --share 5
+bad '--share: found more than there is address space' loop=1 --share 8000000TiB
 bad '--point-time: found 1ms, expected 1s to' loop=1 --point-time 1ms
 bad '--find: found "x", expected loss=0' loop=1 --find x
 bad '--ideal: found "cripto", expected one of: host, wire, .*crypto' loop=1 --ideal cripto
@@ -146,7 +147,7 @@ verdict "the last key changes fastest" rows 0 loop=1,2 card.crypto.engines=1,2 s
 verdict "its rows" [ "$(keys 3)" = '1,1,1ms 1,1,2ms 1,2,1ms 1,2,2ms 2,1,1ms 2,1,2ms 2,2,1ms 2,2,2ms ' ]
 verdict "the default columns" [ "$(head -1 out)" = "workload.loop,card.crypto.engines,stop.time,rx.gbps,rx.mpps,rx.loss,\
 rx.latency_ns.p50,rx.latency_ns.p99,tx.gbps,tx.mpps,tx.loss,tx.latency_ns.p50,tx.latency_ns.p99,sa.hits,sa.misses,\
-sa.adds_per_s,sa.add_latency_ns.p99,sa.software_share,error" ]
+sa.adds_per_s,sa.add_latency_ns.p99,sa.rx_in_software,sa.tx_in_software,error" ]
 verdict "columns, also a pattern" rows 0 loop=1 --columns 'sa.hits,rx.*_in,host.core3.oids' "${few[@]}"
 verdict "its columns" [ "$(head -1 out)" = workload.loop,sa.hits,rx.packets_in,rx.bytes_in,host.core3.oids,error ]
 verdict "what a point has not is empty" rows 0 host.cores=1,4 --columns host.core3.oids "${few[@]}"
@@ -242,7 +243,7 @@ verdict "a point of another sweep is refused" unchanged 'part.csv:3: found card.
 sed '3p' whole.csv >part.csv
 verdict "a point twice is refused" unchanged 'part.csv:4: found a point a second time'
 sed '3s/,[^,]*$//' whole.csv >part.csv
-verdict "a short row is refused" unchanged 'part.csv:3: found 18 fields, expected 19'
+verdict "a short row is refused" unchanged 'part.csv:3: found 19 fields, expected 20'
 sed '3s/,$/,"open/' whole.csv >part.csv
 verdict "a broken quote is refused" unchanged 'part.csv:3: found a quote that does not end'
 : >part.csv

@@ -90,7 +90,7 @@ else
     echo 'not ok an unknown option'
     failed=1
 fi
-for verb in '' info check; do
+for verb in '' info check mrc; do
     # shellcheck disable=SC2086
     if "$espnic" trace $verb --help | grep -q '^usage: espnic trace'; then
         echo "ok help $verb"

@@ -130,6 +130,17 @@ against "the highest rate, and what limits there" 60 1 --preset generic-100g --o
     -- --preset generic-100g --oids "${vpn%.yaml}.jsonl" --rx "${vpn%.yaml}-rx.pcap" --timing-only \
     --find loss=1% --experiments 2
 
+against "made traffic, ports, forwarding" 300 3 --preset cx7-like --timing-only --set traffic.profile=mno --packets 3000 \
+    traffic.tunnels=50,500 card.ports=1,2 forward=host,hairpin \
+    --columns 'forward.*,ports.*.gbps,ports.1.rx.gbps,ports.1.tx.mpps,sa.hits,rx.*' -- --preset cx7-like --timing-only \
+    --set traffic.profile=mno --packets 3000 --experiments 0
+# Captures of the second port, too.
+against "captures on two ports" 200 2 --preset generic-100g --oids "${vpn%.yaml}.jsonl" --set card.ports=2 \
+    --rx "${vpn%.yaml}-rx.pcap" --tx "1:${vpn%.yaml}-tx.pcap" --packets 3000 --timing-only \
+    card.crypto.width=2B,8B load=recorded,40Gbps,max --columns 'ports.*,ports.1.tx.gbps,ports.1.rx.gbps,rx.*,tx.*' \
+    -- --preset generic-100g --oids "${vpn%.yaml}.jsonl" --set card.ports=2 \
+    --rx "${vpn%.yaml}-rx.pcap" --tx "1:${vpn%.yaml}-tx.pcap" --packets 3000 --timing-only --experiments 0
+
 # A recording with damaged lines is decoded once and fails, or counts, as in a run.
 sed '40s/.*/{"t_ns": broken/; 60s/{/{{/' "${vpn%.yaml}.jsonl" >damaged.jsonl
 against "a damaged recording" 20 2 --preset generic-100g --oids damaged.jsonl --tx "${vpn%.yaml}-tx.pcap" \

@@ -1,4 +1,4 @@
-#include "cli/sweep_points.h"
+#include "cli/sweep_plan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@ struct sweep_base {
 /* ---- configurations ------------------------------------------------------------------------------------ */
 
 /* The settings, and then the preset: the last one counts. */
-static bool resolve_base(const struct sweep_points *s, struct run_request *r, const char *preset,
+static bool resolve_base(const struct sweep_plan *s, struct run_request *r, const char *preset,
                          const char *option)
 {
     size_t n = s->request->settings.count;
@@ -38,7 +38,7 @@ static bool resolve_base(const struct sweep_points *s, struct run_request *r, co
     return ok;
 }
 
-bool sweep_points_resolve(struct sweep_points *s, char *error, size_t error_size)
+bool sweep_plan_resolve(struct sweep_plan *s, char *error, size_t error_size)
 {
     size_t axis = sweep_axes_find(s->axes, "preset");
     const struct sweep_axis *presets = axis < s->axes->count ? &s->axes->axis[axis] : NULL;
@@ -59,7 +59,7 @@ bool sweep_points_resolve(struct sweep_points *s, char *error, size_t error_size
     return true;
 }
 
-void sweep_points_free(struct sweep_points *s)
+void sweep_plan_free(struct sweep_plan *s)
 {
     for (size_t i = 0; i < s->bases; i++) {
         run_request_free(&s->base[i].request);
@@ -71,8 +71,8 @@ void sweep_points_free(struct sweep_points *s)
     s->bases = 0;
 }
 
-bool sweep_points_config(const struct sweep_points *s, size_t point, struct espnic_config *config,
-                         char *error, size_t error_size)
+bool sweep_plan_config(const struct sweep_plan *s, size_t point, struct espnic_config *config,
+                       char *error, size_t error_size)
 {
     size_t axis = sweep_axes_find(s->axes, "preset");
     size_t base = axis < s->axes->count ? sweep_axes_index(s->axes, point, axis) : 0;
@@ -90,7 +90,7 @@ bool sweep_points_config(const struct sweep_points *s, size_t point, struct espn
     return true;
 }
 
-bool sweep_points_have_outputs(const struct sweep_points *s)
+bool sweep_plan_have_outputs(const struct sweep_plan *s)
 {
     bool any = false;
 
@@ -99,26 +99,35 @@ bool sweep_points_have_outputs(const struct sweep_points *s)
 
         any |= o->report[0] || o->csv[0] || o->tx_out[0] || o->rx_out[0] || o->series[0] ||
                o->timeline[0];
+        for (unsigned p = 0; p < NIC_MAX_PORTS; p++) {
+            any |= o->port_tx_out[p][0] || o->port_rx_out[p][0];
+        }
     }
     return any;
 }
 
 /* ---- inputs -------------------------------------------------------------------------------------------- */
 
-bool sweep_points_decode(struct sweep_points *s, const struct espnic_config *config, char *error,
-                         size_t error_size)
+bool sweep_plan_decode(struct sweep_plan *s, const struct espnic_config *config, char *error,
+                       size_t error_size)
 {
     const struct workload_config *w = &config->workload;
+    bool ok =
+        !s->inputs || !w->oids[0] || inputs_add_recording(s->inputs, w->oids, error, error_size);
 
-    return !s->inputs ||
-           ((!w->oids[0] || inputs_add_recording(s->inputs, w->oids, error, error_size)) &&
-            (!w->rx[0] || inputs_add_capture(s->inputs, w->rx, w->rx_filter, error, error_size)) &&
-            (!w->tx[0] || inputs_add_capture(s->inputs, w->tx, w->tx_filter, error, error_size)));
+    for (unsigned p = 0; p < config->card.general.ports; p++) {
+        ok = ok &&
+             (!w->rx[p][0] ||
+              inputs_add_capture(s->inputs, w->rx[p], w->rx_filter, error, error_size)) &&
+             (!w->tx[p][0] ||
+              inputs_add_capture(s->inputs, w->tx[p], w->tx_filter, error, error_size));
+    }
+    return ok;
 }
 
 /* ---- a point ------------------------------------------------------------------------------------------- */
 
-static bool report_on(const struct sweep_points *s, const struct espnic_config *config,
+static bool report_on(const struct sweep_plan *s, const struct espnic_config *config,
                       struct simulation *sim, json_t *report, char *error, size_t error_size)
 {
     struct bottleneck b;
@@ -136,14 +145,14 @@ static bool report_on(const struct sweep_points *s, const struct espnic_config *
     return true;
 }
 
-static bool simulate(const struct sweep_points *s, size_t point, json_t *report, char *error,
+static bool simulate(const struct sweep_plan *s, size_t point, json_t *report, char *error,
                      size_t error_size)
 {
     struct simulation_options options = { .quiet = true, .inputs = s->inputs };
     struct espnic_config *config = must(calloc(1, sizeof *config));
     struct simulation *sim = NULL;
     uint64_t bps = 0;
-    bool ok = sweep_points_config(s, point, config, error, error_size);
+    bool ok = sweep_plan_config(s, point, config, error, error_size);
 
     if (ok && s->request->find) {
         ok =
@@ -162,7 +171,7 @@ static bool simulate(const struct sweep_points *s, size_t point, json_t *report,
     return ok;
 }
 
-void sweep_points_simulate(const struct sweep_points *s, size_t point, FILE *cells)
+void sweep_plan_simulate(const struct sweep_plan *s, size_t point, FILE *cells)
 {
     char error[SIMULATION_ERROR] = "";
     json_t *report = json_object();

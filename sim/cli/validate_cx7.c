@@ -1,0 +1,266 @@
+#include "cli/validate_cx7.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/scenario.h"
+#include "cli/simulation.h"
+#include "engine/must.h"
+
+#define SOURCE "acassen/fastswan, Nvidia-ConnectX-7-Benchmark, commit ab09015"
+
+enum { PORTS = 2, GATEWAYS = 2, FCS = 4 };
+
+const struct validation_group validate_cx7_groups[] = {
+    { "ceilings",
+      "Wire ceilings with few active SAs (the first issue of the article had about 944 of them): 2 x 100 Gb/s, "
+      "clear and ESP frames share each port. Both data paths are simulated; which of them the published "
+      "figure is of is not always told" },
+    { NULL, NULL }
+};
+
+/* On top of the preset cx7-like. */
+static const struct validation_setting settings[] = {
+    { "cx7", "workload.timing_only", "true", "assumed", "contents have no influence on time" },
+    { "cx7", "stop.warmup", "1ms", "assumed", "buffers and cache have settled" },
+    { "cx7", "traffic.vlan", "100", "read",
+      SOURCE ": clear traffic is tagged; the number is ours" },
+    { "cx7", "card.forward.vlan", "100", "read", "likewise" },
+    { "cx7", "card.mac.tx_buffer", "256KiB", "assumed",
+      "not published; as much as card.mac.rx_buffer, so that a busy port does not hold up the other" },
+    { "flower", "card.forward.path", "hairpin", "read", SOURCE ": all in NIC steering, host idle" },
+    { "xdp", "card.forward.path", "host", "read", SOURCE ": each packet crosses PCIe twice" },
+    { "xdp", "host.rx.signal", "poll", "assumed", "under load an XDP program polls" },
+    { "xdp", "host.tx.signal", "poll", "assumed", "likewise" },
+    { "xdp", "host.rx.ring", "4096", "assumed", "not published; the host is not the limit" },
+    { "xdp", "host.tx.ring", "4096", "assumed", "likewise" },
+};
+enum { SETTINGS = sizeof settings / sizeof settings[0] };
+
+struct validation_setting validate_cx7_setting(size_t n)
+{
+    return n < SETTINGS ? settings[n] : (struct validation_setting){ 0 };
+}
+
+/* ---- one point ------------------------------------------------------------------------------------ */
+
+static bool set(struct scenario *s, const char *path, const char *value)
+{
+    char assignment[1200];
+
+    snprintf(assignment, sizeof assignment, "%s=%s", path, value);
+    return scenario_set(s, "published figure", assignment);
+}
+
+static bool apply_set(struct scenario *s, const char *name)
+{
+    for (size_t i = 0; i < SETTINGS; i++) {
+        if (strcmp(settings[i].set, name) == 0 && !set(s, settings[i].path, settings[i].value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* "path=value path=value" of what the workload sets. */
+static void describe(const struct cx7_workload *w, uint64_t line, char *text, size_t size)
+{
+    snprintf(
+        text, size,
+        "traffic.profile=%s traffic.tunnels=%u traffic.installed=%u traffic.order=%s workload.load=%llubps "
+        "stop.packets=%llu",
+        w->profile, w->tunnels, w->installed, w->random ? "random" : "cyclic",
+        (unsigned long long)(w->offered * (double)line), (unsigned long long)w->packets);
+}
+
+static bool apply_text(struct scenario *s, const char *text)
+{
+    for (const char *at = text; at[0] != '\0';) {
+        size_t length = strcspn(at, " ");
+        char assignment[1200];
+
+        snprintf(assignment, sizeof assignment, "%.*s", (int)length, at);
+        if (!scenario_set(s, "published figure", assignment)) {
+            return false;
+        }
+        at += length + (at[length] == ' ');
+    }
+    return true;
+}
+
+static void take_outcome(struct simulation *s, struct cx7_outcome *o)
+{
+    const struct run_results *r = simulation_results(s);
+    const struct histogram *l = simulation_forward_latency(s);
+    double ps = r->measured_us * 1e6;
+
+    memset(o, 0, sizeof *o);
+    for (unsigned p = 0; p < PORTS; p++) {
+        const struct run_port_direction *tx = &r->port[p].tx;
+
+        o->mpps += tx->mpps / PORTS;
+        o->frame_gbps += (tx->gbps + tx->mpps * FCS * 8 / 1000) / PORTS;
+    }
+    if (ps > 0) {
+        o->received = GATEWAYS * (double)r->tally.bytes[1] * 8000 / ps;
+    }
+    o->loss = r->rx.loss + r->tx.loss;
+    o->p50_us = histogram_scaled(l, histogram_percentile(l, 50, 100)) / 1000;
+    o->p99_us = histogram_scaled(l, histogram_percentile(l, 99, 100)) / 1000;
+}
+
+static bool run(const struct espnic_config *config, struct cx7_outcome *o, char *error,
+                size_t error_size)
+{
+    struct simulation_options options = { .quiet = true };
+    char why[SIMULATION_ERROR];
+    struct simulation *s = simulation_create(config, &options, why, sizeof why);
+    bool ok = s && simulation_run(s, why, sizeof why) == SIMULATION_DONE;
+
+    if (ok) {
+        take_outcome(s, o);
+    } else {
+        snprintf(error, error_size, "%.1000s", why);
+    }
+    simulation_destroy(s);
+    return ok;
+}
+
+bool cx7_simulate(const struct cx7_workload *w, struct cx7_outcome *o, char *text, size_t text_size,
+                  char *error, size_t error_size)
+{
+    struct espnic_config *config = must(calloc(1, sizeof *config));
+    struct scenario s;
+    size_t n;
+    const struct param_group *groups = espnic_param_groups(&n);
+    bool ok;
+
+    scenario_init(&s, groups, n, config);
+    ok = scenario_load_preset(&s, "cx7-like") && apply_set(&s, "cx7") &&
+         apply_set(&s, w->hairpin ? "flower" : "xdp");
+    if (ok) {
+        describe(w, config->card.mac.rate, text, text_size);
+        ok = apply_text(&s, text) && espnic_config_check(&s);
+    }
+    if (!ok) {
+        snprintf(error, error_size, "%s", s.error);
+    } else {
+        ok = nic_config_check(&config->card, error, error_size) &&
+             host_config_check(&config->host, error, error_size) &&
+             run(config, o, error, error_size);
+    }
+    scenario_free(&s);
+    free(config);
+    return ok;
+}
+
+/* ---- V1: wire ceilings ------------------------------------------------------------------------------- */
+
+enum quantity { MPPS, FRAME_GBPS, RECEIVED };
+
+static const struct ceiling {
+    const char *profile, *name;
+    enum quantity quantity;
+    double published, most; /* `most`: anything between the two */
+    double tolerance;       /* percent */
+    bool xdp_misses;        /* the host's path is known to miss it: see pcie_is_full */
+    const char *source;
+} ceilings[] = {
+    { "mno", "MNO pattern", MPPS, 11.25, 11.25, 0.5, false, SOURCE ", MNO traffic pattern" },
+    { "mno", "MNO pattern", FRAME_GBPS, 98.2, 98.2, 0.5, false, SOURCE ", MNO traffic pattern" },
+    { "mno", "MNO pattern", RECEIVED, 190.5, 190.5, 0.5, false, SOURCE ", MNO traffic pattern" },
+    { "six-bucket", "six buckets", MPPS, 19.35, 19.35, 0.5, true, SOURCE ", ipsec-cx7" },
+    { "six-bucket", "six buckets", FRAME_GBPS, 97, 97, 0.5, true, SOURCE ", ipsec-cx7" },
+    { "six-bucket", "six buckets", RECEIVED, 183.3, 184.6, 0, true,
+      SOURCE ", ipsec-cx7: 183.3 with XDP, up to 184.6" },
+    { "mno-mixed", "MNO mixed", MPPS, 13.5, 14.5, 0, true,
+      SOURCE ", MNO mixed symmetric: 14, a rounded figure" },
+    { "mno-mixed", "MNO mixed", FRAME_GBPS, 98, 98, 0.5, true, SOURCE ", MNO mixed symmetric" },
+};
+enum { CEILINGS = sizeof ceilings / sizeof ceilings[0] };
+
+static const char pcie_is_full[] =
+    "PCIe towards the host is full before the wire: completions of 64 and 32 bytes for every packet, which the card "
+    "compresses and batches by 16, descriptors in rings and single receive buffers; with --ideal pcie the wire is "
+    "the limit again";
+
+static double pick(const struct cx7_outcome *o, enum quantity q)
+{
+    return q == MPPS ? o->mpps : q == FRAME_GBPS ? o->frame_gbps : o->received;
+}
+
+static void add_ceiling(struct validation *v, const struct ceiling *c, bool hairpin,
+                        const struct cx7_outcome *o, const char *text)
+{
+    static const char *const what[] = { "a port", "frames with FCS, a port", "received L2, all" };
+    struct validation_row *row = validation_add(v);
+
+    row->group = "ceilings";
+    snprintf(row->what, sizeof row->what, "%s, %s, %s", c->name, hairpin ? "Flower" : "XDP",
+             what[c->quantity]);
+    row->unit = c->quantity == MPPS ? "M/s" : "Gb/s";
+    row->published = c->published;
+    row->most = c->most;
+    row->tolerance = c->tolerance;
+    row->kind = !hairpin && c->xdp_misses ? VALIDATION_MISSED : VALIDATION_PREDICTED;
+    row->source = row->kind == VALIDATION_MISSED ? pcie_is_full : c->source;
+    row->sets = hairpin ? "cx7 flower" : "cx7 xdp";
+    row->simulated = pick(o, c->quantity);
+    snprintf(row->settings, sizeof row->settings, "%s", text);
+    validation_judge(row);
+}
+
+/* All figures of one profile and data path come from one run. */
+static bool add_ceilings(struct validation *v, char *error, size_t error_size)
+{
+    for (unsigned i = 0; i < 2 * CEILINGS; i++) {
+        const struct ceiling *c = &ceilings[i % CEILINGS];
+        bool hairpin = i < CEILINGS;
+        struct cx7_workload w = { .profile = c->profile,
+                                  .hairpin = hairpin,
+                                  .tunnels = 472, /* 944 active SAs */
+                                  .offered = 1,
+                                  .packets = 250000 };
+        static struct cx7_outcome outcome;
+        static char text[256];
+
+        if (i % CEILINGS == 0 || strcmp(c->profile, ceilings[i % CEILINGS - 1].profile) != 0) {
+            if (!cx7_simulate(&w, &outcome, text, sizeof text, error, error_size)) {
+                return false;
+            }
+        }
+        add_ceiling(v, c, hairpin, &outcome, text);
+    }
+    return true;
+}
+
+/* ---- all ------------------------------------------------------------------------------------------- */
+
+static bool add_group(struct validation *v, const char *group, char *error, size_t error_size)
+{
+    if (isatty(STDERR_FILENO) == 1) {
+        fprintf(stderr, "\r\033[K%s", group);
+    }
+    if (strcmp(group, "ceilings") == 0) {
+        return add_ceilings(v, error, error_size);
+    }
+    return true;
+}
+
+bool validate_cx7(struct validation *v, const char *only, char *error, size_t error_size)
+{
+    bool ok = true;
+
+    *v = (struct validation){ 0 };
+    for (const struct validation_group *g = validate_cx7_groups; g->name != NULL && ok; g++) {
+        if (only == NULL || strcmp(only, g->name) == 0) {
+            ok = add_group(v, g->name, error, error_size);
+        }
+    }
+    if (isatty(STDERR_FILENO) == 1) {
+        fputs("\r\033[K", stderr);
+    }
+    return ok;
+}
