@@ -234,7 +234,8 @@ void pcie_request_release(struct pcie_link *link, uint32_t index);
 /* Requests that are neither free nor released: 0 when all has come to rest. */
 uint32_t pcie_request_live(const struct pcie_link *link);
 
-/* From the CPU, at a cycle of the link's domain not before the present; `bytes` 1..8. Accesses
+/* From the CPU, at a cycle of the link's domain not before the present; `bytes` 1..8, of a write 1..64: then `value`
+ * is the client's, which has the contents (a write-combining buffer). Accesses
  * reach the card in order of their cycles, those of one cycle in order of the calls. */
 void pcie_mmio_write(struct pcie_link *link, uint64_t cycle, uint32_t offset, uint32_t bytes,
                      uint64_t value);

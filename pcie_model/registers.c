@@ -30,6 +30,22 @@ const struct reg_field_info reg_field_table[] = {
 };
 const size_t reg_field_count = sizeof reg_field_table / sizeof reg_field_table[0];
 
+const struct reg_window_info reg_window_table[] = {
+#define REG(name_, offset_, count_, stride_, bytes_, access_, reset_, effect_, doc_)
+#define FIELD(reg_, name_, lsb_, width_, doc_)
+#define WINDOW(name_, offset_, count_, stride_, bytes_, doc_)                                      \
+    { .name = #name_,                                                                              \
+      .offset = (offset_),                                                                         \
+      .count = (count_),                                                                           \
+      .stride = (stride_),                                                                         \
+      .bytes = (bytes_),                                                                           \
+      .help = (doc_) },
+#include "pcie_model/registers.def"
+#undef REG
+#undef FIELD
+};
+const size_t reg_window_count = sizeof reg_window_table / sizeof reg_window_table[0];
+
 static const char *const access_names[] = { "RO", "RW", "WO", "W1C", "W1S" };
 
 const char *reg_access_name(enum reg_access access)
@@ -64,6 +80,22 @@ static void place(struct reg_file *file, enum reg_id id)
             }
             file->at[at / 4] = (uint8_t)(id + 1);
         }
+    }
+}
+
+/* No register is in a window. */
+static void check_window(const struct reg_file *file, const struct reg_window_info *w)
+{
+    uint32_t end = w->offset + (w->count - 1) * w->stride + w->bytes;
+    bool good =
+        w->bytes <= w->stride && w->offset % 64 == 0 && w->stride % 64 == 0 && end <= REG_BAR_BYTES;
+
+    for (uint32_t at = w->offset; good && at < end; at += 4) {
+        good = file->at[at / 4] == 0;
+    }
+    if (!good) {
+        fprintf(stderr, "espnic: internal error: registers.def: window %s does not fit\n", w->name);
+        abort();
     }
 }
 
@@ -116,6 +148,9 @@ void reg_file_init(struct reg_file *file)
         file->first[r] = first[r];
         place(file, (enum reg_id)r);
         to_reset_value(file, (enum reg_id)r);
+    }
+    for (size_t i = 0; i < reg_window_count; i++) {
+        check_window(file, &reg_window_table[i]);
     }
 }
 

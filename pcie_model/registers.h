@@ -3,6 +3,7 @@
  * For every REG(NAME, ...): REG_NAME (enum reg_id) and REG_NAME_OFFSET (of element 0). For every
  * FIELD(NAME, FIELD, ...): REG_NAME_FIELD_LSB and REG_NAME_FIELD_WIDTH, and
  *   REG_MASK(NAME, FIELD), REG_GET(NAME, FIELD, value), REG_PUT(NAME, FIELD, value, new).
+ * For every WINDOW(NAME, ...): REG_NAME_OFFSET, REG_NAME_STRIDE, REG_NAME_ELEMENTS, REG_NAME_WINDOW (bytes).
  *
  * A register file is flat data. The driver reaches it through reg_read() and reg_write(), which
  * obey the access type; the card through reg_get() and reg_set(), which do not. */
@@ -31,6 +32,17 @@ enum reg_offset {
 #define REG(name, offset, count, stride, bytes, access, reset, effect, doc)                        \
     REG_##name##_OFFSET = (offset), REG_##name##_STRIDE = (stride), REG_##name##_ELEMENTS = (count),
 #define FIELD(reg, name, lsb, width, doc)
+#include "pcie_model/registers.def"
+#undef REG
+#undef FIELD
+};
+
+enum reg_window_place {
+#define REG(name, offset, count, stride, bytes, access, reset, effect, doc)
+#define FIELD(reg, name, lsb, width, doc)
+#define WINDOW(name, offset, count, stride, bytes, doc)                                            \
+    REG_##name##_OFFSET = (offset), REG_##name##_STRIDE = (stride),                                \
+    REG_##name##_ELEMENTS = (count), REG_##name##_WINDOW = (bytes),
 #include "pcie_model/registers.def"
 #undef REG
 #undef FIELD
@@ -94,6 +106,13 @@ struct reg_info {
     const char *help;
 };
 
+/* Written in bursts; not part of a register file, for which it is unknown. */
+struct reg_window_info {
+    const char *name;
+    uint32_t offset, count, stride, bytes;
+    const char *help;
+};
+
 struct reg_field_info {
     const char *name;
     const char *help;
@@ -104,6 +123,8 @@ struct reg_field_info {
 extern const struct reg_info reg_table[REG_COUNT];
 extern const struct reg_field_info reg_field_table[];
 extern const size_t reg_field_count;
+extern const struct reg_window_info reg_window_table[];
+extern const size_t reg_window_count;
 
 /* Accesses that were refused, by the first reason that holds; CNT_BAD_ACCESS is their sum. */
 struct reg_refused {

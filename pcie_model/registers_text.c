@@ -78,6 +78,18 @@ void reg_write_markdown(FILE *out)
     for (unsigned r = 0; r < REG_COUNT; r++) {
         write_register(out, &reg_table[r]);
     }
+    fputs("\n## Windows\n\n"
+          "Not registers: written in bursts, reading is refused.\n\n"
+          "| offset | name | bytes | meaning |\n|---|---|---|---|\n",
+          out);
+    for (size_t i = 0; i < reg_window_count; i++) {
+        const struct reg_window_info *w = &reg_window_table[i];
+
+        fprintf(out, "| 0x%04" PRIx32 " + 0x%" PRIx32 " i | %s[%" PRIu32 "] | %" PRIu32 " | ",
+                w->offset, w->stride, w->name, w->count, w->bytes);
+        write_text(out, w->help);
+        fputs(" |\n", out);
+    }
     fputs("\n## Fields\n", out);
     for (unsigned r = 0; r < REG_COUNT; r++) {
         write_fields(out, (enum reg_id)r);
@@ -142,6 +154,7 @@ void reg_write_package(FILE *out)
         "// For every register NAME: NAME_OFFSET (bytes), NAME_BITS, NAME_ACCESS and NAME_RESVAL;\n"
         "// of an array also NAME_COUNT and NAME_STRIDE (bytes). For every field NAME_FIELD:\n"
         "// NAME_FIELD_LSB, NAME_FIELD_WIDTH and NAME_FIELD_MASK. A register without fields is one.\n"
+        "// For every window NAME, which holds no registers: NAME_OFFSET, _COUNT, _STRIDE, _BYTES.\n"
         "\n"
         "// Whoever imports the package uses what it needs.\n"
         "/* verilator lint_off UNUSEDPARAM */\n"
@@ -161,6 +174,15 @@ void reg_write_package(FILE *out)
     fprintf(out, "  localparam int unsigned REGISTERS = %d;\n", REG_COUNT);
     for (unsigned r = 0; r < REG_COUNT; r++) {
         write_package_register(out, (enum reg_id)r);
+    }
+    for (size_t i = 0; i < reg_window_count; i++) {
+        const struct reg_window_info *w = &reg_window_table[i];
+
+        fprintf(out, "\n  localparam logic [15:0] %s_OFFSET = 16'h%04" PRIx32 ";\n", w->name,
+                w->offset);
+        fprintf(out, "  localparam int unsigned %s_COUNT = %" PRIu32 ";\n", w->name, w->count);
+        fprintf(out, "  localparam int unsigned %s_STRIDE = %" PRIu32 ";\n", w->name, w->stride);
+        fprintf(out, "  localparam int unsigned %s_BYTES = %" PRIu32 ";\n", w->name, w->bytes);
     }
     fputs("\nendpackage\n\n/* verilator lint_on UNUSEDPARAM */\n", out);
 }

@@ -6,6 +6,7 @@
 // For every register NAME: NAME_OFFSET (bytes), NAME_BITS, NAME_ACCESS and NAME_RESVAL;
 // of an array also NAME_COUNT and NAME_STRIDE (bytes). For every field NAME_FIELD:
 // NAME_FIELD_LSB, NAME_FIELD_WIDTH and NAME_FIELD_MASK. A register without fields is one.
+// For every window NAME, which holds no registers: NAME_OFFSET, _COUNT, _STRIDE, _BYTES.
 
 // Whoever imports the package uses what it needs.
 /* verilator lint_off UNUSEDPARAM */
@@ -21,7 +22,7 @@ package espnic_regs_pkg;
   } access_e;
 
   localparam int unsigned BAR_BYTES = 65536;
-  localparam int unsigned REGISTERS = 55;
+  localparam int unsigned REGISTERS = 63;
 
   localparam logic [15:0] ID_OFFSET = 16'h0000;
   localparam int unsigned ID_BITS = 32;
@@ -31,7 +32,7 @@ package espnic_regs_pkg;
   localparam logic [15:0] VERSION_OFFSET = 16'h0004;
   localparam int unsigned VERSION_BITS = 32;
   localparam access_e VERSION_ACCESS = AccessRo;
-  localparam logic [31:0] VERSION_RESVAL = 32'h00010000;
+  localparam logic [31:0] VERSION_RESVAL = 32'h00010001;
 
   localparam logic [15:0] CTRL_OFFSET = 16'h0008;
   localparam int unsigned CTRL_BITS = 32;
@@ -133,6 +134,9 @@ package espnic_regs_pkg;
   localparam int unsigned CAP_FLAGS_NO_INBOUND_LSB = 18;
   localparam int unsigned CAP_FLAGS_NO_INBOUND_WIDTH = 1;
   localparam logic [31:0] CAP_FLAGS_NO_INBOUND_MASK = 32'h00040000;
+  localparam int unsigned CAP_FLAGS_MORE_LSB = 19;
+  localparam int unsigned CAP_FLAGS_MORE_WIDTH = 1;
+  localparam logic [31:0] CAP_FLAGS_MORE_MASK = 32'h00080000;
 
   localparam logic [15:0] CAP_UDP_OFFSET = 16'h0034;
   localparam int unsigned CAP_UDP_BITS = 32;
@@ -203,6 +207,17 @@ package espnic_regs_pkg;
   localparam access_e CAP_TX_CONTEXT_ACCESS = AccessRo;
   localparam logic [31:0] CAP_TX_CONTEXT_RESVAL = 32'h00000000;
 
+  localparam logic [15:0] CAP_TX_OFFSET = 16'h004c;
+  localparam int unsigned CAP_TX_BITS = 32;
+  localparam access_e CAP_TX_ACCESS = AccessRo;
+  localparam logic [31:0] CAP_TX_RESVAL = 32'h00000000;
+  localparam int unsigned CAP_TX_INLINE_LSB = 0;
+  localparam int unsigned CAP_TX_INLINE_WIDTH = 8;
+  localparam logic [31:0] CAP_TX_INLINE_MASK = 32'h000000ff;
+  localparam int unsigned CAP_TX_PUSH_LSB = 8;
+  localparam int unsigned CAP_TX_PUSH_WIDTH = 11;
+  localparam logic [31:0] CAP_TX_PUSH_MASK = 32'h0007ff00;
+
   localparam logic [15:0] CMD_BASE_OFFSET = 16'h0100;
   localparam int unsigned CMD_BASE_BITS = 64;
   localparam access_e CMD_BASE_ACCESS = AccessRw;
@@ -263,6 +278,36 @@ package espnic_regs_pkg;
   localparam access_e TX_HEAD_ACCESS = AccessRo;
   localparam logic [31:0] TX_HEAD_RESVAL = 32'h00000000;
 
+  localparam logic [15:0] TX_DONE_OFFSET = 16'h1020;
+  localparam int unsigned TX_DONE_COUNT = 16;
+  localparam int unsigned TX_DONE_STRIDE = 64;
+  localparam int unsigned TX_DONE_BITS = 32;
+  localparam access_e TX_DONE_ACCESS = AccessRw;
+  localparam logic [31:0] TX_DONE_RESVAL = 32'h00000000;
+  localparam int unsigned TX_DONE_MODE_LSB = 0;
+  localparam int unsigned TX_DONE_MODE_WIDTH = 2;
+  localparam logic [31:0] TX_DONE_MODE_MASK = 32'h00000003;
+  localparam int unsigned TX_DONE_BATCH_LSB = 8;
+  localparam int unsigned TX_DONE_BATCH_WIDTH = 7;
+  localparam logic [31:0] TX_DONE_BATCH_MASK = 32'h00007f00;
+  localparam int unsigned TX_DONE_BYTES_LSB = 16;
+  localparam int unsigned TX_DONE_BYTES_WIDTH = 4;
+  localparam logic [31:0] TX_DONE_BYTES_MASK = 32'h000f0000;
+
+  localparam logic [15:0] TX_DONE_WAIT_OFFSET = 16'h1024;
+  localparam int unsigned TX_DONE_WAIT_COUNT = 16;
+  localparam int unsigned TX_DONE_WAIT_STRIDE = 64;
+  localparam int unsigned TX_DONE_WAIT_BITS = 32;
+  localparam access_e TX_DONE_WAIT_ACCESS = AccessRw;
+  localparam logic [31:0] TX_DONE_WAIT_RESVAL = 32'h00000000;
+
+  localparam logic [15:0] TX_INLINE_OFFSET = 16'h1028;
+  localparam int unsigned TX_INLINE_COUNT = 16;
+  localparam int unsigned TX_INLINE_STRIDE = 64;
+  localparam int unsigned TX_INLINE_BITS = 32;
+  localparam access_e TX_INLINE_ACCESS = AccessRw;
+  localparam logic [31:0] TX_INLINE_RESVAL = 32'h00000000;
+
   localparam logic [15:0] RX_BASE_OFFSET = 16'h2000;
   localparam int unsigned RX_BASE_COUNT = 16;
   localparam int unsigned RX_BASE_STRIDE = 64;
@@ -297,6 +342,29 @@ package espnic_regs_pkg;
   localparam int unsigned RX_HEAD_BITS = 32;
   localparam access_e RX_HEAD_ACCESS = AccessRo;
   localparam logic [31:0] RX_HEAD_RESVAL = 32'h00000000;
+
+  localparam logic [15:0] RX_DONE_OFFSET = 16'h2020;
+  localparam int unsigned RX_DONE_COUNT = 16;
+  localparam int unsigned RX_DONE_STRIDE = 64;
+  localparam int unsigned RX_DONE_BITS = 32;
+  localparam access_e RX_DONE_ACCESS = AccessRw;
+  localparam logic [31:0] RX_DONE_RESVAL = 32'h00000000;
+  localparam int unsigned RX_DONE_MODE_LSB = 0;
+  localparam int unsigned RX_DONE_MODE_WIDTH = 2;
+  localparam logic [31:0] RX_DONE_MODE_MASK = 32'h00000003;
+  localparam int unsigned RX_DONE_BATCH_LSB = 8;
+  localparam int unsigned RX_DONE_BATCH_WIDTH = 7;
+  localparam logic [31:0] RX_DONE_BATCH_MASK = 32'h00007f00;
+  localparam int unsigned RX_DONE_BYTES_LSB = 16;
+  localparam int unsigned RX_DONE_BYTES_WIDTH = 4;
+  localparam logic [31:0] RX_DONE_BYTES_MASK = 32'h000f0000;
+
+  localparam logic [15:0] RX_DONE_WAIT_OFFSET = 16'h2024;
+  localparam int unsigned RX_DONE_WAIT_COUNT = 16;
+  localparam int unsigned RX_DONE_WAIT_STRIDE = 64;
+  localparam int unsigned RX_DONE_WAIT_BITS = 32;
+  localparam access_e RX_DONE_WAIT_ACCESS = AccessRw;
+  localparam logic [31:0] RX_DONE_WAIT_RESVAL = 32'h00000000;
 
   localparam logic [15:0] INT_ENABLE_OFFSET = 16'h3000;
   localparam int unsigned INT_ENABLE_BITS = 32;
@@ -341,6 +409,16 @@ package espnic_regs_pkg;
   localparam int unsigned CNT_SA_LIVE_BITS = 64;
   localparam access_e CNT_SA_LIVE_ACCESS = AccessRo;
   localparam logic [63:0] CNT_SA_LIVE_RESVAL = 64'h0000000000000000;
+
+  localparam logic [15:0] CNT_PUSH_REFUSED_OFFSET = 16'h4030;
+  localparam int unsigned CNT_PUSH_REFUSED_BITS = 64;
+  localparam access_e CNT_PUSH_REFUSED_ACCESS = AccessRo;
+  localparam logic [63:0] CNT_PUSH_REFUSED_RESVAL = 64'h0000000000000000;
+
+  localparam logic [15:0] CNT_PUSH_BAD_OFFSET = 16'h4038;
+  localparam int unsigned CNT_PUSH_BAD_BITS = 64;
+  localparam access_e CNT_PUSH_BAD_ACCESS = AccessRo;
+  localparam logic [63:0] CNT_PUSH_BAD_RESVAL = 64'h0000000000000000;
 
   localparam logic [15:0] CNT_BAD_ACCESS_OFFSET = 16'h4028;
   localparam int unsigned CNT_BAD_ACCESS_BITS = 64;
@@ -501,6 +579,11 @@ package espnic_regs_pkg;
   localparam int unsigned IPSRXMOD_NO_KEY_LSB = 31;
   localparam int unsigned IPSRXMOD_NO_KEY_WIDTH = 1;
   localparam logic [31:0] IPSRXMOD_NO_KEY_MASK = 32'h80000000;
+
+  localparam logic [15:0] TX_PUSH_OFFSET = 16'hc000;
+  localparam int unsigned TX_PUSH_COUNT = 16;
+  localparam int unsigned TX_PUSH_STRIDE = 1024;
+  localparam int unsigned TX_PUSH_BYTES = 1024;
 
 endpackage
 

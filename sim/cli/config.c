@@ -242,8 +242,7 @@ static bool check_pace(struct scenario *s, const char *path, const char *text, b
     return good;
 }
 
-/* A file for a port that the card has not. */
-static bool check_ports(struct scenario *s, const struct espnic_config *c)
+bool espnic_config_ports(const struct espnic_config *c, char *error, size_t error_size)
 {
     for (unsigned p = c->card.general.ports; p < NIC_MAX_PORTS; p++) {
         const struct {
@@ -255,12 +254,9 @@ static bool check_ports(struct scenario *s, const struct espnic_config *c)
 
         for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
             if (files[i].file[0] != '\0') {
-                char path[64];
-
-                snprintf(path, sizeof path, "%s%u", files[i].name, p);
-                snprintf(s->error, sizeof s->error,
-                         "%s: %s: found a file for port %u, but the card has %u (card.ports)",
-                         scenario_place(s, path), path, p, c->card.general.ports);
+                snprintf(error, error_size,
+                         "%s%u: found a file for port %u, but the card has %u (card.ports)",
+                         files[i].name, p, p, c->card.general.ports);
                 return false;
             }
         }
@@ -272,9 +268,7 @@ bool espnic_config_check(struct scenario *s)
 {
     const struct espnic_config *config = s->config;
     char why[256];
-    if (!check_ports(s, config)) {
-        return false;
-    }
+
     if (!synthesis_profile_check(config->traffic.profile, why, sizeof why)) {
         snprintf(s->error, sizeof s->error, "%s: traffic.profile: %s",
                  scenario_place(s, "traffic.profile"), why);

@@ -102,4 +102,7 @@ bool offer_parse(const char *text, struct offer *offer, char *error, size_t erro
  * place and a sentence in s->error. */
 bool espnic_config_check(struct scenario *s);
 
+/* Files belong to ports that the card has. False with "key: sentence" in `error`. */
+bool espnic_config_ports(const struct espnic_config *config, char *error, size_t error_size);
+
 #endif

@@ -3,9 +3,10 @@
 # Keys of a sweep: options of a run that have a value, paths of parameters.
 _espnic_keys()
 {
-    printf '%s=\n' preset load pace loop oids tx rx tx-filter rx-filter tx-sa stop-time packets warmup timing-only
+    printf '%s=\n' preset load pace loop oids tx rx tx-filter rx-filter tx-sa forward stop-time packets \
+        warmup timing-only
     [[ $1 != *.* ]] || espnic preset show generic-100g --all 2>/dev/null |
-        grep -oE '^(card|host|workload|stop)\.[a-z0-9_.]+' | sed 's/$/=/'
+        grep -oE '^(card|host|workload|traffic|stop)\.[a-z0-9_.]+' | sed 's/$/=/'
 }
 
 # Options of a command, as its --help lists them.
@@ -49,10 +50,11 @@ _espnic()
         --jobs | --max-points | --share | --point-time) return ;;
         --set | --tx-filter | --rx-filter | --filter | --loop | --interval | --tx-sa | --stop-time | \
             --packets | --warmup | --experiments | --size | --offset | --window | --unit | --transactions | \
-            --seed | --sample | --sample-size | --sizes | --context-bytes | --mps | --mrrs | --rcb | --completion | --tags | --llc | --outstanding)
+            --seed | --sample | --sample-size | --sizes | --context-bytes | --mps | --mrrs | --rcb | --completion | \
+            --tags | --llc | --outstanding)
             return ;;
-        --oids | --tx | --rx | --tx-out | --rx-out | --report | -o | --csv | --series | --timeline | --plot | --resume | \
-            --active | --accesses) ;;
+        --oids | --tx | --rx | --tx-out | --rx-out | --report | -o | --csv | --series | --timeline | --plot | \
+            --active | --accesses | --resume) ;;
         *)
             case $command in
             run)
@@ -74,7 +76,7 @@ _espnic()
                 [ "$COMP_CWORD" -ne 2 ] || words='bw lat'
                 [[ $cur != -* ]] || words=$(_espnic_options pcie) ;;
             validate)
-                [ "$COMP_CWORD" -ne 2 ] || words='pcie'
+                [ "$COMP_CWORD" -ne 2 ] || words='pcie cx7'
                 [[ $cur != -* ]] || words=$(_espnic_options validate) ;;
             report) words=$(_espnic_options report) ;;
             help) words='run sweep preset trace pcie validate report' ;;

@@ -19,7 +19,7 @@ void gnuplot_quoted(const char *text, FILE *out)
     fputc('\'', out);
 }
 
-/* Length of a script's name without ".gp". */
+/* Length of the script's name without ".gp". */
 static int stem_of(const char *name)
 {
     size_t stem = strlen(name);
@@ -42,7 +42,7 @@ void gnuplot_output(const char *name, FILE *out)
 static int run(const char *command, const char *script)
 {
     char program[] = "gnuplot";
-    char *copy = strdup(script);
+    char *copy = must(strdup(script));
     char *arguments[] = { program, copy, NULL };
     pid_t child;
     int status = 0;
@@ -61,8 +61,7 @@ static int run(const char *command, const char *script)
     return EXIT_DONE;
 }
 
-int gnuplot_script(const char *command, const char *name, void (*body)(void *self, FILE *out),
-                   void *self)
+int gnuplot_write(const char *command, const char *name, gnuplot_part *body, void *self)
 {
     FILE *f = fopen(name, "w");
 
@@ -82,7 +81,7 @@ int gnuplot_script(const char *command, const char *name, void (*body)(void *sel
 
 struct curve {
     const char *name, *csv;
-    gnuplot_axes *axes;
+    gnuplot_part *axes;
     void *self;
 };
 
@@ -96,10 +95,10 @@ static void write_curve(void *self, FILE *f)
     c->axes(c->self, f);
 }
 
-int gnuplot_curve(const char *command, const char *name, const char *csv, gnuplot_axes *axes,
+int gnuplot_curve(const char *command, const char *name, const char *csv, gnuplot_part *axes,
                   void *self)
 {
-    struct curve curve = { .name = name, .csv = csv, .axes = axes, .self = self };
+    struct curve c = { .name = name, .csv = csv, .axes = axes, .self = self };
 
-    return gnuplot_script(command, name, write_curve, &curve);
+    return gnuplot_write(command, name, write_curve, &c);
 }

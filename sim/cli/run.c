@@ -57,7 +57,7 @@ static int read_options(struct run_request *r, struct options *o)
     }
 }
 
-enum { MOST_OUTPUTS = 2 * NIC_MAX_PORTS + 6 };
+enum { MOST_OUTPUTS = 6 + 2 * NIC_MAX_PORTS };
 
 static unsigned outputs_of(const struct run_request *r, const char *out[MOST_OUTPUTS])
 {
@@ -80,12 +80,11 @@ static unsigned outputs_of(const struct run_request *r, const char *out[MOST_OUT
 /* An output that is also an input would destroy it; two outputs in one file destroy each other. */
 static bool check_files(const struct run_request *r, struct options *o)
 {
-    const char *in[RUN_REQUEST_MOST_INPUTS + 1];
+    const char *in[RUN_REQUEST_FILES];
     const char *out[MOST_OUTPUTS];
-    unsigned ins = run_request_inputs(&r->config, in);
+    unsigned ins = run_request_files(r, &r->config, in);
     unsigned outs = outputs_of(r, out);
 
-    in[ins++] = r->file ? r->file : "";
     for (unsigned i = 0; i < outs; i++) {
         for (unsigned k = 0; k < ins && out[i][0]; k++) {
             if (in[k][0] && run_request_same_file(out[i], in[k])) {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cli/synthesis.h"
 #include "report/report.h"
 
 const struct option_spec run_request_options[RUN_REQUEST_OPTIONS] = {
@@ -90,6 +91,35 @@ const char *run_request_target(const char *option)
     return NULL;
 }
 
+const char *run_request_value(const char *target, const char *value, char path[RUN_REQUEST_PATH])
+{
+    static const char *const of_ports[] = { "workload.tx", "workload.rx", "outputs.tx_out",
+                                            "outputs.rx_out" };
+    bool port = value[0] >= '0' && value[0] < '0' + NIC_MAX_PORTS && value[1] == ':';
+
+    for (size_t i = 0; port && i < sizeof of_ports / sizeof of_ports[0]; i++) {
+        if (!strcmp(target, of_ports[i])) {
+            bool plain = value[0] == '0' && target[0] == 'w'; /* workload.rx is port 0's */
+
+            snprintf(path, RUN_REQUEST_PATH, "%s%.*s", target, plain ? 0 : 1, value);
+            return value + 2;
+        }
+    }
+    snprintf(path, RUN_REQUEST_PATH, "%s", target);
+    return value;
+}
+
+static void take_parameter(struct run_request *r, const char *option, const char *target,
+                           const char *value)
+{
+    char path[RUN_REQUEST_PATH];
+
+    if (target) {
+        value = run_request_value(target, value, path);
+    }
+    setting_list_add(&r->settings, option, target ? path : NULL, value);
+}
+
 static int take_count(struct run_request *r, struct options *o)
 {
     char *end;
@@ -99,27 +129,6 @@ static int take_count(struct run_request *r, struct options *o)
         return options_complain(o, "--experiments: found \"%s\", expected a number", o->value);
     }
     return EXIT_DONE;
-}
-
-/* "1:FILE" is a file of port 1: a parameter of its own. */
-static void take_parameter(struct run_request *r, const char *option, const char *target,
-                           const char *value)
-{
-    static const char *const of_ports[] = { "workload.tx", "workload.rx", "outputs.tx_out",
-                                            "outputs.rx_out" };
-    char path[64];
-
-    for (size_t i = 0; target && i < sizeof of_ports / sizeof of_ports[0]; i++) {
-        if (!strcmp(target, of_ports[i]) && value[0] >= '0' && value[0] < '0' + NIC_MAX_PORTS &&
-            value[1] == ':') {
-            bool plain = value[0] == '0' && target[0] == 'w'; /* workload.rx is port 0's */
-
-            snprintf(path, sizeof path, "%s%.*s", target, plain ? 0 : 1, value);
-            setting_list_add(&r->settings, option, path, value + 2);
-            return;
-        }
-    }
-    setting_list_add(&r->settings, option, target, value);
 }
 
 int run_request_take(struct run_request *r, struct options *o, int option)
@@ -191,32 +200,34 @@ bool run_request_idealise(const struct run_request *r, struct espnic_config *con
 bool run_request_possible(struct espnic_config *config, char *error, size_t error_size)
 {
     return nic_config_check(&config->card, error, error_size) &&
-           host_config_check(&config->host, error, error_size);
-}
-
-unsigned run_request_inputs(const struct espnic_config *config,
-                            const char *file[RUN_REQUEST_MOST_INPUTS])
-{
-    unsigned n = 0;
-
-    file[n++] = config->workload.oids;
-    for (unsigned p = 0; p < NIC_MAX_PORTS; p++) {
-        file[n++] = config->workload.tx[p];
-        file[n++] = config->workload.rx[p];
-    }
-    return n;
+           host_config_check(&config->host, error, error_size) &&
+           espnic_config_ports(config, error, error_size) &&
+           synthesis_possible(config, error, error_size);
 }
 
 bool run_request_has_input(const struct espnic_config *config)
 {
-    const char *file[RUN_REQUEST_MOST_INPUTS];
-    unsigned n = run_request_inputs(config, file);
-    bool any = config->traffic.profile[0] != 0;
+    const struct workload_config *w = &config->workload;
+    bool any = w->oids[0] != 0 || config->traffic.profile[0] != 0;
 
-    for (unsigned i = 0; i < n; i++) {
-        any = any || file[i][0];
+    for (unsigned p = 0; p < NIC_MAX_PORTS; p++) {
+        any = any || w->tx[p][0] || w->rx[p][0];
     }
     return any;
+}
+
+unsigned run_request_files(const struct run_request *r, const struct espnic_config *config,
+                           const char *in[RUN_REQUEST_FILES])
+{
+    unsigned n = 0;
+
+    in[n++] = r->file ? r->file : "";
+    in[n++] = config->workload.oids;
+    for (unsigned p = 0; p < NIC_MAX_PORTS; p++) {
+        in[n++] = config->workload.tx[p];
+        in[n++] = config->workload.rx[p];
+    }
+    return n;
 }
 
 bool run_request_same_file(const char *a, const char *b)

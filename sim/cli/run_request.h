@@ -31,6 +31,12 @@ extern const struct option_spec run_request_options[RUN_REQUEST_OPTIONS];
  * such option, or it is not the name of one. */
 const char *run_request_target(const char *option);
 
+enum { RUN_REQUEST_PATH = 64 };
+
+/* What a value is that an option with the target `target` was given: "1:FILE" is a file of port 1, which is a parameter
+ * of its own. Its path goes into `path`; returns the value without the port. */
+const char *run_request_value(const char *target, const char *value, char path[RUN_REQUEST_PATH]);
+
 /* Take an option of the table, or the scenario (OPTIONS_POSITIONAL). EXIT_DONE or EXIT_USAGE with a message. */
 int run_request_take(struct run_request *r, struct options *o, int option);
 
@@ -44,13 +50,14 @@ bool run_request_idealise(const struct run_request *r, struct espnic_config *con
 /* What the parameters say together, of card and host; fills in what follows from others. False with "key: sentence" in `error`. */
 bool run_request_possible(struct espnic_config *config, char *error, size_t error_size);
 
-/* Names of the files that a run reads, empty for what it does not read. Returns how many. */
-enum { RUN_REQUEST_MOST_INPUTS = 1 + 2 * NIC_MAX_PORTS };
-unsigned run_request_inputs(const struct espnic_config *config,
-                            const char *file[RUN_REQUEST_MOST_INPUTS]);
-
-/* Is there an input: a file, or traffic that is made? */
+/* Is there an input? */
 bool run_request_has_input(const struct espnic_config *config);
+
+enum { RUN_REQUEST_FILES = 2 + 2 * NIC_MAX_PORTS };
+
+/* The files that are read, with the scenario; some names may be empty. Returns how many. */
+unsigned run_request_files(const struct run_request *r, const struct espnic_config *config,
+                           const char *in[RUN_REQUEST_FILES]);
 
 /* The names are of one file. */
 bool run_request_same_file(const char *a, const char *b);

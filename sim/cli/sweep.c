@@ -8,14 +8,14 @@
 #include "cli/find.h"
 #include "cli/progress.h"
 #include "cli/sweep_jobs.h"
-#include "cli/sweep_plan.h"
 #include "cli/sweep_plot.h"
+#include "cli/sweep_points.h"
 #include "cli/sweep_table.h"
 #include "engine/must.h"
 #include "engine/nearest.h"
 #include "report/text.h"
 
-enum { MAX_JOBS = 1024, DEFAULT_POINTS = 10000, MOST_POINTS = 10000000 };
+enum { MAX_JOBS = 1024, DEFAULT_POINTS = 10000, MOST_POINTS = 100000000 };
 static const uint64_t second = 1000000000000; /* ps */
 static const uint64_t default_share = 1024 << 20;
 
@@ -57,7 +57,7 @@ struct sweep {
     uint64_t jobs, max_points, share, point_time;
     struct sweep_axes axes;
     struct sweep_columns known, columns;
-    struct sweep_plan plan;
+    struct sweep_points points;
     struct sweep_table table;
     char **impossible;  /* why, by point */
     size_t *item;       /* points to simulate */
@@ -245,11 +245,10 @@ static int complain(const char *error)
 /* A file that is read cannot be written, and one file cannot be written twice. */
 static bool check_files(const struct sweep *s, const struct espnic_config *config)
 {
-    const char *in[RUN_REQUEST_MOST_INPUTS + 1];
+    const char *in[RUN_REQUEST_FILES];
+    unsigned ins = run_request_files(&s->request, config, in);
     const char *const out[] = { s->csv ? s->csv : "", s->plot ? s->plot : "" };
-    unsigned ins = run_request_inputs(config, in);
 
-    in[ins++] = s->request.file ? s->request.file : "";
     for (size_t i = 0; i < sizeof out / sizeof out[0]; i++) {
         for (unsigned k = 0; k < ins && out[i][0]; k++) {
             if (in[k][0] && strcmp(out[i], "-") != 0 && run_request_same_file(out[i], in[k])) {
@@ -286,7 +285,7 @@ static int look_at_points(struct sweep *s)
     bool ok = true;
 
     for (size_t i = 0; i < s->axes.points && ok; i++) {
-        if (!sweep_plan_config(&s->plan, i, config, error, sizeof error)) {
+        if (!sweep_points_config(&s->points, i, config, error, sizeof error)) {
             s->impossible[i] = must(strdup(error));
             impossible++;
             continue;
@@ -295,7 +294,7 @@ static int look_at_points(struct sweep *s)
         if (s->table.row[i].cells && i != kept) {
             continue;
         }
-        if (ok && !sweep_plan_decode(&s->plan, config, error, sizeof error)) {
+        if (ok && !sweep_points_decode(&s->points, config, error, sizeof error)) {
             complain(error);
             ok = false;
         }
@@ -341,15 +340,11 @@ static int prepare(struct sweep *s, const struct options *o)
     if (status != EXIT_DONE) {
         return status;
     }
-    s->plan.request = &s->request;
-    s->plan.axes = &s->axes;
-    s->plan.columns = &s->columns;
-    s->plan.inputs = inputs_create(s->share);
-    if (!s->plan.inputs) {
-        return options_complain(o,
-                                "--share: found more than there is address space, expected less");
-    }
-    if (!sweep_plan_resolve(&s->plan, error, sizeof error)) {
+    s->points.request = &s->request;
+    s->points.axes = &s->axes;
+    s->points.columns = &s->columns;
+    s->points.inputs = inputs_create(s->share);
+    if (!sweep_points_resolve(&s->points, error, sizeof error)) {
         return complain(error);
     }
     sweep_table_init(&s->table, &s->axes, &s->columns);
@@ -370,14 +365,16 @@ static int prepare(struct sweep *s, const struct options *o)
     if (status != EXIT_DONE) {
         return status;
     }
-    if (sweep_plan_have_outputs(&s->plan)) {
+    if (sweep_points_have_outputs(&s->points)) {
         fputs("espnic sweep: outputs that the scenario or --set names are not written\n", stderr);
     }
-    if (inputs_streamed(s->plan.inputs)) {
+    if (!s->points.inputs || inputs_streamed(s->points.inputs)) {
         fputs("espnic sweep: not all inputs fit into --share: every point reads the others anew\n",
               stderr);
     }
-    inputs_seal(s->plan.inputs);
+    if (s->points.inputs) {
+        inputs_seal(s->points.inputs);
+    }
     return EXIT_DONE;
 }
 
@@ -387,7 +384,7 @@ static void work(void *self, size_t point, FILE *result)
 {
     const struct sweep *s = self;
 
-    sweep_plan_simulate(&s->plan, point, result);
+    sweep_points_simulate(&s->points, point, result);
 }
 
 /* The cells of a point that has none. */
@@ -540,7 +537,7 @@ static void free_sweep(struct sweep *s)
     free(s->item);
     free(s->other_sweep);
     sweep_table_free(&s->table);
-    sweep_plan_free(&s->plan);
+    sweep_points_free(&s->points);
     sweep_axes_free(&s->axes);
     sweep_columns_free(&s->known);
     sweep_columns_free(&s->columns);
@@ -552,7 +549,7 @@ static int sweep(struct sweep *s, const struct options *o)
 {
     int status = choose_outputs(s, o);
 
-    if (s->request.find && !find_parse_loss(s->request.find, &s->plan.loss)) {
+    if (s->request.find && !find_parse_loss(s->request.find, &s->points.loss)) {
         return options_complain(o, "--find: found \"%s\", expected loss=0 or loss=5%%",
                                 s->request.find);
     }

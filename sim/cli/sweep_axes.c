@@ -13,9 +13,10 @@
 /* One argument being read: values are tried on a scenario of their own, which says what is wrong with them. */
 struct reading {
     struct sweep_axis *axis;
-    char shown[64]; /* the argument, for messages */
-    uint64_t left;  /* values that may be added */
-    uint64_t most;  /* points */
+    char shown[64];     /* the argument, for messages */
+    uint64_t left;      /* values that may be added */
+    uint64_t most;      /* points */
+    const char *target; /* the key is the name of an option: what that sets; else NULL */
     struct scenario scenario;
     struct espnic_config config;
     char *error;
@@ -202,7 +203,15 @@ static bool add_items(struct reading *r, const char *list)
     bool ok = true;
 
     while (ok && (item = strsep(&rest, ",")) != NULL) {
-        ok = ranges && strchr(item, ':') ? add_range(r, type, item) : add_value(r, item);
+        char path[RUN_REQUEST_PATH];
+        const char *value = r->target ? run_request_value(r->target, item, path) : item;
+
+        if (r->target && strcmp(path, r->axis->path) != 0) {
+            ok = refuse(r, "found files of %s and %s, expected those of one port", r->axis->path,
+                        path);
+            continue;
+        }
+        ok = ranges && strchr(value, ':') ? add_range(r, type, value) : add_value(r, value);
     }
     free(copy);
     return ok;
@@ -229,17 +238,21 @@ static bool all_different(struct reading *r)
     return ok;
 }
 
-/* The key as a path: a short name is an option of `espnic run`. */
-static bool resolve_key(struct reading *r, const char *key)
+/* The key as a path: a short name is an option of `espnic run`, and may be that of a port ("rx=1:FILE,1:FILE"). */
+static bool resolve_key(struct reading *r, const char *key, const char *values)
 {
     struct sweep_axis *a = r->axis;
-    const char *target = run_request_target(key);
+    char of_port[RUN_REQUEST_PATH];
     const char *near = NULL;
     unsigned distance = 0;
     char text[SWEEP_AXIS_PATH + 2];
     char shown[64];
 
-    snprintf(a->path, sizeof a->path, "%s", target ? target : key);
+    r->target = run_request_target(key);
+    if (r->target) {
+        run_request_value(r->target, values, of_port);
+    }
+    snprintf(a->path, sizeof a->path, "%s", r->target ? of_port : key);
     if (!strcmp(a->path, "preset")) {
         return true;
     }
@@ -274,7 +287,7 @@ static bool read_argument(struct reading *r, const struct sweep_axes *axes, cons
     }
     memcpy(key, argument, length);
     key[length] = '\0';
-    if (!resolve_key(r, key)) {
+    if (!resolve_key(r, key, argument + length + 1)) {
         return false;
     }
     if (sweep_axes_find(axes, r->axis->path) < axes->count) {

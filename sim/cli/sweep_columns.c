@@ -215,23 +215,32 @@ static const struct {
     { "sa.tx_in_software", false },
 };
 
+/* A number below `limit` behind `before`: its digits, 0 if there is none. */
+static size_t number_behind(const char *path, const char *before, unsigned long limit)
+{
+    size_t length = strlen(before);
+    size_t digits = strncmp(path, before, length) ? 0 : strspn(path + length, "0123456789");
+
+    return digits && digits <= 2 && strtoul(path + length, NULL, 10) < limit ? digits : 0;
+}
+
 /* "host.core12.busy_ps" is of the family of "host.core0.busy_ps", "ports.1.rx.gbps" of that of "ports.0.rx.gbps",
  * "blocks.crypto_rx.1.busy" of that of "blocks.crypto_rx.busy". */
 static void first_of_family(const char *path, char *out, size_t size)
 {
     static const struct {
         const char *before;
-        unsigned long most;
-    } numbered[] = { { "host.core", HOST_MAX_CORES }, { "ports.", NIC_MAX_PORTS } };
+        unsigned long limit;
+    } counted[] = { { "host.core", HOST_MAX_CORES }, { "ports.", NIC_MAX_PORTS } };
     size_t digits;
-    size_t at;
+    size_t at = 0;
 
     snprintf(out, size, "%s", path);
-    for (size_t i = 0; i < sizeof numbered / sizeof numbered[0]; i++) {
-        at = strlen(numbered[i].before);
-        digits = strncmp(path, numbered[i].before, at) ? 0 : strspn(path + at, "0123456789");
-        if (digits && digits <= 2 && strtoul(path + at, NULL, 10) < numbered[i].most) {
-            snprintf(out, size, "%s0%s", numbered[i].before, path + at + digits);
+    for (size_t i = 0; i < sizeof counted / sizeof counted[0]; i++) {
+        digits = number_behind(path, counted[i].before, counted[i].limit);
+        if (digits) {
+            snprintf(out, size, "%s0%s", counted[i].before,
+                     path + strlen(counted[i].before) + digits);
             return;
         }
     }

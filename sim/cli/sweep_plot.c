@@ -270,7 +270,7 @@ int sweep_plot(const struct sweep_table *table, const char *script)
     sort_axis(&f);
     choose_columns(&f);
     if (panels(&f)) {
-        status = gnuplot_script("espnic sweep", script, write_script, &f);
+        status = gnuplot_write("espnic sweep", script, write_script, &f);
     } else {
         fputs("espnic sweep: --plot: found no number but 0, expected something to draw\n", stderr);
     }

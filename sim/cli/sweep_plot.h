@@ -5,7 +5,7 @@
 
 #include "cli/sweep_table.h"
 
-/* Write the script and run gnuplot, as gnuplot_script(). The rows were kept (table->keep). Columns that are 0 at every
+/* Write the script and run gnuplot, as plot_write(). The rows were kept (table->keep). Columns that are 0 at every
  * point are left out. */
 int sweep_plot(const struct sweep_table *table, const char *script);
 

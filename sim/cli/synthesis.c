@@ -200,10 +200,13 @@ static void make_streams(struct synthesis *s, const struct profile *p, unsigned 
     }
 }
 
-static bool check(const struct espnic_config *c, char *error, size_t error_size)
+bool synthesis_possible(const struct espnic_config *c, char *error, size_t error_size)
 {
     const struct traffic_config *t = &c->traffic;
 
+    if (!t->profile[0]) {
+        return true;
+    }
     if (!c->workload.timing_only) {
         snprintf(
             error, error_size,
@@ -236,7 +239,7 @@ struct synthesis *synthesis_create(const struct espnic_config *config, char *err
     uint64_t packets;
 
     if (!parse(config->traffic.profile, &p, error, error_size) ||
-        !check(config, error, error_size) ||
+        !synthesis_possible(config, error, error_size) ||
         !offer_parse(config->workload.load, &load, error, error_size)) {
         return NULL;
     }

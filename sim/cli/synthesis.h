@@ -24,6 +24,9 @@ struct synthesis;
 
 enum { SYNTHESIS_CLEAR, SYNTHESIS_ESP, SYNTHESIS_KINDS };
 
+/* Do the other parameters allow the profile, if there is one? False with "key: sentence" in `error`. */
+bool synthesis_possible(const struct espnic_config *config, char *error, size_t error_size);
+
 /* NULL with a sentence in `error`, which begins with the path of the parameter. */
 struct synthesis *synthesis_create(const struct espnic_config *config, char *error,
                                    size_t error_size);

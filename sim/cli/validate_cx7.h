@@ -21,6 +21,7 @@ struct cx7_workload {
     bool hairpin;        /* Flower: all in the card; else XDP: the host forwards */
     uint32_t tunnels;    /* with traffic; each has two SAs in each gateway */
     uint32_t installed;  /* 0: these */
+    bool cache;          /* with the cache that was fitted to this data path; else the preset's */
     bool random;         /* tunnels in random order instead of one after the other */
     double offered;      /* share of the line rate of each port */
     uint64_t packets;    /* of the run, both ports; those of the first millisecond warm up */

@@ -9,6 +9,8 @@
 #define SECOND           (1000 * MS)
 
 static const char *const signals[] = { "interrupt", "poll", NULL };
+static const char *const tx_dones[] = { "each", "report", "head", NULL };
+static const char *const rx_dones[] = { "each", "head", NULL };
 static const char *const no_matches[] = { "drop", "clear", NULL };
 static const char *const tunnel_policies[] = { "none", "latest", NULL };
 static const char *const esn_updates[] = { "recorded", "automatic", NULL };
@@ -31,6 +33,15 @@ static const struct param general_params[] = {
     { "mmio_read", PARAM_TIME, F(host_general_config, mmio_read), 0, 0, SECOND, NULL, NULL,
       "What a register read of the command path takes between core and root complex, beside its round trip "
       "over the link; the core waits for both." },
+    { "wc", PARAM_BOOL, F(host_general_config, wc), 1, 0, 1, NULL, NULL,
+      "The window for descriptors (host.tx.push) is mapped write-combining: lines of 64 bytes leave the core; "
+      "else stores of 8 bytes, host.mmio each." },
+    { "wc_line", PARAM_TIME, F(host_general_config, wc_line), 60 * NS, 0, SECOND, NULL, NULL,
+      "From line to line that leave a core (55 to 69 ns measured), full or not." },
+    { "wc_buffers", PARAM_U32, F(host_general_config, wc_buffers), 6, 1, 64, NULL, NULL,
+      "Lines that a core holds (6 to 10): it goes on when the rest of them fit." },
+    { "wc_pad", PARAM_BOOL, F(host_general_config, wc_pad), 1, 0, 1, NULL, NULL,
+      "The driver fills up the last line; else that leaves in stores of 8 bytes." },
     { "delete_delay", PARAM_TIME, F(host_general_config, delete_delay), 10 * US, 0, SECOND, NULL,
       NULL, "From a packet with SaDeleteReq to the first DELETE, and from that to the partner's." },
     { "reset_hold", PARAM_TIME, F(host_general_config, reset_hold), 10 * MS, 0, 100 * SECOND, NULL,
@@ -71,6 +82,24 @@ static const struct param tx_params[] = {
       "Completions an interrupt." },
     { "holdoff", PARAM_TIME, F(host_tx_config, holdoff), 10 * US, 0, SECOND, NULL, NULL,
       "Longest wait for them, and least time between two interrupts; whole ns." },
+    { "done", PARAM_ENUM, F(host_tx_config, done), HOST_TX_DONE_EACH, 0, 2, tx_dones, NULL,
+      "What the card writes of completed descriptors: an entry for each; an entry for every `report`th, which "
+      "stands for those before it (RS bit); or only the number completed so far (head write-back)." },
+    { "report", PARAM_U32, F(host_tx_config, report), 16, 1, 65536, NULL, NULL,
+      "With report and head: every so many descriptors one asks to be reported." },
+    { "done_batch", PARAM_U32, F(host_tx_config, done_batch), 1, 1, 64, NULL, NULL,
+      "Completions that the card gathers for one DMA write (82599: 8, XL710: 4)." },
+    { "done_wait", PARAM_TIME, F(host_tx_config, done_wait), 2 * US, 0, MS, NULL, NULL,
+      "How long a completion waits for others; whole ns. None waits when nothing else is posted." },
+    { "done_bytes", PARAM_BYTES, F(host_tx_config, done_bytes), 32, 16, 128, NULL, NULL,
+      "Bytes of a completion entry: 16, 32, 64 or 128; in 16 there is no sequence number." },
+    { "inline", PARAM_BYTES, F(host_tx_config, inline_bytes), 0, 0, 960, NULL, NULL,
+      "Frames of at most so many bytes go with their descriptors, whose ring has room for them; at most "
+      "what the card takes (card.dma.tx_inline); 0: none." },
+    { "push", PARAM_BYTES, F(host_tx_config, push), 0, 0, 1024, NULL, NULL,
+      "A doorbell for one descriptor writes it to the card instead, if the card has a window "
+      "(card.dma.tx_push): up to so many bytes of descriptor, SA context and frame, or without the frame; "
+      "64 is a descriptor alone; 0: never." },
 };
 
 static const struct param rx_params[] = {
@@ -95,6 +124,15 @@ static const struct param rx_params[] = {
       "Packets an interrupt." },
     { "holdoff", PARAM_TIME, F(host_rx_config, holdoff), 5 * US, 0, SECOND, NULL, NULL,
       "Longest wait for them, and least time between two interrupts; whole ns." },
+    { "done", PARAM_ENUM, F(host_rx_config, done), HOST_RX_DONE_EACH, 0, 1, rx_dones, NULL,
+      "What the card writes of a received packet: an entry for each; or 64 bytes in front of the packet, and "
+      "the number of packets so far (head write-back)." },
+    { "done_batch", PARAM_U32, F(host_rx_config, done_batch), 1, 1, 64, NULL, NULL,
+      "Completions that the card gathers for one DMA write." },
+    { "done_wait", PARAM_TIME, F(host_rx_config, done_wait), 1 * US, 0, MS, NULL, NULL,
+      "How long a completion waits for others; whole ns." },
+    { "done_bytes", PARAM_BYTES, F(host_rx_config, done_bytes), 64, 32, 128, NULL, NULL,
+      "Bytes of a completion entry: 32, 64 or 128; in 32 there is one handle and no sequence number." },
     { "unknown", PARAM_ENUM, F(host_rx_config, unknown), HOST_UNKNOWN_DELIVER, 0, 1, unknowns, NULL,
       "IPsec that neither card nor host can process: delivered as it is, or dropped." },
     { "esn_update", PARAM_ENUM, F(host_rx_config, esn_update), HOST_ESN_RECORDED, 0, 1, esn_updates,
@@ -193,6 +231,33 @@ void host_idealise(struct host_config *c)
     at_most(&c->tx.doorbell_batch, RING / 4);
 }
 
+static bool check_done_bytes(const char *path, uint64_t found, uint64_t least, char *error,
+                             size_t error_size)
+{
+    bool good = found >= least && found <= 128 && (found & (found - 1)) == 0;
+
+    if (!good) {
+        snprintf(error, error_size, "%s: found %llu bytes, expected %s32, 64 or 128", path,
+                 (unsigned long long)found, least == 16 ? "16, " : "");
+    }
+    return good;
+}
+
+static bool check_done(const struct host_config *config, char *error, size_t error_size)
+{
+    const struct host_tx_config *tx = &config->tx;
+
+    if (tx->done == HOST_TX_DONE_REPORT && tx->done_bytes == 16) {
+        snprintf(
+            error, error_size,
+            "host.tx.done_bytes: found 16, expected 32 or more: with host.tx.done report an entry "
+            "says how many descriptors it stands for");
+        return false;
+    }
+    return check_done_bytes("host.tx.done_bytes", tx->done_bytes, 16, error, error_size) &&
+           check_done_bytes("host.rx.done_bytes", config->rx.done_bytes, 32, error, error_size);
+}
+
 bool host_config_check(const struct host_config *config, char *error, size_t error_size)
 {
     const struct {
@@ -209,5 +274,5 @@ bool host_config_check(const struct host_config *config, char *error, size_t err
             return false;
         }
     }
-    return true;
+    return check_done(config, error, error_size);
 }

@@ -8,6 +8,8 @@
 enum { HOST_MAX_CORES = 64, HOST_MAX_QUEUES = 15 /* INT_ENABLE has no bit for more */ };
 
 enum host_signal { HOST_SIGNAL_INTERRUPT, HOST_SIGNAL_POLL };
+enum host_tx_done { HOST_TX_DONE_EACH, HOST_TX_DONE_REPORT, HOST_TX_DONE_HEAD };
+enum host_rx_done { HOST_RX_DONE_EACH, HOST_RX_DONE_HEAD };
 enum host_no_match { HOST_NO_MATCH_DROP, HOST_NO_MATCH_CLEAR };
 enum host_tunnel_policy { HOST_TUNNEL_NONE, HOST_TUNNEL_LATEST };
 enum host_esn_update { HOST_ESN_RECORDED, HOST_ESN_AUTOMATIC };
@@ -22,6 +24,10 @@ struct host_general_config {
     uint64_t poll;         /* busy polling: completion visible to seen */
     uint64_t mmio;         /* CPU time of a register write */
     uint64_t mmio_read;    /* of a register read, beside the round trip over the link */
+    bool wc;               /* the card's window is write-combining; else 8-byte stores */
+    uint64_t wc_line;      /* from line to line that leave a core */
+    uint32_t wc_buffers;   /* lines that a core can hold */
+    bool wc_pad;           /* the driver fills up the last line */
     uint64_t delete_delay; /* SaDeleteReq seen to the first DELETE, and first DELETE to second */
     uint64_t reset_hold;   /* a reset that no record ends */
     uint64_t reset_poll;   /* between two looks whether a reset is over */
@@ -41,7 +47,14 @@ struct host_tx_config {
     bool nest;              /* transport SA inside a tunnel SA where both match */
     uint32_t signal;        /* enum host_signal */
     uint32_t coalesce;
-    uint64_t holdoff; /* ps; the card counts whole ns */
+    uint64_t holdoff;      /* ps; the card counts whole ns */
+    uint32_t done;         /* enum host_tx_done */
+    uint32_t report;       /* every so many descriptors one asks to be reported */
+    uint32_t done_batch;   /* completions a DMA write */
+    uint64_t done_wait;    /* ps; whole ns */
+    uint64_t done_bytes;   /* of an entry */
+    uint64_t inline_bytes; /* longest frame that goes with its descriptor in the ring */
+    uint64_t push;         /* longest descriptor, with its frame, that is written to the card */
 };
 
 struct host_rx_config {
@@ -54,6 +67,9 @@ struct host_rx_config {
     uint32_t signal;  /* enum host_signal */
     uint32_t coalesce;
     uint64_t holdoff;
+    uint32_t done; /* enum host_rx_done */
+    uint32_t done_batch;
+    uint64_t done_wait, done_bytes;
     uint32_t unknown;    /* enum host_unknown */
     uint32_t esn_update; /* enum host_esn_update */
     uint32_t esn_margin; /* numbers before the end of a half */

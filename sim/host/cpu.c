@@ -255,7 +255,14 @@ static void finish(struct host *host, struct host_core *core, struct host_core_s
             host_post(host, core->queue, core->work_id - 1, now);
         }
         break;
-    case WORK_DOORBELL: host_doorbell(host, core->work_id, now); break;
+    case WORK_DOORBELL: {
+        uint64_t until = host_doorbell(host, core->work_id, now);
+
+        if (until > now) {
+            begin(core, WORK_STORES, core->work_id, until);
+        }
+        break;
+    }
     case WORK_RX:
         stats->rx_packets++;
         host_deliver(host, core, now);
@@ -305,7 +312,7 @@ uint64_t host_core_wake(struct host *host, uint32_t index, uint64_t time)
         if (core->work != WORK_NONE) {
             finish(host, core, stats, time);
         }
-        if (!begin_next(host, core, time)) {
+        if (core->work == WORK_NONE && !begin_next(host, core, time)) {
             uint64_t at = next_look(host, core);
 
             core->running = 0;

@@ -11,13 +11,12 @@ enum { CTRL_ENABLE = 1, CTRL_RESET = 2, CTRL_OFFLOAD = 4 };
 enum { FLAG_PACKET_OFFLOAD = 1 << 11, FLAG_ESN_INFERRED = 1 << 12 };
 enum { VECTOR_COMMANDS = 0, VECTOR_RX = 1, VECTOR_TX = 17 };
 
-/* Tags of frames that this driver sends have the top bit, those of received ones do not. */
-#define TAG_OWN (1ull << 63)
-
 static const enum reg_id capabilities[] = { REG_CAP_FLAGS, REG_CAP_RINGS, REG_CAP_SA_CAPACITY,
                                             REG_CAP_UDP, REG_CAP_WINDOW, REG_CAP_ALGORITHMS,
                                             /* unless the command path is the plain queue */
-                                            REG_CAP_TABLES, REG_CAP_COMMAND, REG_CAP_TX_CONTEXT };
+                                            REG_CAP_TABLES, REG_CAP_COMMAND, REG_CAP_TX_CONTEXT,
+                                            /* with CAP_FLAGS.MORE */
+                                            REG_CAP_TX };
 
 enum {
     CAP_FLAGS,
@@ -26,12 +25,13 @@ enum {
     CAP_ALGORITHMS = 5,
     CAP_TABLES,
     CAP_COMMAND,
-    CAP_TX_CONTEXT
+    CAP_TX_CONTEXT,
+    CAP_TX
 };
 enum { CAPABILITIES = sizeof capabilities / sizeof capabilities[0], FOR_ALL = CAP_TABLES };
 
-static void write_register(struct host *host, uint64_t time, enum reg_id reg, uint32_t index,
-                           uint64_t value)
+void host_write_register(struct host *host, uint64_t time, unsigned reg, uint32_t index,
+                         uint64_t value)
 {
     const struct reg_info *info = &reg_table[reg];
 
@@ -46,7 +46,7 @@ void host_mailbox_read(struct host *host, uint64_t time, unsigned reg)
 void host_mailbox_write(struct host *host, uint64_t time, unsigned reg, uint32_t index,
                         uint32_t value)
 {
-    write_register(host, time, (enum reg_id)reg, index, value);
+    host_write_register(host, time, reg, index, value);
 }
 
 /* ---- start ---------------------------------------------------------------------------------------- */
@@ -92,6 +92,21 @@ static void take_capabilities(struct host *host)
     }
 }
 
+/* What goes behind descriptors, and how they get to the card. */
+static void take_rings(struct host *host)
+{
+    const uint32_t *cap = host->s->cap;
+    uint32_t most = (uint32_t)REG_GET(CAP_TX, INLINE, cap[CAP_TX]) * 16;
+    uint32_t room = ((uint32_t)host->config.tx.inline_bytes + 15) & ~15u;
+
+    host->s->tx_along = most;
+    host->s->tx_window = REG_GET(CAP_TX, PUSH, cap[CAP_TX]) != 0;
+    room = least(room, most);
+    if (cap[CAP_TX_CONTEXT] != host->s->tx_context || room != host->s->tx_room) {
+        host_memory_longer_descriptors(host, cap[CAP_TX_CONTEXT], room);
+    }
+}
+
 /* Of a card whose driver decides what it takes. */
 static void take_limits(struct host *host)
 {
@@ -118,9 +133,7 @@ static void take_limits(struct host *host)
         .esn = REG_GET(CAP_FLAGS, ESN, flags) != 0,
     };
     host->s->command_limit = (uint32_t)REG_GET(CAP_COMMAND, LIMIT, command);
-    if (cap[CAP_TX_CONTEXT] != host->s->tx_context) {
-        host_memory_longer_descriptors(host, cap[CAP_TX_CONTEXT]);
-    }
+    take_rings(host);
     if (host->s->path == NIC_PATH_REGISTERS && host->tables == NULL) {
         host->tables = host_tables_new((uint32_t)REG_GET(CAP_TABLES, TX, tables),
                                        (uint32_t)REG_GET(CAP_TABLES, RX, tables),
@@ -128,27 +141,65 @@ static void take_limits(struct host *host)
     }
 }
 
+/* Modes of TX_DONE and RX_DONE. */
+static uint64_t tx_done(const struct host_tx_config *c)
+{
+    uint64_t v = REG_PUT(TX_DONE, MODE, 0, c->done);
+
+    v = REG_PUT(TX_DONE, BATCH, v, c->done_batch);
+    return REG_PUT(TX_DONE, BYTES, v, c->done_bytes / 16);
+}
+
+static uint64_t rx_done(const struct host_rx_config *c)
+{
+    uint64_t v = REG_PUT(RX_DONE, MODE, 0, c->done == HOST_RX_DONE_HEAD ? 2 : 0);
+
+    v = REG_PUT(RX_DONE, BATCH, v, c->done_batch);
+    return REG_PUT(RX_DONE, BYTES, v, c->done_bytes / 16);
+}
+
+/* Only if it is not what rings do anyway. */
+static void program_completions(struct host *host, uint64_t time)
+{
+    const struct host_tx_config *tx = &host->config.tx;
+    const struct host_rx_config *rx = &host->config.rx;
+    bool tx_plain = tx->done == HOST_TX_DONE_EACH && tx->done_batch == 1 && tx->done_bytes == 32;
+    bool rx_plain = rx->done == HOST_RX_DONE_EACH && rx->done_batch == 1 && rx->done_bytes == 64;
+
+    for (uint32_t q = 0; q < host->s->tx_queues && !tx_plain; q++) {
+        host_write_register(host, time, REG_TX_DONE_WAIT, q, tx->done_wait / 1000);
+        host_write_register(host, time, REG_TX_DONE, q, tx_done(tx));
+    }
+    for (uint32_t q = 0; q < host->s->rx_queues && !rx_plain; q++) {
+        host_write_register(host, time, REG_RX_DONE_WAIT, q, rx->done_wait / 1000);
+        host_write_register(host, time, REG_RX_DONE, q, rx_done(rx));
+    }
+}
+
 static void program_rings(struct host *host, uint64_t time)
 {
     if (host->s->path != NIC_PATH_REGISTERS) {
-        write_register(host, time, REG_CMD_BASE, 0, host_address(REGION_RINGS, 0));
-        write_register(host, time, REG_CMD_DONE_BASE, 0,
-                       host_address(REGION_RINGS, host->layout.cmd_done));
-        write_register(host, time, REG_CMD_SIZE, 0, host->config.oid.ring);
+        host_write_register(host, time, REG_CMD_BASE, 0, host_address(REGION_RINGS, 0));
+        host_write_register(host, time, REG_CMD_DONE_BASE, 0,
+                            host_address(REGION_RINGS, host->layout.cmd_done));
+        host_write_register(host, time, REG_CMD_SIZE, 0, host->config.oid.ring);
     }
     for (uint32_t q = 0; q < host->s->tx_queues; q++) {
-        write_register(host, time, REG_TX_BASE, q,
-                       host_address(REGION_RINGS, host_ring_tx(host, q)));
-        write_register(host, time, REG_TX_DONE_BASE, q,
-                       host_address(REGION_RINGS, host_ring_tx_done(host, q)));
-        write_register(host, time, REG_TX_SIZE, q, host->config.tx.ring);
+        host_write_register(host, time, REG_TX_BASE, q,
+                            host_address(REGION_RINGS, host_ring_tx(host, q)));
+        host_write_register(host, time, REG_TX_DONE_BASE, q,
+                            host_address(REGION_RINGS, host_ring_tx_done(host, q)));
+        host_write_register(host, time, REG_TX_SIZE, q, host->config.tx.ring);
+        if (host->s->tx_room != 0) {
+            host_write_register(host, time, REG_TX_INLINE, q, host->s->tx_room);
+        }
     }
     for (uint32_t q = 0; q < host->s->rx_queues; q++) {
-        write_register(host, time, REG_RX_BASE, q,
-                       host_address(REGION_RINGS, host_ring_rx(host, q)));
-        write_register(host, time, REG_RX_DONE_BASE, q,
-                       host_address(REGION_RINGS, host_ring_rx_done(host, q)));
-        write_register(host, time, REG_RX_SIZE, q, host->config.rx.ring);
+        host_write_register(host, time, REG_RX_BASE, q,
+                            host_address(REGION_RINGS, host_ring_rx(host, q)));
+        host_write_register(host, time, REG_RX_DONE_BASE, q,
+                            host_address(REGION_RINGS, host_ring_rx_done(host, q)));
+        host_write_register(host, time, REG_RX_SIZE, q, host->config.rx.ring);
     }
 }
 
@@ -164,13 +215,13 @@ static void program_interrupts(struct host *host, uint64_t time)
     for (uint32_t q = 0; q < host->s->tx_queues && c->tx.signal == HOST_SIGNAL_INTERRUPT; q++) {
         enable |= 1u << (VECTOR_TX + q);
     }
-    write_register(host, time, REG_INT_HOLDOFF, 0, c->oid.holdoff / 1000);
-    write_register(host, time, REG_INT_HOLDOFF, 1, c->rx.holdoff / 1000);
-    write_register(host, time, REG_INT_HOLDOFF, 2, c->tx.holdoff / 1000);
-    write_register(host, time, REG_INT_COALESCE, 0, c->oid.coalesce);
-    write_register(host, time, REG_INT_COALESCE, 1, c->rx.coalesce);
-    write_register(host, time, REG_INT_COALESCE, 2, c->tx.coalesce);
-    write_register(host, time, REG_INT_ENABLE, 0, enable);
+    host_write_register(host, time, REG_INT_HOLDOFF, 0, c->oid.holdoff / 1000);
+    host_write_register(host, time, REG_INT_HOLDOFF, 1, c->rx.holdoff / 1000);
+    host_write_register(host, time, REG_INT_HOLDOFF, 2, c->tx.holdoff / 1000);
+    host_write_register(host, time, REG_INT_COALESCE, 0, c->oid.coalesce);
+    host_write_register(host, time, REG_INT_COALESCE, 1, c->rx.coalesce);
+    host_write_register(host, time, REG_INT_COALESCE, 2, c->tx.coalesce);
+    host_write_register(host, time, REG_INT_ENABLE, 0, enable);
 }
 
 /* Is a core still at work on this buffer, or is what is in it to be sent? */
@@ -204,6 +255,7 @@ static void post_buffer(struct host *host, uint32_t queue, uint32_t buffer)
 static void program(struct host *host, uint64_t time)
 {
     program_rings(host, time);
+    program_completions(host, time);
     for (uint32_t q = 0; q < host->s->rx_queues; q++) {
         struct host_rxq *rx = &host->rxq[q];
 
@@ -218,10 +270,10 @@ static void program(struct host *host, uint64_t time)
         rx->rung = rx->tail;
     }
     program_interrupts(host, time);
-    write_register(host, time, REG_CTRL, 0,
-                   CTRL_ENABLE | (host->s->encapsulated ? (uint64_t)CTRL_OFFLOAD : 0));
+    host_write_register(host, time, REG_CTRL, 0,
+                        CTRL_ENABLE | (host->s->encapsulated ? (uint64_t)CTRL_OFFLOAD : 0));
     for (uint32_t q = 0; q < host->s->rx_queues; q++) {
-        write_register(host, time, REG_RX_TAIL, q, host->rxq[q].tail);
+        host_write_register(host, time, REG_RX_TAIL, q, host->rxq[q].tail);
     }
 }
 
@@ -241,8 +293,21 @@ static void reset_answer(struct host *host, uint64_t time, uint64_t tag, uint64_
         uint64_t next = time + host->config.general.reset_poll;
 
         host->s->reset_check = host->s->reset_check < next ? host->s->reset_check : next;
-        host_wake(host, BLOCK_TIMER, host->s->reset_check);
+        host_wake(host, BLOCK_TIMER, host->s->reset_check > time ? host->s->reset_check : time);
     }
+}
+
+/* What only some cards have. */
+static bool read_more(struct host *host, uint64_t time)
+{
+    bool more = REG_GET(CAP_FLAGS, MORE, host->s->cap[CAP_FLAGS]) != 0;
+    uint32_t first = host->s->path != NIC_PATH_QUEUE ? (uint32_t)FOR_ALL : (uint32_t)CAP_TX;
+    uint32_t end = more ? (uint32_t)CAPABILITIES : (uint32_t)CAP_TX;
+
+    if (first != end) {
+        read_some(host, time, first, end);
+    }
+    return first != end;
 }
 
 void host_mmio_done(void *self, uint64_t time, uint64_t tag, uint64_t value, bool ok)
@@ -264,8 +329,7 @@ void host_mmio_done(void *self, uint64_t time, uint64_t tag, uint64_t value, boo
     if (--host->s->reads_left == 0) {
         host->s->path = (uint8_t)REG_GET(CAP_FLAGS, COMMAND_PATH, host->s->cap[CAP_FLAGS]);
         host->s->no_inbound = REG_GET(CAP_FLAGS, NO_INBOUND, host->s->cap[CAP_FLAGS]) != 0;
-        if (host->s->path != NIC_PATH_QUEUE && tag < FOR_ALL) {
-            read_some(host, time, FOR_ALL, CAPABILITIES);
+        if (tag < FOR_ALL && read_more(host, time)) {
             return;
         }
         take_capabilities(host);
@@ -312,11 +376,11 @@ void host_wire_ready(void *self, uint64_t time, unsigned port)
     (void)port;
 }
 
-/* ---- transmit ring -------------------------------------------------------------------------------- */
+/* ---- completions ----------------------------------------------------------------------------------- */
 
 /* Completion entries carry ABI_PHASE on every other pass through the ring. */
-static bool visible(const struct host *host, uint32_t ring_offset, size_t entry_bytes,
-                    size_t flags_at, uint32_t done, uint32_t ring)
+bool host_entry_visible(const struct host *host, uint32_t ring_offset, size_t entry_bytes,
+                        size_t flags_at, uint32_t done, uint32_t ring)
 {
     const uint8_t *entry = host->rings + ring_offset + (done & (ring - 1)) * entry_bytes;
     uint16_t flags;
@@ -325,208 +389,77 @@ static bool visible(const struct host *host, uint32_t ring_offset, size_t entry_
     return ((flags & ABI_PHASE) != 0) == ((done & ring) == 0);
 }
 
-bool host_tx_visible(const struct host *host, uint32_t queue)
-{
-    return host->txq[queue].done != host->txq[queue].tail &&
-           visible(host, host_ring_tx_done(host, queue), sizeof(struct abi_tx_completion),
-                   offsetof(struct abi_tx_completion, flags), host->txq[queue].done,
-                   host->config.tx.ring);
-}
-
 bool host_rx_visible(const struct host *host, uint32_t queue)
 {
-    return host->rxq[queue].done != host->rxq[queue].tail &&
-           visible(host, host_ring_rx_done(host, queue), sizeof(struct abi_rx_completion),
-                   offsetof(struct abi_rx_completion, flags), host->rxq[queue].done,
-                   host->config.rx.ring);
+    const struct host_rxq *q = &host->rxq[queue];
+    size_t flags = host->config.rx.done_bytes == sizeof(struct abi_rx_short)
+                       ? offsetof(struct abi_rx_short, flags)
+                       : offsetof(struct abi_rx_completion, flags);
+
+    if (host->config.rx.done == HOST_RX_DONE_HEAD) {
+        return q->known != q->done;
+    }
+    return q->done != q->tail &&
+           host_entry_visible(host, host_ring_rx_done(host, queue), host->config.rx.done_bytes,
+                              flags, q->done, host->config.rx.ring);
 }
 
 bool host_cmd_visible(const struct host *host)
 {
     return host->s->cmd_done != host->s->cmd_tail &&
-           visible(host, host->layout.cmd_done, sizeof(struct abi_command_completion),
-                   offsetof(struct abi_command_completion, flags), host->s->cmd_done,
-                   host->config.oid.ring);
-}
-
-void host_slot_free(struct host *host, uint32_t slot, uint64_t time)
-{
-    struct host_slot *s = &host->slot[slot];
-
-    if (s->rx_buffer != 0) {
-        host_buffer_back(host, s->rx_buffer - 1, time);
-        s->rx_buffer = 0;
-    }
-    s->state = SLOT_FREE;
-    s->flags = 0;
-    s->next = host->s->slot_free;
-    host->s->slot_free = slot + 1;
-}
-
-void host_post(struct host *host, uint32_t queue, uint32_t slot, uint64_t time)
-{
-    struct host_txq *q = &host->txq[queue];
-    struct host_slot *s = &host->slot[slot];
-    uint32_t entry = q->tail & (host->config.tx.ring - 1);
-    uint8_t *place = host->rings + host_ring_tx(host, queue) + (size_t)entry * host_tx_entry(host);
-    struct abi_tx_descriptor d = {
-        .address = s->rx_buffer != 0
-                       ? host_address(REGION_RX,
-                                      ((uint64_t)(s->rx_buffer - 1) << host->rx_shift) + s->start)
-                       : host_address(REGION_TX, ((uint64_t)slot << host->tx_shift) + s->start),
-        .length = s->length,
-        .port = s->port,
-        .flags = (uint16_t)(ABI_TX_INTERRUPT | s->tx_flags),
-        .handle = s->handle,
-        .tunnel_handle = s->tunnel,
-        .header_word = s->header_word,
-        .tag = TAG_OWN | (uint64_t)(s->generation & 0x7fffffff) << 32 | slot
-    };
-
-    if (host->s->tx_context != 0 && host_carried_write(host, s, place + sizeof d)) {
-        d.flags |= ABI_TX_CONTEXT;
-    }
-    memcpy(place, &d, sizeof d);
-    host->tx_slot_of[queue * host->config.tx.ring + entry] = slot;
-    s->state = SLOT_POSTED;
-    if (q->tail == q->rung) {
-        q->ring_by = host->config.tx.doorbell_delay == 0 ? CLOCK_NEVER
-                                                         : time + host->config.tx.doorbell_delay;
-    }
-    q->tail++;
-    host->stats->tx.posted++;
-    host->stats->tx.posted_bytes += s->length;
-    if ((s->flags & SLOT_OFFLOADED) != 0) {
-        host->stats->tx.offloaded++;
-    } else if ((s->flags & SLOT_IN_SOFTWARE) != 0) {
-        host->stats->tx.software++;
-    } else {
-        host->stats->tx.clear++;
-    }
-}
-
-void host_doorbell(struct host *host, uint32_t queue, uint64_t time)
-{
-    struct host_txq *q = &host->txq[queue];
-
-    if (host->s->resetting) {
-        return;
-    }
-    for (; q->rung != q->tail; q->rung++) {
-        uint32_t entry = q->rung & (host->config.tx.ring - 1);
-        struct host_slot *s = &host->slot[host->tx_slot_of[queue * host->config.tx.ring + entry]];
-
-        s->doorbell = time;
-        s->flags |= SLOT_KICKED;
-        histogram_add(&host->stats->tx.host_ns, time - s->arrival);
-    }
-    host->stats->tx.doorbells++;
-    write_register(host, time, REG_TX_TAIL, queue, q->tail);
-}
-
-/* The slot of a tag, or `slots` if it is not (any more) one of ours. */
-static uint32_t slot_of_tag(const struct host *host, uint64_t tag)
-{
-    uint32_t slot = (uint32_t)tag;
-
-    if ((tag & TAG_OWN) == 0 || slot >= host->slots ||
-        (host->slot[slot].generation & 0x7fffffff) != (tag >> 32 & 0x7fffffff) ||
-        host->slot[slot].state < SLOT_POSTED) {
-        return host->slots;
-    }
-    return slot;
-}
-
-static void tell_drop(struct host *host, uint64_t time, uint64_t tag, const char *reason)
-{
-    if (host->options.sinks.tx_drop != NULL) {
-        host->options.sinks.tx_drop(host->options.sinks.self, time, tag, reason);
-    }
-}
-
-static void completed(struct host *host, uint32_t slot, const struct abi_tx_completion *c,
-                      uint64_t time)
-{
-    struct host_slot *s = &host->slot[slot];
-
-    if (c->status != ABI_TX_OK) {
-        unsigned reason = c->reason < NIC_DROP_COUNT ? c->reason : 0u;
-
-        host->stats->tx.failed++;
-        host->stats->tx.failed_reason[reason]++;
-        tell_drop(host, time, s->tag, nic_drop_name((enum nic_drop)reason));
-    } else if (c->sequence != 0 && s->sa != 0 && s->handle != 0) {
-        struct host_sa *sa = host_sa(host, s->sa);
-
-        if (sa->card == s->handle && (sa->flags & SA_HOST_IN) == 0) {
-            sa->u.seq_lo = (uint32_t)c->sequence;
-        }
-    }
-    host_frame_done(host, &s->use[0], time);
-    host_frame_done(host, &s->use[1], time);
-    if (c->status != ABI_TX_OK || (s->flags & SLOT_SENT) != 0) {
-        host_slot_free(host, slot, time);
-    } else {
-        s->state = SLOT_DONE;
-    }
-}
-
-void host_tx_take(struct host *host, uint32_t queue, uint64_t time)
-{
-    struct host_txq *q = &host->txq[queue];
-    uint32_t entry = q->done & (host->config.tx.ring - 1);
-    struct abi_tx_completion c;
-    uint32_t slot;
-
-    if (!host_tx_visible(host, queue)) {
-        return; /* a reset came between */
-    }
-    memcpy(&c, host->rings + host_ring_tx_done(host, queue) + entry * sizeof c, sizeof c);
-    q->done++;
-    slot = slot_of_tag(host, c.tag);
-    if (slot != host->slots) {
-        completed(host, slot, &c, time);
-    }
-    host_unblock(host, time);
-}
-
-void host_wire_tx(void *self, uint64_t time, unsigned port, const struct espnic_frame *frame)
-{
-    struct host *host = self;
-    uint32_t slot = slot_of_tag(host, frame->tag);
-    struct espnic_frame shown = *frame;
-    bool own = slot != host->slots;
-
-    if (own) {
-        struct host_slot *s = &host->slot[slot];
-
-        shown.tag = s->tag;
-        host->stats->tx.sent++;
-        host->stats->tx.sent_bytes += frame->length;
-        histogram_add(&host->stats->tx.latency_ns, time - s->doorbell);
-        s->flags |= SLOT_SENT;
-        if ((s->flags & SLOT_FORWARDED) != 0 && time >= s->wire_ps) {
-            histogram_add(&host->stats->forward.latency_ns, time - s->wire_ps);
-        }
-        if (s->state == SLOT_DONE) {
-            host_slot_free(host, slot, time);
-        }
-    } else if ((frame->tag & TAG_OWN) == 0) {
-        host->stats->rx.forwarded++;
-    }
-    if (host->options.sinks.wire != NULL) {
-        host->options.sinks.wire(host->options.sinks.self, time, port, &shown, !own);
-    }
+           host_entry_visible(host, host->layout.cmd_done, sizeof(struct abi_command_completion),
+                              offsetof(struct abi_command_completion, flags), host->s->cmd_done,
+                              host->config.oid.ring);
 }
 
 /* ---- receive ring --------------------------------------------------------------------------------- */
 
+void host_rx_entry(const struct host *host, const uint8_t *bytes,
+                   struct abi_rx_completion *completion)
+{
+    struct abi_rx_short c;
+
+    if (host->config.rx.done_bytes != sizeof c) {
+        memcpy(completion, bytes, sizeof *completion);
+        return;
+    }
+    memcpy(&c, bytes, sizeof c);
+    *completion = (struct abi_rx_completion){
+        .cookie = c.cookie,
+        .length = c.length,
+        .offload_word = c.offload_word | (uint32_t)c.status << ABI_RX_CRYPTO_STATUS_LSB,
+        .header_word = c.header_word | (c.info ? (uint32_t)ABI_HEADER_INFO_SET : 0),
+        .handle = c.handle,
+        .wire_ps = c.wire_ps,
+        .port = c.port,
+        .reason = c.reason,
+        .flags = c.flags
+    };
+}
+
+uint32_t host_rx_posted(const struct host *host, uint32_t queue, uint32_t index)
+{
+    struct abi_rx_descriptor d;
+
+    memcpy(&d,
+           host->rings + host_ring_rx(host, queue) +
+               (index & (host->config.rx.ring - 1)) * sizeof d,
+           sizeof d);
+    return d.cookie;
+}
+
 void host_rx_head(const struct host *host, uint32_t queue, struct abi_rx_completion *completion)
 {
-    uint32_t entry = host->rxq[queue].done & (host->config.rx.ring - 1);
+    uint32_t done = host->rxq[queue].done;
+    size_t entry = (done & (host->config.rx.ring - 1)) * host->config.rx.done_bytes;
 
-    memcpy(completion, host->rings + host_ring_rx_done(host, queue) + entry * sizeof *completion,
-           sizeof *completion);
+    if (host->config.rx.done == HOST_RX_DONE_HEAD) {
+        memcpy(completion,
+               host_buffer_bytes(host, host_rx_posted(host, queue, done)) + host->rx_room,
+               sizeof *completion);
+    } else {
+        host_rx_entry(host, host->rings + host_ring_rx_done(host, queue) + entry, completion);
+    }
 }
 
 void host_refill(struct host *host, uint32_t queue, uint64_t time)
@@ -543,7 +476,7 @@ void host_refill(struct host *host, uint32_t queue, uint64_t time)
     if (!host->s->resetting) {
         host->stats->rx.refills++;
         q->rung = q->tail;
-        write_register(host, time, REG_RX_TAIL, queue, q->tail);
+        host_write_register(host, time, REG_RX_TAIL, queue, q->tail);
     }
 }
 
@@ -563,7 +496,7 @@ void host_cmd_write(struct host *host, const struct abi_command *command, uint64
 
     memcpy(host->rings + entry * sizeof *command, command, sizeof *command);
     host->s->cmd_tail++;
-    write_register(host, time, REG_CMD_TAIL, 0, host->s->cmd_tail);
+    host_write_register(host, time, REG_CMD_TAIL, 0, host->s->cmd_tail);
 }
 
 /* ---- reset ---------------------------------------------------------------------------------------- */
@@ -588,7 +521,7 @@ void host_begin_reset(struct host *host, uint64_t time)
     host->stats->sa.resets++;
     host->s->resetting = true;
     host->s->reset_end = time + host->config.general.reset_hold;
-    write_register(host, time, REG_CTRL, 0, running(host) | CTRL_RESET);
+    host_write_register(host, time, REG_CTRL, 0, running(host) | CTRL_RESET);
     look(host, time + host->config.general.reset_poll);
 }
 
@@ -597,34 +530,8 @@ void host_end_reset(struct host *host, uint64_t time)
 {
     if (host->s->resetting && host->s->reset_end != CLOCK_NEVER) {
         host->s->reset_end = CLOCK_NEVER;
-        write_register(host, time, REG_CTRL, 0, running(host));
+        host_write_register(host, time, REG_CTRL, 0, running(host));
         look(host, time);
-    }
-}
-
-/* What was in the rings is gone; what had left for the wire before it counts as sent. */
-static void flush_tx(struct host *host, uint64_t time)
-{
-    for (uint32_t i = 0; i < host->s->slots_used; i++) {
-        struct host_slot *s = &host->slot[i];
-
-        if (s->state != SLOT_POSTED && s->state != SLOT_DONE) {
-            continue;
-        }
-        host_frame_done(host, &s->use[0], time);
-        host_frame_done(host, &s->use[1], time);
-        if ((s->flags & SLOT_SENT) == 0) {
-            host->stats->tx.lost++;
-            tell_drop(host, time, s->tag, host_tx_drop_name(HOST_TX_DROP_HOST_RESET));
-        }
-        host_slot_free(host, i, time);
-    }
-    for (uint32_t q = 0; q < host->s->tx_queues; q++) {
-        uint32_t reserved = host->txq[q].reserved;
-
-        host->txq[q] = (struct host_txq){ .reserved = reserved,
-                                          .poll_at = CLOCK_NEVER,
-                                          .ring_by = CLOCK_NEVER };
     }
 }
 
@@ -655,7 +562,7 @@ void host_reset_over(struct host *host, uint64_t time)
     if (host->s->rings_lost) {
         memset(host->rings, 0, host->ring_bytes);
         program(host, time);
-        flush_tx(host, time);
+        host_tx_flush(host, time);
     }
     host_oid_flush(host, host->s->rings_lost, time);
     host_unblock(host, time);

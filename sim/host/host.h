@@ -180,7 +180,8 @@ bool host_event(struct host *host, uint64_t time, enum host_event event, uint64_
     X(NO_SELECTOR, "no_selector", "no SA takes it, and the policy is not to send it in clear")     \
     X(BACKLOG, "host_backlog", "too many packets wait for the core")                               \
     X(TOO_LONG, "host_too_long", "longer than a transmit buffer, or than IP allows with IPsec")    \
-    X(NO_KEYS, "no_keys", "SA in software whose keys the host has not, or timing-only SA")         \
+    X(NO_KEYS, "no_keys",                                                                          \
+      "SA in software whose keys or last number the host has not, or timing-only SA")              \
     X(CANNOT_PROTECT, "cannot_protect",                                                            \
       "not an IP packet that the SA can protect (a fragment in "                                   \
       "transport mode, truncated)")                                                                \
@@ -239,7 +240,10 @@ struct host_tx_stats {
     uint64_t drop[HOST_TX_DROP_COUNT];
     uint64_t inside; /* with the host or on the way to the wire; filled in for reports */
     uint64_t doorbells;
-    uint64_t ring_full; /* a core had to wait for a free descriptor */
+    uint64_t inlined;             /* frames that were put behind their descriptors in the ring */
+    uint64_t pushed, pushed_data; /* descriptors written to the card; with their frames */
+    uint64_t push_bursts;         /* TLPs of these */
+    uint64_t ring_full;           /* a core had to wait for a free descriptor */
     uint64_t esn_stalls, esn_stalled_packets, esn_stall_ps;
     struct histogram latency_ns; /* doorbell to last bit on the wire */
     struct histogram host_ns;    /* transport to doorbell */

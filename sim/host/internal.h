@@ -170,6 +170,8 @@ struct host_frame *host_sa_frame(const struct host *host, uint32_t id); /* NULL:
 /* Give it frames (crypto offload, software) or take the content away that is not needed. */
 void host_sa_make_frame(struct host *host, uint32_t id);
 void host_sa_settle(struct host *host, uint32_t id, bool on_card);
+/* Forget its content, keys included: nothing can be sent with it in software. */
+void host_sa_forget(struct host *host, uint32_t id);
 /* Inbound SA whose content the host has, by what a packet carries; 0: none. */
 uint32_t host_sa_by_spi(const struct host *host, uint32_t spi, enum esp_op op,
                         const struct esp_address *dst);
@@ -351,6 +353,7 @@ enum host_work {
     WORK_NONE,
     WORK_TX,
     WORK_DOORBELL,
+    WORK_STORES, /* the rest of it, into a window */
     WORK_RX,
     WORK_REFILL,
     WORK_RECLAIM,
@@ -394,11 +397,18 @@ struct host_txq {
     uint32_t rung;       /* tail at the last doorbell */
     uint32_t reserved;   /* places promised to cores at work */
     uint64_t ring_by;
+    uint64_t wc_free; /* when the last line for the window has left the core */
     uint64_t poll_at; /* look at the completions; CLOCK_NEVER */
+    /* Completions that stand for others (host.tx.done report, head). */
+    uint32_t known;   /* descriptors complete, as far as the host has read */
+    uint32_t entries; /* taken */
+    uint16_t reason;  /* of the last of them, if it failed */
+    bool failed;
 };
 
 struct host_rxq {
     uint32_t tail, done, rung;
+    uint32_t known; /* host.rx.done head: packets that have come, as far as memory says */
     uint64_t poll_at;
     struct host_list empty; /* buffers to give back */
 };
@@ -475,6 +485,9 @@ struct host_state {
     uint32_t cap[CAP_REGISTERS];
     uint8_t path;               /* enum nic_path, as the card reports it */
     uint32_t tx_context;        /* bytes behind each transmit descriptor */
+    uint32_t tx_room;           /* bytes behind that, for frames */
+    uint32_t tx_along;          /* bytes of a frame that the card takes with a descriptor */
+    bool tx_window;             /* it takes descriptors that are written to it */
     uint32_t command_limit;     /* commands that the card lets wait, 0 = the ring */
     bool no_inbound;            /* the card has no SAs for received packets */
     struct sa_capabilities can; /* of a card whose driver decides what it takes */
@@ -558,7 +571,7 @@ struct host {
 
     /* the gateway */
     bool forwards;
-    uint32_t rx_room; /* bytes in front of a frame in its receive buffer */
+    uint32_t rx_room; /* bytes of a receive buffer that are not the card's: in front of all that it writes */
     struct nic_forward_config forward;
     struct nic_routes routes;
 
@@ -596,7 +609,7 @@ enum { REGION_RINGS = 1, REGION_COMMANDS = 2, REGION_TX = 3, REGION_RX = 4, REGI
 
 bool host_memory_init(struct host *host, char *error, size_t error_size);
 /* Transmit descriptors are longer; before anything is in the rings. */
-void host_memory_longer_descriptors(struct host *host, uint32_t more);
+void host_memory_longer_descriptors(struct host *host, uint32_t context, uint32_t room);
 void host_memory_destroy(struct host *host);
 /* Contents of packet buffers into the image and back; what they belong to must be in place. */
 bool host_memory_save(struct host *host);
@@ -606,10 +619,24 @@ bool host_dma_mapped(void *self, uint64_t address, uint32_t length);
 void host_dma_write(void *self, uint64_t time, uint64_t address, const uint8_t *bytes,
                     uint32_t length);
 
+/* Where a received packet begins in its buffer: behind what is left free (rx_room) and what the card writes
+ * in front of it. */
+static inline uint32_t host_rx_start(const struct host *host)
+{
+    return host->rx_room +
+           (host->config.rx.done == HOST_RX_DONE_HEAD ? (uint32_t)ABI_RX_PREFIX : 0);
+}
+
+/* Does the card say of every packet which number it gave? */
+static inline bool host_numbers_told(const struct host *host)
+{
+    return host->config.tx.done == HOST_TX_DONE_EACH && host->config.tx.done_bytes >= 32;
+}
+
 /* Bytes of an entry of a transmit ring. */
 static inline uint32_t host_tx_entry(const struct host *host)
 {
-    return (uint32_t)sizeof(struct abi_tx_descriptor) + host->s->tx_context;
+    return (uint32_t)sizeof(struct abi_tx_descriptor) + host->s->tx_context + host->s->tx_room;
 }
 
 /* Offsets inside the ring region; the ring of commands is at 0. */
@@ -672,13 +699,18 @@ void host_reset_over(struct host *host, uint64_t time);
 void host_read_capabilities(struct host *host, uint64_t time);
 void host_msix(void *self, uint64_t time, unsigned vector);
 void host_mmio_done(void *self, uint64_t time, uint64_t tag, uint64_t value, bool ok);
-void host_post(struct host *host, uint32_t queue, uint32_t slot, uint64_t time);
-void host_doorbell(struct host *host, uint32_t queue, uint64_t time);
+void host_write_register(struct host *host, uint64_t time, unsigned reg, uint32_t index,
+                         uint64_t value);
+/* Completion entries carry ABI_PHASE on every other pass through the ring. */
+bool host_entry_visible(const struct host *host, uint32_t ring_offset, size_t entry_bytes,
+                        size_t flags_at, uint32_t done, uint32_t ring);
 void host_refill(struct host *host, uint32_t queue, uint64_t time);
-/* Completions visible in a transmit ring; take one. */
-bool host_tx_visible(const struct host *host, uint32_t queue);
-void host_tx_take(struct host *host, uint32_t queue, uint64_t time);
 bool host_rx_visible(const struct host *host, uint32_t queue);
+/* A receive completion as the card has written it, and as it stands in front of a packet: the buffer that was
+ * posted as number `index` of the queue. */
+void host_rx_entry(const struct host *host, const uint8_t *bytes,
+                   struct abi_rx_completion *completion);
+uint32_t host_rx_posted(const struct host *host, uint32_t queue, uint32_t index);
 /* The completion at the head of the ring. */
 void host_rx_head(const struct host *host, uint32_t queue, struct abi_rx_completion *completion);
 void host_cmd_head(const struct host *host, struct abi_command_completion *completion);
@@ -686,12 +718,23 @@ void host_cmd_write(struct host *host, const struct abi_command *command, uint64
 bool host_cmd_visible(const struct host *host);
 void host_begin_reset(struct host *host, uint64_t time);
 void host_end_reset(struct host *host, uint64_t time);
-void host_wire_tx(void *self, uint64_t time, unsigned port, const struct espnic_frame *frame);
 void host_wire_ready(void *self, uint64_t time, unsigned port);
 void host_timer_wake(struct host *host, uint64_t time); /* resets, delayed DELETEs */
-void host_slot_free(struct host *host, uint32_t slot, uint64_t time);
 /* A slot, + 1; 0: there is none. */
 uint32_t host_slot_take(struct host *host);
+
+/* ---- tx_ring.c ---------------------------------------------------------------------------------- */
+
+void host_post(struct host *host, uint32_t queue, uint32_t slot, uint64_t time);
+/* Tell the card of what is new. Returns when the core is done with it. */
+uint64_t host_doorbell(struct host *host, uint32_t queue, uint64_t time);
+/* Completions visible in a transmit ring; take one. */
+bool host_tx_visible(const struct host *host, uint32_t queue);
+void host_tx_take(struct host *host, uint32_t queue, uint64_t time);
+void host_wire_tx(void *self, uint64_t time, unsigned port, const struct espnic_frame *frame);
+void host_slot_free(struct host *host, uint32_t slot, uint64_t time);
+/* The card has lost its rings: what was in them is gone. */
+void host_tx_flush(struct host *host, uint64_t time);
 
 /* ---- host.c -------------------------------------------------------------------------------------- */
 

@@ -24,9 +24,9 @@ static struct host_layout lay_out(const struct host_config *c, uint32_t tx_entry
 {
     struct host_layout l = {
         .tx_step = ring_bytes(c->tx.ring, tx_entry),
-        .tx_done_step = ring_bytes(c->tx.ring, sizeof(struct abi_tx_completion)),
+        .tx_done_step = ring_bytes(c->tx.ring, c->tx.done_bytes),
         .rx_step = ring_bytes(c->rx.ring, sizeof(struct abi_rx_descriptor)),
-        .rx_done_step = ring_bytes(c->rx.ring, sizeof(struct abi_rx_completion)),
+        .rx_done_step = ring_bytes(c->rx.ring, c->rx.done_bytes),
     };
 
     l.cmd_done = ring_bytes(c->oid.ring, sizeof(struct abi_command));
@@ -69,7 +69,7 @@ bool host_memory_init(struct host *host, char *error, size_t error_size)
     host->rx_shift = shift_of(config->memory.rx_buffer);
     host->tx_stride = host->options.functional ? (uint32_t)config->memory.tx_buffer : 0;
     host->rx_stride =
-        host->options.functional ? (uint32_t)config->memory.rx_buffer : RX_HEADER + host->rx_room;
+        host->options.functional ? (uint32_t)config->memory.rx_buffer : RX_HEADER + host_rx_start(host);
     host->rings = zeroed(host->ring_bytes, 1);
     host->slot = zeroed(host->slots, sizeof *host->slot);
     host->tx_bytes = zeroed(host->slots, host->tx_stride);
@@ -91,9 +91,10 @@ bool host_memory_init(struct host *host, char *error, size_t error_size)
     return true;
 }
 
-void host_memory_longer_descriptors(struct host *host, uint32_t more)
+void host_memory_longer_descriptors(struct host *host, uint32_t context, uint32_t room)
 {
-    host->s->tx_context = more;
+    host->s->tx_context = context;
+    host->s->tx_room = room;
     host->layout = lay_out(&host->config, host_tx_entry(host));
     host->ring_bytes = host->layout.end;
     free(host->rings);
@@ -241,19 +242,55 @@ const uint8_t *host_dma_read(void *self, uint64_t time, uint64_t address, uint32
     return NULL;
 }
 
-static void wrote_rx(struct host *host, uint64_t time, uint32_t offset, const uint8_t *bytes)
+static void packet_visible(struct host *host, uint64_t time, const struct abi_rx_completion *c)
 {
-    struct abi_rx_completion c;
-
-    memcpy(&c, bytes, sizeof c);
-    if (c.cookie < host->buffers) {
-        host->buffer[c.cookie].visible = time;
+    if (c->cookie < host->buffers) {
+        host->buffer[c->cookie].visible = time;
     }
-    if (time >= c.wire_ps) {
-        histogram_add(&host->stats->rx.latency_ns, time - c.wire_ps);
+    if (time >= c->wire_ps) {
+        histogram_add(&host->stats->rx.latency_ns, time - c->wire_ps);
+    }
+}
+
+/* The number of packets so far: what is said of each is in front of it. */
+static void wrote_rx_head(struct host *host, uint64_t time, uint32_t queue, const uint8_t *bytes)
+{
+    struct host_rxq *q = &host->rxq[queue];
+    uint32_t head;
+
+    memcpy(&head, bytes, sizeof head);
+    while (q->known != head && q->known != q->tail) {
+        struct abi_rx_completion c;
+
+        memcpy(&c, host_buffer_bytes(host, host_rx_posted(host, queue, q->known++)), sizeof c);
+        packet_visible(host, time, &c);
+    }
+}
+
+static void wrote_rx_entries(struct host *host, uint64_t time, const uint8_t *bytes,
+                             uint32_t length)
+{
+    uint32_t entry = (uint32_t)host->config.rx.done_bytes;
+
+    for (; length >= entry; bytes += entry, length -= entry) {
+        struct abi_rx_completion c;
+
+        host_rx_entry(host, bytes, &c);
+        packet_visible(host, time, &c);
+    }
+}
+
+static void wrote_rx(struct host *host, uint64_t time, uint32_t offset, const uint8_t *bytes,
+                     uint32_t length)
+{
+    uint32_t queue = (offset - host->layout.rx_done) / host->layout.rx_done_step;
+
+    if (host->config.rx.done != HOST_RX_DONE_HEAD) {
+        wrote_rx_entries(host, time, bytes, length);
+    } else if (length == sizeof(uint32_t)) {
+        wrote_rx_head(host, time, queue, bytes);
     }
     if (host->config.rx.signal == HOST_SIGNAL_POLL) {
-        uint32_t queue = (offset - host->layout.rx_done) / host->layout.rx_done_step;
         uint64_t at = time + host_cost(host, host->config.general.poll);
 
         host->rxq[queue].poll_at = at < host->rxq[queue].poll_at ? at : host->rxq[queue].poll_at;
@@ -296,9 +333,7 @@ static void wrote_ring(struct host *host, uint64_t time, uint32_t offset, const 
     const struct host_layout *l = &host->layout;
 
     if (offset >= l->rx_done) {
-        if (length == sizeof(struct abi_rx_completion)) {
-            wrote_rx(host, time, offset, bytes);
-        }
+        wrote_rx(host, time, offset, bytes, length);
     } else if (offset >= l->tx_done && offset < l->rx) {
         wrote_tx(host, time, offset);
     } else if (offset >= l->cmd_done && offset < l->tx &&

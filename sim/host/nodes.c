@@ -557,6 +557,10 @@ static void leave_card(struct host *host, uint32_t sa, uint64_t time)
     host_sa(host, sa)->flags |= SA_HOST_LEAVING;
     host->stats->sa.on_card--;
     host->stats->sa.in_software++;
+    if ((host_sa(host, sa)->flags & SA_HOST_IN) == 0 && host->s->packet_offload &&
+        !host_numbers_told(host)) {
+        host_sa_forget(host, sa); /* a number could be used again */
+    }
     host_sa_make_frame(host, sa);
     if ((host_sa(host, sa)->flags & SA_HOST_IN) == 0 && host->s->packet_offload && last != 0 &&
         host_sa_frame(host, sa) != NULL) {

@@ -293,6 +293,25 @@ static enum host_rx_drop strip_node(struct host *host, uint32_t sa,
                                                                      : HOST_RX_DROP_NONE;
 }
 
+/* The card has opened what is inside, too, and its entry is too short to say with which SA. */
+static uint32_t inner_sa(const struct host *host, const struct work *w)
+{
+    struct esp_address src;
+    struct esp_address dst;
+    struct esp_view view;
+
+    if (host->config.rx.done_bytes != sizeof(struct abi_rx_short) || !w->contents) {
+        return 0;
+    }
+    parse(host, w, &view);
+    if (!is_ipsec(&view)) {
+        return 0;
+    }
+    esp_view_addresses(esp_packet_bytes(&w->packet), &view, &src, &dst);
+    return host_sa_by_spi(host, view.spi, view.kind == ESP_PACKET_AH ? ESP_OP_AH : ESP_OP_ESP,
+                          &dst);
+}
+
 static enum host_rx_drop crypto_done(struct host *host, const struct abi_rx_completion *c,
                                      struct work *w, struct host_pending_rx *rx, uint64_t now)
 {
@@ -315,6 +334,10 @@ static enum host_rx_drop crypto_done(struct host *host, const struct abi_rx_comp
     }
     rx->verdict = HOST_OFFLOADED;
     drop = strip_node(host, sa, c, w, now);
+    if (drop == HOST_RX_DROP_NONE && inner == 0 &&
+        (c->offload_word & ABI_RX_NEXT_CRYPTO_DONE) != 0) {
+        inner = inner_sa(host, w);
+    }
     /* The second entry of a bundle comes up with the bundle's handle, too. */
     if (drop == HOST_RX_DROP_NONE && inner != 0 && inner != sa &&
         host_sa_frame(host, inner) != NULL) {
@@ -369,12 +392,12 @@ uint64_t host_receive(struct host *host, struct host_core *core, uint32_t queue,
     host->stats->rx.completions++;
     host->stats->rx.completion_bytes += c.length;
     w.captured = host->buffer[c.cookie].captured;
-    w.captured = w.captured > host->rx_room ? w.captured - host->rx_room : 0;
+    w.captured -= w.captured < host_rx_start(host) ? w.captured : host_rx_start(host);
     w.captured = w.captured < c.length ? w.captured : c.length;
     w.contents = host->options.functional && w.captured == c.length;
     w.packet = (struct esp_packet){ .buffer = host_buffer_bytes(host, c.cookie),
                                     .capacity = host->rx_stride,
-                                    .start = host->rx_room,
+                                    .start = host_rx_start(host),
                                     .length = c.length };
     *rx = (struct host_pending_rx){ .buffer = c.cookie,
                                     .tag = c.tag,

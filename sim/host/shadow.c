@@ -198,6 +198,13 @@ static void drop_pack(struct host *host, uint32_t id)
     host_store_release(&host->packs, block, host_pack_length(host_block(&host->packs, block)));
 }
 
+void host_sa_forget(struct host *host, uint32_t id)
+{
+    if (block_of(host, host_sa(host, id)) != 0) {
+        drop_pack(host, id);
+    }
+}
+
 uint32_t host_sa_new(struct host *host, const struct esp_node *node)
 {
     uint32_t id = host_array_take(&host->sas);
@@ -399,9 +406,7 @@ void host_sa_free(struct host *host, uint32_t id)
     if ((sa->flags & SA_HOST_FAR) != 0) {
         host_store_release(&host->windows, sa->u.pair, sizeof(uint64_t));
     }
-    if (block_of(host, sa) != 0) {
-        drop_pack(host, id);
-    }
+    host_sa_forget(host, id);
     if ((sa->flags & SA_HOST_FRAME) != 0) {
         uint32_t second = host_frame(host, sa->detail)->second;
 

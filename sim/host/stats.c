@@ -53,6 +53,10 @@ static const struct stat_field tx_stats[] = {
     U64(host_tx_stats, lost, "packets", "In the rings or on the card when it was reset."),
     GAUGE(host_tx_stats, inside, "packets", "Neither sent nor dropped yet."),
     U64(host_tx_stats, doorbells, "", "Writes of a transmit ring's tail."),
+    U64(host_tx_stats, inlined, "packets", "Frames put behind their descriptors in the ring."),
+    U64(host_tx_stats, pushed, "", "Descriptors written to the card instead of a doorbell."),
+    U64(host_tx_stats, pushed_data, "packets", "Of these, with their frames."),
+    U64(host_tx_stats, push_bursts, "", "Stores or lines that this took, each a TLP."),
     U64(host_tx_stats, ring_full, "", "Times that a core had to wait for a free descriptor."),
     U64(host_tx_stats, esn_stalls, "",
         "Times that an SA had to wait for its upper half (crypto offload)."),
@@ -72,6 +76,8 @@ static const struct stat_field tx_drops[] = {
 };
 
 static const struct stat_field tx_failures[] = {
+    { "untold", STAT_U64, offsetof(struct host_tx_stats, failed_reason), "packets",
+      "complete and not sent, with host.tx.done head, which gives no reason" },
 #define X(name, key, text)                                                                         \
     { key, STAT_U64,                                                                               \
       offsetof(struct host_tx_stats, failed_reason) + NIC_DROP_##name * sizeof(uint64_t),          \

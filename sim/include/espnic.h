@@ -103,6 +103,11 @@ uint64_t espnic_now(const struct espnic *card);
 bool espnic_mmio_write(struct espnic *card, uint64_t time, uint32_t offset, uint32_t bytes,
                        uint64_t value);
 
+/* The same for what a write-combining buffer holds: 4 to 64 bytes, a multiple of 4, that do not cross a line of 64. One
+ * TLP. False also for what no such buffer can hold. Registers take no more than 8 bytes; windows do. */
+bool espnic_mmio_burst(struct espnic *card, uint64_t time, uint32_t offset, const uint8_t *bytes,
+                       uint32_t count);
+
 /* A load leaves the CPU at `time`; mmio_done(tag) gives the answer. */
 bool espnic_mmio_read(struct espnic *card, uint64_t time, uint32_t offset, uint32_t bytes,
                       uint64_t tag);

@@ -9,6 +9,11 @@
  * at index i mod size, with ABI_PHASE in `flags` equal to 1 on the first pass through the ring, 0 on the
  * second, and so on. There are never more posted and uncompleted entries than the ring has.
  *
+ * What a completion costs on the bus is the driver's choice, ring by ring (TX_DONE, RX_DONE): several entries
+ * in one DMA write; entries for some of the descriptors only; or no entries, but the number completed so far,
+ * 4 bytes. No completion waits longer than TX_DONE_WAIT or RX_DONE_WAIT for others, and none waits when
+ * nothing else that was posted is left.
+ *
  * Crypto offload (IPsecOV2): the driver hands framed packets (ESP/AH header with sequence number, IV
  * for CBC left to the card (O-21), padding, trailer, room for the ICV); the card encrypts and writes the
  * ICV. On receive the card decrypts in place, strips nothing, and says what it did in the words.
@@ -31,11 +36,13 @@ struct abi_tx_descriptor {  /* 64 bytes */
     uint64_t handle;        /* slot 1: OffloadHandle, 0 = no IPsec work */
     uint64_t tunnel_handle; /* slot 11: TunnelHandle, 0 = none. With both: transport in tunnel */
     uint32_t header_word;   /* slot 12, send format (crypto offload) */
-    uint32_t reserved;
+    /* Slot 2, large send: payload bytes of a TCP segment, 0 = none; bytes before the TCP payload. Crypto offload: ESP
+     * header and IV are in front of TCP, with the first number; trailer and ICV are not behind it. */
+    uint16_t mss, headers;
     uint64_t tag; /* comes back in the completion and on the wire port */
     uint32_t tfc; /* packet offload, tunnel mode: bytes of TFC padding to add */
     uint32_t reserved2;
-    uint64_t reserved3;
+    uint64_t push; /* ABI_PUSH_*: in a window only; in the ring not looked at */
 };
 
 enum {
@@ -46,11 +53,32 @@ enum {
     ABI_TX_ENCRYPT = 1u << 2, /* AES-GCM, else AES-GMAC */
     ABI_TX_NO_KEY = 1u << 3,  /* of the model only: the recording has no key */
     /* Cards without a table of transmit SAs: the context behind the descriptor is that of the SA. */
-    ABI_TX_CONTEXT = 1u << 4
+    ABI_TX_CONTEXT = 1u << 4,
+    /* Rings that do not complete every descriptor by itself: this one does. */
+    ABI_TX_REPORT = 1u << 5,
+    /* The frame itself, `length` bytes, stands behind the descriptor (and the context): TX_INLINE, TX_PUSH. */
+    ABI_TX_INLINE = 1u << 6,
+    ABI_TX_ABSENT = 1u << 7 /* of the model only: with INLINE, the frame has no contents */
 };
 
+/* A descriptor can be written to the card instead of being read by it: to the window of its queue (TX_PUSH), in
+ * bursts of any size that is a multiple of 8 bytes, in any order. What is written is what stands in the ring,
+ * where it must be as well, with two differences: `push` is the doorbell, and the frame may follow though in
+ * the ring it does not. The descriptor counts as posted, with all before it, when the last of its bytes has
+ * come; what is written beyond them in the same burst is padding. A card that has no place for it reads it from
+ * the ring. The next one may be written when all of this one has been (a fence). */
+enum {
+    ABI_PUSH_TAIL_LSB = 0,  /* 32 bits: what would be written to TX_TAIL */
+    ABI_PUSH_BYTES_LSB = 32 /* 16 bits: of descriptor, context and frame */
+};
+
+static inline uint64_t abi_push(uint32_t tail, uint32_t bytes)
+{
+    return (uint64_t)bytes << ABI_PUSH_BYTES_LSB | tail;
+}
+
 /* On such a card CAP_TX_CONTEXT bytes follow each descriptor in the ring (entries are 64 + CAP_TX_CONTEXT
- * bytes): this, 16 bytes for a precomputed hash key (AES-GCM), the cipher's key with its salt, the
+ * bytes, and TX_INLINE more): this, 16 bytes for a precomputed hash key (AES-GCM), the cipher's key with its salt, the
  * integrity key. */
 struct abi_tx_context {
     uint32_t seq_hi; /* of this packet's number; ESN */
@@ -83,13 +111,16 @@ enum abi_tx_status { /* NDIS status values */
                          (int)0xC0000001u /* unknown handle, or dropped: `reason` says why */
 };
 
-struct abi_tx_completion { /* 32 bytes */
+struct
+    abi_tx_completion { /* 32 bytes; of an entry of 16 the first 16, of a longer one the rest is 0 */
     uint64_t tag;
     uint32_t status;   /* enum abi_tx_status */
     uint16_t reason;   /* enum nic_drop (sim/nic/drops.h), 0 = none */
     uint16_t flags;    /* ABI_PHASE */
     uint64_t sequence; /* packet offload: number that the (outermost) SA gave */
-    uint64_t reserved;
+    uint32_t
+        head; /* TX_DONE.MODE 1: descriptors completed with this entry (free-running); else 0 */
+    uint32_t reserved;
 };
 
 /* ---- receive ------------------------------------------------------------------------------- */
@@ -100,7 +131,7 @@ struct abi_rx_descriptor { /* 16 bytes */
     uint32_t cookie;       /* comes back in the completion */
 };
 
-struct abi_rx_completion { /* 64 bytes */
+struct abi_rx_completion { /* 64 bytes; of a longer entry the rest is 0 */
     uint32_t cookie;
     uint32_t length;       /* bytes written */
     uint32_t offload_word; /* slot 1, receive format: SaDeleteReq, CryptoDone, NextCryptoDone,
@@ -117,6 +148,24 @@ struct abi_rx_completion { /* 64 bytes */
     uint16_t reserved;
     uint16_t flags; /* ABI_PHASE */
 };
+
+/* An entry of 32 bytes: what a driver cannot do without. Names and values as above; there is no inner handle,
+ * no number and no tag. */
+struct abi_rx_short {
+    uint32_t cookie;
+    uint16_t length;
+    uint8_t port, reason;
+    uint64_t handle;
+    uint64_t wire_ps;
+    uint16_t offload_word; /* its lower half; CryptoStatus is in `status` */
+    uint16_t header_word;  /* its lower half: next header and pad length */
+    uint8_t status;
+    uint8_t info; /* ABI_HEADER_INFO_SET of header_word: 1 */
+    uint16_t flags;
+};
+
+/* With RX_DONE.MODE 2 a struct abi_rx_completion stands in front of each packet; its flags are 0. */
+enum { ABI_RX_PREFIX = 64 };
 
 /* Bits of offload_word: NDIS_IPSEC_OFFLOAD_V2_NET_BUFFER_LIST_INFO, receive */
 enum {
@@ -235,6 +284,8 @@ _Static_assert(sizeof(struct abi_tx_context) == 24, "layout");
 _Static_assert(sizeof(struct abi_tx_completion) == 32, "layout");
 _Static_assert(sizeof(struct abi_rx_descriptor) == 16, "layout");
 _Static_assert(sizeof(struct abi_rx_completion) == 64, "layout");
+_Static_assert(sizeof(struct abi_rx_short) == 32, "layout");
+_Static_assert(sizeof(struct abi_rx_completion) == ABI_RX_PREFIX, "layout");
 _Static_assert(sizeof(struct abi_command) == 64, "layout");
 _Static_assert(sizeof(struct abi_command_completion) == 32, "layout");
 _Static_assert(sizeof(struct abi_annotation) == 192, "layout");

@@ -61,6 +61,11 @@ struct nic_packet {
     uint8_t out_port;   /* forward: where it goes, and by which lane */
     uint32_t out_lane;
     uint64_t out_handle; /* forward: SA to send it with, 0: in clear */
+    uint8_t last_segment;
+    uint16_t segment;      /* of a large send, from 0 */
+    uint16_t mss, headers; /* of a large send that is still whole: of the descriptor */
+    uint32_t parent;       /* segment: the packet that it was cut from, 0 = none */
+    uint32_t left;         /* large send: segments under way */
     uint32_t beats;
     uint32_t sa; /* context of this pass, 0 = none */
     uint32_t job;
@@ -81,7 +86,11 @@ struct nic_packet {
     uint32_t wire_length; /* RX: as it came */
     uint32_t mshr;        /* context miss that it waits for: index + 1, 0 = none */
     uint64_t mshr_ticket; /* of the latest miss when it asked */
-    uint64_t handle[2];   /* TX: descriptor's; RX: SAs that matched, outer first */
+    uint32_t turn;      /* TX: its place in the order of its lane */
+    uint32_t ring_at;   /* its descriptor in the ring, free-running */
+    uint32_t done_at;   /* TX: place of its completion in the ring, free-running */
+    uint32_t chain;     /* the next one that completes with it, 0 = none */
+    uint64_t handle[2]; /* TX: descriptor's; RX: SAs that matched, outer first */
     uint64_t first_sequence;
     uint64_t tag, wire_ps, address;
 };
@@ -126,7 +135,13 @@ struct nic_lane {
     struct nic_hazards hazards[2];
     unsigned rx_client, tx_client; /* of the PCIe link */
     unsigned rx_answers_block;
-    uint32_t rx_dma_used; /* bytes being written */
+    uint32_t rx_dma_used;    /* bytes being written */
+    struct channel *rx_done; /* packets whose data has left, of rings that gather completions */
+    struct channel *tx_here; /* packets whose data need not be read */
+    struct channel *tx_segments;
+    struct nic_turns {
+        uint32_t given, taken; /* packets to send: turns given, and over */
+    } turns;
 };
 
 struct nic_arrival {
@@ -195,36 +210,79 @@ struct nic_memory {
     uint32_t back_ring;
 };
 
+enum { NIC_PUSH_WORDS = REG_TX_PUSH_WINDOW / 8 };
+
+/* A descriptor that the host is writing. */
+struct nic_push {
+    uint8_t bytes[NIC_PUSH_WORDS * 8];
+    uint64_t have[NIC_PUSH_WORDS / 64]; /* bit w: word w is there */
+};
+
+/* What is known of a descriptor on the card, beside itself. */
+struct nic_extra {
+    uint16_t bytes; /* of data that came with it */
+    bool pushed;
+};
+
+enum nic_done_mode { NIC_DONE_EACH, NIC_DONE_REPORT, NIC_DONE_HEAD };
+enum { NIC_DONE_MOST = 64 /* completions of a write */, NIC_ENTRY_MOST = 128 /* bytes */ };
+
+/* Completions of a ring (done.c). */
+struct nic_done {
+    uint8_t mode;  /* enum nic_done_mode */
+    uint8_t batch; /* completions a write, at most */
+    uint8_t bytes; /* of an entry */
+    bool gathers;  /* else each has a write of its own */
+    uint32_t
+        entries; /* asked for so far: place of the next one (free-running); HEAD: descriptors told */
+    uint32_t next;    /* in the order of the ring: the descriptor whose turn it is */
+    uint32_t early_first, early_last; /* packets that are complete, plain RX: in memory, before their turn */
+    uint32_t first, last;             /* packets that the next write stands for */
+    uint32_t count;                   /* those of them that count */
+    uint32_t silent;                  /* packet: the last one complete and not reported, 0 = none */
+    uint64_t wait;                    /* core cycles */
+    uint64_t deadline, silent_deadline; /* cycles, CLOCK_NEVER without */
+};
+
 struct nic_ring {       /* of descriptors, one queue */
     uint32_t posted;    /* TAIL as the core sees it */
     uint32_t requested; /* descriptors asked for */
     uint32_t fetched;   /* descriptors on the card */
     uint32_t taken;     /* handed to packets */
-    uint32_t completed; /* completion entries written */
-    uint32_t size; /* of the rings in host memory, as the registers have it; and where they are */
+    uint32_t completed; /* as the host knows */
+    uint32_t size;   /* of the rings in host memory, as the registers have it; and where they are */
+    uint32_t entry;  /* bytes of a descriptor there, with what stands behind it */
+    uint32_t room;   /* of them, for data of the packet */
+    uint32_t pushed; /* descriptors on the card that the host has written */
     uint64_t base, done_base;
+    struct nic_done done;
 };
 
 struct nic_dma {
     unsigned tx_block, rx_block, done_block; /* descriptor fetch; completions */
-    unsigned tx_client, rx_client, done_client;
+    unsigned tx_client, rx_client, done_client, rx_done_client;
     struct nic_ring tx[16], rx[16];
     /* Bit q: queue q has posted descriptors that have not been asked for; it has some on the card. */
     uint32_t tx_asks, rx_asks, tx_ready;
     uint32_t tx_held; /* a read of payload waits for room in the buffer or for another read's end */
     struct abi_tx_descriptor *tx_descriptor; /* [queue][prefetch] */
     uint8_t *tx_context;                     /* the same; what follows them in the ring, or NULL */
-    uint32_t tx_entry;                       /* bytes of both */
+    uint8_t *tx_inline;                      /* the same; data of their packets, or NULL */
+    struct nic_extra *tx_extra;              /* the same; only with tx_inline or tx_push */
+    struct nic_push *push;                   /* [queue]: being written by the host, or NULL */
     struct abi_rx_descriptor *rx_descriptor;
     uint64_t tx_bytes; /* of packets being read */
     uint32_t tx_reads;
     uint32_t tx_turn;
     uint32_t
         rx_spread; /* queues that packets are spread over: 0 to the last one that had buffers */
-    uint32_t tx_done[16]; /* completions asked for, per queue */
-    uint32_t *failed;     /* ring: packets that ended without a frame */
+    uint32_t tx_gathered, rx_gathered; /* bit q: completions of queue q wait to be written */
+    uint32_t *failed;                  /* ring: packets that ended without a frame */
     uint32_t failed_head, failed_tail;
 };
+
+/* Items of the stage tx_dma: a packet that is there, or else a request for one. */
+#define NIC_HERE (1u << 31)
 
 enum nic_slot_state {
     NIC_SLOT_FREE,
@@ -314,7 +372,7 @@ struct nic_moderation {
 
 struct nic_mmio {
     uint32_t offset, bytes;
-    uint64_t value;
+    uint64_t value; /* of more than 8 bytes: where they are in `lines` */
 };
 
 /* A card that forwards by itself (forward.c). */
@@ -333,9 +391,10 @@ struct espnic {
     struct sched sched;
     struct nic_lane lane[NIC_MAX_LANES];
     struct nic_port port[NIC_MAX_PORTS];
-    struct channel *channel[384]; /* all of them, for state and for the search for deadlocks */
+    struct channel *channel[448]; /* all of them, for state and for the search for deadlocks */
     unsigned channels;
     struct nic_pool packets, jobs, buffers[3], carried;
+    struct nic_pool lines; /* bursts of register writes on their way */
     struct sa_table table;
     struct sa_cache cache;
     struct nic_memory memory;
@@ -491,6 +550,16 @@ uint32_t nic_flow_hash(const struct espnic *card, const struct nic_packet *p, bo
 /* sa_memory.c: may the context of p->sa be asked for now (MSHRs are free)? Ask for it. Is it there? The SA is
  * gone. Its context will be needed: of a transmit descriptor; of a received packet that has been parsed, known
  * to the card from `cycle` on. */
+/* sa_lookup.c: context of the outbound SA of a handle, 0 = none */
+uint32_t nic_tx_sa(struct espnic *card, uint64_t handle);
+
+/* lso.c: cut the frame, which has been read, into segments (false: refused, counted as dropped); the number of a
+ * packet, given what it would be by itself; a packet ends: what its descriptor waits for, 0 = others */
+bool nic_lso_begin(struct espnic *card, struct nic_lane *lane, uint32_t item, uint64_t now);
+uint64_t nic_lso_number(struct espnic *card, const struct nic_packet *p, uint64_t number);
+uint32_t nic_lso_end(struct espnic *card, uint32_t item);
+
+/* sa_memory.c: may the context of p->sa be asked for now (an MSHR is free)? Ask for it. Is it there? */
 bool nic_memory_can_ask(struct espnic *card, const struct nic_packet *p);
 void nic_memory_ask(struct espnic *card, struct nic_packet *p, uint64_t cycle, bool write);
 bool nic_memory_there(const struct espnic *card, struct nic_packet *p);
@@ -521,8 +590,39 @@ void nic_forward_sent(struct espnic *card, uint32_t item, uint64_t cycle, unsign
 /* crypto.c */
 enum esp_job_state nic_crypt_result(struct espnic *card, struct nic_packet *p);
 
-/* tx_dma.c: the descriptor ends without a frame */
+/* done.c: the descriptor ends without a frame; a ring's TX_DONE or RX_DONE has been written; the write that
+ * completes a received packet by itself, behind its data. */
+void nic_done_init(struct espnic *card);
 void nic_tx_failed(struct espnic *card, uint32_t item, uint64_t cycle);
+void nic_done_configure(struct espnic *card, bool rx, unsigned q, uint64_t value);
+/* RX, plain: an entry is in memory (the packet is freed in its turn). */
+void nic_rx_done_there(struct espnic *card, unsigned q, uint32_t item);
+struct pcie_request nic_rx_done_plain(struct espnic *card, const struct nic_packet *p,
+                                      uint32_t item);
+
+/* entries.c: what is said of a received packet; writes of completions reach memory */
+void nic_rx_entry(const struct nic_packet *p, struct abi_rx_completion *completion);
+void nic_memory_rx_done(struct espnic *card, uint64_t time, const struct pcie_request *r);
+void nic_memory_tx_done(struct espnic *card, uint64_t time, const struct pcie_request *r);
+
+/* push.c: what has been written to a window (false: it is none); descriptors behind a failed read are read again */
+void nic_push_init(struct espnic *card);
+void nic_push_free(struct espnic *card);
+void nic_push_register_state(struct espnic *card, struct snapshot *snap);
+bool nic_push_written(struct espnic *card, const struct nic_mmio *m, uint64_t now);
+void nic_push_forget(struct espnic *card, unsigned q);
+
+/* csr.c: TAIL of a transmit ring, as written to it or with a descriptor */
+void nic_tx_posted(struct espnic *card, unsigned q, uint32_t tail, uint64_t now);
+
+/* tx_dma.c: the place of a descriptor on the card; put it there, with its context and so many bytes of data; those
+ * before `fetched` are there, and those behind it that the host has written. */
+size_t nic_tx_index(const struct espnic *card, unsigned q, uint32_t ring_at);
+void nic_tx_place(struct espnic *card, unsigned q, uint32_t ring_at, const uint8_t *bytes,
+                  uint32_t data);
+void nic_tx_fetched(struct espnic *card, unsigned q, uint32_t fetched);
+/* `count` descriptors from `ring_at` on have come: the contexts of their SAs will be needed. */
+void nic_tx_expect(struct espnic *card, unsigned q, uint32_t ring_at, uint32_t count, uint64_t now);
 
 /* Descriptors that queue q would ask for now (tx_dma.c). */
 uint32_t nic_descriptors_wanted(const struct espnic *card, bool rx, unsigned q);
@@ -538,14 +638,15 @@ bool nic_read_again(struct espnic *card, unsigned client, uint32_t index);
 void nic_ask_again(struct espnic *card, unsigned client, uint64_t now);
 size_t nic_explain_faults(const struct espnic *card, char *text, size_t size);
 
-/* interrupts.c */
-void nic_interrupt(struct espnic *card, unsigned vector, uint64_t cycle);
+/* interrupts.c: so many events of a vector */
+void nic_interrupt(struct espnic *card, unsigned vector, uint32_t events, uint64_t cycle);
 
 /* command.c: CMD_TAIL has been written */
 void nic_commands_posted(struct espnic *card, uint32_t tail, uint64_t now);
 /* carried.c: a descriptor's context; the packet's transform is made of it (false: it is none); what goes with
  * nic_transform; the full number of a packet; the packet goes. */
 uint32_t nic_carried_new(struct espnic *card, const uint8_t *bytes);
+uint32_t nic_carried_copy(struct espnic *card, uint32_t carried);
 bool nic_carried_use(struct espnic *card, struct nic_packet *p);
 void nic_carried_suite(const struct espnic *card, const struct nic_packet *p,
                        struct esp_suite *suite);
@@ -560,7 +661,8 @@ void nic_forget_sa(struct espnic *card, uint32_t id, uint64_t now_ns);
 /* command.c: an SA that was being deleted has lost its last reference */
 void nic_command_drained(struct espnic *card, uint32_t sa, uint64_t cycle);
 
-/* What a PCIe request is for: upper bits of its ref2 may hold a number more. */
+/* What a PCIe request is for: upper bits of its ref2 may hold a queue, and those from NIC_COUNT_LSB on a number
+ * more. */
 enum nic_purpose {
     NIC_FOR_RX_PAYLOAD,
     NIC_FOR_RX_DONE,
@@ -577,7 +679,7 @@ enum nic_purpose {
     NIC_FOR_MESSAGE
 };
 
-enum { NIC_PURPOSE_BITS = 8 };
+enum { NIC_PURPOSE_BITS = 8, NIC_COUNT_LSB = 16 };
 
 /* A client of the link (pcie.c): its requests are pushed by one block, its answers go to another. */
 unsigned nic_client(struct espnic *card, const char *name, unsigned writer, unsigned reader,

@@ -46,6 +46,15 @@ uint32_t nic_carried_new(struct espnic *card, const uint8_t *bytes)
     return index;
 }
 
+uint32_t nic_carried_copy(struct espnic *card, uint32_t carried)
+{
+    uint32_t index = nic_pool_take(&card->carried);
+
+    memcpy(nic_pool_at(&card->carried, index), nic_pool_at(&card->carried, carried),
+           sizeof(struct nic_carried));
+    return index;
+}
+
 void nic_carried_suite(const struct espnic *card, const struct nic_packet *p,
                        struct esp_suite *suite)
 {

@@ -351,7 +351,7 @@ static void take_answers(struct espnic *card, uint64_t now)
             continue;
         }
         if ((r->ref2 & 0xff) == NIC_FOR_COMMAND_DONE) {
-            nic_interrupt(card, 0, now);
+            nic_interrupt(card, 0, 1, now);
         } else if ((r->ref2 & 0xff) == NIC_FOR_COMMANDS && s->command.length &&
                    s->command.length <= MAX_BUFFER) {
             s->state = NIC_SLOT_BUFFER;

@@ -212,6 +212,12 @@ static const struct param dma[] = {
       NULL, NULL, "Packets on their way from host memory." },
     { "tx_outstanding", PARAM_U32, F(nic_dma_config, tx_outstanding), 128, 1, 4096, NULL, NULL,
       "Payload reads under way." },
+    { "tx_inline", PARAM_BYTES, F(nic_dma_config, tx_inline), 0, 0, 960, NULL, NULL,
+      "Bytes of a packet that can come with its descriptor, in the ring or written by the host; a "
+      "multiple of 16; 0: none." },
+    { "tx_push", PARAM_U32, F(nic_dma_config, tx_push), 0, 0, 1024, NULL, NULL,
+      "Descriptors that the host may write to the card (window TX_PUSH) and a queue holds until they "
+      "are used; more are read from the ring; 0: there is no such window." },
     { "rx_fetch", PARAM_U32, F(nic_dma_config, rx_fetch), 32, 1, 256, NULL, NULL,
       "Receive descriptors a read." },
     { "rx_prefetch", PARAM_U32, F(nic_dma_config, rx_prefetch), 256, 1, 4096, NULL, NULL,
@@ -733,6 +739,11 @@ bool nic_config_check(struct nic_config *config, char *error, size_t error_size)
                       "card.mac.rx_buffer: found %llu bytes, expected room for a frame of the MTU "
                       "in each lane",
                       (unsigned long long)config->mac.rx_buffer);
+    }
+    if (config->dma.tx_inline % 16) {
+        return refuse(error, error_size,
+                      "card.dma.tx_inline: found %llu bytes, expected a multiple of 16",
+                      (unsigned long long)config->dma.tx_inline);
     }
     if (config->pcie.mps % 128) {
         return refuse(error, error_size, "card.pcie.mps: found %llu, expected 128 to 4096",

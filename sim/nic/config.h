@@ -125,6 +125,8 @@ struct nic_dma_config {
     uint32_t tx_prefetch;    /* descriptors on the card, per queue */
     uint64_t tx_buffer;      /* bytes of packets being read, per card */
     uint32_t tx_outstanding; /* payload reads under way */
+    uint64_t tx_inline;      /* bytes of a packet that can come with its descriptor */
+    uint32_t tx_push;        /* descriptors written by the host that a queue holds */
     uint32_t rx_fetch;
     uint32_t rx_prefetch;
     uint64_t rx_buffer; /* bytes of packets being written, per lane */

@@ -21,6 +21,7 @@ static uint32_t capability_flags(const struct nic_config *config)
     v = REG_PUT(CAP_FLAGS, ESN_INFERRED, v, config->sa.esn == NIC_ESN_INFERRED);
     v = REG_PUT(CAP_FLAGS, UNIT_SAS, v, config->table.unit == SA_UNIT_SAS);
     v = REG_PUT(CAP_FLAGS, COMMAND_PATH, v, config->command.path);
+    v = REG_PUT(CAP_FLAGS, MORE, v, config->dma.tx_inline || config->dma.tx_push);
     v = REG_PUT(CAP_FLAGS, NO_INBOUND, v,
                 config->command.path == NIC_PATH_DESCRIPTOR && !config->command.inbound);
     return (uint32_t)v;
@@ -74,6 +75,7 @@ static void report_capabilities(struct espnic *card)
     const struct nic_config *c = &card->config;
     uint64_t window = 0;
     uint64_t rings = 0;
+    uint64_t tx = 0;
 
     reg_set(&card->registers, REG_CAP_SA_CAPACITY, 0, card->table.stats.capacity);
     reg_set(&card->registers, REG_CAP_FLAGS, 0, capability_flags(c));
@@ -86,6 +88,9 @@ static void report_capabilities(struct espnic *card)
     rings = REG_PUT(CAP_RINGS, TX_QUEUES, rings, c->dma.tx_queues);
     rings = REG_PUT(CAP_RINGS, RX_QUEUES, rings, c->dma.rx_queues);
     reg_set(&card->registers, REG_CAP_RINGS, 0, rings);
+    tx = REG_PUT(CAP_TX, INLINE, tx, c->dma.tx_inline / 16);
+    tx = REG_PUT(CAP_TX, PUSH, tx, c->dma.tx_push);
+    reg_set(&card->registers, REG_CAP_TX, 0, tx);
     report_algorithms(card);
     report_path(card);
 }
@@ -112,9 +117,42 @@ static void control(struct espnic *card, uint64_t now)
     sched_wake(&card->sched, card->commands.block, now + 1);
 }
 
+static uint64_t core_cycles(const struct espnic *card, uint64_t ns)
+{
+    return clock_cycles_from_ps(&card->clocks, card->core, ns * 1000);
+}
+
+/* A ring that the card does not have, or of an impossible size, is off; 0 is off, too. */
+static uint32_t ring_size(struct espnic *card, enum reg_id reg, unsigned i, uint32_t queues)
+{
+    uint64_t size = reg_get(&card->registers, reg, i);
+
+    if (size == 0 || (i < queues && size >= 2 && size <= 65536 && (size & (size - 1)) == 0)) {
+        return (uint32_t)size;
+    }
+    card->stats.rings.refused++;
+    return 0;
+}
+
+/* Entries of transmit rings: descriptor, context, room for data. */
+static void tx_room(struct espnic *card, unsigned q, uint64_t bytes)
+{
+    struct nic_ring *ring = &card->dma.tx[q];
+    uint32_t context = card->dma.tx_context ? (uint32_t)card->config.command.context : 0;
+
+    if (ring->posted != ring->completed || bytes % 16 || bytes > card->config.dma.tx_inline) {
+        card->stats.rings.refused++;
+        reg_set(&card->registers, REG_TX_INLINE, q, ring->room);
+        return;
+    }
+    ring->room = (uint32_t)bytes;
+    ring->entry = (uint32_t)sizeof(struct abi_tx_descriptor) + context + ring->room;
+}
+
 /* What blocks need for every packet or message is kept where they have it at hand. */
 static void decode(struct espnic *card, enum reg_id reg, unsigned i)
 {
+    const struct nic_dma_config *dma_config = &card->config.dma;
     struct nic_dma *dma = &card->dma;
     struct nic_moderation *m = &card->moderation;
     uint64_t value = reg_get(&card->registers, reg, i);
@@ -122,14 +160,17 @@ static void decode(struct espnic *card, enum reg_id reg, unsigned i)
     switch (reg) {
     case REG_TX_BASE: dma->tx[i].base = value; break;
     case REG_TX_DONE_BASE: dma->tx[i].done_base = value; break;
-    case REG_TX_SIZE: dma->tx[i].size = (uint32_t)value; break;
+    case REG_TX_SIZE: dma->tx[i].size = ring_size(card, reg, i, dma_config->tx_queues); break;
+    case REG_TX_DONE: nic_done_configure(card, false, i, value); break;
+    case REG_TX_INLINE: tx_room(card, i, value); break;
+    case REG_TX_DONE_WAIT: dma->tx[i].done.wait = core_cycles(card, value); break;
     case REG_RX_BASE: dma->rx[i].base = value; break;
     case REG_RX_DONE_BASE: dma->rx[i].done_base = value; break;
-    case REG_RX_SIZE: dma->rx[i].size = (uint32_t)value; break;
+    case REG_RX_SIZE: dma->rx[i].size = ring_size(card, reg, i, dma_config->rx_queues); break;
+    case REG_RX_DONE: nic_done_configure(card, true, i, value); break;
+    case REG_RX_DONE_WAIT: dma->rx[i].done.wait = core_cycles(card, value); break;
     case REG_INT_ENABLE: m->enabled = (uint32_t)value; break;
-    case REG_INT_HOLDOFF:
-        m->holdoff[i] = clock_cycles_from_ps(&card->clocks, card->core, value * 1000);
-        break;
+    case REG_INT_HOLDOFF: m->holdoff[i] = core_cycles(card, value); break;
     case REG_INT_COALESCE: m->coalesce[i] = (uint32_t)value; break;
     default: break;
     }
@@ -151,11 +192,21 @@ static void post(struct espnic *card, bool rx, unsigned q, uint32_t posted, uint
     sched_wake(&card->sched, rx ? dma->rx_block : dma->tx_block, now + 1);
 }
 
+void nic_tx_posted(struct espnic *card, unsigned q, uint32_t tail, uint64_t now)
+{
+    reg_set(&card->registers, REG_TX_TAIL, q, tail);
+    post(card, false, q, tail, now);
+    card->stats.doorbells++;
+}
+
 static void apply(struct espnic *card, const struct nic_mmio *m, uint64_t now)
 {
     struct reg_written w;
     uint32_t value;
 
+    if (nic_push_written(card, m, now)) {
+        return;
+    }
     if (!reg_write(&card->registers, m->offset, m->bytes, m->value, &w)) {
         return; /* the register file has counted it */
     }
@@ -190,6 +241,9 @@ static void wake(void *self, uint64_t now)
         }
         channel_pop_item(in, now, 1);
         apply(card, &card->mmio[at], now);
+        if (card->mmio[at].bytes > 8) {
+            nic_pool_release(&card->lines, (uint32_t)card->mmio[at].value);
+        }
     }
     if (nic_mailbox_finish(card) < next) {
         next = nic_mailbox_finish(card);

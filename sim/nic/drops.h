@@ -4,31 +4,34 @@
 #define ESPNIC_NIC_DROPS_H
 
 /* The packet is gone. */
-#define NIC_DROPS(X)                                                                               \
-    X(RX_OVERFLOW, "rx_overflow",                                                                  \
-      "the receive buffer had no room when the frame's last byte came")                            \
-    X(RX_NO_DESCRIPTOR, "rx_no_descriptor", "no free receive descriptor")                          \
-    X(RX_BUFFER_SMALL, "rx_buffer_small", "longer than the host's receive buffer")                 \
-    X(BAD_ICV, "bad_icv", "the ICV does not match (packet offload)")                               \
-    X(REPLAY, "replay", "sequence number already received")                                        \
-    X(TOO_OLD, "too_old", "sequence number below the replay window")                               \
-    X(SEQ_ZERO, "seq_zero", "sequence number 0, which no sender uses")                             \
-    X(EXPIRED, "expired", "the SA is over a hard lifetime limit")                                  \
-    X(BAD_LENGTH, "bad_length", "shorter than header, IV, trailer and ICV")                        \
-    X(BAD_PADDING, "bad_padding", "padding is not 1, 2, 3, ... or longer than the payload")        \
-    X(DUMMY, "dummy", "next header 59: traffic flow confidentiality dummy")                        \
-    X(BAD_INNER, "bad_inner", "no valid IP packet inside the tunnel")                              \
-    X(ECN, "ecn", "outer CE on an inner packet that is not ECN-capable (RFC 6040)")                \
-    X(SELECTOR, "selector", "the inner packet is outside the SA's selector")                       \
-    X(WRONG_PROTOCOL, "wrong_protocol",                                                            \
-      "the packet's IPsec protocol or encapsulation is not the SA's")                              \
-    X(UNKNOWN_HANDLE, "unknown_handle", "send with a handle that names no live SA")                \
-    X(SEQ_EXHAUSTED, "seq_exhausted", "the SA has no sequence number left")                        \
-    X(MTU, "mtu", "longer than the MTU after encapsulation")                                       \
-    X(NOT_IP, "not_ip",                                                                            \
-      "send with a handle, but the frame is not an IP packet that can be protected")               \
-    X(RESET, "reset", "inside the card when it was reset")                                         \
-    X(DMA_ERROR, "dma_error", "its transfer over PCIe failed")                                     \
+#define NIC_DROPS(X)                                                                                \
+    X(RX_OVERFLOW, "rx_overflow",                                                                   \
+      "the receive buffer had no room when the frame's last byte came")                             \
+    X(RX_NO_DESCRIPTOR, "rx_no_descriptor", "no free receive descriptor")                           \
+    X(RX_BUFFER_SMALL, "rx_buffer_small", "longer than the host's receive buffer")                  \
+    X(BAD_ICV, "bad_icv", "the ICV does not match (packet offload)")                                \
+    X(REPLAY, "replay", "sequence number already received")                                         \
+    X(TOO_OLD, "too_old", "sequence number below the replay window")                                \
+    X(SEQ_ZERO, "seq_zero", "sequence number 0, which no sender uses")                              \
+    X(EXPIRED, "expired", "the SA is over a hard lifetime limit")                                   \
+    X(BAD_LENGTH, "bad_length", "shorter than header, IV, trailer and ICV")                         \
+    X(BAD_PADDING, "bad_padding", "padding is not 1, 2, 3, ... or longer than the payload")         \
+    X(DUMMY, "dummy", "next header 59: traffic flow confidentiality dummy")                         \
+    X(BAD_INNER, "bad_inner", "no valid IP packet inside the tunnel")                               \
+    X(ECN, "ecn", "outer CE on an inner packet that is not ECN-capable (RFC 6040)")                 \
+    X(SELECTOR, "selector", "the inner packet is outside the SA's selector")                        \
+    X(WRONG_PROTOCOL, "wrong_protocol",                                                             \
+      "the packet's IPsec protocol or encapsulation is not the SA's")                               \
+    X(UNKNOWN_HANDLE, "unknown_handle", "send with a handle that names no live SA")                 \
+    X(SEQ_EXHAUSTED, "seq_exhausted", "the SA has no sequence number left")                         \
+    X(MTU, "mtu", "longer than the MTU after encapsulation")                                        \
+    X(NOT_IP, "not_ip",                                                                             \
+      "send with a handle, but the frame is not an IP packet that can be protected")                \
+    X(RESET, "reset", "inside the card when it was reset")                                          \
+    X(DMA_ERROR, "dma_error", "its transfer over PCIe failed")                                      \
+    X(LSO, "lso",                                                                                   \
+      "large send that cannot be cut: no such capability, not TCP, AH, or lengths that do not fit") \
+    X(LSO_TUNNEL, "lso_tunnel", "large send for a tunnel, which is never cut (O-11)") \
     X(FORWARD_FULL, "forward_full", "to be forwarded, but the transmit side had no room")
 
 /* The card let it pass without processing it. */

@@ -28,7 +28,7 @@ static uint64_t due(const struct espnic *card, unsigned vector)
     return at > v->allowed ? at : v->allowed;
 }
 
-void nic_interrupt(struct espnic *card, unsigned vector, uint64_t cycle)
+void nic_interrupt(struct espnic *card, unsigned vector, uint32_t events, uint64_t cycle)
 {
     struct nic_vector *v = &card->vector[vector];
     uint64_t at;
@@ -36,10 +36,11 @@ void nic_interrupt(struct espnic *card, unsigned vector, uint64_t cycle)
     if (!enabled(card, vector)) {
         return;
     }
-    if (v->events++ == 0) {
+    if (v->events == 0) {
         card->vectors_due |= 1ull << vector;
         v->deadline = cycle + holdoff(card, vector);
     }
+    v->events += events;
     at = due(card, vector);
     sched_wake(&card->sched, card->interrupts_block,
                at > card->sched.now_cycle ? at : card->sched.now_cycle + 1);

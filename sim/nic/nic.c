@@ -366,6 +366,12 @@ static void wire_pcie(struct espnic *card)
         l->tx_client = nic_client(card, "tx_dma.pcie", card->dma.tx_block, l->tx_dma.block,
                                   PCIE_ANSWERS_ORDERED);
         stage_input(&l->tx_dma, card->answer[l->tx_client]);
+        l->tx_here = nic_channel(card, "tx_fetch.tx_dma", card->dma.tx_block, l->tx_dma.block, 0);
+        stage_input(&l->tx_dma, l->tx_here);
+        l->tx_segments = nic_channel(card, "tx_dma.segments", l->tx_dma.block, l->tx_dma.block, 0);
+        stage_input(&l->tx_dma, l->tx_segments);
+        l->rx_done =
+            nic_channel(card, "rx_dma.rx_done", l->rx_answers_block, card->dma.done_block, 0);
     }
     card->dma.tx_client = nic_client(card, "tx_fetch.pcie", card->dma.tx_block, card->dma.tx_block,
                                      PCIE_ANSWERS_ORDERED);
@@ -379,6 +385,8 @@ static void wire_pcie(struct espnic *card)
                                      PCIE_ANSWERS_READS);
     card->interrupts_client = nic_client(card, "interrupts.pcie", card->interrupts_block,
                                          card->interrupts_block, PCIE_ANSWERS_WRITES);
+    card->dma.rx_done_client = nic_client(card, "rx_done.pcie", card->dma.done_block,
+                                          card->dma.done_block, PCIE_ANSWERS_WRITES);
     card->mmio_channel =
         nic_channel(card, "pcie.registers", pcie_link_block(card->link), card->registers_block, 0);
     for (unsigned p = 0; p < card->config.general.ports; p++) {
@@ -602,6 +610,7 @@ void espnic_destroy(struct espnic *card)
     nic_forward_free(card);
     nic_mailbox_free(card);
     nic_faults_free(card);
+    nic_push_free(card);
     sa_table_destroy(&card->table);
     sa_cache_destroy(&card->cache);
     free(card->memory.mshr_ticket);
@@ -681,6 +690,27 @@ bool espnic_mmio_write(struct espnic *card, uint64_t time, uint32_t offset, uint
         return false;
     }
     pcie_mmio_write(card->link, link_cycle(card, time), offset, bytes, value);
+    return true;
+}
+
+bool espnic_mmio_burst(struct espnic *card, uint64_t time, uint32_t offset, const uint8_t *bytes,
+                       uint32_t count)
+{
+    uint32_t line;
+
+    if (time < card->now || count % 4 || offset % 4 || count < 4 || offset % 64 + count > 64) {
+        return false;
+    }
+    if (count <= 8) {
+        uint64_t value = 0;
+
+        memcpy(&value, bytes, count);
+        return espnic_mmio_write(card, time, offset, count, value);
+    }
+    line = nic_pool_take(&card->lines);
+    memset(nic_pool_at(&card->lines, line), 0, 64);
+    memcpy(nic_pool_at(&card->lines, line), bytes, count);
+    pcie_mmio_write(card->link, link_cycle(card, time), offset, count, line);
     return true;
 }
 

@@ -23,6 +23,7 @@ struct nic_direction_stats {
     uint64_t bytes_through; /* RX: bytes_in of the packets that came through; TX: bytes_out */
     uint64_t ipsec_passes;  /* AH or ESP headers processed */
     uint64_t bad_icv; /* ICVs that did not match, also where the packet went on (crypto offload) */
+    uint64_t created; /* TX: segments of large sends beside the one that came in */
     uint64_t truncated; /* frames whose capture was cut short: content not processed */
     uint64_t drop[NIC_DROP_COUNT];
     uint64_t bypass[NIC_BYPASS_COUNT];
@@ -47,14 +48,39 @@ struct nic_forward_stats {
     uint64_t stay[NIC_STAY_COUNT]; /* went to the host instead */
 };
 
+/* Why gathered completions were written. */
+enum nic_done_cause {
+    NIC_DONE_FULL,
+    NIC_DONE_WAITED,
+    NIC_DONE_RING_END,
+    NIC_DONE_NOTHING_LEFT,
+    NIC_DONE_CAUSES
+};
+
+/* Descriptor rings. */
+struct nic_ring_stats {
+    uint64_t tx_done_writes, rx_done_writes;   /* DMA writes of completions */
+    uint64_t tx_done_entries, rx_done_entries; /* completions in them */
+    uint64_t done_cause[NIC_DONE_CAUSES];      /* of writes of gathered completions */
+    uint64_t refused;                          /* settings that a ring could not take */
+    uint64_t tx_inline;                        /* packets whose data came with the descriptor */
+    uint64_t tx_pushed;                        /* descriptors taken from what the host wrote */
+    uint64_t push_full, push_behind,
+        push_long;                 /* not taken: no place, others first, too much data */
+    uint64_t push_bad, push_again; /* no descriptor; written over what was there */
+};
+
 struct nic_stats {
     struct nic_direction_stats rx, tx;
     struct nic_port_stats port[NIC_MAX_PORTS];
     struct nic_forward_stats forward;
+    struct nic_ring_stats rings;
     uint64_t replay[4];   /* enum replay_verdict of the check before the crypto */
     uint64_t replay_late; /* passed the check, failed at the update after the crypto */
     uint64_t context_hits, context_misses; /* of the context cache */
     uint64_t prefetch_dropped;             /* no room in its queue, or for its request */
+    uint64_t lso_frames, lso_segments;     /* large sends that were cut, and into what */
+    uint64_t lso_wraps; /* of them, where the lower half of the number wrapped inside */
     uint64_t doorbells, mmio_reads;
     uint64_t interrupts;
     uint64_t dma_failures; /* reads of host memory that failed, requests */

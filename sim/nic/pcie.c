@@ -48,7 +48,8 @@ static bool free_port(const struct espnic *card, unsigned client)
     for (unsigned i = 0; i < card->config.general.lanes; i++) {
         block = client == card->lane[i].rx_client ? NIC_IDEAL_RX_DMA : block;
     }
-    block = client == card->dma.rx_client ? NIC_IDEAL_RX_DMA : block;
+    block = client == card->dma.rx_client || client == card->dma.rx_done_client ? NIC_IDEAL_RX_DMA
+                                                                                : block;
     block = client == card->commands.client ? NIC_IDEAL_COMMAND : block;
     block = client == card->memory.client ? NIC_IDEAL_SA_MEMORY : block;
     return nic_is_ideal(&card->config, block) || nic_is_ideal(&card->config, NIC_IDEAL_PCIE);
@@ -68,34 +69,6 @@ void nic_request(struct espnic *card, unsigned client, uint64_t at, const struct
 
 /* ---- contents -------------------------------------------------------------------------------- */
 
-static void rx_completion(struct espnic *card, const struct nic_packet *p,
-                          struct abi_rx_completion *c)
-{
-    const struct nic_ring *ring = &card->dma.rx[p->queue];
-
-    memset(c, 0, sizeof *c);
-    c->cookie = p->cookie;
-    c->length = p->length;
-    c->offload_word = (p->pass ? ABI_RX_CRYPTO_DONE : 0u) |
-                      (p->pass > 1 ? ABI_RX_NEXT_CRYPTO_DONE : 0u) |
-                      (p->delete_req ? ABI_RX_SA_DELETE_REQ : 0u) |
-                      (uint32_t)p->status << ABI_RX_CRYPTO_STATUS_LSB;
-    if (p->info) {
-        c->header_word = (uint32_t)p->next_header << ABI_HEADER_NEXT_LSB |
-                         (uint32_t)p->pad_length << ABI_HEADER_PAD_LSB | ABI_HEADER_INFO_SET;
-    }
-    c->handle = p->handle[0];
-    c->inner_handle = p->handle[1];
-    c->sequence = p->first_sequence;
-    c->wire_ps = p->wire_ps;
-    c->tag = p->tag;
-    c->port = p->port;
-    c->reason = p->bypass;
-    if (!(ring->completed & ring->size)) {
-        c->flags |= ABI_PHASE;
-    }
-}
-
 /* Has a received packet contents in host memory? In a timing-only run a host that forwards needs the headers at
  * least; what is not known behind them is zero. */
 static bool host_sees(struct espnic *card, struct nic_packet *p)
@@ -112,80 +85,48 @@ static bool host_sees(struct espnic *card, struct nic_packet *p)
     return p->present >= p->length;
 }
 
+/* With what is said of the packet in front of it, if the ring has it so. */
 static void memory_rx(struct espnic *card, uint64_t time, const struct pcie_request *r)
 {
     struct nic_packet *p = nic_packet(card, r->ref);
+    uint32_t prefix = p->dma_bytes - p->length;
     struct abi_rx_completion c;
 
-    if ((r->ref2 & 0xff) == NIC_FOR_RX_PAYLOAD) {
-        /* of a packet of no bytes a TLP comes, but no byte */
-        if (r->status == PCIE_OK && p->length) {
-            card->ports.dma_write(card->ports.self, time, r->address,
-                                  host_sees(card, p) ? nic_bytes(card, p) : NULL, p->length);
-        }
+    if (r->status != PCIE_OK) {
         return;
     }
-    if (r->status != PCIE_OK) { /* the host will never see the packet */
-        nic_count_drop(card, p, NIC_DROP_DMA_ERROR);
-        nic_packet_free(card, r->ref);
-        return;
+    if (prefix) {
+        nic_rx_entry(p, &c);
+        card->ports.dma_write(card->ports.self, time, r->address, (const uint8_t *)&c, sizeof c);
     }
-    rx_completion(card, p, &c);
-    card->dma.rx[p->queue].completed++;
-    reg_set(&card->registers, REG_RX_HEAD, p->queue, card->dma.rx[p->queue].completed);
-    card->stats.rx.packets_out++;
-    card->stats.rx.bytes_out += p->length;
-    card->stats.rx.bytes_through += p->wire_length;
-    card->ports.dma_write(card->ports.self, time, r->address, (const uint8_t *)&c, sizeof c);
-    nic_packet_free(card, r->ref);
+    if (p->length) { /* of a packet of no bytes a TLP comes, but no byte */
+        card->ports.dma_write(card->ports.self, time, r->address + prefix,
+                              host_sees(card, p) ? nic_bytes(card, p) : NULL, p->length);
+    }
 }
 
 static void memory_tx(struct espnic *card, uint64_t time, const struct pcie_request *r)
 {
     struct nic_packet *p = nic_packet(card, r->ref);
-    struct nic_ring *ring = &card->dma.tx[p->queue];
-    struct abi_tx_completion c = { .tag = p->tag, .sequence = p->first_sequence };
     const uint8_t *bytes;
 
-    if ((r->ref2 & 0xff) == NIC_FOR_TX_PAYLOAD) {
-        if (r->status != PCIE_OK) {
-            return;
-        }
-        bytes = card->ports.dma_read(card->ports.self, time, r->address, r->length);
-        p->present = bytes ? p->length : 0;
-        if (bytes) {
-            memcpy(nic_bytes(card, p), bytes, r->length);
-        }
+    if (r->status != PCIE_OK) {
         return;
     }
-    c.status = p->drop ? (uint32_t)ABI_TX_FAILED : (uint32_t)ABI_TX_OK;
-    c.reason = p->drop;
-    if (!(ring->completed & ring->size)) {
-        c.flags |= ABI_PHASE;
+    bytes = card->ports.dma_read(card->ports.self, time, r->address, r->length);
+    p->present = bytes ? p->length : 0;
+    if (bytes) {
+        memcpy(nic_bytes(card, p), bytes, r->length);
     }
-    ring->completed++;
-    reg_set(&card->registers, REG_TX_HEAD, p->queue, ring->completed);
-    if (r->status == PCIE_OK) {
-        card->ports.dma_write(card->ports.self, time, r->address, (const uint8_t *)&c, sizeof c);
-    }
-    nic_packet_free(card, r->ref);
 }
 
 static void tx_descriptors(struct espnic *card, unsigned q, const struct pcie_request *r,
                            const uint8_t *bytes)
 {
-    struct nic_dma *dma = &card->dma;
-    uint32_t room = card->config.dma.tx_prefetch;
-    size_t context = dma->tx_entry - sizeof(struct abi_tx_descriptor);
+    const struct nic_ring *ring = &card->dma.tx[q];
 
-    for (uint32_t i = 0; i < r->length / dma->tx_entry; i++, bytes += dma->tx_entry) {
-        size_t at = q * room + (r->ref + i) % room;
-
-        memcpy(&dma->tx_descriptor[at], bytes, sizeof(struct abi_tx_descriptor));
-        if (context) {
-            memcpy(dma->tx_context + at * context, bytes + sizeof(struct abi_tx_descriptor),
-                   context);
-        }
+    for (uint32_t i = 0; i < r->length / ring->entry; i++, bytes += ring->entry) {
+        nic_tx_place(card, q, r->ref + i, bytes, ring->room);
     }
 }
 
@@ -219,10 +160,10 @@ static void memory(void *self, uint64_t cycle, const struct pcie_request *r)
     uint64_t time = nic_port_time(card, card->pcie_domain, cycle);
 
     switch ((enum nic_purpose)(r->ref2 & 0xff)) {
-    case NIC_FOR_RX_PAYLOAD:
-    case NIC_FOR_RX_DONE: memory_rx(card, time, r); break;
-    case NIC_FOR_TX_PAYLOAD:
-    case NIC_FOR_TX_DONE: memory_tx(card, time, r); break;
+    case NIC_FOR_RX_PAYLOAD: memory_rx(card, time, r); break;
+    case NIC_FOR_RX_DONE: nic_memory_rx_done(card, time, r); break;
+    case NIC_FOR_TX_PAYLOAD: memory_tx(card, time, r); break;
+    case NIC_FOR_TX_DONE: nic_memory_tx_done(card, time, r); break;
     case NIC_FOR_RX_DESCRIPTORS:
     case NIC_FOR_TX_DESCRIPTORS: memory_descriptors(card, time, r); break;
     case NIC_FOR_COMMANDS:

@@ -1,7 +1,8 @@
 /* rx_dma: received packets into host memory, one block a lane; and the fetch of receive descriptors.
  *
  * A packet takes the next descriptor of its queue (queues by flow), is written by DMA, and gets a completion
- * entry behind it on the same request queue, so that the host never sees the entry before the data.
+ * entry behind it on the same request queue, so that the host never sees the entry before the data. A ring that
+ * gathers completions (done.c) gets the packet when its data has left the card.
  * Without a posted descriptor the packet is dropped (`rx_no_descriptor`); with one that is still on its way to
  * the card it waits. Bytes on their way are limited by `card.dma.rx_buffer`. */
 #include "nic/card.h"
@@ -22,6 +23,12 @@ static struct abi_rx_descriptor *next_descriptor(struct espnic *card, unsigned q
     uint32_t room = card->config.dma.rx_prefetch;
 
     return &card->dma.rx_descriptor[q * room + card->dma.rx[q].taken % room];
+}
+
+/* Bytes of completion in front of the packet in its buffer. */
+static uint32_t prefix(const struct nic_ring *ring)
+{
+    return ring->done.mode == NIC_DONE_HEAD ? ABI_RX_PREFIX : 0;
 }
 
 /* Does this packet have to wait until others have left the buffer? */
@@ -60,7 +67,8 @@ static void job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
     p->drop = NIC_DROP_NONE;
     if (descriptor(&card->dma.rx[p->queue]) == NO_DESCRIPTOR) {
         p->drop = NIC_DROP_RX_NO_DESCRIPTOR;
-    } else if (next_descriptor(card, p->queue)->length < p->length) {
+    } else if (next_descriptor(card, p->queue)->length <
+               p->length + prefix(&card->dma.rx[p->queue])) {
         p->drop = NIC_DROP_RX_BUFFER_SMALL;
     }
     j->beats_in = p->beats;
@@ -86,18 +94,18 @@ static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job
     }
     d = next_descriptor(card, p->queue);
     p->cookie = d->cookie;
-    lane->rx_dma_used += p->length;
+    p->ring_at = ring->taken;
+    p->dma_bytes = p->length + prefix(ring);
     r.address = d->address;
-    r.length = p->length ? p->length : 1; /* nothing at all is still a TLP, of one DW */
-    r.ref2 = NIC_FOR_RX_PAYLOAD;
+    r.length = p->dma_bytes ? p->dma_bytes : 1; /* nothing at all is still a TLP, of one DW */
+    r.ref2 = NIC_FOR_RX_PAYLOAD | (uint32_t)ring->done.gathers << NIC_COUNT_LSB;
     r.answer = 1;
-    p->dma_bytes = p->length;
+    lane->rx_dma_used += r.length;
     nic_request(card, lane->rx_client, at, &r);
-    r.address = ring->done_base +
-                (uint64_t)(ring->taken & (ring->size - 1)) * sizeof(struct abi_rx_completion);
-    r.length = sizeof(struct abi_rx_completion);
-    r.ref2 = NIC_FOR_RX_DONE | (uint32_t)p->queue << NIC_PURPOSE_BITS;
-    nic_request(card, lane->rx_client, at, &r);
+    if (!ring->done.gathers) {
+        r = nic_rx_done_plain(card, p, j->item);
+        nic_request(card, lane->rx_client, at, &r);
+    }
     ring->taken++;
     card->stats.delete_requests += p->delete_req;
     if (nic_descriptors_wanted(card, true, p->queue)) {
@@ -121,8 +129,18 @@ static bool held(const struct nic_lane *lane)
     return head && buffer_full(lane, nic_packet(lane->card, head->item));
 }
 
-/* Data has left the card: its place in the buffer is free. A completion has left: the interrupt may
- * follow, and cannot overtake it. */
+/* Data has left the card: its place in the buffer is free. */
+static void data_left(struct nic_lane *lane, const struct pcie_request *r, uint64_t now)
+{
+    const struct channel_run run = { .first = now, .beats = 1, .step = 1 };
+
+    lane->rx_dma_used -= r->length;
+    if (r->ref2 >> NIC_COUNT_LSB) {
+        channel_push(lane->rx_done, &run, r->ref, CHANNEL_FIRST | CHANNEL_LAST);
+    }
+}
+
+/* A completion has left: the interrupt may follow, and cannot overtake it. */
 static void answers_wake(void *self, uint64_t now)
 {
     struct nic_lane *lane = self;
@@ -138,9 +156,9 @@ static void answers_wake(void *self, uint64_t now)
         const struct pcie_request *r = pcie_request_at(card->link, index);
 
         if ((r->ref2 & 0xff) == NIC_FOR_RX_PAYLOAD) {
-            lane->rx_dma_used -= r->length;
+            data_left(lane, r, now);
         } else {
-            nic_interrupt(card, 1u + (r->ref2 >> NIC_PURPOSE_BITS), now);
+            nic_interrupt(card, 1u + (r->ref2 >> NIC_PURPOSE_BITS & 0xff), 1, now);
         }
         pcie_request_release(card->link, index);
         channel_pop_item(answers, now, 1);

@@ -147,6 +147,18 @@ static void rx_begin(void *self, uint64_t now, unsigned slot, const struct lane_
 
 /* ---- TX ---------------------------------------------------------------------------------------- */
 
+uint32_t nic_tx_sa(struct espnic *card, uint64_t handle)
+{
+    uint32_t id;
+
+    if (card->mailbox) {
+        id = nic_mailbox_sa(card, handle);
+    } else {
+        id = card->offload_on ? sa_table_find(&card->table, handle) : 0;
+    }
+    return id && sa_dir(sa_context(&card->table, id)) == ESP_DIR_OUT ? id : 0;
+}
+
 static void fetch(struct espnic *card, struct nic_packet *p)
 {
     uint32_t id;
@@ -165,12 +177,8 @@ static void fetch(struct espnic *card, struct nic_packet *p)
         }
         return;
     }
-    if (card->mailbox) {
-        id = nic_mailbox_sa(card, p->handle[p->portion]);
-    } else {
-        id = card->offload_on ? sa_table_find(&card->table, p->handle[p->portion]) : 0;
-    }
-    if (!id || sa_dir(sa_context(&card->table, id)) != ESP_DIR_OUT) {
+    id = nic_tx_sa(card, p->handle[p->portion]);
+    if (!id) {
         p->drop = NIC_DROP_UNKNOWN_HANDLE;
         return;
     }

@@ -243,6 +243,7 @@ static void find_frame(struct espnic *card, struct nic_packet *p, uint64_t now)
     seq_lo = p->present >= p->bounds.ipsec + 12 ? esp_get32(nic_bytes(card, p) + seq_at) : 0;
     p->sequence = p->carried ? nic_carried_number(card, p, seq_lo)
                              : host_number(card, p, nic_entry(card, p), seq_lo);
+    p->sequence = nic_lso_number(card, p, p->sequence);
     if (p->pass == 0) {
         p->first_sequence = p->sequence;
     }

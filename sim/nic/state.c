@@ -53,6 +53,7 @@ static void lane_state(struct espnic *card, struct nic_lane *l, struct snapshot 
     }
     snapshot_fixed(snap, "lane.hazards", l->hazards, sizeof l->hazards);
     snapshot_fixed(snap, "lane.rx_dma_used", &l->rx_dma_used, sizeof l->rx_dma_used);
+    snapshot_fixed(snap, "lane.turns", &l->turns, sizeof l->turns);
 }
 
 static void port_state(struct nic_port *port, struct snapshot *snap)
@@ -94,16 +95,17 @@ static void dma_state(struct espnic *card, struct snapshot *snap)
                    (size_t)c->tx_queues * c->tx_prefetch * sizeof *d->tx_descriptor);
     if (d->tx_context) {
         snapshot_fixed(snap, "dma.tx_context", d->tx_context,
-                       (size_t)c->tx_queues * c->tx_prefetch *
-                           (d->tx_entry - sizeof *d->tx_descriptor));
+                       (size_t)c->tx_queues * c->tx_prefetch * card->config.command.context);
     }
+    nic_push_register_state(card, snap);
     snapshot_fixed(snap, "dma.rx_descriptor", d->rx_descriptor,
                    (size_t)c->rx_queues * c->rx_prefetch * sizeof *d->rx_descriptor);
     snapshot_fixed(snap, "dma.tx_bytes", &d->tx_bytes, sizeof d->tx_bytes);
     snapshot_fixed(snap, "dma.tx_reads", &d->tx_reads, sizeof d->tx_reads);
     snapshot_fixed(snap, "dma.tx_turn", &d->tx_turn, sizeof d->tx_turn);
     snapshot_fixed(snap, "dma.rx_spread", &d->rx_spread, sizeof d->rx_spread);
-    snapshot_fixed(snap, "dma.tx_done", d->tx_done, sizeof d->tx_done);
+    snapshot_fixed(snap, "dma.tx_gathered", &d->tx_gathered, sizeof d->tx_gathered);
+    snapshot_fixed(snap, "dma.rx_gathered", &d->rx_gathered, sizeof d->rx_gathered);
     snapshot_fixed(snap, "dma.failed", d->failed, NIC_FAILED_RING * sizeof *d->failed);
     snapshot_fixed(snap, "dma.failed_head", &d->failed_head, sizeof d->failed_head);
     snapshot_fixed(snap, "dma.failed_tail", &d->failed_tail, sizeof d->failed_tail);

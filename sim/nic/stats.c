@@ -95,6 +95,17 @@ static const struct stat_field residence[] = {
       "from an SA being live in the card's table to its place being free again; to 10 us" },
 };
 
+static const struct stat_field lso[] = {
+    CARD("frames", lso_frames, "packets", "large sends that were cut"),
+    CARD("segments", lso_segments, "packets", "segments that they became"),
+    CARD(
+        "created", tx.created, "packets",
+        "of them, beside the one that came in: card.tx.packets_in + created = packets_out + drops + inside"),
+    CARD(
+        "wraps", lso_wraps, "packets",
+        "large sends in which the lower half of the sequence number wrapped (crypto offload, O-20)"),
+};
+
 static const struct stat_field control[] = {
     CARD("commands", commands, "commands", "commands executed by the card"),
     CARD("nodes", command_nodes, "nodes", "nodes of ADD and DELETE among them"),
@@ -120,6 +131,37 @@ static const struct stat_field stays[] = {
       text },
     NIC_STAYS(X)
 #undef X
+};
+
+#define RINGS(field, unit, help) CARD(#field, rings.field, unit, help)
+
+static const struct stat_field rings[] = {
+    RINGS(tx_done_writes, "requests", "DMA writes of transmit completions"),
+    RINGS(tx_done_entries, "completions",
+          "completions in them: entries, or descriptors that the number written tells of"),
+    RINGS(rx_done_writes, "requests", "DMA writes of receive completions"),
+    RINGS(rx_done_entries, "completions", "completions in them"),
+    CARD(
+        "done_full", rings.done_cause[NIC_DONE_FULL], "requests",
+        "writes of gathered completions because there were TX_DONE.BATCH or RX_DONE.BATCH of them"),
+    CARD("done_waited", rings.done_cause[NIC_DONE_WAITED], "requests",
+         "... because one had waited TX_DONE_WAIT or RX_DONE_WAIT"),
+    CARD("done_ring_end", rings.done_cause[NIC_DONE_RING_END], "requests",
+         "... because the ring of entries ends"),
+    CARD("done_nothing_left", rings.done_cause[NIC_DONE_NOTHING_LEFT], "requests",
+         "... because nothing else that was posted was left"),
+    RINGS(refused, "writes",
+          "settings of a ring that were impossible, or came while it was in use"),
+    RINGS(tx_inline, "packets", "packets whose data came with the descriptor"),
+    RINGS(tx_pushed, "descriptors",
+          "descriptors that the host wrote to the card and the card took"),
+    RINGS(push_full, "descriptors",
+          "... not taken: the queue had card.dma.tx_push of them, or tx_prefetch of all"),
+    RINGS(push_behind, "descriptors", "... not taken: others before them were still to be read"),
+    RINGS(push_long, "descriptors", "... not taken: more data than card.dma.tx_inline"),
+    RINGS(push_bad, "writes",
+          "writes to TX_PUSH with impossible lengths, indices or places, or of no ring"),
+    RINGS(push_again, "writes", "writes to TX_PUSH where something had been written before"),
 };
 
 static const void *at(struct espnic *card, size_t offset)
@@ -161,6 +203,9 @@ void nic_register_stats(struct espnic *card, struct stat_registry *r)
                   STAT_COUNT(contexts));
     stat_register(r, "sa", "Security associations.", card ? &card->residence_ns : NULL, residence,
                   STAT_COUNT(residence));
+    stat_register(r, "card.rings", "Descriptor rings and their completions.", at(card, 0), rings,
+                  STAT_COUNT(rings));
+    stat_register(r, "card.lso", "Large sends.", at(card, 0), lso, STAT_COUNT(lso));
     stat_register(r, "card.control", "Commands, doorbells and interrupts.", at(card, 0), control,
                   STAT_COUNT(control));
     stat_register(r, "pcie", "The PCIe link.",
@@ -220,7 +265,8 @@ void nic_inside(const struct espnic *card, uint64_t *rx, uint64_t *tx)
     *rx =
         s->rx.packets_in - s->rx.packets_out - s->forward.packets - sum(s->rx.drop, NIC_DROP_COUNT);
     *tx =
-        s->tx.packets_in + s->forward.packets - s->tx.packets_out - sum(s->tx.drop, NIC_DROP_COUNT);
+        s->tx.packets_in + s->tx.created + s->forward.packets - s->tx.packets_out -
+          sum(s->tx.drop, NIC_DROP_COUNT);
 }
 
 __attribute__((format(printf, 3, 4))) static bool wrong(char *error, size_t error_size,

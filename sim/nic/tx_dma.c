@@ -1,39 +1,72 @@
-/* tx_dma: packets out of host memory. Descriptor fetch, payload reads, hand-over to the lanes; and the
- * completions of transmit descriptors.
+/* tx_dma: packets out of host memory. Descriptor fetch, payload reads, hand-over to the lanes.
  *
  * A doorbell makes the card read descriptors, up to `tx_fetch` at a time, into a copy of `tx_prefetch`
  * entries a queue. Queues take turns in reading payload, limited by the bytes of the transmit buffer and
- * the number of reads under way. A packet goes to its lane when its last byte has come. Its completion
- * is written when its last bit has left the card, or when it was dropped.
- * The fetch of receive descriptors stands here too, since it is the same engine. */
+ * the number of reads under way. A packet goes to its lane when its last byte has come, or, if that came with the
+ * descriptor, when it is its turn: the lane keeps the order of descriptors. done.c has its completion. The fetch of receive descriptors stands here too, since it is the same engine. */
 #include "nic/card.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/must.h"
 
 /* ---- hand-over: one stage a lane -------------------------------------------------------------------- */
 
+/* The packet of an item of this stage. */
+static uint32_t packet_in(const struct espnic *card, uint32_t item)
+{
+    return item & NIC_HERE ? item & ~NIC_HERE : pcie_request_at(card->link, item)->ref;
+}
+
+static bool ready(void *self, uint64_t now, uint32_t item, unsigned *cause, uint64_t *again)
+{
+    struct nic_lane *lane = self;
+    const struct espnic *card = lane->card;
+
+    (void)now;
+    (void)again;
+    *cause = pcie_link_block(card->link);
+    return nic_packet(card, packet_in(card, item))->turn == lane->turns.taken;
+}
+
 static void job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
 {
     struct nic_lane *lane = self;
     struct espnic *card = lane->card;
-    uint32_t request = j->item;
-    const struct pcie_request *r = pcie_request_at(card->link, request);
-    struct nic_packet *p = nic_packet(card, r->ref);
+    uint32_t item = j->item;
+    struct nic_packet *p = nic_packet(card, packet_in(card, item));
 
     (void)now;
     (void)slot;
-    p->cookie = request;
-    p->drop = r->status == PCIE_OK ? NIC_DROP_NONE : NIC_DROP_DMA_ERROR;
-    j->item = r->ref;
+    p->cookie = item;
+    p->drop = NIC_DROP_NONE;
+    if (!(item & NIC_HERE) && pcie_request_at(card->link, item)->status != PCIE_OK) {
+        p->drop = NIC_DROP_DMA_ERROR;
+    }
+    j->item = packet_in(card, item);
     j->beats_in = 1;
-    j->beats_out = p->drop ? 0 : p->beats;
-    if (p->drop) {
+    j->beats_out = p->drop || p->mss ? 0 : p->beats; /* a large send is not whole any more */
+    if (!j->beats_out) {
         j->out = LANE_NO_CHANNEL;
     }
     j->interval = nic_is_ideal(&card->config, NIC_IDEAL_TX_DMA) ? 0 : 1;
     j->latency = nic_is_ideal(&card->config, NIC_IDEAL_TX_DMA) ? 0 : card->config.dma.latency;
+}
+
+/* The item has been taken: a packet, a large send that has become segments, or one of these. */
+static void count(struct nic_lane *lane, const struct nic_packet *p, bool cut)
+{
+    struct espnic *card = lane->card;
+
+    if (!p->parent) {
+        card->stats.tx.packets_in++;
+        card->stats.tx.bytes_in += p->length;
+    }
+    if (!cut) {
+        card->dma.tx_bytes -= p->parent ? p->dma_bytes : p->length;
+        lane->turns.taken += !p->parent || p->last_segment;
+    }
 }
 
 static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job *j)
@@ -41,17 +74,23 @@ static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job
     struct nic_lane *lane = self;
     struct espnic *card = lane->card;
     struct nic_packet *p = nic_packet(card, j->item);
+    bool cut = false;
 
     (void)slot;
+    if (!(p->cookie & NIC_HERE)) {
+        pcie_request_release(card->link, p->cookie);
+        card->dma.tx_reads--;
+    }
     if (p->drop) {
         card->stats.dma_failures++;
         nic_count_drop(card, p, p->drop);
+    } else if (p->mss) {
+        cut = nic_lso_begin(card, lane, j->item, now);
     }
-    pcie_request_release(card->link, p->cookie);
-    card->stats.tx.packets_in++;
-    card->stats.tx.bytes_in += p->length;
-    card->dma.tx_bytes -= p->length;
-    card->dma.tx_reads--;
+    count(lane, p, cut);
+    if (channel_head(lane->tx_here)) { /* the next one's turn may have come */
+        sched_wake(&card->sched, lane->tx_dma.block, now + 1);
+    }
     if (card->dma.tx_held) {
         sched_wake(&card->sched, card->dma.tx_block, now);
     }
@@ -103,13 +142,52 @@ uint32_t nic_descriptors_wanted(const struct espnic *card, bool rx, unsigned q)
     return n == fetch || (!rx && n == there) || !held ? n : 0;
 }
 
+size_t nic_tx_index(const struct espnic *card, unsigned q, uint32_t ring_at)
+{
+    uint32_t room = card->config.dma.tx_prefetch;
+
+    return (size_t)q * room + ring_at % room;
+}
+
+void nic_tx_place(struct espnic *card, unsigned q, uint32_t ring_at, const uint8_t *bytes,
+                  uint32_t data)
+{
+    struct nic_dma *dma = &card->dma;
+    size_t context = dma->tx_context ? card->config.command.context : 0;
+    size_t at = nic_tx_index(card, q, ring_at);
+
+    memcpy(&dma->tx_descriptor[at], bytes, sizeof *dma->tx_descriptor);
+    bytes += sizeof *dma->tx_descriptor;
+    if (context) {
+        memcpy(dma->tx_context + at * context, bytes, context);
+    }
+    if (dma->tx_inline) {
+        memcpy(dma->tx_inline + at * card->config.dma.tx_inline, bytes + context, data);
+    }
+    if (dma->tx_extra) {
+        dma->tx_extra[at] = (struct nic_extra){ .bytes = (uint16_t)data };
+    }
+}
+
+void nic_tx_fetched(struct espnic *card, unsigned q, uint32_t fetched)
+{
+    struct nic_ring *ring = &card->dma.tx[q];
+
+    ring->fetched = fetched;
+    while (ring->pushed && ring->fetched != ring->requested &&
+           card->dma.tx_extra[nic_tx_index(card, q, ring->fetched)].pushed) {
+        ring->fetched++;
+    }
+    card->dma.tx_ready |= (uint32_t)(ring->fetched != ring->taken) << q;
+}
+
 /* Ask for descriptors of one queue; true if a request went out. */
 static bool fetch_descriptors(struct espnic *card, bool rx, unsigned q, uint64_t now)
 {
     struct nic_dma *dma = &card->dma;
     struct nic_ring *ring = rx ? &dma->rx[q] : &dma->tx[q];
     unsigned client = rx ? dma->rx_client : dma->tx_client;
-    uint32_t entry = rx ? (uint32_t)sizeof(struct abi_rx_descriptor) : dma->tx_entry;
+    uint32_t entry = rx ? (uint32_t)sizeof(struct abi_rx_descriptor) : ring->entry;
     uint32_t n = nic_descriptors_wanted(card, rx, q);
     struct pcie_request r = { .op = PCIE_READ };
 
@@ -150,16 +228,14 @@ static bool anyone_wants(const struct espnic *card, bool rx)
     return false;
 }
 
-/* Contexts of the descriptors that a read has brought. */
-static void expect_ring(struct espnic *card, unsigned q, const struct pcie_request *r)
+void nic_tx_expect(struct espnic *card, unsigned q, uint32_t ring_at, uint32_t count, uint64_t now)
 {
-    struct nic_dma *dma = &card->dma;
-    uint32_t room = card->config.dma.tx_prefetch;
     bool asked = card->config.sa.prefetch_tx == NIC_PREFETCH_RING;
 
-    for (uint32_t i = 0; asked && i < r->length / dma->tx_entry; i++) {
-        nic_memory_expect_tx(card, &dma->tx_descriptor[q * room + (r->ref + i) % room],
-                             card->sched.now_cycle);
+    for (uint32_t i = 0; asked && i < count; i++) {
+        size_t at = nic_tx_index(card, q, ring_at + i);
+
+        nic_memory_expect_tx(card, &card->dma.tx_descriptor[at], now);
     }
 }
 
@@ -170,22 +246,26 @@ static bool take_descriptors(struct espnic *card, bool rx, const struct pcie_req
     struct nic_dma *dma = &card->dma;
     unsigned q = r->ref2 >> NIC_PURPOSE_BITS;
     struct nic_ring *ring = rx ? &dma->rx[q] : &dma->tx[q];
-    uint32_t entry = rx ? (uint32_t)sizeof(struct abi_rx_descriptor) : dma->tx_entry;
+    uint32_t entry = rx ? (uint32_t)sizeof(struct abi_rx_descriptor) : ring->entry;
 
     if (r->ref != ring->fetched) {
         return false; /* behind one that failed */
     }
     if (r->status != PCIE_OK) {
         nic_read_failure(card, r);
+        if (!rx) {
+            nic_push_forget(card, q);
+        }
         ring->requested = ring->fetched;
         *(rx ? &dma->rx_asks : &dma->tx_asks) |= 1u << q;
         return false;
     }
     card->faults.s.in_a_row = 0;
-    ring->fetched += r->length / entry;
-    if (!rx) {
-        dma->tx_ready |= 1u << q;
-        expect_ring(card, q, r);
+    if (rx) {
+        ring->fetched += r->length / entry;
+    } else {
+        nic_tx_fetched(card, q, ring->fetched + r->length / entry);
+        nic_tx_expect(card, q, r->ref, r->length / entry, card->sched.now_cycle);
     }
     return true;
 }
@@ -234,11 +314,20 @@ static unsigned lane_of(const struct espnic *card, const struct abi_tx_descripto
 }
 
 /* The context behind the descriptor. */
-static const uint8_t *context_of(const struct nic_dma *dma, const struct abi_tx_descriptor *d)
+static const uint8_t *context_of(const struct espnic *card, const struct abi_tx_descriptor *d)
 {
-    size_t context = dma->tx_entry - sizeof *d;
+    const struct nic_dma *dma = &card->dma;
 
-    return dma->tx_context + (size_t)(d - dma->tx_descriptor) * context;
+    return dma->tx_context + (size_t)(d - dma->tx_descriptor) * card->config.command.context;
+}
+
+/* Bytes of the packet that came with the descriptor; UINT32_MAX if its data is to be read. */
+static uint32_t came_along(const struct nic_dma *dma, const struct abi_tx_descriptor *d)
+{
+    if (!(d->flags & ABI_TX_INLINE)) {
+        return UINT32_MAX;
+    }
+    return dma->tx_inline ? dma->tx_extra[d - dma->tx_descriptor].bytes : 0;
 }
 
 static uint32_t packet_of(struct espnic *card, const struct abi_tx_descriptor *d, unsigned q,
@@ -257,11 +346,32 @@ static uint32_t packet_of(struct espnic *card, const struct abi_tx_descriptor *d
     p->tx_flags = (uint8_t)d->flags;
     p->no_key = card->mailbox && (d->flags & ABI_TX_NO_KEY);
     if (card->dma.tx_context && (d->flags & ABI_TX_CONTEXT)) {
-        p->carried = nic_carried_new(card, context_of(&card->dma, d));
+        p->carried = nic_carried_new(card, context_of(card, d));
     }
     p->address = d->address;
     p->lane = (uint8_t)lane;
+    p->ring_at = card->dma.tx[q].taken;
+    p->turn = card->lane[lane].turns.given++;
+    p->mss = d->mss;
+    p->headers = d->headers;
     return index;
+}
+
+/* The packet's data has come with its descriptor. */
+static void hand_over(struct espnic *card, const struct abi_tx_descriptor *d, uint32_t index,
+                      uint64_t now)
+{
+    const struct channel_run run = { .first = now, .beats = 1, .step = 1 };
+    struct nic_packet *p = nic_packet(card, index);
+    size_t at = (size_t)(d - card->dma.tx_descriptor);
+
+    if (!(d->flags & ABI_TX_ABSENT)) {
+        p->present = p->length;
+        memcpy(nic_bytes(card, p), card->dma.tx_inline + at * card->config.dma.tx_inline,
+               p->length);
+    }
+    card->stats.rings.tx_inline++;
+    channel_push(card->lane[p->lane].tx_here, &run, index | NIC_HERE, CHANNEL_FIRST | CHANNEL_LAST);
 }
 
 /* A descriptor of an impossible length ends here. */
@@ -272,66 +382,88 @@ static void refuse(struct espnic *card, const struct abi_tx_descriptor *d, unsig
 
     p->tag = d->tag;
     p->queue = (uint8_t)q;
+    p->ring_at = card->dma.tx[q].taken;
     p->drop = NIC_DROP_BAD_LENGTH;
     card->stats.tx.packets_in++;
     nic_count_drop(card, p, NIC_DROP_BAD_LENGTH);
     nic_tx_failed(card, index, now);
 }
 
-/* May a packet of this length be read, as far as the buffer and the reads under way go? */
-static bool within_limits(const struct espnic *card, uint32_t length)
+/* May a packet of this length be taken, as far as the buffer and the reads under way go? */
+static bool within_limits(const struct espnic *card, uint32_t length, bool read)
 {
     const struct nic_dma_config *c = &card->config.dma;
     const struct nic_dma *dma = &card->dma;
 
     return nic_is_ideal(&card->config, NIC_IDEAL_TX_DMA) ||
            ((!dma->tx_bytes || dma->tx_bytes + length <= c->tx_buffer) &&
-            dma->tx_reads < c->tx_outstanding);
+            (!read || dma->tx_reads < c->tx_outstanding));
 }
 
-static void took_descriptor(struct nic_dma *dma, unsigned q)
+static void took_descriptor(struct espnic *card, unsigned q)
 {
+    struct nic_dma *dma = &card->dma;
     struct nic_ring *ring = &dma->tx[q];
 
+    if (ring->pushed) {
+        struct nic_extra *e = &dma->tx_extra[nic_tx_index(card, q, ring->taken)];
+
+        ring->pushed -= e->pushed;
+        e->pushed = false;
+    }
     ring->taken++;
     if (ring->taken == ring->fetched) {
         dma->tx_ready &= ~(1u << q);
     }
 }
 
-/* Read the payload of the next descriptor of this queue, which has one; false: no room for it. */
+static void ask_for_payload(struct espnic *card, const struct abi_tx_descriptor *d, unsigned lane,
+                            uint32_t packet, uint64_t now)
+{
+    const struct pcie_request r = { .op = PCIE_READ,
+                                    .address = d->address,
+                                    .length = d->length,
+                                    .ref = packet,
+                                    .ref2 = NIC_FOR_TX_PAYLOAD };
+
+    card->dma.tx_reads++;
+    nic_request(card, card->lane[lane].tx_client, now, &r);
+}
+
+/* Get the payload of the next descriptor of this queue, which has one; false: no room for it. */
 static bool read_payload(struct espnic *card, unsigned q, uint64_t now)
 {
     struct nic_dma *dma = &card->dma;
-    uint32_t prefetch = card->config.dma.tx_prefetch;
     const struct abi_tx_descriptor *d =
-        &dma->tx_descriptor[q * prefetch + dma->tx[q].taken % prefetch];
-    struct pcie_request r = { .op = PCIE_READ, .ref2 = NIC_FOR_TX_PAYLOAD };
-    unsigned lane;
+        &dma->tx_descriptor[nic_tx_index(card, q, dma->tx[q].taken)];
+    uint32_t along = came_along(dma, d);
+    bool read = along == UINT32_MAX;
+    unsigned lane = lane_of(card, d, q);
+    uint32_t packet;
 
-    if (d->length < 14 || d->length > 65535) {
-        took_descriptor(dma, q);
+    if (d->length < 14 || d->length > 65535 || d->length > along) {
         refuse(card, d, q, now);
+        took_descriptor(card, q);
         return true;
     }
-    if (!within_limits(card, d->length)) {
+    if (!within_limits(card, d->length, read)) {
         dma->tx_held = 1;
         return false;
     }
-    lane = lane_of(card, d, q);
-    if (!nic_request_room(card, card->lane[lane].tx_client, now, 1)) {
+    if (read && !nic_request_room(card, card->lane[lane].tx_client, now, 1)) {
         return false;
     }
-    took_descriptor(dma, q);
+    packet = packet_of(card, d, q, lane);
     if (card->config.sa.prefetch_tx == NIC_PREFETCH_DESCRIPTOR) {
         nic_memory_expect_tx(card, d, now);
     }
-    r.ref = packet_of(card, d, q, lane);
-    r.address = d->address;
-    r.length = d->length;
     dma->tx_bytes += d->length;
-    dma->tx_reads++;
-    nic_request(card, card->lane[lane].tx_client, now, &r);
+    if (read) {
+        ask_for_payload(card, d, lane, packet, now);
+    } else {
+        hand_over(card, d, packet, now);
+    }
+    took_descriptor(card, q);
     return true;
 }
 
@@ -371,110 +503,11 @@ static void tx_wake(void *self, uint64_t now)
     }
 }
 
-/* ---- completions --------------------------------------------------------------------------------------- */
-
-void nic_tx_failed(struct espnic *card, uint32_t item, uint64_t cycle)
-{
-    struct nic_dma *d = &card->dma;
-
-    d->failed[d->failed_tail++ & (NIC_FAILED_RING - 1)] = item;
-    sched_wake(&card->sched, d->done_block, cycle);
-}
-
-static void complete(struct espnic *card, uint32_t item, uint64_t now)
-{
-    const struct nic_packet *p = nic_packet(card, item);
-    const struct nic_ring *ring = &card->dma.tx[p->queue];
-    uint32_t at = card->dma.tx_done[p->queue]++;
-    struct pcie_request r = { .op = PCIE_WRITE, .ref = item, .answer = 1 };
-
-    r.address =
-        ring->done_base + (uint64_t)(at & (ring->size - 1)) * sizeof(struct abi_tx_completion);
-    r.length = sizeof(struct abi_tx_completion);
-    r.ref2 = NIC_FOR_TX_DONE | (uint32_t)p->queue << NIC_PURPOSE_BITS;
-    nic_request(card, card->dma.done_client, now, &r);
-}
-
-/* When there is a descriptor to complete. */
-static uint64_t next_done(const struct espnic *card)
-{
-    uint64_t first = CLOCK_NEVER;
-
-    if (card->dma.failed_head != card->dma.failed_tail) {
-        return 0;
-    }
-    for (unsigned i = 0; i < card->config.general.ports; i++) {
-        uint64_t at = channel_next_visible(card->port[i].tx_done);
-
-        first = at < first ? at : first;
-    }
-    return first;
-}
-
-/* One completion a cycle: failed descriptors first, then the ports in order. */
-static bool complete_one(struct espnic *card, uint64_t now)
-{
-    struct nic_dma *d = &card->dma;
-    unsigned port = 0;
-
-    if (next_done(card) > now || !nic_request_room(card, d->done_client, now, 1)) {
-        return false;
-    }
-    if (d->failed_head != d->failed_tail) {
-        complete(card, d->failed[d->failed_head++ & (NIC_FAILED_RING - 1)], now);
-        return true;
-    }
-    while (channel_next_visible(card->port[port].tx_done) > now) {
-        port++;
-    }
-    complete(card, channel_head(card->port[port].tx_done)->item, now);
-    channel_pop_item(card->port[port].tx_done, now, 1);
-    return true;
-}
-
-/* Completions that have left: the interrupt may follow, and cannot overtake them. */
-static void take_completed(struct espnic *card, uint64_t now)
-{
-    struct channel *answers = card->answer[card->dma.done_client];
-    uint64_t next;
-
-    while ((next = channel_next_visible(answers)) <= now) {
-        uint32_t index = channel_head(answers)->item;
-
-        nic_interrupt(card, 17u + (pcie_request_at(card->link, index)->ref2 >> NIC_PURPOSE_BITS),
-                      now);
-        pcie_request_release(card->link, index);
-        channel_pop_item(answers, now, 1);
-    }
-    if (next != CLOCK_NEVER) {
-        sched_wake(&card->sched, card->dma.done_block, next);
-    }
-}
-
-static void done_wake(void *self, uint64_t now)
-{
-    struct espnic *card = self;
-    uint64_t next;
-    bool more;
-
-    take_completed(card, now);
-    do {
-        more = complete_one(card, now);
-    } while (more && nic_is_ideal(&card->config, NIC_IDEAL_TX_DMA));
-    next = next_done(card);
-    if (more && next <= now) {
-        next = now + 1;
-    }
-    if (next > now && next != CLOCK_NEVER) { /* if there is one now, room for its request wakes */
-        sched_wake(&card->sched, card->dma.done_block, next);
-    }
-}
-
 /* ---- set-up --------------------------------------------------------------------------------------------- */
 
 void nic_tx_dma_init(struct espnic *card, struct nic_lane *lane)
 {
-    const struct stage_ops ops = { .job = job, .begin = begin, .done = done };
+    const struct stage_ops ops = { .job = job, .begin = begin, .done = done, .ready = ready };
 
     nic_stage(card, &lane->tx_dma, "tx_dma", card->core, 1, LANE_START_FIRST, &ops, lane);
 }
@@ -486,12 +519,11 @@ void nic_dma_init(struct espnic *card)
 
     d->tx_block = sched_add_block(&card->sched, "tx_fetch", card->core, tx_wake, card);
     d->rx_block = sched_add_block(&card->sched, "rx_fetch", card->core, rx_wake, card);
-    d->done_block = sched_add_block(&card->sched, "tx_done", card->core, done_wake, card);
+    nic_done_init(card);
+    nic_push_init(card);
     d->tx_descriptor =
         must(calloc((size_t)c->tx_queues * c->tx_prefetch, sizeof *d->tx_descriptor));
-    d->tx_entry = sizeof *d->tx_descriptor;
     if (card->config.command.path == NIC_PATH_DESCRIPTOR) {
-        d->tx_entry += (uint32_t)card->config.command.context;
         d->tx_context =
             must(calloc((size_t)c->tx_queues * c->tx_prefetch, card->config.command.context));
     }

@@ -326,7 +326,7 @@ static void finish(struct run *r)
 /* ---- cutting -------------------------------------------------------------------------------------- */
 
 /* What can be under way at a cut. */
-enum kind { PACKETS, DMA, REQUESTS, COMMAND, JOBS, MISSES, FORWARDED, KINDS };
+enum kind { PACKETS, DMA, REQUESTS, COMMAND, JOBS, MISSES, FORWARDED, COMPLETIONS, LINES, KINDS };
 
 struct caught {
     unsigned cuts, with[KINDS];
@@ -369,6 +369,8 @@ static bool under_way(const struct run *r, enum kind kind)
     case JOBS: return esp_crypt_pending(r->card->crypt) > 0;
     case FORWARDED: return forwards(r);
     case MISSES: return r->card->cache.state.mshrs_used > 0;
+    case LINES: return r->card->lines.s.live > 0;
+    case COMPLETIONS: return (r->card->dma.tx_gathered | r->card->dma.rx_gathered) != 0;
     case KINDS: break;
     }
     return false;
@@ -642,6 +644,35 @@ START_TEST(forwarding)
 }
 END_TEST
 
+START_TEST(gathered_completions)
+{
+    static const char *const settings[][10] = {
+        { "host.tx.done=report", "host.tx.report=7", "host.tx.done_batch=3",
+          "host.tx.done_wait=20us", "host.rx.done_batch=24", "host.rx.done_wait=20us",
+          "host.rx.done_bytes=32B", NULL },
+        { "host.tx.done=head", "host.tx.report=30", "host.rx.done=head", "host.rx.done_batch=20",
+          "host.tx.done_wait=20us", "host.rx.done_wait=20us", "card.lanes=2", NULL },
+    };
+    struct caught c = whole_against_cut(settings[_i], 6 + (uint64_t)_i);
+
+    assert_caught(&c, COMPLETIONS, CUTS / 2);
+}
+END_TEST
+
+START_TEST(pushed_descriptors)
+{
+    static const char *const settings[][10] = {
+        { "card.dma.tx_push=4", "card.dma.tx_inline=512B", "host.tx.push=512B",
+          "host.tx.inline=256B", "host.tx.doorbell_batch=1", NULL },
+        { "card.dma.tx_push=4", "card.dma.tx_inline=960B", "host.tx.push=1KiB", "host.wc_pad=false",
+          "card.offload=crypto", "card.sa.esn=host", "host.tx.doorbell_batch=1", NULL },
+    };
+    struct caught c = whole_against_cut(settings[_i], 8 + (uint64_t)_i);
+
+    assert_caught(&c, LINES, 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("card_snapshot");
@@ -657,6 +688,8 @@ int main(void)
     tcase_add_test(tc, contexts_ahead_of_their_packets);
     tcase_add_test(tc, crypto_offload);
     tcase_add_loop_test(tc, forwarding, 0, 2);
+    tcase_add_loop_test(tc, gathered_completions, 0, 2);
+    tcase_add_loop_test(tc, pushed_descriptors, 0, 2);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/internal.h"
 #include "nic/abi.h"
 
 static void keep(struct rig_frame *list, unsigned *count, const struct rig_frame *frame,
@@ -68,6 +69,13 @@ static void on_drop(void *self, uint64_t time, uint64_t tag, const char *reason)
     rig->tx_drops++;
 }
 
+/* A receive completion by itself, of the plain size. */
+static bool is_rx_completion(const struct rig *rig, uint64_t address, uint32_t length)
+{
+    return length == sizeof(struct abi_rx_completion) && address >> REGION_SHIFT == REGION_RINGS &&
+           (uint32_t)address >= rig->host->layout.rx_done;
+}
+
 /* Between card and host: the bit that a policy of the card would set. */
 static void dma_write(void *self, uint64_t time, uint64_t address, const uint8_t *bytes,
                       uint32_t length)
@@ -75,7 +83,7 @@ static void dma_write(void *self, uint64_t time, uint64_t address, const uint8_t
     struct rig *rig = self;
     struct abi_rx_completion c;
 
-    if (rig->ask_delete && bytes != NULL && length == sizeof c) {
+    if (rig->ask_delete && bytes != NULL && is_rx_completion(rig, address, length)) {
         memcpy(&c, bytes, sizeof c);
         c.offload_word |= ABI_RX_SA_DELETE_REQ;
         bytes = (const uint8_t *)&c;

@@ -227,6 +227,12 @@ refused "--set: unknown key" '--set: unknown key card\.crypto\.engin' --preset g
     --set card.crypto.engin=2 --rx good.pcap
 refused "--set: impossible card" '--set: card\.crypto\.engines: found "?0"?' --preset generic-100g \
     --set card.crypto.engines=0 --rx good.pcap
+refused "--set: data in descriptors" '--set: card\.dma\.tx_inline: found 24 bytes, expected a multiple of 16' \
+    --preset generic-100g --set card.dma.tx_inline=24B --rx good.pcap
+refused "--set: size of an entry" '--set: host\.tx\.done_bytes: found 48 bytes, expected 16, 32, 64 or 128' \
+    --preset generic-100g --set host.tx.done_bytes=48B --rx good.pcap
+refused "--set: entry too short" '--set: host\.tx\.done_bytes: found 16, expected 32 or more' \
+    --preset generic-100g --set host.tx.done=report --set host.tx.done_bytes=16B --rx good.pcap
 refused "--ideal: no such block" '--ideal: found "crypt"' --preset generic-100g --ideal crypt --rx good.pcap
 
 # ---- rules of the interface -----------------------------------------------------------------------------

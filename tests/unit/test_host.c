@@ -722,8 +722,28 @@ static void commotion(struct rig *rig, struct inputs *in, unsigned steps)
     *in = (struct inputs){ state, now, record, sent, in->step + steps };
 }
 
-/* Kinds of rigs beyond those of the plain queue: other command paths, two of each. */
-enum { QUEUE_RIGS = 6, RIGS = QUEUE_RIGS + 8 };
+/* Kinds of rigs beyond those of the plain queue: other command paths, two of each; other uses of rings. */
+enum { QUEUE_RIGS = 6, PATH_RIGS = QUEUE_RIGS + 8, RING_KINDS = 6, RIGS = PATH_RIGS + RING_KINDS };
+
+static void choose_rings(struct rig *rig, int kind)
+{
+    struct host_tx_config *tx = &rig->host_config.tx;
+    struct host_rx_config *rx = &rig->host_config.rx;
+
+    tx->done = (uint32_t)kind % 3;
+    tx->report = kind < 3 ? 3 : 50; /* more than the ring has: nobody asks in time */
+    tx->done_batch = 1 + (uint32_t)kind % 4;
+    tx->done_bytes = kind % 3 == 0 ? 16 : 64;
+    rx->done = kind % 2 ? HOST_RX_DONE_HEAD : HOST_RX_DONE_EACH;
+    rx->done_batch = 1 + 3 * (uint32_t)(kind / 2);
+    rx->done_bytes = kind == 0 ? 32 : 64;
+    tx->inline_bytes = kind < 2 ? 200 : 0;
+    tx->push = kind % 2 ? 64 : 512;
+    rig->host_config.general.wc = kind % 3 != 2;
+    rig->host_config.general.wc_pad = kind % 3 == 1;
+    rig->card_config.dma.tx_inline = 256;
+    rig->card_config.dma.tx_push = (uint32_t)kind;
+}
 
 static void choose_path(struct rig *rig, int kind)
 {
@@ -768,7 +788,9 @@ static struct rig *commotion_rig(int kind)
     rig->host_config.general.reset_hold = 50 * US;
     rig->card_config.table.capacity = 12;
     rig->card_config.sa.esn = kind % 4 == 0 ? NIC_ESN_HOST : NIC_ESN_INFERRED;
-    if (kind >= QUEUE_RIGS) {
+    if (kind >= PATH_RIGS) {
+        choose_rings(rig, kind - PATH_RIGS);
+    } else if (kind >= QUEUE_RIGS) {
         choose_path(rig, kind);
     }
     rig_open(rig);

@@ -192,6 +192,9 @@ static void check_esp(const char *esp, const char *recording, const struct txo_f
     if (!asked) {
         puts("SKIP test_forward decryption by tshark: no tshark");
     }
+    for (unsigned i = 0; i < out.count; i++) {
+        free(decrypted[i].bytes);
+    }
     esp_crypt_close(crypt);
     free(decrypted);
     free(taken);

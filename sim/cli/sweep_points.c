@@ -1,4 +1,4 @@
-#include "cli/sweep_plan.h"
+#include "cli/sweep_points.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@ struct sweep_base {
 /* ---- configurations ------------------------------------------------------------------------------------ */
 
 /* The settings, and then the preset: the last one counts. */
-static bool resolve_base(const struct sweep_plan *s, struct run_request *r, const char *preset,
+static bool resolve_base(const struct sweep_points *s, struct run_request *r, const char *preset,
                          const char *option)
 {
     size_t n = s->request->settings.count;
@@ -38,7 +38,7 @@ static bool resolve_base(const struct sweep_plan *s, struct run_request *r, cons
     return ok;
 }
 
-bool sweep_plan_resolve(struct sweep_plan *s, char *error, size_t error_size)
+bool sweep_points_resolve(struct sweep_points *s, char *error, size_t error_size)
 {
     size_t axis = sweep_axes_find(s->axes, "preset");
     const struct sweep_axis *presets = axis < s->axes->count ? &s->axes->axis[axis] : NULL;
@@ -59,7 +59,7 @@ bool sweep_plan_resolve(struct sweep_plan *s, char *error, size_t error_size)
     return true;
 }
 
-void sweep_plan_free(struct sweep_plan *s)
+void sweep_points_free(struct sweep_points *s)
 {
     for (size_t i = 0; i < s->bases; i++) {
         run_request_free(&s->base[i].request);
@@ -71,8 +71,8 @@ void sweep_plan_free(struct sweep_plan *s)
     s->bases = 0;
 }
 
-bool sweep_plan_config(const struct sweep_plan *s, size_t point, struct espnic_config *config,
-                       char *error, size_t error_size)
+bool sweep_points_config(const struct sweep_points *s, size_t point, struct espnic_config *config,
+                         char *error, size_t error_size)
 {
     size_t axis = sweep_axes_find(s->axes, "preset");
     size_t base = axis < s->axes->count ? sweep_axes_index(s->axes, point, axis) : 0;
@@ -84,13 +84,13 @@ bool sweep_plan_config(const struct sweep_plan *s, size_t point, struct espnic_c
         return false;
     }
     if (!run_request_has_input(config)) {
-        snprintf(error, error_size, "nothing to do: no recording and no capture");
+        snprintf(error, error_size, "nothing to do: no recording, no capture, no traffic.profile");
         return false;
     }
     return true;
 }
 
-bool sweep_plan_have_outputs(const struct sweep_plan *s)
+bool sweep_points_have_outputs(const struct sweep_points *s)
 {
     bool any = false;
 
@@ -108,26 +108,34 @@ bool sweep_plan_have_outputs(const struct sweep_plan *s)
 
 /* ---- inputs -------------------------------------------------------------------------------------------- */
 
-bool sweep_plan_decode(struct sweep_plan *s, const struct espnic_config *config, char *error,
-                       size_t error_size)
+static bool decode_capture(struct sweep_points *s, const char *path, const char *filter,
+                           char *error, size_t error_size)
+{
+    return !path[0] || inputs_add_capture(s->inputs, path, filter, error, error_size);
+}
+
+bool sweep_points_decode(struct sweep_points *s, const struct espnic_config *config, char *error,
+                         size_t error_size)
 {
     const struct workload_config *w = &config->workload;
-    bool ok =
-        !s->inputs || !w->oids[0] || inputs_add_recording(s->inputs, w->oids, error, error_size);
+    bool ok = true;
 
-    for (unsigned p = 0; p < config->card.general.ports; p++) {
-        ok = ok &&
-             (!w->rx[p][0] ||
-              inputs_add_capture(s->inputs, w->rx[p], w->rx_filter, error, error_size)) &&
-             (!w->tx[p][0] ||
-              inputs_add_capture(s->inputs, w->tx[p], w->tx_filter, error, error_size));
+    if (!s->inputs) {
+        return true;
+    }
+    if (w->oids[0]) {
+        ok = inputs_add_recording(s->inputs, w->oids, error, error_size);
+    }
+    for (unsigned p = 0; p < config->card.general.ports && ok; p++) {
+        ok = decode_capture(s, w->rx[p], w->rx_filter, error, error_size) &&
+             decode_capture(s, w->tx[p], w->tx_filter, error, error_size);
     }
     return ok;
 }
 
 /* ---- a point ------------------------------------------------------------------------------------------- */
 
-static bool report_on(const struct sweep_plan *s, const struct espnic_config *config,
+static bool report_on(const struct sweep_points *s, const struct espnic_config *config,
                       struct simulation *sim, json_t *report, char *error, size_t error_size)
 {
     struct bottleneck b;
@@ -145,14 +153,14 @@ static bool report_on(const struct sweep_plan *s, const struct espnic_config *co
     return true;
 }
 
-static bool simulate(const struct sweep_plan *s, size_t point, json_t *report, char *error,
+static bool simulate(const struct sweep_points *s, size_t point, json_t *report, char *error,
                      size_t error_size)
 {
     struct simulation_options options = { .quiet = true, .inputs = s->inputs };
     struct espnic_config *config = must(calloc(1, sizeof *config));
     struct simulation *sim = NULL;
     uint64_t bps = 0;
-    bool ok = sweep_plan_config(s, point, config, error, error_size);
+    bool ok = sweep_points_config(s, point, config, error, error_size);
 
     if (ok && s->request->find) {
         ok =
@@ -171,7 +179,7 @@ static bool simulate(const struct sweep_plan *s, size_t point, json_t *report, c
     return ok;
 }
 
-void sweep_plan_simulate(const struct sweep_plan *s, size_t point, FILE *cells)
+void sweep_points_simulate(const struct sweep_points *s, size_t point, FILE *cells)
 {
     char error[SIMULATION_ERROR] = "";
     json_t *report = json_object();
