@@ -15,7 +15,7 @@
 #include "engine/nearest.h"
 #include "report/text.h"
 
-enum { MAX_JOBS = 1024, DEFAULT_POINTS = 10000, MOST_POINTS = 100000000 };
+enum { MAX_JOBS = 1024, DEFAULT_POINTS = 10000, MOST_POINTS = 10000000 };
 static const uint64_t second = 1000000000000; /* ps */
 static const uint64_t default_share = 1024 << 20;
 
@@ -57,7 +57,7 @@ struct sweep {
     uint64_t jobs, max_points, share, point_time;
     struct sweep_axes axes;
     struct sweep_columns known, columns;
-    struct sweep_points points;
+    struct sweep_plan points;
     struct sweep_table table;
     char **impossible;  /* why, by point */
     size_t *item;       /* points to simulate */
@@ -344,6 +344,10 @@ static int prepare(struct sweep *s, const struct options *o)
     s->points.axes = &s->axes;
     s->points.columns = &s->columns;
     s->points.inputs = inputs_create(s->share);
+    if (!s->points.inputs) {
+        return options_complain(o,
+                                "--share: found more than there is address space, expected less");
+    }
     if (!sweep_points_resolve(&s->points, error, sizeof error)) {
         return complain(error);
     }
@@ -368,13 +372,11 @@ static int prepare(struct sweep *s, const struct options *o)
     if (sweep_points_have_outputs(&s->points)) {
         fputs("espnic sweep: outputs that the scenario or --set names are not written\n", stderr);
     }
-    if (!s->points.inputs || inputs_streamed(s->points.inputs)) {
+    if (inputs_streamed(s->points.inputs)) {
         fputs("espnic sweep: not all inputs fit into --share: every point reads the others anew\n",
               stderr);
     }
-    if (s->points.inputs) {
-        inputs_seal(s->points.inputs);
-    }
+    inputs_seal(s->points.inputs);
     return EXIT_DONE;
 }
 

@@ -15,7 +15,7 @@ struct sweep_base {
 /* ---- configurations ------------------------------------------------------------------------------------ */
 
 /* The settings, and then the preset: the last one counts. */
-static bool resolve_base(const struct sweep_points *s, struct run_request *r, const char *preset,
+static bool resolve_base(const struct sweep_plan *s, struct run_request *r, const char *preset,
                          const char *option)
 {
     size_t n = s->request->settings.count;
@@ -38,7 +38,7 @@ static bool resolve_base(const struct sweep_points *s, struct run_request *r, co
     return ok;
 }
 
-bool sweep_points_resolve(struct sweep_points *s, char *error, size_t error_size)
+bool sweep_points_resolve(struct sweep_plan *s, char *error, size_t error_size)
 {
     size_t axis = sweep_axes_find(s->axes, "preset");
     const struct sweep_axis *presets = axis < s->axes->count ? &s->axes->axis[axis] : NULL;
@@ -59,7 +59,7 @@ bool sweep_points_resolve(struct sweep_points *s, char *error, size_t error_size
     return true;
 }
 
-void sweep_points_free(struct sweep_points *s)
+void sweep_points_free(struct sweep_plan *s)
 {
     for (size_t i = 0; i < s->bases; i++) {
         run_request_free(&s->base[i].request);
@@ -71,7 +71,7 @@ void sweep_points_free(struct sweep_points *s)
     s->bases = 0;
 }
 
-bool sweep_points_config(const struct sweep_points *s, size_t point, struct espnic_config *config,
+bool sweep_points_config(const struct sweep_plan *s, size_t point, struct espnic_config *config,
                          char *error, size_t error_size)
 {
     size_t axis = sweep_axes_find(s->axes, "preset");
@@ -90,7 +90,7 @@ bool sweep_points_config(const struct sweep_points *s, size_t point, struct espn
     return true;
 }
 
-bool sweep_points_have_outputs(const struct sweep_points *s)
+bool sweep_points_have_outputs(const struct sweep_plan *s)
 {
     bool any = false;
 
@@ -108,13 +108,13 @@ bool sweep_points_have_outputs(const struct sweep_points *s)
 
 /* ---- inputs -------------------------------------------------------------------------------------------- */
 
-static bool decode_capture(struct sweep_points *s, const char *path, const char *filter,
-                           char *error, size_t error_size)
+static bool decode_capture(struct sweep_plan *s, const char *path, const char *filter, char *error,
+                           size_t error_size)
 {
     return !path[0] || inputs_add_capture(s->inputs, path, filter, error, error_size);
 }
 
-bool sweep_points_decode(struct sweep_points *s, const struct espnic_config *config, char *error,
+bool sweep_points_decode(struct sweep_plan *s, const struct espnic_config *config, char *error,
                          size_t error_size)
 {
     const struct workload_config *w = &config->workload;
@@ -135,7 +135,7 @@ bool sweep_points_decode(struct sweep_points *s, const struct espnic_config *con
 
 /* ---- a point ------------------------------------------------------------------------------------------- */
 
-static bool report_on(const struct sweep_points *s, const struct espnic_config *config,
+static bool report_on(const struct sweep_plan *s, const struct espnic_config *config,
                       struct simulation *sim, json_t *report, char *error, size_t error_size)
 {
     struct bottleneck b;
@@ -153,7 +153,7 @@ static bool report_on(const struct sweep_points *s, const struct espnic_config *
     return true;
 }
 
-static bool simulate(const struct sweep_points *s, size_t point, json_t *report, char *error,
+static bool simulate(const struct sweep_plan *s, size_t point, json_t *report, char *error,
                      size_t error_size)
 {
     struct simulation_options options = { .quiet = true, .inputs = s->inputs };
@@ -179,7 +179,7 @@ static bool simulate(const struct sweep_points *s, size_t point, json_t *report,
     return ok;
 }
 
-void sweep_points_simulate(const struct sweep_points *s, size_t point, FILE *cells)
+void sweep_points_simulate(const struct sweep_plan *s, size_t point, FILE *cells)
 {
     char error[SIMULATION_ERROR] = "";
     json_t *report = json_object();

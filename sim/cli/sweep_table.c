@@ -465,6 +465,9 @@ static bool rewrite(struct sweep_table *t, char *error, size_t error_size)
     }
     if (!ok) {
         snprintf(error, error_size, "%s: cannot write: %s", t->csv_path, strerror(errno));
+        if (f) {
+            unlink(name);
+        }
     }
     free(real);
     free(name);

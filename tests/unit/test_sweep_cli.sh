@@ -79,10 +79,11 @@ bad 'stop.packets=0:1:10000: found more than 10000 points in all.*--max-points' 
 bad 'loop=1:1:101: found more than 10000 points' stop.packets=1:1:100 loop=1:1:101
 bad 'stop.packets=1,2: found more than 5 points' loop=1:1:3 --max-points 5 stop.packets=1,2
 bad 'stop.packets=1:1:18446744073709551615: found more than' stop.packets=1:1:18446744073709551615
-bad '--max-points: found 0, expected 1 to 100000000' loop=1 --max-points 0
+bad '--max-points: found 0, expected 1 to 10000000' loop=1 --max-points 0
 bad '--jobs: found 0, expected 1 to 1024' loop=1 --jobs 0
 bad '--jobs: found "two", expected a whole number' loop=1 --jobs two
 bad '--share: found "5", which has no unit' loop=1 --share 5
+bad '--share: found more than there is address space' loop=1 --share 8000000TiB
 bad '--point-time: found 1ms, expected 1s to' loop=1 --point-time 1ms
 bad '--find: found "x", expected loss=0' loop=1 --find x
 bad '--ideal: found "cripto", expected one of: host, wire, .*crypto' loop=1 --ideal cripto
@@ -292,8 +293,11 @@ def lines():
 # All quick points are done when only the endless one is left.
 quick = 2 if case != "crash" else 1
 wait("rows", lambda: len(lines()) == 1 + quick)
-time.sleep(1)
-wait("one process", lambda: len(children()) == 1)
+alone = []
+def one_for_a_while(): # between two points it may be alone for a moment
+    alone.append(children())
+    return len(alone) >= 30 and all(len(c) == 1 and c == alone[-1] for c in alone[-30:])
+wait("one process", one_for_a_while)
 worker = children()[0]
 if case == "crash":
     os.kill(worker, signal.SIGKILL)
@@ -316,6 +320,31 @@ else:
     assert sweep.returncode == -number and "stopped: 4 of 5 points are done; --resume" in said, said
     assert [l.split(",")[0] for l in lines()[1:]] == ["1", "2", "3", "4"], lines()
 PY
+cat >terminal.py <<'PY'
+"""terminal.py COMMAND...: its standard error is a terminal; say what comes there."""
+import os, pty, subprocess, sys
+
+master, slave = pty.openpty()
+done = subprocess.Popen(sys.argv[1:], stderr=slave, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+os.close(slave)
+done.communicate(timeout=120)
+said = b""
+while True:
+    try:
+        part = os.read(master, 65536)
+    except OSError:
+        break
+    if not part:
+        break
+    said += part
+print(said.decode())
+assert done.returncode == 0
+assert b"\r\x1b[Ksweep: 0 of 3 points" in said and b"sweep: 3 of 3 points, " in said and b"points/s, 100 %, 0:00 left" in said
+assert said.endswith(b"\r\x1b[K"), "the line is taken away at the end"
+PY
+verdict "a line of progress on a terminal" python3 terminal.py "$espnic" sweep "$vpn" loop=1,2,3 --timing-only "${few[@]}"
+rows 0 loop=1,2,3 "${few[@]}" >log
+verdict "none in a pipe" [ ! -s err ]
 verdict "Ctrl-C: rows so far, in order, no process left" python3 stop.py "$espnic" "$vpn" SIGINT
 verdict "SIGTERM: the same" python3 stop.py "$espnic" "$vpn" SIGTERM
 verdict "a worker that crashes: its row says so, the others are there" python3 stop.py "$espnic" "$vpn" crash

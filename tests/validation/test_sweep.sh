@@ -120,7 +120,7 @@ against() {
 }
 against "all statistics" 25000 3 "$vpn" --packets 3000 card.sa.table.capacity=64:x4:1Ki card.crypto.width=2B,8B \
     load=recorded,30Gbps:30Gbps:90Gbps --columns '*' -- "$vpn" --packets 3000 --experiments 0
-against "presets, lanes, filters, a block ideal" 4000 3 "$vpn" preset=generic-100g,cx7-like,ixgbe-82599 \
+against "presets, lanes, filters, a block ideal" 3500 3 "$vpn" preset=generic-100g,cx7-like,ixgbe-82599 \
     card.lanes=1,2 card.bus=24B,32B --timing-only --rx-filter 'not ip6' --packets 3000 --ideal wire \
     --columns 'rx.*,tx.*,blocks.*.busy,blocks.crypto_rx.1.busy,blocks.crypto_tx.blocked_by.*,blocks.crypto_tx.waiting_for.*,host.core1.busy_ps,oids.*' \
     -- "$vpn" --timing-only --rx-filter 'not ip6' --packets 3000 --ideal wire --experiments 0
@@ -129,6 +129,17 @@ against "the highest rate, and what limits there" 60 1 --preset generic-100g --o
     --columns 'find.*,bottleneck.*,rx.*' \
     -- --preset generic-100g --oids "${vpn%.yaml}.jsonl" --rx "${vpn%.yaml}-rx.pcap" --timing-only \
     --find loss=1% --experiments 2
+
+against "made traffic, ports, forwarding" 300 3 --preset cx7-like --timing-only --set traffic.profile=mno --packets 3000 \
+    traffic.tunnels=50,500 card.ports=1,2 forward=host,hairpin \
+    --columns 'forward.*,ports.*.gbps,ports.1.rx.gbps,ports.1.tx.mpps,sa.hits,rx.*' -- --preset cx7-like --timing-only \
+    --set traffic.profile=mno --packets 3000 --experiments 0
+# Captures of the second port, too.
+against "captures on two ports" 200 2 --preset generic-100g --oids "${vpn%.yaml}.jsonl" --set card.ports=2 \
+    --rx "${vpn%.yaml}-rx.pcap" --tx "1:${vpn%.yaml}-tx.pcap" --packets 3000 --timing-only \
+    card.crypto.width=2B,8B load=recorded,40Gbps,max --columns 'ports.*,ports.1.tx.gbps,ports.1.rx.gbps,rx.*,tx.*' \
+    -- --preset generic-100g --oids "${vpn%.yaml}.jsonl" --set card.ports=2 \
+    --rx "${vpn%.yaml}-rx.pcap" --tx "1:${vpn%.yaml}-tx.pcap" --packets 3000 --timing-only --experiments 0
 
 # A recording with damaged lines is decoded once and fails, or counts, as in a run.
 sed '40s/.*/{"t_ns": broken/; 60s/{/{{/' "${vpn%.yaml}.jsonl" >damaged.jsonl
