@@ -226,10 +226,7 @@ static void text_curve(const struct mrc_report *r, FILE *out)
     struct text_table table;
 
     for (unsigned i = 0; i < s->pools; i++) {
-        headings[columns++] = i == 0 && s->pools > 1 ? ">hit ratio"
-                              : s->pools == 1        ? ">hit ratio"
-                              : i == 1               ? ">RX alone"
-                                                     : ">TX alone";
+        headings[columns++] = i == 0 ? ">hit ratio" : i == 1 ? ">RX alone" : ">TX alone";
         if (sampled) {
             headings[columns++] = ">between";
         }
