@@ -113,9 +113,49 @@ static uint64_t goal_hits(const struct mrc_pool *pool, unsigned goal)
                                : (pool->n.accesses * goals[goal] + 999) / 1000;
 }
 
+/* ---- reuse ---------------------------------------------------------------------------------------- */
+
+/* Classes of a histogram: 0, then from each power of two to the next, then all from 2^48 on. Its buckets do not
+ * cross their limits, so the counts are exact. */
+enum { CLASSES = HISTOGRAM_TOP_BITS + 2 };
+
+static uint64_t class_from(unsigned class)
+{
+    return class == 0 ? 0 : UINT64_C(1) << (class - 1);
+}
+
+/* The smallest value of a bucket (histogram_index). */
+static uint64_t bucket_from(size_t bucket)
+{
+    unsigned shift;
+
+    if (bucket < HISTOGRAM_LINEAR) {
+        return bucket;
+    }
+    shift = (unsigned)(bucket >> HISTOGRAM_SUB_BITS) - 1;
+    return (uint64_t)(bucket - ((size_t)shift << HISTOGRAM_SUB_BITS)) << shift;
+}
+
+/* Returns the number of classes up to the last one with anything in it. */
+static unsigned classify(const struct histogram *h, uint64_t count[CLASSES])
+{
+    unsigned class = 0;
+    unsigned used = 0;
+
+    memset(count, 0, CLASSES * sizeof *count);
+    for (size_t b = 0; b < HISTOGRAM_BUCKETS; b++) {
+        while (class + 1 < CLASSES && bucket_from(b) >= class_from(class + 1)) {
+            class ++;
+        }
+        count[class] += h->buckets[b];
+        used = count[class] != 0 ? class + 1 : used;
+    }
+    return used;
+}
+
 /* ---- text ------------------------------------------------------------------------------------------ */
 
-enum { BAR = 40 };
+enum { BAR = 40, SMALL_BAR = 20 };
 
 /* "#########...  " : what is hit, what could be, what no cache hits. */
 static void bar(const struct mrc_pool *pool, double ratio, char out[BAR + 1])
@@ -186,10 +226,7 @@ static void text_curve(const struct mrc_report *r, FILE *out)
     struct text_table table;
 
     for (unsigned i = 0; i < s->pools; i++) {
-        headings[columns++] = i == 0 && s->pools > 1 ? ">hit ratio"
-                              : s->pools == 1        ? ">hit ratio"
-                              : i == 1               ? ">RX alone"
-                                                     : ">TX alone";
+        headings[columns++] = i == 0 ? ">hit ratio" : i == 1 ? ">RX alone" : ">TX alone";
         if (sampled) {
             headings[columns++] = ">between";
         }
@@ -299,6 +336,57 @@ static void text_times(const struct mrc_report *r, FILE *out)
     text_table_write(&table, out);
 }
 
+static void class_cells(const struct histogram *h, const uint64_t *count, unsigned class,
+                        unsigned used, char share_cell[TEXT_CELL], char bar_cell[TEXT_CELL])
+{
+    double part = share(count[class], h->count);
+    int marks = (int)(part * SMALL_BAR + 0.5);
+
+    share_cell[0] = '\0';
+    bar_cell[0] = '\0';
+    if (class < used) {
+        snprintf(share_cell, TEXT_CELL, "%.2f %%", part * 100);
+        snprintf(bar_cell, TEXT_CELL, "%.*s", marks, "####################");
+    }
+}
+
+/* How the reuse of the first pool is spread, in packets and in time. */
+static void text_reuse(const struct mrc_report *r, FILE *out)
+{
+    static const char *const headings[] = { ">packets, from", ">share", "",
+                                            ">time, from",    ">share", "" };
+    const struct mrc_pool_numbers *n = &r->study->pool[0].n;
+    uint64_t packets[CLASSES];
+    uint64_t times[CLASSES];
+    unsigned packet_classes = classify(&n->reuse_packets, packets);
+    unsigned time_classes = classify(&n->reuse_ns, times);
+    struct text_table table;
+
+    if (n->reuse_packets.count == 0) {
+        return;
+    }
+    fprintf(out, "\nreuse, %s: each class up to twice as much\n", pool_title(&r->study->pool[0]));
+    text_table_start(&table, headings, 6);
+    for (unsigned i = 0; i < packet_classes || i < time_classes; i++) {
+        char cell[6][TEXT_CELL] = { "", "", "", "", "", "" };
+        const char *cells[6] = { cell[0], cell[1], cell[2], cell[3], cell[4], cell[5] };
+
+        if ((i >= packet_classes || packets[i] == 0) && (i >= time_classes || times[i] == 0)) {
+            continue;
+        }
+        if (i < packet_classes) {
+            text_count(class_from(i), cell[0], sizeof cell[0]);
+        }
+        if (i < time_classes) {
+            text_time(class_from(i) * 1000, cell[3], sizeof cell[3]);
+        }
+        class_cells(&n->reuse_packets, packets, i, packet_classes, cell[1], cell[2]);
+        class_cells(&n->reuse_ns, times, i, time_classes, cell[4], cell[5]);
+        text_table_row(&table, cells);
+    }
+    text_table_write(&table, out);
+}
+
 static void text_bound(const struct mrc_report *r, FILE *out)
 {
     const struct mrc_study *s = r->study;
@@ -342,6 +430,7 @@ void mrc_report_text(const struct mrc_report *r, FILE *out)
             text_time(s->config->interval_ns * 1000, time, sizeof time));
     fputs(" (mean, most)\n", out);
     text_times(r, out);
+    text_reuse(r, out);
 }
 
 /* ---- CSV ---------------------------------------------------------------------------------------------- */
@@ -427,6 +516,42 @@ static json_t *goals_json(const struct mrc_report *r, const struct mrc_pool *poo
     return rows;
 }
 
+static json_t *classes_json(const struct histogram *h)
+{
+    uint64_t count[CLASSES];
+    unsigned used = classify(h, count);
+    json_t *rows = json_array();
+
+    for (unsigned i = 0; i < used; i++) {
+        if (count[i] != 0) {
+            json_array_append_new(rows, json_pack("{sIsI}", "from", (json_int_t)class_from(i),
+                                                  "count", (json_int_t)count[i]));
+        }
+    }
+    return rows;
+}
+
+static void pool_json(const struct mrc_report *r, const struct mrc_pool *pool, json_t *root)
+{
+    const struct {
+        const char *name;
+        json_t *value;
+    } parts[] = {
+        { "curve", curve_json(r, pool) },
+        { "needed", goals_json(r, pool) },
+        { "reuse_packets_classes", classes_json(&pool->n.reuse_packets) },
+        { "reuse_ns_classes", classes_json(&pool->n.reuse_ns) },
+        { "active_classes", classes_json(&pool->n.active) },
+    };
+
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        char path[64];
+
+        snprintf(path, sizeof path, "pools.%s.%s", pool->name, parts[i].name);
+        report_add(root, path, parts[i].value);
+    }
+}
+
 static json_t *definitions(const struct stat_registry *registry)
 {
     static const char *const more[][2] = {
@@ -440,6 +565,11 @@ static json_t *definitions(const struct stat_registry *registry)
           "the depth of an access, Markov's for the 0.1 % of accesses beyond it. Exact: low = "
           "ratio = high." },
         { "pools.*.curve.high", "See low." },
+        { "pools.*.reuse_packets_classes",
+          "The histogram: from 0, or from a power of two up to the next, exact counts; empty ones "
+          "are left out." },
+        { "pools.*.reuse_ns_classes", "The same, ns." },
+        { "pools.*.active_classes", "The same for intervals by the SAs active in them." },
         { "pools.*.needed", "The smallest capacity that reaches a ratio; null: none does. The last "
                             "one: all but the first access of each SA." },
     };
@@ -463,12 +593,7 @@ bool mrc_report_json(const struct mrc_report *r, FILE *out)
     mrc_study_register(s, registry);
     report_add_stats(root, registry);
     for (unsigned i = 0; i < s->pools; i++) {
-        char path[64];
-
-        snprintf(path, sizeof path, "pools.%s.curve", s->pool[i].name);
-        report_add(root, path, curve_json(r, &s->pool[i]));
-        snprintf(path, sizeof path, "pools.%s.needed", s->pool[i].name);
-        report_add(root, path, goals_json(r, &s->pool[i]));
+        pool_json(r, &s->pool[i], root);
     }
     json_object_set_new(root, "definitions", definitions(registry));
     good = report_write_json(root, out);

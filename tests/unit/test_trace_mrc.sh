@@ -115,7 +115,7 @@ numbers() {
 import json, sys
 root = json.load(open(sys.argv[1]))
 for pair in sys.argv[2:]:
-    path, number = pair.split("=")
+    path, number = pair.split("=", 1)
     at = root
     for key in path.split("."):
         at = at[int(key) if isinstance(at, list) else key]
@@ -130,7 +130,9 @@ verdict "curve and capacities" numbers out.json pools.rx.accesses=7 pools.rx.fir
     pools.rx.curve.0.hits=1 pools.rx.curve.0.kib=2.0 pools.rx.curve.1.hits=3 pools.rx.needed.0.sas=null \
     pools.rx.needed.6.sas=3 inputs.context_bytes=1024
 verdict "reuse" numbers out.json pools.rx.reuse_packets.count=3 pools.rx.reuse_packets.min=1 \
-    pools.rx.reuse_packets.max=4 pools.rx.reuse_ns.min=10 pools.rx.reuse_ns.max=40
+    pools.rx.reuse_packets.max=4 pools.rx.reuse_ns.min=10 pools.rx.reuse_ns.max=40 \
+    'pools.rx.reuse_packets_classes=[{"from":1,"count":1},{"from":2,"count":1},{"from":4,"count":1}]' \
+    'pools.rx.reuse_ns_classes=[{"from":8,"count":1},{"from":16,"count":1},{"from":32,"count":1}]'
 verdict "each number has a definition" python3 -c '
 import json
 root = json.load(open("out.json"))
