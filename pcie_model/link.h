@@ -45,9 +45,9 @@
  * ready, access issued); completions first, and in the order of their read TLPs, if at the same time. A
  * read TLP is completed by one or more completions, one after the other, of at most MPS (or `completion`)
  * padded bytes, each but the last ending at a multiple of RCB as large as that allows. A register access
- * needs the card's credits, which come back when it arrives; while it lacks them, what is behind it waits too. An answer of a read is pushed when the last
- * byte of the request has arrived, that of a write when its last byte has left the card; of one cycle, those
- * of writes first, then of reads that time out, then of others.
+ * needs the card's credits, which come back when it arrives; while it lacks them, what is behind it waits too.
+ * An answer of a read is pushed when the last byte of the request has arrived, that of a write when its last byte
+ * has left the card; of one cycle, those of writes first, then of reads that time out, then of others.
  *
  * Errors (wire.h has what is damaged on the way and made good). Of each of these one draw from a stream of its
  * own, in the order of arrival. Errors are counted when they are decided.
@@ -111,17 +111,18 @@ struct pcie_config {
     uint32_t lcrc_ppb;       /* TLPs of 10^9 that arrive damaged, both directions */
     uint32_t dllp_crc_ppb;   /* DLLPs of 10^9 that arrive damaged, both directions */
     uint32_t replay_timer;   /* symbol times, beyond the latencies; 0: what the specification has */
-    uint64_t refresh_ps;     /* UpdateFC on an idle link; 0: 30 us if DLLPs can be damaged, else never */
-    uint64_t retrain_ps;     /* that the link is down after a rollover of REPLAY_NUM */
-    uint32_t poison_ppb;     /* completions of 10^9 that arrive poisoned */
+    uint64_t
+        refresh_ps; /* UpdateFC on an idle link; 0: 30 us if DLLPs can be damaged, else never */
+    uint64_t retrain_ps;       /* that the link is down after a rollover of REPLAY_NUM */
+    uint32_t poison_ppb;       /* completions of 10^9 that arrive poisoned */
     uint32_t poison_write_ppb; /* writes to host memory, writes to registers of 10^9, too */
     uint32_t lost_ppb;         /* read TLPs of 10^9 that the host does not answer */
     uint32_t abort_ppb;        /* that it answers with Completer Abort */
     uint32_t late_ppb;         /* whose data is ready late_ps later */
     uint64_t late_ps;
-    uint64_t timeout_ps;    /* completion timeout; 0: none */
-    uint64_t quarantine_ps; /* after it a tag is not used again for that long */
-    uint32_t tags;           /* read TLPs outstanding */
+    uint64_t timeout_ps;                 /* completion timeout; 0: none */
+    uint64_t quarantine_ps;              /* after it a tag is not used again for that long */
+    uint32_t tags;                       /* read TLPs outstanding */
     uint32_t space_headers, space_data;  /* of the card for completions, units; 0: infinite */
     uint32_t host_ph, host_pd, host_nph; /* units that the host advertises; 0: infinite */
     uint32_t card_ph, card_pd, card_nph; /* units that the card advertises; 0: infinite */
@@ -160,7 +161,7 @@ struct pcie_request {
     uint8_t status;  /* out: enum pcie_status */
     uint32_t ref;    /* the client's: packet, ring entry, ... */
     uint32_t ref2;
-    uint8_t id; /* of the requester, below PCIE_IDS */
+    uint8_t id;       /* of the requester, below PCIE_IDS */
     uint64_t visible; /* out: cycle (of the link's domain) of ops.memory */
 };
 
@@ -222,7 +223,7 @@ struct pcie_stats {
     uint64_t poisoned, timeouts, unsupported_reads, unsupported_writes;
     uint64_t aborted_reads, unexpected, poisoned_writes, poisoned_mmio;
     uint64_t unsupported_mmio, aborted_mmio; /* register reads that the card refused */
-    uint64_t retrains; /* of the link, after rollovers */
+    uint64_t retrains;                       /* of the link, after rollovers */
 };
 
 extern const struct stat_field pcie_stat_table[]; /* of struct pcie_stats, but for dir */
@@ -262,7 +263,8 @@ enum pcie_answers {
 /* Request channel: depth config->queue, one beat an item. Response channel: `unlimited`; the
  * client bounds what it has outstanding; NULL if it never wants an answer. At most one answer a
  * cycle: others follow. Reads may be answered out of order, if memory takes its time, unless the client
- * wants them ordered: then an answer waits for those before it. Returns the client's index; all are attached before the first request. */
+ * wants them ordered: then an answer waits for those before it. Returns the client's index; all are attached
+ * before the first request. */
 unsigned pcie_link_attach(struct pcie_link *link, struct channel *request, struct channel *response,
                           enum pcie_answers answers);
 

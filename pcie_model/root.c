@@ -289,7 +289,8 @@ bool root_start(struct pcie_link *link, uint64_t now)
         link->s.down_wait = 0; /* what arrives now frees credits */
         return true;
     }
-    if (later(root_ready(link), link->s.down_wait) > start) { /* nothing had to be repeated after all */
+    if (later(root_ready(link), link->s.down_wait) >
+        start) { /* nothing had to be repeated after all */
         return root_starts(link) <= now;
     }
     if (root_completes_first(link)) {

@@ -25,8 +25,8 @@
  *  - share: no DLLPs on the wire but Naks; credits, and Acks, are back `latency` after they came free.
  *  - flit mode (Gen6): bytes fill flits of `flit` bytes one after the other; a TLP has left with the
  *    end of the flit that holds its last byte. Acks and UpdateFCs are part of every flit: what came
- *    free by the end of a flit arrives `latency` later, and so does a Nak. None takes bytes; Naks are counted, Acks and UpdateFCs
- *    are not.
+ *    free by the end of a flit arrives `latency` later, and so does a Nak. None takes bytes; Naks are
+ *    counted, Acks and UpdateFCs are not.
  *  - Receiver (3.6.3). TLPs are taken in their order. Each TLP that is the expected one, or has been taken
  *    before, arrives damaged with probability error_ppb / 10^9 (a draw as it arrives, stream 0x70636965 +
  *    the wire) and is dropped; a Nak is due in the cycle of its arrival, unless one has become due since a
@@ -142,7 +142,7 @@ struct wires {
     uint64_t refresh; /* cycles; CLOCK_NEVER: none */
     uint32_t retry;   /* TLPs that the card keeps until they are acknowledged; 0: any */
     uint32_t error_ppb, dllp_ppb;
-    bool guarded;          /* TLPs are kept until they are acknowledged, since some may come again */
+    bool guarded; /* TLPs are kept until they are acknowledged, since some may come again */
     uint64_t replay_limit; /* cycles; CLOCK_NEVER: there is no REPLAY_TIMER */
     uint64_t retrain;      /* cycles */
     bool ideal;
@@ -208,8 +208,8 @@ void wire_freed(struct wires *w, unsigned d, enum pcie_class class, struct units
  * all of them. */
 void wire_hear(struct wires *w, unsigned d, uint64_t t);
 
-/* Everything that makes a transmitter repeat in cycle t or retrains the link, on both wires: all that starts before t has
- * been sent. To be called in each cycle that wires_next_replay() names. */
+/* Everything that makes a transmitter repeat in cycle t or retrains the link, on both wires: all that starts before
+ * t has been sent. To be called in each cycle that wires_next_replay() names. */
 void wires_replay(struct wires *w, uint64_t t);
 
 /* A cycle not after the next one in which that can happen. */

@@ -292,9 +292,7 @@ static bool read_payload(struct espnic *card, unsigned q, uint64_t now)
     uint32_t prefetch = card->config.dma.tx_prefetch;
     const struct abi_tx_descriptor *d =
         &dma->tx_descriptor[q * prefetch + dma->tx[q].taken % prefetch];
-    struct pcie_request r = { .op = PCIE_READ,
-                              .ref2 = NIC_FOR_TX_PAYLOAD,
-                              .id = nic_queue_id(q) };
+    struct pcie_request r = { .op = PCIE_READ, .ref2 = NIC_FOR_TX_PAYLOAD, .id = nic_queue_id(q) };
     unsigned lane;
 
     if (d->length < 14 || d->length > 65535) {
@@ -371,10 +369,9 @@ static void complete(struct espnic *card, uint32_t item, uint64_t now)
     const struct nic_packet *p = nic_packet(card, item);
     const struct nic_ring *ring = &card->dma.tx[p->queue];
     uint32_t at = card->dma.tx_done[p->queue]++;
-    struct pcie_request r = { .op = PCIE_WRITE,
-                              .ref = item,
-                              .answer = 1,
-                              .id = nic_queue_id(p->queue) };
+    struct pcie_request r = {
+        .op = PCIE_WRITE, .ref = item, .answer = 1, .id = nic_queue_id(p->queue)
+    };
 
     r.address =
         ring->done_base + (uint64_t)(at & (ring->size - 1)) * sizeof(struct abi_tx_completion);
