@@ -357,7 +357,7 @@ bool device_start(struct pcie_link *link, uint64_t now, uint64_t *again)
         *again = earlier(*again, clear);
         return false;
     }
-    if (link_repeat(link, UP, now)) {
+    if (wire_repeats(&link->wires, UP) && link_repeat(link, UP, now)) {
         end_stall(link, now);
         return true;
     }
@@ -443,21 +443,27 @@ static void bytes_arrive(struct pcie_link *link, const struct tlp *tlp, uint64_t
     fly(&link->down, arrives, tlp);
 }
 
-/* The next one whose timeout matters; those that nobody has to do with any more are forgotten. */
+/* The next one whose timeout matters. Those that nobody has to do with any more are forgotten; nearly always that
+ * leaves the next one in front. */
 static void next_timeout(struct pcie_link *link)
 {
-    uint32_t next = device_next_read(link);
-    const struct read *first;
+    const struct read *read = ring_head(&link->reads);
 
-    while (link->s.expiring != next && device_read(link, link->s.expiring)->over) {
-        link->s.expiring++;
-    }
-    link->s.expires =
-        link->s.expiring == next ? CLOCK_NEVER : device_read(link, link->s.expiring)->expires;
-    while ((first = ring_head(&link->reads)) && first->over && first->answered) {
+    while (read && read->over && read->answered) {
         ring_pop(&link->reads);
         link->s.first_read++;
+        read = ring_head(&link->reads);
     }
+    if ((int32_t)(link->s.expiring - link->s.first_read) <= 0) {
+        link->s.expiring = link->s.first_read;
+    } else if (link->s.expiring != device_next_read(link)) {
+        read = device_read(link, link->s.expiring);
+    }
+    while (link->s.expiring != device_next_read(link) && read->over) {
+        link->s.expiring++;
+        read = device_read(link, link->s.expiring);
+    }
+    link->s.expires = link->s.expiring == device_next_read(link) ? CLOCK_NEVER : read->expires;
 }
 
 /* Tag and space come back in this cycle. */

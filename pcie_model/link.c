@@ -15,6 +15,21 @@ void flights_init(struct flights *flights)
     flights->next = CLOCK_NEVER;
 }
 
+void flights_add(struct flights *flights, uint64_t cycle, const struct tlp *tlp)
+{
+    struct flight *place;
+    uint32_t at;
+
+    fly(flights, cycle, tlp);
+    at = ring_used(&flights->ring) - 1;
+    place = ring_at(&flights->ring, at);
+    for (; at > 0 && ((struct flight *)ring_at(&flights->ring, at - 1))->cycle > cycle; at--) {
+        *place = *(struct flight *)ring_at(&flights->ring, at - 1);
+        place = ring_at(&flights->ring, at - 1);
+    }
+    *place = (struct flight){ .cycle = cycle, .tlp = *tlp };
+}
+
 void flights_register_state(struct flights *flights, struct snapshot *snap, const char *name)
 {
     ring_register_state(&flights->ring, snap, name);
@@ -148,9 +163,6 @@ bool link_repeat(struct pcie_link *link, unsigned direction, uint64_t t)
     const struct wire_state *s = &link->wires.wire[direction].s;
     struct tlp tlp;
 
-    if (!wire_repeats(&link->wires, direction)) {
-        return false;
-    }
     hear(link, direction, t);
     if (!wire_repeats(&link->wires, direction)) {
         return false; /* all has been acknowledged meanwhile */
@@ -245,7 +257,7 @@ static void link_wake(void *self, uint64_t now)
 
 static void issue(struct pcie_link *link, uint64_t cycle, const struct tlp *tlp)
 {
-    fly_in_order(&link->cpu, cycle, tlp);
+    flights_add(&link->cpu, cycle, tlp);
     sched_wake(link->sched, link->block, root_must_start(link));
 }
 

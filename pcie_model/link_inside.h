@@ -72,18 +72,7 @@ static inline void fly(struct flights *flights, uint64_t cycle, const struct tlp
 }
 
 /* Add one behind all that are not later. */
-static inline void fly_in_order(struct flights *flights, uint64_t cycle, const struct tlp *tlp)
-{
-    uint32_t at;
-
-    fly(flights, cycle, tlp);
-    at = ring_used(&flights->ring) - 1;
-    for (; at > 0 && ((struct flight *)ring_at(&flights->ring, at - 1))->cycle > cycle; at--) {
-        *(struct flight *)ring_at(&flights->ring, at) =
-            *(struct flight *)ring_at(&flights->ring, at - 1);
-    }
-    *(struct flight *)ring_at(&flights->ring, at) = (struct flight){ .cycle = cycle, .tlp = *tlp };
-}
+void flights_add(struct flights *flights, uint64_t cycle, const struct tlp *tlp);
 
 /* Take the first one; there must be one. */
 static inline struct tlp land(struct flights *flights)

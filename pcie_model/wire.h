@@ -177,8 +177,18 @@ static inline uint64_t wire_clear(struct wires *w, unsigned d, uint64_t t)
 bool wire_has_credit(struct wires *w, unsigned d, enum pcie_class class, struct units need,
                      uint64_t t, uint64_t *again);
 
-/* May another TLP be kept for repetition? */
-bool wire_has_retry(struct wires *w, unsigned d, uint64_t t, uint64_t *again);
+/* TLPs that the transmitter keeps. */
+static inline uint32_t wire_kept(const struct wires *w, unsigned d)
+{
+    return w->wire[d].s.sent - w->wire[d].s.acked;
+}
+
+/* May another TLP be kept for repetition, now that Acks are looked at? */
+bool wire_has_retry_now(struct wires *w, unsigned d, uint64_t t, uint64_t *again);
+static inline bool wire_has_retry(struct wires *w, unsigned d, uint64_t t, uint64_t *again)
+{
+    return !w->retry || wire_kept(w, d) < w->retry || wire_has_retry_now(w, d, t, again);
+}
 
 static inline void wire_use_credit(struct wires *w, unsigned d, enum pcie_class class,
                                    struct units use)
@@ -219,12 +229,6 @@ uint64_t wires_next_replay(const struct wires *w);
 static inline bool wire_repeats(const struct wires *w, unsigned d)
 {
     return w->wire[d].s.next != w->wire[d].s.sent;
-}
-
-/* TLPs that the transmitter keeps. */
-static inline uint32_t wire_kept(const struct wires *w, unsigned d)
-{
-    return w->wire[d].s.sent - w->wire[d].s.acked;
 }
 
 /* For wire.c: one goes out; does the receiver take it? And from retry.c. */

@@ -58,7 +58,7 @@ the answer of a register is there at once@device.c@s/if (reply->from > now) {/if
 the answer of a register waits for all IDs@device.c@s/(!link->config.ido || link->requests.request\[b->item\].id == 0)/true/
 the answer of a register follows what is pushed later@device.c@s/domain, cycle) < 0 \&\&/domain, cycle) <= 0 \&\&/
 IDs mean nothing to memory@root.c@s/return link->config.ido ? .*/return 0;/
-requests that pass are seen in the order of arrival@root.c@s/fly_in_order(\&link->up/fly(\&link->up/
+requests that pass are seen in the order of arrival@root.c@s/flights_add(\&link->up/fly(\&link->up/
 IDs mean something without ido@root.c@s/return link->config.ido ? link->requests/return true ? link->requests/
 headers below 4 GB have 4 DWs@link.h@s/address >> 32 != 0/true/
 '
