@@ -113,7 +113,6 @@ struct wire_state {
     uint32_t taken;      /* by the receiver */
     uint32_t untold;     /* of them: in Acks and Naks which were damaged, and in none since */
     uint32_t replay_num; /* repetitions since something was acknowledged */
-    bool first_again;    /* the next TLP is the first of a repetition */
     bool nak_scheduled;  /* a Nak has become due since a TLP was taken */
     uint64_t timer_from; /* since when the REPLAY_TIMER runs; CLOCK_NEVER: it does not */
     struct wire_class_state class[PCIE_CLASSES];
