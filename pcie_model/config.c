@@ -38,8 +38,9 @@ const struct param pcie_params[] = {
     PARAM(rcb, PARAM_BYTES, 64, 64, 128, "Read Completion Boundary of the host, 64 or 128 bytes"),
     PARAM(completion, PARAM_BYTES, 0, 0, 4096,
           "most data that the host puts into one completion, a power of two from rcb on; 0: mps"),
-    PARAM(address64, PARAM_BOOL, 1, 0, 1,
-          "requests to addresses from 4 GB on, and to the registers, have 4DW headers; false: none has"),
+    PARAM(
+        address64, PARAM_BOOL, 1, 0, 1,
+        "requests to addresses from 4 GB on, and to the registers, have 4DW headers; false: none has"),
     PARAM(up_ps, PARAM_TIME, 110000, 0, LONGEST_PS,
           "one way from the card to the root complex, beyond the wire time"),
     PARAM(down_ps, PARAM_TIME, 110000, 0, LONGEST_PS, "one way back, beyond the wire time"),
@@ -60,9 +61,10 @@ const struct param pcie_params[] = {
         "TLPs that the card keeps until they are acknowledged; 0: any number. The host has room for all"),
     PARAM(lcrc_ppb, PARAM_U32, 0, 0, BILLION / 2,
           "TLPs that arrive damaged and are sent again, of 10^9, both directions"),
-    PARAM(dllp_crc_ppb, PARAM_U32, 0, 0, BILLION / 2,
-          "DLLPs (Ack, Nak, UpdateFC) that arrive damaged and are dropped, of 10^9, both directions; "
-          "for dllp on-demand and published, generations 1 to 5"),
+    PARAM(
+        dllp_crc_ppb, PARAM_U32, 0, 0, BILLION / 2,
+        "DLLPs (Ack, Nak, UpdateFC) that arrive damaged and are dropped, of 10^9, both directions; "
+        "for dllp on-demand and published, generations 1 to 5"),
     PARAM(replay_timer, PARAM_U32, 0, 0, MILLION,
           "limit of the REPLAY_TIMER, symbol times beyond up_ps + down_ps; 0: that of the "
           "specification (three times ack_latency, from generation 4 on at least 24000)"),
@@ -84,9 +86,10 @@ const struct param pcie_params[] = {
           "read TLPs that the host answers late_ps later than it would, of 10^9"),
     PARAM(late_ps, PARAM_TIME, 20000000000, 0, LONGEST_PS,
           "lateness of late_ppb; beyond timeout_ps the completions are unexpected"),
-    PARAM(timeout_ps, PARAM_TIME, 10000000000, 1000000, LONGEST_PS,
-          "completion timeout; the specification has 50 us to 64 s and recommends 10 ms at least (base "
-          "specification, 2.8)"),
+    PARAM(
+        timeout_ps, PARAM_TIME, 10000000000, 1000000, LONGEST_PS,
+        "completion timeout; the specification has 50 us to 64 s and recommends 10 ms at least (base "
+        "specification, 2.8)"),
     PARAM(quarantine_ps, PARAM_TIME, 0, 0, LONGEST_PS,
           "time from a completion timeout until the tag and its completion space are used again"),
     PARAM(tags, PARAM_U32, 256, 1, 16384,
@@ -109,8 +112,9 @@ const struct param pcie_params[] = {
     PARAM(card_nph, PARAM_U32, 32, 0, 2032, "non-posted header credits of the card; 0: infinite"),
     PARAM(relaxed, PARAM_BOOL, 0, 0, 1,
           "completions of register reads do not wait for writes that were pushed before"),
-    PARAM(ido, PARAM_BOOL, 0, 0, 1,
-          "ID-based ordering: requests of a queue need not wait for writes of other queues at the host"),
+    PARAM(
+        ido, PARAM_BOOL, 0, 0, 1,
+        "ID-based ordering: requests of a queue need not wait for writes of other queues at the host"),
     PARAM(queue, PARAM_U32, 16, 2, 4096, "requests that each client of the link can have waiting"),
     PARAM(ideal, PARAM_BOOL, 0, 0, 1,
           "no wire time, no latency beyond clock crossings, no limit of outstanding reads"),
@@ -160,8 +164,9 @@ const struct stat_field pcie_stat_table[] = {
     STALL(RETRY, retry, "room in the retry buffer"),
     COUNTER(pcie_stats, poisoned, "TLPs",
             "completions that arrived poisoned (AER: advisory non-fatal, for the card goes on)"),
-    COUNTER(pcie_stats, timeouts, "TLPs",
-            "reads that were not answered in time (AER: completion timeout, uncorrectable non-fatal)"),
+    COUNTER(
+        pcie_stats, timeouts, "TLPs",
+        "reads that were not answered in time (AER: completion timeout, uncorrectable non-fatal)"),
     COUNTER(pcie_stats, unsupported_reads, "TLPs",
             "reads where the host has no memory, answered as unsupported request (AER: advisory "
             "non-fatal)"),
@@ -170,21 +175,24 @@ const struct stat_field pcie_stat_table[] = {
             "non-fatal)"),
     COUNTER(pcie_stats, aborted_reads, "TLPs",
             "reads that the host answered with Completer Abort (AER: advisory non-fatal)"),
-    COUNTER(pcie_stats, unexpected, "TLPs",
-            "completions of reads that had timed out, dropped (AER: unexpected completion, advisory "
-            "non-fatal)"),
+    COUNTER(
+        pcie_stats, unexpected, "TLPs",
+        "completions of reads that had timed out, dropped (AER: unexpected completion, advisory "
+        "non-fatal)"),
     COUNTER(pcie_stats, poisoned_writes, "TLPs",
             "writes that reached the host poisoned, not written (AER: poisoned TLP, uncorrectable "
             "non-fatal)"),
     COUNTER(pcie_stats, poisoned_mmio, "TLPs",
             "register writes that reached the card poisoned, not written (AER: poisoned TLP, "
             "uncorrectable non-fatal)"),
-    COUNTER(pcie_stats, unsupported_mmio, "TLPs",
-            "register reads where the card has no register, answered as unsupported request (AER: advisory "
-            "non-fatal)"),
-    COUNTER(pcie_stats, aborted_mmio, "TLPs",
-            "register reads that the registers do not allow (size, alignment, write-only), answered with "
-            "Completer Abort (AER: advisory non-fatal)"),
+    COUNTER(
+        pcie_stats, unsupported_mmio, "TLPs",
+        "register reads where the card has no register, answered as unsupported request (AER: advisory "
+        "non-fatal)"),
+    COUNTER(
+        pcie_stats, aborted_mmio, "TLPs",
+        "register reads that the registers do not allow (size, alignment, write-only), answered with "
+        "Completer Abort (AER: advisory non-fatal)"),
     COUNTER(pcie_stats, retrains, "times", "the link was retrained after a REPLAY_NUM rollover"),
 };
 const size_t pcie_stat_count = STAT_COUNT(pcie_stat_table);
@@ -208,7 +216,8 @@ const struct stat_field pcie_direction_stat_table[] = {
     COUNTER(pcie_direction_stats, acks, "DLLPs", "Acks sent in this direction"),
     COUNTER(pcie_direction_stats, updates, "DLLPs", "UpdateFCs sent in this direction"),
     COUNTER(pcie_direction_stats, naks, "DLLPs", "Naks sent in this direction"),
-    COUNTER(pcie_direction_stats, lcrc_errors, "TLPs", "that arrived damaged (AER: bad TLP, correctable)"),
+    COUNTER(pcie_direction_stats, lcrc_errors, "TLPs",
+            "that arrived damaged (AER: bad TLP, correctable)"),
     COUNTER(pcie_direction_stats, replays, "TLPs", "that were sent again"),
     COUNTER(pcie_direction_stats, bad_dllps, "DLLPs",
             "that arrived damaged and were dropped (AER: bad DLLP, correctable)"),

@@ -49,15 +49,16 @@ static struct tlp next_tlp(const struct pcie_link *link, unsigned client)
 
 /* ---- what a TLP has to have ------------------------------------------------------------------ */
 
-/* Tags and completion space of read TLPs that have come back; they hold their space in `address`. */
-static void give_back(struct pcie_link *link, struct flights *returns, uint64_t now)
+/* Tags and completion space of read TLPs that have come back. */
+static void give_back(struct pcie_link *link, struct ring *returns, uint64_t now)
 {
-    while (returns->next <= now) {
-        uint64_t space = land(returns).address;
+    const struct handover *first;
 
+    while ((first = ring_head(returns)) && first->cycle <= now) {
         link->s.tags_free++;
-        link->s.space.header += (uint32_t)(space >> 32);
-        link->s.space.data += (uint32_t)space;
+        link->s.space.header += first->units.header;
+        link->s.space.data += first->units.data;
+        ring_pop(returns);
     }
 }
 
@@ -69,7 +70,11 @@ static void take_returns(struct pcie_link *link, uint64_t now)
 
 static uint64_t next_return(const struct pcie_link *link)
 {
-    return earlier(link->returns.next, link->released.next);
+    const struct handover *returns = ring_head(&link->returns);
+    const struct handover *released = ring_head(&link->released);
+
+    return earlier(returns ? returns->cycle : CLOCK_NEVER,
+                   released ? released->cycle : CLOCK_NEVER);
 }
 
 static bool has_space(const struct pcie_link *link, struct units need)
@@ -164,11 +169,9 @@ static void write_leaves(struct pcie_link *link, const struct tlp *tlp, uint64_t
 static void begin_read(struct pcie_link *link, struct tlp *tlp, struct units space)
 {
     tlp->tag = device_next_read(link);
-    *(struct read *)ring_push(&link->reads) = (struct read){ .expires = CLOCK_NEVER,
-                                                             .item = tlp->item,
-                                                             .left = tlp->length,
-                                                             .headers = space.header,
-                                                             .data = space.data };
+    *(struct read *)ring_push(&link->reads) = (struct read){
+        .expires = CLOCK_NEVER, .item = tlp->item, .left = tlp->length, .space = space
+    };
 }
 
 /* It has left. */
@@ -354,7 +357,7 @@ bool device_start(struct pcie_link *link, uint64_t now, uint64_t *again)
         *again = earlier(*again, clear);
         return false;
     }
-    if (link_repeat(link, UP, now)) {
+    if (wire_repeats(&link->wires, UP) && link_repeat(link, UP, now)) {
         end_stall(link, now);
         return true;
     }
@@ -420,11 +423,10 @@ void device_take_bytes(struct pcie_link *link, const struct tlp *tlp, uint64_t c
 static void bytes_arrive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
 {
     struct request_slot *slot = &link->requests.slot[tlp->item];
-    struct tlp rest = *tlp;
+    struct tlp rest;
 
     if (link->s.expires > arrives && link->s.awaited == 0) {
         slot->left -= tlp->length;
-        rest.length = 0;
         if (slot->left) {
             return;
         }
@@ -432,42 +434,51 @@ static void bytes_arrive(struct pcie_link *link, const struct tlp *tlp, uint64_t
             end_request(link, tlp->item, arrives);
             return;
         }
+        rest = *tlp;
+        rest.length = 0;
+        fly(&link->down, arrives, &rest);
+        return;
     }
-    link->s.awaited += rest.length > 0;
-    fly(&link->down, arrives, &rest);
+    link->s.awaited++;
+    fly(&link->down, arrives, tlp);
 }
 
-/* The next one whose timeout matters; those that nobody has to do with any more are forgotten. */
+/* The next one whose timeout matters. Those that nobody has to do with any more are forgotten; nearly always that
+ * leaves the next one in front. */
 static void next_timeout(struct pcie_link *link)
 {
-    uint32_t next = device_next_read(link);
-    const struct read *first;
+    const struct read *read = ring_head(&link->reads);
 
-    while (link->s.expiring != next && device_read(link, link->s.expiring)->over) {
-        link->s.expiring++;
-    }
-    link->s.expires =
-        link->s.expiring == next ? CLOCK_NEVER : device_read(link, link->s.expiring)->expires;
-    while ((first = ring_head(&link->reads)) && first->over && first->answered) {
+    while (read && read->over && read->answered) {
         ring_pop(&link->reads);
         link->s.first_read++;
+        read = ring_head(&link->reads);
     }
+    if ((int32_t)(link->s.expiring - link->s.first_read) <= 0) {
+        link->s.expiring = link->s.first_read;
+    } else if (link->s.expiring != device_next_read(link)) {
+        read = device_read(link, link->s.expiring);
+    }
+    while (link->s.expiring != device_next_read(link) && read->over) {
+        link->s.expiring++;
+        read = device_read(link, link->s.expiring);
+    }
+    link->s.expires = link->s.expiring == device_next_read(link) ? CLOCK_NEVER : read->expires;
 }
 
-/* Returns the space that comes back with the tag. */
-static uint64_t end_read(struct pcie_link *link, struct read *read)
+/* Tag and space come back in this cycle. */
+static void end_read(struct pcie_link *link, struct read *read, struct ring *returns,
+                     uint64_t cycle)
 {
-    uint64_t space = (uint64_t)read->headers << 32 | read->data;
-
+    *(struct handover *)ring_push(returns) =
+        (struct handover){ .cycle = cycle, .units = read->space };
     read->over = true;
     next_timeout(link);
-    return space;
 }
 
 static void take_completion(struct pcie_link *link, const struct tlp *tlp, uint64_t arrives)
 {
     struct read *read = device_read(link, tlp->tag);
-    struct tlp taken = *tlp;
 
     read->answered = tlp->last;
     if (read->over || read->expires <= arrives) {
@@ -483,10 +494,9 @@ static void take_completion(struct pcie_link *link, const struct tlp *tlp, uint6
     }
     read->left -= tlp->length;
     if (tlp->last) {
-        taken.address = end_read(link, read);
-        fly(&link->returns, arrives, &taken);
+        end_read(link, read, &link->returns, arrives);
     }
-    bytes_arrive(link, &taken, arrives);
+    bytes_arrive(link, tlp, arrives);
 }
 
 void device_time_out(struct pcie_link *link, uint64_t now)
@@ -497,8 +507,7 @@ void device_time_out(struct pcie_link *link, uint64_t now)
     link->s.stats.timeouts++;
     link->s.awaited++;
     link_spoil(link, rest.item, PCIE_TIMED_OUT);
-    rest.address = end_read(link, read);
-    fly(&link->released, now + link->quarantine, &rest);
+    end_read(link, read, &link->released, now + link->quarantine);
     device_take_bytes(link, &rest, now);
 }
 
@@ -535,9 +544,8 @@ static uint32_t pushed_before(const struct pcie_link *link, unsigned client, uns
         }
         pushed--;
     }
-    return link->config.ido && (begun == NONE || link->requests.request[begun].id != 0)
-               ? pushed - 1
-               : pushed;
+    return link->config.ido && (begun == NONE || link->requests.request[begun].id != 0) ? pushed - 1
+                                                                                        : pushed;
 }
 
 void device_read_register(struct pcie_link *link, uint64_t now, const struct tlp *tlp)

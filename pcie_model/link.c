@@ -15,6 +15,21 @@ void flights_init(struct flights *flights)
     flights->next = CLOCK_NEVER;
 }
 
+void flights_add(struct flights *flights, uint64_t cycle, const struct tlp *tlp)
+{
+    struct flight *place;
+    uint32_t at;
+
+    fly(flights, cycle, tlp);
+    at = ring_used(&flights->ring) - 1;
+    place = ring_at(&flights->ring, at);
+    for (; at > 0 && ((struct flight *)ring_at(&flights->ring, at - 1))->cycle > cycle; at--) {
+        *place = *(struct flight *)ring_at(&flights->ring, at - 1);
+        place = ring_at(&flights->ring, at - 1);
+    }
+    *place = (struct flight){ .cycle = cycle, .tlp = *tlp };
+}
+
 void flights_register_state(struct flights *flights, struct snapshot *snap, const char *name)
 {
     ring_register_state(&flights->ring, snap, name);
@@ -148,9 +163,6 @@ bool link_repeat(struct pcie_link *link, unsigned direction, uint64_t t)
     const struct wire_state *s = &link->wires.wire[direction].s;
     struct tlp tlp;
 
-    if (!wire_repeats(&link->wires, direction)) {
-        return false;
-    }
     hear(link, direction, t);
     if (!wire_repeats(&link->wires, direction)) {
         return false; /* all has been acknowledged meanwhile */
@@ -245,7 +257,7 @@ static void link_wake(void *self, uint64_t now)
 
 static void issue(struct pcie_link *link, uint64_t cycle, const struct tlp *tlp)
 {
-    fly_in_order(&link->cpu, cycle, tlp);
+    flights_add(&link->cpu, cycle, tlp);
     sched_wake(link->sched, link->block, root_must_start(link));
 }
 
@@ -278,7 +290,7 @@ void pcie_mmio_read(struct pcie_link *link, uint64_t cycle, uint32_t offset, uin
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-enum { QUEUES = 6 };
+enum { QUEUES = 4 };
 
 struct named_flights {
     const char *name;
@@ -288,9 +300,10 @@ struct named_flights {
 static void all_flights(struct pcie_link *link, struct named_flights all[QUEUES])
 {
     const struct named_flights list[QUEUES] = {
-        { "pcie.up", &link->up },     { "pcie.cpu", &link->cpu },
-        { "pcie.down", &link->down }, { "pcie.returns", &link->returns },
-        { "pcie.left", &link->left }, { "pcie.released", &link->released },
+        { "pcie.up", &link->up },
+        { "pcie.cpu", &link->cpu },
+        { "pcie.down", &link->down },
+        { "pcie.left", &link->left },
     };
 
     memcpy(all, list, sizeof list);
@@ -373,6 +386,8 @@ struct pcie_link *pcie_link_create(struct sched *sched, unsigned domain,
     ring_init(&link->asked, sizeof(struct tlp));
     ring_init(&link->replies, sizeof(struct reply));
     ring_init(&link->reads, sizeof(struct read));
+    ring_init(&link->returns, sizeof(struct handover));
+    ring_init(&link->released, sizeof(struct handover));
     ring_init(&link->kept[UP], sizeof(struct tlp));
     ring_init(&link->kept[DOWN], sizeof(struct tlp));
     link->ready_size = 64;
@@ -398,6 +413,8 @@ void pcie_link_destroy(struct pcie_link *link)
     ring_free(&link->asked);
     ring_free(&link->replies);
     ring_free(&link->reads);
+    ring_free(&link->returns);
+    ring_free(&link->released);
     ring_free(&link->kept[UP]);
     ring_free(&link->kept[DOWN]);
     free(link->ready);
@@ -430,6 +447,8 @@ void pcie_link_register_state(struct pcie_link *link, struct snapshot *snap)
     ring_register_state(&link->asked, snap, "pcie.asked");
     ring_register_state(&link->replies, snap, "pcie.replies");
     ring_register_state(&link->reads, snap, "pcie.reads");
+    ring_register_state(&link->returns, snap, "pcie.returns");
+    ring_register_state(&link->released, snap, "pcie.released");
     ring_register_state(&link->kept[UP], snap, "pcie.kept_up");
     ring_register_state(&link->kept[DOWN], snap, "pcie.kept_down");
     snapshot_array(snap, "pcie.ready", &link->ready, sizeof *link->ready, &link->ready_size);
@@ -503,7 +522,8 @@ static bool all_taken(const struct wires *w)
 
 bool pcie_link_idle(const struct pcie_link *link)
 {
-    return !link->s.offers && !ring_used(&link->asked) && link->left.next == CLOCK_NEVER && link->up.next == CLOCK_NEVER &&
-           link->readies == 0 && link->cpu.next == CLOCK_NEVER && link->down.next == CLOCK_NEVER &&
-           link->s.expiring == device_next_read(link) && all_taken(&link->wires);
+    return !link->s.offers && !ring_used(&link->asked) && link->left.next == CLOCK_NEVER &&
+           link->up.next == CLOCK_NEVER && link->readies == 0 && link->cpu.next == CLOCK_NEVER &&
+           link->down.next == CLOCK_NEVER && link->s.expiring == device_next_read(link) &&
+           all_taken(&link->wires);
 }

@@ -32,7 +32,7 @@ struct tlp {
     uint32_t wire; /* bytes on the wire */
     uint32_t item; /* DMA: the request; MMIO: the offset */
     uint32_t length;
-    uint64_t address; /* DMA; MMIO: the value; a completion that has come: the space that comes back */
+    uint64_t address; /* DMA; MMIO: the value */
     uint64_t tag;     /* MMIO; reads and their completions: number of the read TLP */
 };
 
@@ -40,10 +40,10 @@ struct tlp {
 struct read {
     uint64_t expires; /* cycle of the completion timeout */
     uint32_t item;
-    uint32_t left;          /* bytes that have not come */
-    uint32_t headers, data; /* completion space that the card keeps for it */
-    bool over;              /* for the card: all has come, or it was given up */
-    bool answered;          /* nothing of it is going to come any more */
+    uint32_t left;      /* bytes that have not come */
+    struct units space; /* for completions, that the card keeps for it */
+    bool over;          /* for the card: all has come, or it was given up */
+    bool answered;      /* nothing of it is going to come any more */
 };
 
 /* A TLP that does something at a cycle. */
@@ -72,18 +72,7 @@ static inline void fly(struct flights *flights, uint64_t cycle, const struct tlp
 }
 
 /* Add one behind all that are not later. */
-static inline void fly_in_order(struct flights *flights, uint64_t cycle, const struct tlp *tlp)
-{
-    uint32_t at;
-
-    fly(flights, cycle, tlp);
-    at = ring_used(&flights->ring) - 1;
-    for (; at > 0 && ((struct flight *)ring_at(&flights->ring, at - 1))->cycle > cycle; at--) {
-        *(struct flight *)ring_at(&flights->ring, at) =
-            *(struct flight *)ring_at(&flights->ring, at - 1);
-    }
-    *(struct flight *)ring_at(&flights->ring, at) = (struct flight){ .cycle = cycle, .tlp = *tlp };
-}
+void flights_add(struct flights *flights, uint64_t cycle, const struct tlp *tlp);
 
 /* Take the first one; there must be one. */
 static inline struct tlp land(struct flights *flights)
@@ -137,12 +126,13 @@ struct link_state {
     uint32_t last_client; /* granted last; clients: a register read's completion */
     uint32_t offers; /* bit c: client c has something to send; bit `clients`: a reply is there */
     uint64_t order;  /* read TLPs so far */
-    uint64_t posted[PCIE_IDS]; /* cycle in which the last write is in memory; without ido all are ID 0 */
-    uint64_t taken[PCIE_IDS];  /* cycle in which the credits of the last write come back */
-    uint32_t first_read; /* number of the first read TLP in `reads` */
-    uint32_t expiring;   /* of the first that is not over */
-    uint64_t expires;  /* when it is given up; CLOCK_NEVER: there is none */
-    uint32_t awaited;  /* completions in `down` whose bytes count when they arrive */
+    uint64_t
+        posted[PCIE_IDS]; /* cycle in which the last write is in memory; without ido all are ID 0 */
+    uint64_t taken[PCIE_IDS]; /* cycle in which the credits of the last write come back */
+    uint32_t first_read;      /* number of the first read TLP in `reads` */
+    uint32_t expiring;        /* of the first that is not over */
+    uint64_t expires;         /* when it is given up; CLOCK_NEVER: there is none */
+    uint32_t awaited;         /* completions in `down` whose bytes count when they arrive */
     struct rng poison, lost, aborts, late, poison_write[2];
     uint64_t down_wait; /* cycle before which what goes down next cannot start */
     struct client_state client[PCIE_MAX_CLIENTS];
@@ -165,17 +155,18 @@ struct pcie_link {
     struct account account[2];
     uint64_t by_cause[2][SCHED_MAX_BLOCKS];
     struct requests requests;
-    struct flights up;       /* to host memory and CPU */
-    struct flights cpu;      /* MMIO that the CPU has issued */
-    struct flights down;     /* to the card, where they make the link do something */
-    struct flights returns;  /* read TLPs whose tag comes back: looked at when there are too few */
-    struct flights released; /* those that were given up, likewise */
-    struct ring reads;       /* struct read */
-    struct flights left;     /* writes that leave and could not be answered when they started */
-    struct ring asked;       /* struct tlp: register reads that the card has not answered */
-    struct ring replies;     /* struct reply */
-    struct ring kept[2];     /* struct tlp: on guarded wires, those that are not acknowledged */
-    struct ready *ready;     /* heap */
+    struct flights up;    /* to host memory and CPU */
+    struct flights cpu;   /* MMIO that the CPU has issued */
+    struct flights down;  /* to the card, where they make the link do something */
+    struct ring returns;  /* struct handover: tags, and their space, that come back: looked at when
+                              * there are too few */
+    struct ring released; /* those of reads that were given up, likewise */
+    struct ring reads;    /* struct read */
+    struct flights left;  /* writes that leave and could not be answered when they started */
+    struct ring asked;    /* struct tlp: register reads that the card has not answered */
+    struct ring replies;  /* struct reply */
+    struct ring kept[2];  /* struct tlp: on guarded wires, those that are not acknowledged */
+    struct ready *ready;  /* heap */
     size_t ready_size;
     size_t readies;
 };

@@ -14,9 +14,9 @@ enum { REQUEST_NONE = UINT32_MAX };
 /* What the link knows of a request. */
 struct request_slot {
     uint32_t next_free;
-    uint32_t held; /* HELD_BY_* */
-    uint32_t left; /* read: bytes that have not arrived yet */
-    uint32_t over; /* read: all have; it waits for earlier ones */
+    uint32_t held;    /* HELD_BY_* */
+    uint32_t left;    /* read: bytes that have not arrived yet */
+    uint32_t over;    /* read: all have; it waits for earlier ones */
     uint32_t refused; /* read: enum pcie_status, what the host said of it */
 };
 

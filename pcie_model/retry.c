@@ -43,8 +43,7 @@ bool wire_guard(struct wires *w, unsigned d, uint64_t left, uint64_t arrives, bo
     s->next = number + 1;
     s->sent += !again;
     w->stats->dir[d].replays += again;
-    if (s->first_again || s->timer_from == CLOCK_NEVER) {
-        s->first_again = false;
+    if (s->timer_from == CLOCK_NEVER) { /* always, at the beginning of a repetition */
         s->timer_from = left;
     }
     return receive(w, d, number, arrives);
@@ -72,7 +71,6 @@ static void progress(struct wires *w, unsigned d, uint32_t tlps, uint64_t cycle)
     if ((int32_t)(s->next - s->acked) < 0) {
         s->next = s->acked;
     }
-    s->first_again = s->first_again && s->next != s->sent;
     if (s->acked == s->sent) {
         s->timer_from = CLOCK_NEVER;
     } else if (s->timer_from != CLOCK_NEVER) { /* while the link is retrained it stands still */
@@ -123,7 +121,6 @@ static void begin_repetition(struct wires *w, unsigned d, uint64_t t)
     }
     s->next = s->acked;
     s->next_from = t;
-    s->first_again = true;
     if (w->flit) {
         return;
     }

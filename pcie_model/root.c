@@ -67,7 +67,7 @@ static unsigned order_of(const struct pcie_link *link, uint32_t item)
 static void reach(struct pcie_link *link, uint64_t cycle, const struct tlp *tlp)
 {
     if (link->config.ido) {
-        fly_in_order(&link->up, cycle, tlp);
+        flights_add(&link->up, cycle, tlp);
     } else {
         fly(&link->up, cycle, tlp);
     }
@@ -285,11 +285,12 @@ bool root_start(struct pcie_link *link, uint64_t now)
     if (start > now) {
         return false;
     }
-    if (link_repeat(link, DOWN, start)) {
+    if (wire_repeats(&link->wires, DOWN) && link_repeat(link, DOWN, start)) {
         link->s.down_wait = 0; /* what arrives now frees credits */
         return true;
     }
-    if (later(root_ready(link), link->s.down_wait) > start) { /* nothing had to be repeated after all */
+    if (later(root_ready(link), link->s.down_wait) >
+        start) { /* nothing had to be repeated after all */
         return root_starts(link) <= now;
     }
     if (root_completes_first(link)) {

@@ -56,7 +56,7 @@ static void set_ack_due(struct wires *w, unsigned d)
 {
     const struct wire *about = &w->wire[!d];
     const uint64_t *first = ring_head(&about->arrived);
-    const uint64_t *twice = ring_head(&about->twice);
+    const uint64_t *twice = w->guarded ? ring_head(&about->twice) : NULL;
     uint64_t due = first ? *first + (w->flit ? 0 : w->ack_interval) : CLOCK_NEVER;
 
     if (w->policy == PCIE_DLLP_ON_DEMAND) {
@@ -84,8 +84,10 @@ static uint32_t cover(struct wires *w, unsigned d, uint64_t s, bool lost)
     struct wire *about = &w->wire[!d];
     uint32_t n = about->s.untold + pop_until(&about->arrived, s);
 
-    pop_until(&about->twice, s);
-    about->s.untold = lost ? n : 0;
+    if (w->guarded) {
+        pop_until(&about->twice, s);
+        about->s.untold = lost ? n : 0;
+    }
     set_ack_due(w, d);
     return lost ? 0 : n;
 }
@@ -352,14 +354,11 @@ static void make_room(struct wires *w, unsigned d, uint64_t t)
     }
 }
 
-bool wire_has_retry(struct wires *w, unsigned d, uint64_t t, uint64_t *again)
+bool wire_has_retry_now(struct wires *w, unsigned d, uint64_t t, uint64_t *again)
 {
     const struct handover *ack;
     uint64_t at;
 
-    if (!w->retry || wire_kept(w, d) < w->retry) {
-        return true;
-    }
     if (w->guarded) {
         wire_hear(w, d, t);
     } else {

@@ -25,8 +25,8 @@
  *  - share: no DLLPs on the wire but Naks; credits, and Acks, are back `latency` after they came free.
  *  - flit mode (Gen6): bytes fill flits of `flit` bytes one after the other; a TLP has left with the
  *    end of the flit that holds its last byte. Acks and UpdateFCs are part of every flit: what came
- *    free by the end of a flit arrives `latency` later, and so does a Nak. None takes bytes; Naks are counted, Acks and UpdateFCs
- *    are not.
+ *    free by the end of a flit arrives `latency` later, and so does a Nak. None takes bytes; Naks are
+ *    counted, Acks and UpdateFCs are not.
  *  - Receiver (3.6.3). TLPs are taken in their order. Each TLP that is the expected one, or has been taken
  *    before, arrives damaged with probability error_ppb / 10^9 (a draw as it arrives, stream 0x70636965 +
  *    the wire) and is dropped; a Nak is due in the cycle of its arrival, unless one has become due since a
@@ -113,7 +113,6 @@ struct wire_state {
     uint32_t taken;      /* by the receiver */
     uint32_t untold;     /* of them: in Acks and Naks which were damaged, and in none since */
     uint32_t replay_num; /* repetitions since something was acknowledged */
-    bool first_again;    /* the next TLP is the first of a repetition */
     bool nak_scheduled;  /* a Nak has become due since a TLP was taken */
     uint64_t timer_from; /* since when the REPLAY_TIMER runs; CLOCK_NEVER: it does not */
     struct wire_class_state class[PCIE_CLASSES];
@@ -142,7 +141,7 @@ struct wires {
     uint64_t refresh; /* cycles; CLOCK_NEVER: none */
     uint32_t retry;   /* TLPs that the card keeps until they are acknowledged; 0: any */
     uint32_t error_ppb, dllp_ppb;
-    bool guarded;          /* TLPs are kept until they are acknowledged, since some may come again */
+    bool guarded; /* TLPs are kept until they are acknowledged, since some may come again */
     uint64_t replay_limit; /* cycles; CLOCK_NEVER: there is no REPLAY_TIMER */
     uint64_t retrain;      /* cycles */
     bool ideal;
@@ -177,8 +176,18 @@ static inline uint64_t wire_clear(struct wires *w, unsigned d, uint64_t t)
 bool wire_has_credit(struct wires *w, unsigned d, enum pcie_class class, struct units need,
                      uint64_t t, uint64_t *again);
 
-/* May another TLP be kept for repetition? */
-bool wire_has_retry(struct wires *w, unsigned d, uint64_t t, uint64_t *again);
+/* TLPs that the transmitter keeps. */
+static inline uint32_t wire_kept(const struct wires *w, unsigned d)
+{
+    return w->wire[d].s.sent - w->wire[d].s.acked;
+}
+
+/* May another TLP be kept for repetition, now that Acks are looked at? */
+bool wire_has_retry_now(struct wires *w, unsigned d, uint64_t t, uint64_t *again);
+static inline bool wire_has_retry(struct wires *w, unsigned d, uint64_t t, uint64_t *again)
+{
+    return !w->retry || wire_kept(w, d) < w->retry || wire_has_retry_now(w, d, t, again);
+}
 
 static inline void wire_use_credit(struct wires *w, unsigned d, enum pcie_class class,
                                    struct units use)
@@ -208,8 +217,8 @@ void wire_freed(struct wires *w, unsigned d, enum pcie_class class, struct units
  * all of them. */
 void wire_hear(struct wires *w, unsigned d, uint64_t t);
 
-/* Everything that makes a transmitter repeat in cycle t or retrains the link, on both wires: all that starts before t has
- * been sent. To be called in each cycle that wires_next_replay() names. */
+/* Everything that makes a transmitter repeat in cycle t or retrains the link, on both wires: all that starts before
+ * t has been sent. To be called in each cycle that wires_next_replay() names. */
 void wires_replay(struct wires *w, uint64_t t);
 
 /* A cycle not after the next one in which that can happen. */
@@ -219,12 +228,6 @@ uint64_t wires_next_replay(const struct wires *w);
 static inline bool wire_repeats(const struct wires *w, unsigned d)
 {
     return w->wire[d].s.next != w->wire[d].s.sent;
-}
-
-/* TLPs that the transmitter keeps. */
-static inline uint32_t wire_kept(const struct wires *w, unsigned d)
-{
-    return w->wire[d].s.sent - w->wire[d].s.acked;
 }
 
 /* For wire.c: one goes out; does the receiver take it? And from retry.c. */

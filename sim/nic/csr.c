@@ -237,9 +237,9 @@ static uint64_t sample(struct espnic *card, const struct nic_mmio *m, enum pcie_
     reg_set(&card->registers, REG_CNT_TX_FRAMES, 0, card->stats.tx.packets_out);
     reg_set(&card->registers, REG_CNT_SA_LIVE, 0, card->table.stats.live);
     value = reg_read(&card->registers, m->offset, m->bytes, &ok);
-    *status = ok                                              ? PCIE_OK
+    *status = ok                                             ? PCIE_OK
               : card->registers.s.refused.unknown != unknown ? PCIE_UNSUPPORTED
-                                                              : PCIE_ABORTED;
+                                                             : PCIE_ABORTED;
     return ok && card->mailbox ? nic_mailbox_read(card, m->offset, value) : value;
 }
 

@@ -118,11 +118,11 @@ size_t nic_explain_faults(const struct espnic *card, char *text, size_t size)
         used = n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
     }
     if (link->poisoned_writes || link->poisoned_mmio) {
-        n = snprintf(text + used, size - used,
-                     "card.pcie: %llu writes to memory and %llu to registers were poisoned, so that "
-                     "nobody has seen them\n",
-                     (unsigned long long)link->poisoned_writes,
-                     (unsigned long long)link->poisoned_mmio);
+        n = snprintf(
+            text + used, size - used,
+            "card.pcie: %llu writes to memory and %llu to registers were poisoned, so that "
+            "nobody has seen them\n",
+            (unsigned long long)link->poisoned_writes, (unsigned long long)link->poisoned_mmio);
         used += n < 0 ? 0 : (size_t)n < size - used ? (size_t)n : size - used - 1;
     }
     return used;

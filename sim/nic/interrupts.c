@@ -5,7 +5,9 @@
  * themselves. The message is a posted write on a request queue of its own. */
 #include "nic/card.h"
 
-enum { MAX_QUEUES = 16 }; /* vectors 1 to 16 are those of the receive queues, then transmit queues */
+enum {
+    MAX_QUEUES = 16
+}; /* vectors 1 to 16 are those of the receive queues, then transmit queues */
 
 static unsigned class_of(unsigned vector)
 {

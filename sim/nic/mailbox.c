@@ -303,7 +303,7 @@ uint64_t nic_mailbox_busy(const struct espnic *card, const struct nic_mmio *next
     bool index = next->offset == REG_IPSTXIDX_OFFSET || next->offset == REG_IPSRXIDX_OFFSET;
 
     return card->mailbox && index && !next->read && strobes(next->value) ? of(card)->s.finish
-                                                                          : CLOCK_NEVER;
+                                                                         : CLOCK_NEVER;
 }
 
 /* An index register has been written. */

@@ -49,8 +49,9 @@ struct pb_registers {
     unsigned domain, block;
     uint32_t delay;
     struct pb_registers_state {
-        uint64_t cycle[PB_MAX_MMIO]; /* of each read, in the order of arrival: when it is answered */
-        uint64_t from[PB_MAX_MMIO];  /* the link has the answer from this cycle on */
+        uint64_t
+            cycle[PB_MAX_MMIO];     /* of each read, in the order of arrival: when it is answered */
+        uint64_t from[PB_MAX_MMIO]; /* the link has the answer from this cycle on */
         uint32_t offset[PB_MAX_MMIO], bytes[PB_MAX_MMIO];
         uint32_t asked, answered;
     } s;
@@ -147,7 +148,7 @@ struct pt_result {
     struct pcie_memory_stats memory;
     uint64_t blocked_mmio; /* cycles in which a register access was next and lacked credits */
     uint64_t overtakings;  /* completions that passed an earlier read's */
-    uint64_t passed;       /* requests and replies that were in memory before what had arrived before */
+    uint64_t passed; /* requests and replies that were in memory before what had arrived before */
 };
 
 /* What the link must do with the pushes and MMIO accesses that the bench has recorded, in cycles

@@ -171,7 +171,8 @@ static void random_client(struct pcie_bench *b, struct rng *r, uint32_t most)
     uint64_t reads = answers == PCIE_ANSWERS_ORDERED ? 20 : PICK(r, 9, 20); /* of 20 */
     uint64_t at = rng_below(r, 100);
     uint64_t own = rng_below(r, 3); /* an ID that it uses most */
-    uint64_t base = PICK(r, pr_page, pr_page, 0x10000000, 0xffff8000); /* above, below, across 4 GB */
+    uint64_t base =
+        PICK(r, pr_page, pr_page, 0x10000000, 0xffff8000); /* above, below, across 4 GB */
 
     for (uint32_t i = 0; i < requests; i++) {
         bool read = rng_below(r, 20) < reads && answers & PCIE_ANSWERS_READS;
@@ -216,8 +217,8 @@ void pr_bench(struct pcie_bench *b, uint64_t number, const struct pr_wish *wish)
         random_client(b, &r, wish->requests);
     }
     if (rng_below(&r, 2)) {
-        pb_slow_registers(b, PICK(&r, 0, 250000000, 1000000007, 40000000000),
-                          1, (uint32_t)rng_below(&r, 50));
+        pb_slow_registers(b, PICK(&r, 0, 250000000, 1000000007, 40000000000), 1,
+                          (uint32_t)rng_below(&r, 50));
     }
     b->holes = !wish->exact && rng_below(&r, 3) == 0;
     b->react = (uint32_t)PICK(&r, 0, 3, 7);

@@ -67,12 +67,12 @@ struct link_twin {
     struct tw_wires wires;
     struct pcie_memory *memory;
     uint64_t taken[PCIE_IDS], drained[PCIE_IDS]; /* all writes that have arrived */
-    struct tw_list at_memory; /* struct twin_memory_event */
-    struct tw_list data;      /* struct twin_down, of read TLPs in the order of their arrival */
-    struct tw_list accesses;  /* struct twin_down, in the order of cycle and call */
-    struct tw_list replies;   /* uint32_t, MMIO accesses */
-    struct tw_list reads;     /* struct twin_read, all */
-    struct tw_list returns;   /* struct twin_return, of those that were given up */
+    struct tw_list at_memory;                    /* struct twin_memory_event */
+    struct tw_list data;     /* struct twin_down, of read TLPs in the order of their arrival */
+    struct tw_list accesses; /* struct twin_down, in the order of cycle and call */
+    struct tw_list replies;  /* uint32_t, MMIO accesses */
+    struct tw_list reads;    /* struct twin_read, all */
+    struct tw_list returns;  /* struct twin_return, of those that were given up */
     struct rng poison, lost, aborts, late, poison_up, poison_down;
     uint64_t timeout, quarantine, lateness;
     uint32_t tags;

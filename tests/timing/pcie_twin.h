@@ -92,7 +92,8 @@ struct tw_wire {
     bool nak_scheduled;         /* since the last good one */
     bool nak_waits;             /* to be sent */
     uint64_t broken_since;
-    uint64_t twice_since; /* a TLP came again that had been taken; CLOCK_NEVER: an Ack was sent since */
+    uint64_t
+        twice_since; /* a TLP came again that had been taken; CLOCK_NEVER: an Ack was sent since */
     struct tw_list freed[TW_CLASSES]; /* struct tw_freed; before `first` all have been told */
     struct tw_units told_free[TW_CLASSES];
     uint64_t fc_not_before[TW_CLASSES], fc_refresh[TW_CLASSES];

@@ -536,8 +536,7 @@ static void blocked_by_a_walk(bool ido)
     pb_start(&bench);
     pb_run(&bench, forever);
     ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 1), walked);
-    ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 2),
-                      behind ? behind : 20011 + 2 * 88 + 867);
+    ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 2), behind ? behind : 20011 + 2 * 88 + 867);
     ck_assert_uint_eq(pb_cycle(&bench, PB_MEMORY, 0, 3),
                       behind ? behind : 20011 + 2 * 88 + 24 + 867);
     ck_assert_uint_eq(pb_cycle(&bench, PB_ANSWER, 0, 3),
@@ -965,9 +964,9 @@ START_TEST(replay_limits)
 {
     static const struct {
         uint32_t generation, lanes, mps, symbols;
-    } limits[] = { { 1, 1, 128, 711 },  { 1, 1, 256, 1248 }, { 1, 4, 128, 219 },   { 1, 16, 128, 144 },
-                   { 2, 1, 128, 864 },  { 3, 1, 128, 999 },  { 3, 8, 256, 609 },   { 4, 16, 256, 24000 },
-                   { 5, 1, 4096, 24000 } };
+    } limits[] = { { 1, 1, 128, 711 },  { 1, 1, 256, 1248 },   { 1, 4, 128, 219 },
+                   { 1, 16, 128, 144 }, { 2, 1, 128, 864 },    { 3, 1, 128, 999 },
+                   { 3, 8, 256, 609 },  { 4, 16, 256, 24000 }, { 5, 1, 4096, 24000 } };
 
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         struct pcie_config config = base_config(limits[i].generation, limits[i].lanes);
@@ -1029,10 +1028,10 @@ START_TEST(nak_is_lost)
     config.dllp = PCIE_DLLP_ON_DEMAND;
     config.lcrc_ppb = 300000000;
     config.dllp_crc_ppb = 300000000;
-    config.seed = seed_with_all(
-        (const struct chance[]){ { DAMAGE_DOWN, config.lcrc_ppb, 2, damaged },
-                                 { DLLPS_UP, config.dllp_crc_ppb, 2, lost } },
-        2);
+    config.seed =
+        seed_with_all((const struct chance[]){ { DAMAGE_DOWN, config.lcrc_ppb, 2, damaged },
+                                               { DLLPS_UP, config.dllp_crc_ppb, 2, lost } },
+                      2);
     single(&config, PCIE_ANSWERS_BOTH);
     pb_start(&bench);
     pb_mmio(&bench, 0, false, 0, 4);

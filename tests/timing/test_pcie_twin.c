@@ -214,8 +214,8 @@ static void say_reached(void)
     printf("  Naks up %" PRIu64 " down %" PRIu64 ", TLPs repeated up %" PRIu64 " down %" PRIu64
            ", Acks %" PRIu64 ", UpdateFCs %" PRIu64 "\n",
            r->naks[0], r->naks[1], r->replays[0], r->replays[1], r->acks, r->updates);
-    printf("  DLLPs damaged up %" PRIu64 " down %" PRIu64 ", timers over up %" PRIu64 " down %" PRIu64
-           ", rollovers up %" PRIu64 " down %" PRIu64 ", retrained %" PRIu64 "\n",
+    printf("  DLLPs damaged up %" PRIu64 " down %" PRIu64 ", timers over up %" PRIu64
+           " down %" PRIu64 ", rollovers up %" PRIu64 " down %" PRIu64 ", retrained %" PRIu64 "\n",
            r->bad_dllps[0], r->bad_dllps[1], r->timeouts[0], r->timeouts[1], r->rollovers[0],
            r->rollovers[1], r->retrains);
     printf("  requests unsupported %" PRIu64 ", aborted %" PRIu64 ", poisoned %" PRIu64

@@ -1,5 +1,5 @@
-/* Registers over PCIe: a read sees what the writes before it have done, however slow the card's clock is; what it costs;
- * how accesses that no register allows are answered. Beside the card a plain array of what was written. */
+/* Registers over PCIe: a read sees what the writes before it have done, however slow the card's clock is; what it
+ * costs; how accesses that no register allows are answered. Beside the card a plain array of what was written. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,8 +194,8 @@ static uint64_t up_to(uint64_t ps, uint64_t period)
     return (ps + period - 1) / period * period;
 }
 
-/* Gen1 x1: a byte takes 4000 ps. The request has 20 bytes, latencies are 100 ns; the second edge of the 1 MHz clock behind
- * its arrival reads, the second byte time behind that can begin the completion of 24. */
+/* Gen1 x1: a byte takes 4000 ps. The request has 20 bytes, latencies are 100 ns; the second edge of the 1 MHz clock
+ * behind its arrival reads, the second byte time behind that can begin the completion of 24. */
 START_TEST(what_a_read_takes)
 {
     enum { BYTE = 4000, LATENCY = 100000, PERIOD = 1000000 };
@@ -243,8 +243,8 @@ static uint64_t link_counter(struct espnic *card, const char *name)
     return 0;
 }
 
-/* Where there is no register: unsupported request. A register that is there, but not like that: Completer Abort. The CPU
- * gets all ones from either. */
+/* Where there is no register: unsupported request. A register that is there, but not like that: Completer Abort. The
+ * CPU gets all ones from either. */
 START_TEST(refused)
 {
     static const struct {
@@ -252,7 +252,9 @@ START_TEST(refused)
     } unsupported[] = { { 0x800, 4 }, { REG_BAR_BYTES, 8 }, { REG_SECTXCTRL_OFFSET, 4 } };
     static const struct {
         uint32_t offset, bytes;
-    } aborted[] = { { REG_ID_OFFSET, 1 }, { REG_ID_OFFSET, 2 }, { REG_CTRL_OFFSET, 8 },
+    } aborted[] = { { REG_ID_OFFSET, 1 },
+                    { REG_ID_OFFSET, 2 },
+                    { REG_CTRL_OFFSET, 8 },
                     { REG_TX_BASE_OFFSET + 4, 8 } };
     struct nic_config *config = espnic_config_create();
     struct bench b;

@@ -84,13 +84,12 @@ static bool starts(const char *path, const char *prefix)
 /* Of the link: damage done for experiments, guidelines of the specification, parts that are off. */
 static bool says_nothing_of_the_link(const char *name)
 {
-    static const char *const always[] = { "ideal",        "seed",         "relaxed",
-                                          "ido",          "lcrc_ppb",     "dllp_crc_ppb",
-                                          "poison_ppb",   "lost_ppb",     "poison_write_ppb",
-                                          "abort_ppb",    "late_ppb",     "late_ps",
-                                          "timeout_ps",   "retry",        "quarantine_ps",
-                                          "ack_latency",  "refresh_ps",   "replay_timer",
-                                          "retrain_ps" };
+    static const char *const always[] = {
+        "ideal",      "seed",     "relaxed",          "ido",         "lcrc_ppb",   "dllp_crc_ppb",
+        "poison_ppb", "lost_ppb", "poison_write_ppb", "abort_ppb",   "late_ppb",   "late_ps",
+        "timeout_ps", "retry",    "quarantine_ps",    "ack_latency", "refresh_ps", "replay_timer",
+        "retrain_ps"
+    };
     const struct pcie_config *link = &config->card.pcie;
 
     for (size_t i = 0; i < sizeof always / sizeof always[0]; i++) {
