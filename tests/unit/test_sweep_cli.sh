@@ -316,6 +316,31 @@ else:
     assert sweep.returncode == -number and "stopped: 4 of 5 points are done; --resume" in said, said
     assert [l.split(",")[0] for l in lines()[1:]] == ["1", "2", "3", "4"], lines()
 PY
+cat >terminal.py <<'PY'
+"""terminal.py COMMAND...: its standard error is a terminal; say what comes there."""
+import os, pty, subprocess, sys
+
+master, slave = pty.openpty()
+done = subprocess.Popen(sys.argv[1:], stderr=slave, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+os.close(slave)
+done.communicate(timeout=120)
+said = b""
+while True:
+    try:
+        part = os.read(master, 65536)
+    except OSError:
+        break
+    if not part:
+        break
+    said += part
+print(said.decode())
+assert done.returncode == 0
+assert b"\r\x1b[Ksweep: 0 of 3 points" in said and b"sweep: 3 of 3 points, " in said and b"points/s, 100 %, 0:00 left" in said
+assert said.endswith(b"\r\x1b[K"), "the line is taken away at the end"
+PY
+verdict "a line of progress on a terminal" python3 terminal.py "$espnic" sweep "$vpn" loop=1,2,3 --timing-only "${few[@]}"
+rows 0 loop=1,2,3 "${few[@]}" >log
+verdict "none in a pipe" [ ! -s err ]
 verdict "Ctrl-C: rows so far, in order, no process left" python3 stop.py "$espnic" "$vpn" SIGINT
 verdict "SIGTERM: the same" python3 stop.py "$espnic" "$vpn" SIGTERM
 verdict "a worker that crashes: its row says so, the others are there" python3 stop.py "$espnic" "$vpn" crash

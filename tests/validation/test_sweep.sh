@@ -120,7 +120,7 @@ against() {
 }
 against "all statistics" 25000 3 "$vpn" --packets 3000 card.sa.table.capacity=64:x4:1Ki card.crypto.width=2B,8B \
     load=recorded,30Gbps:30Gbps:90Gbps --columns '*' -- "$vpn" --packets 3000 --experiments 0
-against "presets, lanes, filters, a block ideal" 4000 3 "$vpn" preset=generic-100g,cx7-like,ixgbe-82599 \
+against "presets, lanes, filters, a block ideal" 3500 3 "$vpn" preset=generic-100g,cx7-like,ixgbe-82599 \
     card.lanes=1,2 card.bus=24B,32B --timing-only --rx-filter 'not ip6' --packets 3000 --ideal wire \
     --columns 'rx.*,tx.*,blocks.*.busy,blocks.crypto_rx.1.busy,blocks.crypto_tx.blocked_by.*,blocks.crypto_tx.waiting_for.*,host.core1.busy_ps,oids.*' \
     -- "$vpn" --timing-only --rx-filter 'not ip6' --packets 3000 --ideal wire --experiments 0
