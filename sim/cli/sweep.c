@@ -100,6 +100,9 @@ static int print_help(const struct option_spec *all)
         "      card.sa.cache.sets=16:x2:256 --columns rx.mpps,card.sa_cache.*\n"
         "  espnic sweep vpn.yaml card.crypto.engines=1:1:8 --find loss=0 --experiments 3\n"
         "      the highest rate without loss, and what limits there\n"
+        "  espnic sweep --preset cx7-like traffic.tunnels=472,1100,1600 --set traffic.profile=mno \\\n"
+        "      --timing-only --packets 100000\n"
+        "      a gateway with more and more SAs, from traffic made in memory\n"
         "  espnic sweep --columns list | grep latency\n"
         "      which numbers there are");
     return EXIT_DONE;

@@ -215,7 +215,15 @@ static const struct {
     { "sa.tx_in_software", false },
 };
 
-/* A number below `limit` behind `before`: its digits, 0 if there is none. */
+/* Where the path of a member of a family has its number, and what the first member, which alone is known, has there:
+ * "host.core12.busy_ps" and "host.core0.busy_ps", "ports.1.rx.gbps" and "ports.0.rx.gbps", "blocks.crypto_rx.1.busy"
+ * and "blocks.crypto_rx.busy". */
+struct member {
+    size_t at, length;
+    const char *first;
+};
+
+/* The digits of a number below `limit` behind `before`, 0: there is none. */
 static size_t number_behind(const char *path, const char *before, unsigned long limit)
 {
     size_t length = strlen(before);
@@ -224,33 +232,50 @@ static size_t number_behind(const char *path, const char *before, unsigned long 
     return digits && digits <= 2 && strtoul(path + length, NULL, 10) < limit ? digits : 0;
 }
 
-/* "host.core12.busy_ps" is of the family of "host.core0.busy_ps", "ports.1.rx.gbps" of that of "ports.0.rx.gbps",
- * "blocks.crypto_rx.1.busy" of that of "blocks.crypto_rx.busy". */
-static void first_of_family(const char *path, char *out, size_t size)
+static bool is_member(const char *path, struct member *m)
 {
     static const struct {
         const char *before;
         unsigned long limit;
     } counted[] = { { "host.core", HOST_MAX_CORES }, { "ports.", NIC_MAX_PORTS } };
-    size_t digits;
-    size_t at = 0;
 
-    snprintf(out, size, "%s", path);
     for (size_t i = 0; i < sizeof counted / sizeof counted[0]; i++) {
-        digits = number_behind(path, counted[i].before, counted[i].limit);
-        if (digits) {
-            snprintf(out, size, "%s0%s", counted[i].before,
-                     path + strlen(counted[i].before) + digits);
-            return;
+        m->at = strlen(counted[i].before);
+        m->length = number_behind(path, counted[i].before, counted[i].limit);
+        m->first = "0";
+        if (m->length) {
+            return true;
         }
     }
     if (strncmp(path, "blocks.", 7) != 0) {
-        return;
+        return false;
     }
-    at = 7 + strcspn(path + 7, ".");
-    digits = path[at] ? strspn(path + at + 1, "0123456789") : 0;
-    if (digits && digits <= 2 && path[at + 1 + digits] == '.') {
-        snprintf(out, size, "%.*s%s", (int)at, path, path + at + 1 + digits);
+    m->at = 7 + strcspn(path + 7, ".");
+    m->length = path[m->at] ? 1 + number_behind(path + m->at, ".", 100) : 0;
+    m->first = "";
+    return m->length > 1 && path[m->at + m->length] == '.';
+}
+
+static void first_of_family(const char *path, char *out, size_t size)
+{
+    struct member m;
+
+    if (is_member(path, &m)) {
+        snprintf(out, size, "%.*s%s%s", (int)m.at, path, m.first, path + m.at + m.length);
+    } else {
+        snprintf(out, size, "%s", path);
+    }
+}
+
+/* What a path of the first member is of the member that `like` names; the path itself if that names none. */
+static void same_of_member(const char *path, const char *like, char *out, size_t size)
+{
+    struct member m;
+
+    if (is_member(like, &m) && !strncmp(path, like, m.at)) {
+        snprintf(out, size, "%.*s%s", (int)(m.at + m.length), like, path + m.at + strlen(m.first));
+    } else {
+        snprintf(out, size, "%s", path);
     }
 }
 
@@ -303,18 +328,22 @@ static bool take_pattern(struct choice *c, const char *pattern)
 {
     bool names_causes = strstr(pattern, "blocked_by") || strstr(pattern, "waiting_for");
     bool any = false;
+    char family[PATH_SIZE];
+    char path[PATH_SIZE];
 
+    first_of_family(pattern, family, sizeof family);
     for (size_t i = 0; i < c->known->count; i++) {
         const struct sweep_column *k = &c->known->column[i];
 
-        if (fnmatch(pattern, k->path, 0) != 0 || (k->hidden && !names_causes)) {
+        if (fnmatch(family, k->path, 0) != 0 || (k->hidden && !names_causes)) {
             continue;
         }
         if (not_looked_for(c, k->path)) {
             continue;
         }
         any = true;
-        if (!take(c, k->path, k, true)) {
+        same_of_member(k->path, pattern, path, sizeof path);
+        if (!take(c, path, k, true)) {
             return false;
         }
     }

@@ -116,6 +116,19 @@ bad '"x" is named for two outputs' loop=1 --csv x --plot x
 verdict "the input is untouched" cmp in.pcap "$samples/vpn-gateway-rx.pcap"
 bad 'cut.pcap: record [0-9]+: ' rx=in.pcap,cut.pcap
 verdict "nothing was written" [ ! -e x ]
+bad 'rx=in.pcap,1:in.pcap: found files of workload.rx and workload.rx1, expected those of one port' \
+    rx=in.pcap,1:in.pcap
+bad 'no point is possible; the first: workload.rx1: found a file for port 1, but the card has 1' rx=1:in.pcap,1:cut.pcap
+bad '"in.pcap" is an input and cannot be written' loop=1,2 --set card.ports=2 --rx 1:in.pcap --csv in.pcap
+bad 'cut.pcap: record [0-9]+: ' rx=1:in.pcap,1:cut.pcap --set card.ports=2
+bad '--columns: found "ports.4.rx.packets", which is no statistic' loop=1 --columns ports.4.rx.packets
+made=(--preset generic-100g --set traffic.profile=mno)
+verdict "a profile that is none is refused" refused 'traffic.profile: found "mnos", expected six-bucket, mno' \
+    --preset generic-100g traffic.profile=mno,mnos --timing-only --packets 10
+verdict "made traffic that never ends is refused" refused 'no point is possible; .*neither stop.packets nor stop.time' \
+    "${made[@]}" --timing-only traffic.tunnels=1,2
+verdict "made traffic with contents is refused" refused 'no point is possible; .*workload.timing_only is false' \
+    "${made[@]}" --packets 10 traffic.tunnels=1,2
 
 # ---- rows --------------------------------------------------------------------------------------------
 
@@ -150,8 +163,23 @@ rx.latency_ns.p50,rx.latency_ns.p99,tx.gbps,tx.mpps,tx.loss,tx.latency_ns.p50,tx
 sa.adds_per_s,sa.add_latency_ns.p99,sa.rx_in_software,sa.tx_in_software,error" ]
 verdict "columns, also a pattern" rows 0 loop=1 --columns 'sa.hits,rx.*_in,host.core3.oids' "${few[@]}"
 verdict "its columns" [ "$(head -1 out)" = workload.loop,sa.hits,rx.packets_in,rx.bytes_in,host.core3.oids,error ]
+verdict "columns of the second of a kind, also a pattern" rows 0 card.ports=1,2 \
+    --columns 'ports.1.rx.p*,host.core3.o*,blocks.mac_tx.1.i*' "${few[@]}"
+verdict "its columns" [ "$(head -1 out)" = card.ports,ports.1.rx.packets,host.core3.oids,blocks.mac_tx.1.items,error ]
+verdict "its rows" [ "$(tail -n +2 out | tr '\n' ' ')" = '1,,0,, 2,0,0,0, ' ]
 verdict "what a point has not is empty" rows 0 host.cores=1,4 --columns host.core3.oids "${few[@]}"
 verdict "its rows" [ "$(tail -n +2 out | tr '\n' ' ')" = '1,, 4,0, ' ]
+verdict "a file of the second port" rows 1 card.ports=1,2 --rx 1:in.pcap --columns ports.1.rx.packets "${few[@]}"
+verdict "a card without that port says so" grep -q '^1,,"workload.rx1: found a file for port 1, but the card has 1' out
+verdict "the other got it" grep -qE '^2,[1-9][0-9]*,$' out
+verdict "files of a port" rows 0 rx=1:in.pcap,1:alias.pcap card.ports=2 "${few[@]}"
+verdict "its key and values" [ "$(keys 2)" = 'in.pcap,2 alias.pcap,2 ' ]
+verdict "its path" grep -q '^workload.rx1,card.ports,' out
+verdict "gateways" rows 0 forward=none,hairpin --columns forward.packets,blocks.forward.items "${few[@]}"
+verdict "a card that does not forward" grep -qx 'none,0,0,' out
+verdict "one that does" grep -qE '^hairpin,[1-9][0-9]*,[1-9][0-9]*,$' out
+verdict "outputs of a port are not written" rows 0 loop=1 --set outputs.tx_out0=never.pcap "${few[@]}"
+verdict "and it says so, too" grep -q 'outputs that the scenario or --set names are not written' err
 verdict "a filter" rows 0 'rx-filter=ip and udp' "${few[@]}"
 verdict "columns with what limits" rows 0 card.crypto.width=1B --set card.crypto.engines=1 --load max \
     --experiments 2 --packets 1000

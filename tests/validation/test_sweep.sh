@@ -130,16 +130,33 @@ against "the highest rate, and what limits there" 60 1 --preset generic-100g --o
     -- --preset generic-100g --oids "${vpn%.yaml}.jsonl" --rx "${vpn%.yaml}-rx.pcap" --timing-only \
     --find loss=1% --experiments 2
 
-against "made traffic, ports, forwarding" 300 3 --preset cx7-like --timing-only --set traffic.profile=mno --packets 3000 \
-    traffic.tunnels=50,500 card.ports=1,2 forward=host,hairpin \
-    --columns 'forward.*,ports.*.gbps,ports.1.rx.gbps,ports.1.tx.mpps,sa.hits,rx.*' -- --preset cx7-like --timing-only \
-    --set traffic.profile=mno --packets 3000 --experiments 0
-# Captures of the second port, too.
-against "captures on two ports" 200 2 --preset generic-100g --oids "${vpn%.yaml}.jsonl" --set card.ports=2 \
-    --rx "${vpn%.yaml}-rx.pcap" --tx "1:${vpn%.yaml}-tx.pcap" --packets 3000 --timing-only \
-    card.crypto.width=2B,8B load=recorded,40Gbps,max --columns 'ports.*,ports.1.tx.gbps,ports.1.rx.gbps,rx.*,tx.*' \
-    -- --preset generic-100g --oids "${vpn%.yaml}.jsonl" --set card.ports=2 \
-    --rx "${vpn%.yaml}-rx.pcap" --tx "1:${vpn%.yaml}-tx.pcap" --packets 3000 --timing-only --experiments 0
+# Captures of two ports, a gateway; traffic made in memory.
+gateway=(--preset generic-100g --set card.ports=2 --oids "${vpn%.yaml}.jsonl" --rx "0:${vpn%.yaml}-rx.pcap"
+    --tx "1:${vpn%.yaml}-tx.pcap" --packets 6000 --timing-only)
+against "captures of two ports" 10000 3 "${gateway[@]}" "rx=1:${vpn%.yaml}-rx.pcap,1:${vpn%.yaml}-tx.pcap" \
+    load=recorded,20Gbps,max forward=none,host,hairpin --columns '*,ports.1.rx.*,ports.1.tx.*' -- "${gateway[@]}" --experiments 0
+cp rows.csv ports.csv
+verdict "both ports take part" python3 - ports.csv <<'PY'
+import csv, sys
+rows = list(csv.DictReader(open(sys.argv[1])))
+assert len(rows) == 18 and not any(r["error"] for r in rows)
+assert all(int(r["ports.0.rx.packets"]) > 1000 and int(r["ports.1.rx.packets"]) > 500 for r in rows)
+assert len({r["ports.1.rx.bytes"] for r in rows}) > 1
+PY
+# Standard input can be read once only: no point reads a file.
+for port in 0 1; do
+    stream=(--preset generic-100g --set card.ports=2 --oids "${vpn%.yaml}.jsonl" loop=1,2 load=recorded,max
+        --packets 4000 --jobs 3 --columns 'rx.*,ports.0.*')
+    verdict "port $port from a file" sweep file.csv "${stream[@]}" --rx "$port:${vpn%.yaml}-rx.pcap"
+    verdict "port $port from standard input" "$espnic" sweep "${stream[@]}" --rx $port:- --csv stdin.csv \
+        <"${vpn%.yaml}-rx.pcap"
+    verdict "port $port from standard input: the same rows" cmp file.csv stdin.csv
+done
+made=(--preset cx7-like --set traffic.profile=mno --timing-only --packets 20000)
+against "made traffic" 3000 3 "${made[@]}" traffic.tunnels=472,1100,1600 load=100Gbps,200Gbps forward=none,hairpin \
+    --columns 'rx.*,tx.*,ports.*,forward.*,sa.*,card.*,ports.1.tx.packets' -- "${made[@]}" --experiments 0
+verdict "made traffic: as many SAs as its tunnels have" [ "$("$espnic" sweep "${made[@]}" traffic.tunnels=472,1100,1600 \
+    --columns sa.live | tail -n +2 | tr '\n' ' ')" = '472,944, 1100,2200, 1600,3200, ' ]
 
 # A recording with damaged lines is decoded once and fails, or counts, as in a run.
 sed '40s/.*/{"t_ns": broken/; 60s/{/{{/' "${vpn%.yaml}.jsonl" >damaged.jsonl
