@@ -117,6 +117,18 @@ void esp_set_ip_length(uint8_t *ip, uint32_t total)
     esp_put16(ip + 10, esp_ip_checksum(ip, (uint32_t)(ip[0] & 0x0f) * 4));
 }
 
+bool esp_repair_ip(uint8_t *frame, uint32_t length, uint32_t l3, uint32_t at, uint8_t proto,
+                   uint32_t total)
+{
+    uint32_t field = esp_find_next_field(frame, length, l3, at);
+
+    if (field) {
+        frame[field] = proto;
+        esp_set_ip_length(frame + l3, total);
+    }
+    return field != 0;
+}
+
 /* Length of the IP packet at `ip`, 0 if it is not a whole one of that version. */
 static uint32_t packet_length(const uint8_t *ip, uint32_t room, unsigned version)
 {

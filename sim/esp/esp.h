@@ -136,6 +136,11 @@ struct esp_encap {
 enum esp_status esp_encapsulate(const struct esp_transform *transform, struct esp_packet *packet,
                                 const struct esp_encap *encap, struct esp_bounds *bounds);
 
+/* The IP header says from now on that protocol `proto` stands at offset `at` of the frame, and that the
+ * packet is `total` bytes long. False, and nothing is changed, if no upper-layer header can stand there. */
+bool esp_repair_ip(uint8_t *frame, uint32_t length, uint32_t l3, uint32_t at, uint8_t proto,
+                   uint32_t total);
+
 /* ---- jobs -------------------------------------------------------------------------------- */
 
 /* Encrypt and make the ICV / check it and decrypt, in place. ESP header, IV and (for protect)

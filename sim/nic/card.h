@@ -421,6 +421,7 @@ struct espnic {
     struct nic_faults faults;
     uint64_t vectors_due; /* bit v: vector v has events */
     struct nic_moderation moderation;
+    uint32_t *rss; /* [place of a byte][byte]: its share of the Toeplitz hash, or NULL */
     struct esp_crypt *crypt;
     struct rng iv_random;
     struct rng firmware_random; /* service times */
@@ -641,6 +642,12 @@ void nic_read_failure(struct espnic *card, const struct pcie_request *r);
 bool nic_read_again(struct espnic *card, unsigned client, uint32_t index);
 void nic_ask_again(struct espnic *card, unsigned client, uint64_t now);
 size_t nic_explain_faults(const struct espnic *card, char *text, size_t size);
+
+/* rss.c: the queue of a received packet as it is now, `opened` by its last SA with success; the Toeplitz hash of so many
+ * bytes */
+void nic_rss_init(struct espnic *card);
+unsigned nic_rss_queue(struct espnic *card, const struct nic_packet *p, bool opened);
+uint32_t nic_rss_hash(const struct espnic *card, const uint8_t *input, unsigned count);
 
 /* interrupts.c: so many events of a vector */
 void nic_interrupt(struct espnic *card, unsigned vector, uint32_t events, uint64_t cycle);

@@ -228,6 +228,22 @@ static const struct param dma[] = {
       "Cycles of the DMA engine from packet to request." },
 };
 
+static const char *const rss_hashes[] = { "mixed", "toeplitz", NULL };
+
+static const struct param rss[] = {
+    { "hash", PARAM_ENUM, F(nic_rss_config, hash), NIC_RSS_MIXED, 0, 1, rss_hashes, NULL,
+      "How received packets are spread over the queues in use: their addresses through a mixing "
+      "function, modulo the queues; or the Toeplitz hash and a table, as Microsoft's RSS has it." },
+    { "types", PARAM_STRING, F(nic_rss_config, types), 0, 0, 0, NULL, "all",
+      "toeplitz: what is hashed: all, or of ipv4, tcp-ipv4, udp-ipv4, ipv6, tcp-ipv6, udp-ipv6, "
+      "separated by commas; tcp and udp are addresses and ports, after decryption." },
+    { "key", PARAM_STRING, F(nic_rss_config, key), 0, 0, 0, NULL,
+      "6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa",
+      "toeplitz: the secret key, 40 bytes; the default is that of Microsoft's verification suite." },
+    { "table", PARAM_U32, F(nic_rss_config, table), 128, 1, 4096, NULL, NULL,
+      "toeplitz: entries of the indirection table, a power of two; queues stand in it in turn." },
+};
+
 static const struct param command[] = {
     { "path", PARAM_ENUM, F(nic_command_config, path), NIC_PATH_QUEUE, 0, 3, paths, NULL,
       "How SAs get to the card: command queue; tables behind registers (82599); queue served by a firmware "
@@ -317,6 +333,7 @@ static struct param_group groups[] = {
     GROUP("card.algorithms", "What the card can process.", algorithms, algorithms),
     GROUP("card.crypto", "Crypto engines, of each direction.", crypto, crypto),
     GROUP("card.dma", "Rings and DMA engines.", dma, dma),
+    GROUP("card.rss", "Receive side scaling: which queue a packet goes to.", rss, rss),
     GROUP("card.command", "Command processor.", command, command),
     GROUP("card.forward", "Forwarding: the card in a gateway.", forward, forward),
     { "card.sa.table", "SA table.", offsetof(struct nic_config, table), sa_table_params, 0 },
@@ -588,6 +605,73 @@ static bool check_cache(const struct nic_config *config, char *error, size_t err
            check_lines(config, &cache, error, error_size);
 }
 
+/* ---- receive side scaling ------------------------------------------------------------------------ */
+
+static const char *const rss_types[] = { "ipv4", "tcp-ipv4", "udp-ipv4",
+                                         "ipv6", "tcp-ipv6", "udp-ipv6" };
+
+/* Of one word; 0: none of them. */
+static uint32_t rss_type(const char *word, size_t length)
+{
+    for (unsigned i = 0; i < PARAM_COUNT(rss_types); i++) {
+        if (strlen(rss_types[i]) == length && !strncmp(rss_types[i], word, length)) {
+            return 1u << i;
+        }
+    }
+    return 0;
+}
+
+static bool check_rss_types(struct nic_rss_config *c, char *error, size_t error_size)
+{
+    bool all = !strcmp(c->types, "all");
+    const char *at = c->types;
+    bool more = !all;
+
+    c->type_mask = all ? (1u << PARAM_COUNT(rss_types)) - 1 : 0;
+    while (more) {
+        size_t length = strcspn(at, ",");
+        uint32_t type = rss_type(at, length);
+
+        if (!type) {
+            return refuse(error, error_size,
+                          "card.rss.types: found \"%.*s\", expected all, or ipv4, tcp-ipv4, "
+                          "udp-ipv4, ipv6, tcp-ipv6, udp-ipv6 separated by commas",
+                          (int)length, at);
+        }
+        c->type_mask |= type;
+        more = at[length] == ',';
+        at += length + 1;
+    }
+    return true;
+}
+
+static bool check_rss_key(struct nic_rss_config *c, char *error, size_t error_size)
+{
+    size_t digits = strspn(c->key, "0123456789abcdefABCDEF");
+
+    if (digits != 2 * sizeof c->key_bytes || c->key[digits]) {
+        return refuse(error, error_size,
+                      "card.rss.key: found %zu characters, %zu of them hexadecimal digits from the "
+                      "first on, expected %zu digits",
+                      strlen(c->key), digits, 2 * sizeof c->key_bytes);
+    }
+    for (size_t i = 0; i < sizeof c->key_bytes; i++) {
+        char byte[3] = { c->key[2 * i], c->key[2 * i + 1], 0 };
+
+        c->key_bytes[i] = (uint8_t)strtoul(byte, NULL, 16);
+    }
+    return true;
+}
+
+static bool check_rss(struct nic_rss_config *c, char *error, size_t error_size)
+{
+    if (c->table & (c->table - 1)) {
+        return refuse(error, error_size, "card.rss.table: found %u, expected a power of two",
+                      c->table);
+    }
+    return check_rss_types(c, error, error_size) && check_rss_key(c, error, error_size);
+}
+
 /* ---- command paths ------------------------------------------------------------------------------ */
 
 /* What tables behind registers have no field for: a sentence about the first parameter that wants it. */
@@ -753,5 +837,6 @@ bool nic_config_check(struct nic_config *config, char *error, size_t error_size)
            check_capabilities(config, error, error_size) &&
            check_table(config, error, error_size) && check_cache(config, error, error_size) &&
            check_path(config, error, error_size) && check_forward(config, error, error_size) &&
+           check_rss(&config->rss, error, error_size) &&
            pcie_link_clock(&config->pcie, &num, &den, error, error_size);
 }

@@ -133,6 +133,20 @@ struct nic_dma_config {
     uint32_t latency;   /* cycles of the engine */
 };
 
+enum nic_rss_hash { NIC_RSS_MIXED, NIC_RSS_TOEPLITZ };
+
+/* Bits of type_mask, IPv4; those of IPv6 are three places above. */
+enum { NIC_RSS_IP = 1, NIC_RSS_TCP = 2, NIC_RSS_UDP = 4 };
+
+struct nic_rss_config {
+    uint32_t hash;      /* enum nic_rss_hash */
+    char types[128];    /* "all", or a list of names */
+    char key[128];      /* hexadecimal */
+    uint32_t table;     /* entries of the indirection table */
+    uint32_t type_mask; /* nic_config_check() makes these two */
+    uint8_t key_bytes[40];
+};
+
 struct nic_command_config {
     uint32_t path;                /* enum nic_path */
     uint32_t depth;               /* commands under way */
@@ -178,6 +192,7 @@ struct nic_config {
     struct nic_algorithms algorithms;
     struct nic_crypto_config crypto;
     struct nic_dma_config dma;
+    struct nic_rss_config rss;
     struct nic_command_config command;
     struct nic_forward_config forward;
     struct pcie_config pcie;

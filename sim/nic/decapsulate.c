@@ -4,8 +4,7 @@
  * inner packet against the SA's selector. Crypto offload: nothing is stripped (O-23).
  * If another IPsec header follows that can be ours (ESP behind AH, or a transport SA inside the
  * tunnel), the packet goes round again by the parser; at most NIC_MAX_PASSES times.
- * Then the receive queue is chosen by a hash of the addresses as they are now (RSS; no ports in it), among
- * those that the driver uses.
+ * Then the receive queue is chosen (rss.c) by the packet as it is now, among those that the driver uses.
  * Timing only: lengths from the pad length and the inner header, which the crypto block has peeked. */
 #include "nic/card.h"
 
@@ -40,6 +39,18 @@ static uint32_t inner_ip_length(const uint8_t *ip, uint32_t present, uint32_t ro
     return (ip[0] >> 4 != 4 && ip[0] >> 4 != 6) || length > room ? 0 : length;
 }
 
+/* Transport mode: IP says what is behind it now, at `at`, if that is known. A parser looks at it next. */
+static void repair_ip(const struct nic_packet *p, const struct esp_transform *t, uint8_t *frame,
+                      uint32_t at, uint32_t total)
+{
+    bool ah = t->op == ESP_OP_AH && p->present > p->bounds.ipsec;
+
+    if (ah || p->info) {
+        esp_repair_ip(frame, p->present, p->bounds.l3, at,
+                      ah ? frame[p->bounds.ipsec] : p->next_header, total);
+    }
+}
+
 /* The same lengths and verdicts as with contents, as far as what is known allows. */
 static enum esp_status shorten(struct nic_packet *p, const struct esp_transform *t, uint8_t *frame)
 {
@@ -49,6 +60,7 @@ static enum esp_status shorten(struct nic_packet *p, const struct esp_transform 
     uint32_t payload = p->bounds.ipsec + over;
     uint32_t room;
     uint32_t front = p->bounds.ipsec - p->bounds.l3 - (t->udp ? ESP_UDP_HEADER : 0);
+    uint32_t start = p->start;
 
     if (p->info && p->next_header == ESP_PROTO_NONE) {
         return ESP_DUMMY;
@@ -72,11 +84,16 @@ static enum esp_status shorten(struct nic_packet *p, const struct esp_transform 
         p->start += payload - p->bounds.l3;
         p->length = p->bounds.l3 + length;
     } else {
+        repair_ip(p, t, frame, p->bounds.l3 + front, front + room);
         memmove(frame + payload - p->bounds.l3 - front, frame, p->bounds.l3 + front);
         p->start += payload - p->bounds.l3 - front;
         p->length = p->bounds.l3 + front + room;
     }
-    p->present = p->present < ESP_PEEK_HEAD ? p->present : ESP_PEEK_HEAD;
+    if (t->op == ESP_OP_AH) { /* all is in clear that was */
+        p->present -= p->present < p->start - start ? p->present : p->start - start;
+    } else {
+        p->present = p->present < ESP_PEEK_HEAD ? p->present : ESP_PEEK_HEAD;
+    }
     if (p->present > p->length) {
         p->present = p->length;
     }
@@ -241,6 +258,7 @@ static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job
     struct nic_lane *lane = self;
     struct espnic *card = lane->card;
     struct nic_packet *p = nic_packet(card, j->item);
+    bool opened = p->crypt && !p->status;
 
     (void)slot;
     p->opened = 0;
@@ -257,7 +275,7 @@ static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job
     }
     nic_release_sa(card, p, now);
     if (!p->drop && !p->again && card->dma.rx_spread > 1) {
-        p->queue = (uint8_t)(nic_flow_hash(card, p, false) % card->dma.rx_spread);
+        p->queue = (uint8_t)nic_rss_queue(card, p, opened);
     }
 }
 

@@ -423,6 +423,7 @@ static void make_blocks(struct espnic *card)
     nic_memory_init(card);
     nic_faults_init(card);
     nic_dma_init(card);
+    nic_rss_init(card);
     nic_commands_init(card);
     nic_interrupts_init(card);
     nic_csr_init(card);
@@ -611,6 +612,7 @@ void espnic_destroy(struct espnic *card)
     nic_mailbox_free(card);
     nic_faults_free(card);
     nic_push_free(card);
+    free(card->rss);
     sa_table_destroy(&card->table);
     sa_cache_destroy(&card->cache);
     free(card->memory.mshr_ticket);

@@ -665,7 +665,8 @@ START_TEST(pushed_descriptors)
         { "card.dma.tx_push=4", "card.dma.tx_inline=512B", "host.tx.push=512B",
           "host.tx.inline=256B", "host.tx.doorbell_batch=1", NULL },
         { "card.dma.tx_push=4", "card.dma.tx_inline=960B", "host.tx.push=1KiB", "host.wc_pad=false",
-          "card.offload=crypto", "card.sa.esn=host", "host.tx.doorbell_batch=1", NULL },
+          "card.offload=crypto", "card.sa.esn=host", "host.tx.doorbell_batch=1",
+          "card.dma.rx_queues=4", "card.rss.hash=toeplitz", NULL },
     };
     struct caught c = whole_against_cut(settings[_i], 8 + (uint64_t)_i);
 

@@ -231,6 +231,12 @@ refused "--set: data in descriptors" '--set: card\.dma\.tx_inline: found 24 byte
     --preset generic-100g --set card.dma.tx_inline=24B --rx good.pcap
 refused "--set: size of an entry" '--set: host\.tx\.done_bytes: found 48 bytes, expected 16, 32, 64 or 128' \
     --preset generic-100g --set host.tx.done_bytes=48B --rx good.pcap
+refused "--set: RSS key" '--set: card\.rss\.key: found 4 characters, 4 of them hexadecimal digits' \
+    --preset generic-100g --set card.rss.key=6d5a --rx good.pcap
+refused "--set: RSS types" '--set: card\.rss\.types: found "tcp", expected all, or ipv4' \
+    --preset generic-100g --set card.rss.types=ipv4,tcp --rx good.pcap
+refused "--set: RSS table" '--set: card\.rss\.table: found 100, expected a power of two' \
+    --preset generic-100g --set card.rss.table=100 --rx good.pcap
 refused "--set: entry too short" '--set: host\.tx\.done_bytes: found 16, expected 32 or more' \
     --preset generic-100g --set host.tx.done=report --set host.tx.done_bytes=16B --rx good.pcap
 refused "--ideal: no such block" '--ideal: found "crypt"' --preset generic-100g --ideal crypt --rx good.pcap

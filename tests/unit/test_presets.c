@@ -184,6 +184,9 @@ static bool says_nothing(const char *path)
     if (starts(path, "card.pcie.")) {
         return card->pcie.ideal || says_nothing_of_the_link(path + strlen("card.pcie."));
     }
+    if (starts(path, "card.rss.") && strcmp(path, "card.rss.hash") != 0) {
+        return card->rss.hash == NIC_RSS_MIXED;
+    }
     if (starts(path, "card.sa.cache.") || starts(path, "card.sa.context_")) {
         return card->sa.storage == NIC_STORAGE_ON_CHIP || of_another_cache(path);
     }
