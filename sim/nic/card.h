@@ -86,6 +86,7 @@ struct nic_packet {
     uint32_t wire_length; /* RX: as it came */
     uint32_t mshr;        /* context miss that it waits for: index + 1, 0 = none */
     uint64_t mshr_ticket; /* of the latest miss when it asked */
+    uint32_t wait_turn;   /* its place among those that came to sa_wait, free-running */
     uint32_t turn;        /* TX: its place in the order of its lane */
     uint32_t ring_at;     /* its descriptor in the ring, free-running */
     uint32_t done_at;     /* TX: place of its completion in the ring, free-running */
@@ -142,6 +143,9 @@ struct nic_lane {
     struct nic_turns {
         uint32_t given, taken; /* packets to send: turns given, and over */
     } turns;
+    struct nic_waits {
+        uint32_t joined; /* packets that have come to sa_wait */
+    } waits[2];          /* NIC_RX, NIC_TX */
 };
 
 struct nic_arrival {
@@ -395,7 +399,7 @@ struct espnic {
     struct sched sched;
     struct nic_lane lane[NIC_MAX_LANES];
     struct nic_port port[NIC_MAX_PORTS];
-    struct channel *channel[448]; /* all of them, for state and for the search for deadlocks */
+    struct channel *channel[640]; /* all of them, for state and for the search for deadlocks */
     unsigned channels;
     struct nic_pool packets, jobs, buffers[3], carried;
     struct nic_pool lines; /* bursts of register writes on their way */
@@ -571,6 +575,11 @@ bool nic_memory_there(const struct espnic *card, struct nic_packet *p);
 void nic_memory_forget(struct espnic *card, uint32_t sa);
 void nic_memory_expect_tx(struct espnic *card, const struct abi_tx_descriptor *d, uint64_t now);
 void nic_memory_expect_rx(struct espnic *card, const struct nic_packet *p, uint64_t cycle);
+
+/* Waiting for contexts (sa_wait.c): the queue for a packet; a packet joins its queue; the stages. */
+unsigned nic_wait_queue(const struct espnic *card, const struct nic_packet *p);
+void nic_wait_joins(struct espnic *card, struct nic_packet *p);
+void nic_wait_init(struct espnic *card, struct nic_lane *lane, unsigned dir);
 
 /* lookup_port.c: may a look-up start now (else: what it waits for, and when to ask again)? It starts. The accesses
  * of a command start; returns the cycles that they take. */

@@ -54,6 +54,7 @@ static void lane_state(struct espnic *card, struct nic_lane *l, struct snapshot 
     snapshot_fixed(snap, "lane.hazards", l->hazards, sizeof l->hazards);
     snapshot_fixed(snap, "lane.rx_dma_used", &l->rx_dma_used, sizeof l->rx_dma_used);
     snapshot_fixed(snap, "lane.turns", &l->turns, sizeof l->turns);
+    snapshot_fixed(snap, "lane.waits", l->waits, sizeof l->waits);
 }
 
 static void port_state(struct nic_port *port, struct snapshot *snap)
