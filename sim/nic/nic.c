@@ -637,6 +637,7 @@ void espnic_destroy(struct espnic *card)
     free(card->memory.fill_cycle);
     free(card->memory.fill_mshr);
     free(card->memory.back);
+    free(card->memory.store);
     free(card->dma.tx_descriptor);
     free(card->dma.tx_context);
     free(card->dma.rx_descriptor);

@@ -155,6 +155,31 @@ else
     echo "SKIP context_cache order: no tshark"
 fi
 
+# ---- added contexts are written -------------------------------------------------------------------------------
+
+python3 - >"$work/adds.jsonl" <<'PYTHON'
+import json
+for i in range(64):
+    print(json.dumps({"t_ns": 20000 * (i + 1), "oid": "ADD_SA", "nodes": [
+        {"handle": i + 1, "dir": "in", "src": "10.9.0.1", "dst": "10.8.0.1", "mode": "tunnel",
+         "sa": [{"op": "esp", "spi": 5000 + 977 * i, "enc": {"alg": "aes-gcm-128", "key": f"{i:040x}"}}]}]}))
+PYTHON
+for storage in on-chip card-cache host-cache; do
+    "$espnic" run --preset generic-100g --oids "$work/adds.jsonl" --no-preload --experiments 0 -o "$work/$storage.json" \
+        --set card.sa.storage=$storage --set card.sa.context=512B --set card.sa.cache.line_bytes=128 --set card.sa.memory_rate=1Gbps >/dev/null
+done
+# 512 bytes at 1 Gb/s are 4096 ns; and they cross the link once.
+verdict "ADD writes its context" python3 - "$work" <<'PYTHON'
+import json, sys
+chip, card, host = (json.load(open(f"{sys.argv[1]}/{s}.json")) for s in ("on-chip", "card-cache", "host-cache"))
+took = [r["oids"]["add"]["parts"]["card_ns"]["mean"] for r in (chip, card, host)]
+sent = [r["pcie"]["up"]["payload_bytes"] for r in (chip, card, host)]
+stored = [r["card"]["contexts"]["stored"] for r in (chip, card, host)]
+assert took[1] - took[0] == 4096 and 0 < took[2] - took[0] < 20, took
+assert sent[1] == sent[0] and sent[2] - sent[0] == 64 * 512, sent
+assert stored == [0, 64, 64], stored
+PYTHON
+
 # ---- no packet is another ------------------------------------------------------------------------------------
 
 outcome() { # NAME: what became of the packets
