@@ -985,6 +985,10 @@ static void sum_up_sas(struct simulation *s, const struct host_stats *h)
     const struct sa_table_stats *t = nic_table_statistics(s->card);
 
     r->capacity = t->capacity;
+    r->context_bytes = s->config->card.sa.context_bytes;
+    r->layout = s->config->card.sa.layout;
+    r->capacity_kib = (double)r->capacity * (double)r->context_bytes / 1024;
+    r->peak_kib = (double)n->sa_peak * (double)r->context_bytes / 1024;
     r->lookups = t->lookups;
     r->hits = t->hits;
     r->misses = t->misses;

@@ -64,6 +64,9 @@ struct run_results {
     struct run_work work;
     double core_busy; /* share of the measured phase, of the busiest core of the host */
     /* SAs */
+    uint64_t context_bytes;
+    struct sa_layout layout; /* what the context holds at least */
+    double capacity_kib, peak_kib;
     uint64_t capacity, live, peak_live, adds, add_failures, updates, deletes, delete_requests;
     uint64_t lookups, hits, misses;
     uint64_t refused[SA_REASON_COUNT]; /* nodes, by reason */
