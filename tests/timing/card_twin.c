@@ -1,0 +1,820 @@
+#include "card_twin.h"
+
+#include "engine/rng.h"
+#include "twin.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ESP_AROUND = 14 + 20 + 8 + 8 + 16, /* Ethernet, IPv4, ESP header, IV, ICV */
+    ETHERNET_BYTES = 14,
+    TRAILER = 2, /* without padding */
+    AROUND_MTU = 256, /* of the longest packet */
+    ROUNDS = 10, /* of AES-128 */
+    TAG = 4,     /* cycles from the last block to the verdict */
+    REORDER_LATENCY = 1,
+    WIRE_PREAMBLE = 8,
+    WIRE_FCS = 4,
+    WIRE_GAP = 12,
+    MOST_LINES = 8,  /* of a context */
+    MOST_MSHRS = 64,
+    MOST_FRAMES = 512, /* places of the cache */
+    MOST_CYCLES = 4000000
+};
+
+/* ---- state ----------------------------------------------------------------------------------- */
+
+struct place {
+    bool valid, dirty;
+    uint64_t line;
+    uint64_t used, filled; /* when, in events of the cache */
+    unsigned distance;     /* of SRRIP */
+};
+
+struct miss {
+    bool valid, dirty;
+    uint64_t line;
+    uint32_t accesses;
+    uint64_t fill; /* cycle */
+};
+
+struct cache {
+    const struct sa_cache_config *config;
+    uint32_t sets;
+    struct place place[MOST_FRAMES];
+    bool right[MOST_FRAMES]; /* nodes of the trees: the victim is on the right */
+    struct miss miss[MOST_MSHRS];
+    uint64_t events;
+    struct rng random;
+};
+
+/* Card memory: one transfer at a time. */
+struct memory {
+    uint64_t free; /* first cycle in which a transfer can begin */
+    uint64_t latency, transfer, last, miss_time; /* cycles; a line, the last line of a context */
+    bool writes; /* the last transfer is a write-back */
+};
+
+struct packet_state {
+    bool looked_up, checked, reordered, good;
+    uint64_t waits[MOST_LINES]; /* lines on their way */
+    unsigned waiting;
+    uint64_t ready; /* cycle in which the last of them came */
+    bool no_mshr, hazard, full;
+    unsigned turn; /* of entering the engines */
+};
+
+struct history {
+    bool updated;
+    uint64_t last; /* cycle of the last update */
+    uint32_t top;
+    bool received[CARD_PACKETS * 64];
+};
+
+struct model {
+    const struct card_case *c;
+    const struct nic_config *card;
+    struct twin tw;
+    unsigned stage[CARD_BLOCKS], channel[CARD_BLOCKS], domain, crypto_domain;
+    size_t seen[CARD_BLOCKS]; /* begins of the stage that have had their effect */
+    uint64_t now;
+    struct cache cache;
+    struct memory memory;
+    struct packet_state packet[CARD_PACKETS];
+    struct history sa[CARD_SAS];
+    unsigned turns;
+    uint32_t lines, used, written; /* of a context */
+    struct card_result *result;
+    struct card_reached *reached;
+};
+
+static struct model model;
+
+static uint32_t divide_up(uint64_t a, uint64_t b)
+{
+    return (uint32_t)((a + b - 1) / b);
+}
+
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Cycles of the core clock, rounded up. */
+static uint64_t cycles(const struct model *m, uint64_t ps)
+{
+    unsigned __int128 product = (unsigned __int128)ps * m->card->general.clock; /* mHz */
+
+    return (uint64_t)((product + 999999999999999u) / 1000000000000000u);
+}
+
+/* ---- cache of contexts ----------------------------------------------------------------------- */
+
+static uint32_t set_of(const struct cache *k, uint64_t line)
+{
+    return (uint32_t)((k->config->hash == SA_CACHE_MIX ? rng_mix(line) : line) % k->sets);
+}
+
+static struct place *find(struct cache *k, uint64_t line)
+{
+    struct place *p = &k->place[set_of(k, line) * k->config->ways];
+
+    for (uint32_t way = 0; way < k->config->ways; way++) {
+        if (p[way].valid && p[way].line == line) {
+            return &p[way];
+        }
+    }
+    return NULL;
+}
+
+static struct miss *find_miss(struct cache *k, uint64_t line)
+{
+    for (uint32_t i = 0; i < k->config->mshrs; i++) {
+        if (k->miss[i].valid && k->miss[i].line == line) {
+            return &k->miss[i];
+        }
+    }
+    return NULL;
+}
+
+static uint32_t free_misses(const struct cache *k)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < k->config->mshrs; i++) {
+        n += !k->miss[i].valid;
+    }
+    return n;
+}
+
+/* The tree of a set points away from this way. */
+static void point_away(struct cache *k, uint32_t set, uint32_t way)
+{
+    bool *node = &k->right[set * k->config->ways];
+    uint32_t low = 0;
+    uint32_t high = k->config->ways;
+
+    for (uint32_t i = 0; high - low > 1;) {
+        uint32_t middle = (low + high) / 2;
+        bool right = way >= middle;
+
+        node[i] = !right;
+        i = 2 * i + (right ? 2 : 1);
+        *(right ? &low : &high) = middle;
+    }
+}
+
+static uint32_t pointed_at(const struct cache *k, uint32_t set)
+{
+    const bool *node = &k->right[set * k->config->ways];
+    uint32_t low = 0;
+    uint32_t high = k->config->ways;
+
+    for (uint32_t i = 0; high - low > 1;) {
+        uint32_t middle = (low + high) / 2;
+        bool right = node[i];
+
+        i = 2 * i + (right ? 2 : 1);
+        *(right ? &low : &high) = middle;
+    }
+    return low;
+}
+
+static uint32_t earliest(const struct cache *k, const struct place *p, bool by_use)
+{
+    uint32_t victim = 0;
+
+    for (uint32_t way = 1; way < k->config->ways; way++) {
+        uint64_t a = by_use ? p[way].used : p[way].filled;
+        uint64_t b = by_use ? p[victim].used : p[victim].filled;
+
+        victim = a < b ? way : victim;
+    }
+    return victim;
+}
+
+static uint32_t most_distant(const struct cache *k, struct place *p)
+{
+    unsigned most = (1u << k->config->rrip_bits) - 1;
+
+    for (;;) {
+        for (uint32_t way = 0; way < k->config->ways; way++) {
+            if (p[way].distance == most) {
+                return way;
+            }
+        }
+        for (uint32_t way = 0; way < k->config->ways; way++) {
+            p[way].distance++;
+        }
+    }
+}
+
+static uint32_t victim_of(struct cache *k, uint32_t set)
+{
+    struct place *p = &k->place[set * k->config->ways];
+
+    for (uint32_t way = 0; way < k->config->ways; way++) {
+        if (!p[way].valid) {
+            return way;
+        }
+    }
+    switch (k->config->replacement) {
+    case SA_CACHE_LRU: return earliest(k, p, true);
+    case SA_CACHE_FIFO: return earliest(k, p, false);
+    case SA_CACHE_RANDOM: return (uint32_t)rng_below(&k->random, k->config->ways);
+    case SA_CACHE_TREE_PLRU: return pointed_at(k, set);
+    default: return most_distant(k, p);
+    }
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+/* The last line of a context may have less in it than others. Returns the cycle of the last beat. */
+static uint64_t transfer(struct model *m, uint64_t line, bool writes)
+{
+    struct memory *mem = &m->memory;
+    uint64_t start = mem->free > m->now ? mem->free : m->now;
+
+    if (!writes && start > m->now) {
+        m->reached->memory_busy++;
+        m->reached->memory_busy_writing += mem->writes;
+    }
+    mem->free = start + (line % m->lines + 1 == m->lines ? mem->last : mem->transfer);
+    mem->writes = writes;
+    return mem->free;
+}
+
+/* ---- contexts of packets --------------------------------------------------------------------- */
+
+static uint64_t line_of(const struct model *m, uint32_t item, uint32_t i)
+{
+    return (uint64_t)(m->c->packet[item].sa + 1) * m->lines + i;
+}
+
+/* Are there MSHRs for all lines that the packet needs? */
+static bool can_look_up(struct model *m, uint32_t item)
+{
+    struct cache *k = &m->cache;
+    uint32_t left = free_misses(k);
+
+    for (uint32_t i = 0; i < m->used; i++) {
+        uint64_t line = line_of(m, item, i);
+        const struct miss *miss = find_miss(k, line);
+
+        if (find(k, line)) {
+            continue;
+        }
+        if (miss ? k->config->merge > 0 && miss->accesses >= k->config->merge : left-- == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void start_fetch(struct model *m, uint64_t line, bool write)
+{
+    struct cache *k = &m->cache;
+    uint32_t i = 0;
+
+    while (k->miss[i].valid) {
+        i++;
+    }
+    k->miss[i] = (struct miss){ .valid = true, .dirty = write, .line = line, .accesses = 1 };
+    k->miss[i].fill = transfer(m, line, false) + m->memory.latency + m->memory.miss_time;
+    m->result->misses++;
+}
+
+static void access_line(struct model *m, uint32_t item, uint64_t line, bool write)
+{
+    struct cache *k = &m->cache;
+    struct place *p = find(k, line);
+    struct miss *miss = find_miss(k, line);
+    struct packet_state *s = &m->packet[item];
+
+    m->result->accesses++;
+    if (p) {
+        p->used = ++k->events;
+        p->dirty |= write;
+        p->distance = 0;
+        point_away(k, set_of(k, line), (uint32_t)((p - k->place) % k->config->ways));
+        m->result->hits++;
+        return;
+    }
+    if (miss) {
+        miss->accesses++;
+        miss->dirty |= write;
+        m->result->merged++;
+        m->reached->merged++;
+    } else {
+        start_fetch(m, line, write);
+    }
+    s->waits[s->waiting++] = line;
+}
+
+static void look_up(struct model *m, uint32_t item)
+{
+    struct packet_state *s = &m->packet[item];
+
+    for (uint32_t i = 0; i < m->used; i++) {
+        access_line(m, item, line_of(m, item, i), i < m->written);
+    }
+    s->looked_up = true;
+    m->result->packets_hit += s->waiting == 0;
+    m->result->packets_missed += s->waiting > 0;
+    m->reached->missed += s->waiting > 0;
+}
+
+/* The line has come: who waited for it does not any more. */
+static void serve(struct model *m, uint64_t line)
+{
+    for (uint32_t i = 0; i < m->c->packets; i++) {
+        struct packet_state *s = &m->packet[i];
+
+        for (unsigned w = 0; w < s->waiting; w++) {
+            if (s->waits[w] == line) {
+                s->waits[w--] = s->waits[--s->waiting];
+                s->ready = m->now;
+            }
+        }
+    }
+}
+
+static void fill(struct model *m, struct miss *miss)
+{
+    struct cache *k = &m->cache;
+    uint32_t set = set_of(k, miss->line);
+    uint32_t way = victim_of(k, set);
+    struct place *p = &k->place[set * k->config->ways + way];
+    uint64_t event = ++k->events;
+
+    m->result->fills++;
+    m->reached->fills++;
+    m->result->evictions += p->valid;
+    m->reached->victims += p->valid;
+    if (p->valid && p->dirty) {
+        transfer(m, p->line, true);
+        m->result->writebacks++;
+        m->reached->dirty_victims++;
+    }
+    *p = (struct place){ .valid = true, .dirty = miss->dirty, .line = miss->line, .used = event,
+                         .filled = event, .distance = (1u << k->config->rrip_bits) - 2 };
+    point_away(k, set, way);
+    serve(m, miss->line);
+    miss->valid = false;
+}
+
+static void fills(struct model *m)
+{
+    for (;;) {
+        struct miss *first = NULL;
+
+        for (uint32_t i = 0; i < m->cache.config->mshrs; i++) {
+            struct miss *miss = &m->cache.miss[i];
+
+            if (miss->valid && miss->fill <= m->now && (!first || miss->fill < first->fill)) {
+                first = miss;
+            }
+        }
+        if (!first) {
+            return;
+        }
+        fill(m, first);
+    }
+}
+
+/* ---- windows --------------------------------------------------------------------------------- */
+
+enum verdict { GOOD, DUPLICATE, TOO_OLD };
+
+static enum verdict check(const struct model *m, uint32_t item)
+{
+    const struct card_packet *p = &m->c->packet[item];
+    const struct history *sa = &m->sa[p->sa];
+
+    if (m->c->window == 0) {
+        return GOOD;
+    }
+    if (p->sequence + m->c->window <= sa->top) {
+        return TOO_OLD;
+    }
+    return sa->received[p->sequence] ? DUPLICATE : GOOD;
+}
+
+static void count_verdict(struct model *m, enum verdict v)
+{
+    m->result->replay += v == DUPLICATE;
+    m->result->too_old += v == TOO_OLD;
+    m->reached->dropped += v != GOOD;
+}
+
+static void update(struct model *m, uint32_t item)
+{
+    const struct card_packet *p = &m->c->packet[item];
+    struct history *sa = &m->sa[p->sa];
+    enum verdict v = check(m, item);
+
+    count_verdict(m, v);
+    if (v == GOOD) {
+        sa->updated = true;
+        sa->last = m->now;
+        sa->received[p->sequence] = true;
+        sa->top = p->sequence > sa->top ? p->sequence : sa->top;
+    }
+}
+
+/* ---- what blocks do to a packet -------------------------------------------------------------- */
+
+static uint32_t beats(const struct model *m, uint64_t bytes)
+{
+    return divide_up(bytes, m->card->general.bus);
+}
+
+static uint32_t beats_of(const struct model *m, uint32_t item)
+{
+    return beats(m, m->c->packet[item].length);
+}
+
+static void plain_job(const struct model *m, const struct nic_stage_config *stage,
+                      struct lane_job *job)
+{
+    job->beats_in = job->beats_out = beats_of(m, job->item);
+    job->interval = stage->interval;
+    job->latency = stage->latency;
+    job->tail = stage->overhead;
+}
+
+static void drop(struct lane_job *job)
+{
+    job->beats_out = 0;
+    job->out = LANE_NO_CHANNEL;
+}
+
+static void parser_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)
+{
+    const struct model *m = self;
+
+    (void)now;
+    (void)lane;
+    plain_job(m, &m->card->parser, job);
+}
+
+static void lookup_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)
+{
+    const struct model *m = self;
+
+    (void)now;
+    (void)lane;
+    plain_job(m, &m->card->lookup, job);
+}
+
+static void wait_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)
+{
+    static const struct nic_stage_config nothing = { .interval = 1 };
+
+    (void)now;
+    (void)lane;
+    plain_job(self, &nothing, job);
+}
+
+static void check_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)
+{
+    const struct model *m = self;
+
+    (void)now;
+    (void)lane;
+    plain_job(m, &m->card->replay, job);
+    if (check(m, job->item) != GOOD) {
+        drop(job);
+    }
+}
+
+static void crypto_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)
+{
+    const struct model *m = self;
+    const struct nic_crypto_config *crypto = &m->card->crypto;
+    uint32_t taken = divide_up(m->c->packet[job->item].length - ESP_AROUND, crypto->width);
+
+    (void)now;
+    taken += crypto->overhead;
+    job->beats_in = job->beats_out = beats_of(m, job->item);
+    job->interval = 1;
+    job->tail = taken > job->beats_in ? taken - job->beats_in : 0;
+    job->latency = ROUNDS * crypto->stages_per_round + TAG;
+    job->out = (uint8_t)lane;
+}
+
+static void reorder_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)
+{
+    static const struct nic_stage_config nothing = { .interval = 1, .latency = REORDER_LATENCY };
+
+    (void)now;
+    (void)lane;
+    plain_job(self, &nothing, job);
+}
+
+static void update_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)
+{
+    const struct model *m = self;
+
+    (void)now;
+    (void)lane;
+    plain_job(m, &m->card->update, job);
+    if (check(m, job->item) != GOOD) {
+        drop(job);
+    }
+}
+
+static uint32_t clear_beats(const struct model *m, uint32_t item)
+{
+    return beats(m, m->c->packet[item].length - ESP_AROUND - TRAILER + ETHERNET_BYTES);
+}
+
+static void decapsulate_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)
+{
+    const struct model *m = self;
+
+    (void)now;
+    (void)lane;
+    plain_job(m, &m->card->decapsulate, job);
+    job->beats_out = clear_beats(m, job->item);
+}
+
+static void dma_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)
+{
+    (void)now;
+    (void)lane;
+    job->beats_in = clear_beats(self, job->item);
+    job->beats_out = 0;
+    job->out = LANE_NO_CHANNEL;
+    job->interval = 1;
+}
+
+/* ---- what they wait for ---------------------------------------------------------------------- */
+
+static bool lookup_ready(void *self, uint64_t now, uint32_t item, unsigned *cause, uint64_t *again)
+{
+    struct model *m = self;
+    bool yes = can_look_up(m, item);
+
+    (void)now;
+    (void)cause;
+    (void)again;
+    m->packet[item].no_mshr |= !yes;
+    return yes;
+}
+
+static bool wait_ready(void *self, uint64_t now, uint32_t item, unsigned *cause, uint64_t *again)
+{
+    struct model *m = self;
+
+    (void)now;
+    (void)cause;
+    (void)again;
+    return m->packet[item].waiting == 0;
+}
+
+static bool update_ready(void *self, uint64_t now, uint32_t item, unsigned *cause, uint64_t *again)
+{
+    struct model *m = self;
+    const struct history *sa = &m->sa[m->c->packet[item].sa];
+    bool yes = m->c->window == 0 || !sa->updated || now >= sa->last + m->card->sa.rmw;
+
+    (void)cause;
+    (void)again;
+    m->packet[item].hazard |= !yes;
+    return yes;
+}
+
+/* Everything that has to come out before it is out. */
+static bool reorder_ready(void *self, uint64_t now, uint32_t item, unsigned *cause, uint64_t *again)
+{
+    struct model *m = self;
+
+    (void)now;
+    (void)cause;
+    (void)again;
+    for (uint32_t i = 0; i < item; i++) {
+        const struct packet_state *s = &m->packet[i];
+
+        if (s->good && !s->reordered &&
+            (m->card->crypto.order == NIC_ORDER_LANE || m->c->packet[i].sa == m->c->packet[item].sa)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- the card -------------------------------------------------------------------------------- */
+
+struct block {
+    enum lane_start start;
+    void (*job)(void *self, uint64_t now, unsigned lane, struct lane_job *job);
+    bool (*ready)(void *self, uint64_t now, uint32_t item, unsigned *cause, uint64_t *again);
+};
+
+static const struct block blocks[CARD_BLOCKS] = {
+    [CARD_PARSER] = { LANE_START_FIRST, parser_job, NULL },
+    [CARD_LOOKUP] = { LANE_START_FIRST, lookup_job, lookup_ready },
+    [CARD_WAIT] = { LANE_START_FIRST, wait_job, wait_ready },
+    [CARD_CHECK] = { LANE_START_FIRST, check_job, NULL },
+    [CARD_CRYPTO] = { LANE_START_FIRST, crypto_job, NULL },
+    [CARD_REORDER] = { LANE_START_LAST, reorder_job, reorder_ready },
+    [CARD_UPDATE] = { LANE_START_LAST, update_job, update_ready },
+    [CARD_DECAPSULATE] = { LANE_START_FIRST, decapsulate_job, NULL },
+    [CARD_RX_DMA] = { LANE_START_LAST, dma_job, NULL },
+};
+
+/* The channel before a block. From the engines on it holds two of the longest packets at least. */
+static uint32_t depth_before(const struct nic_config *card, enum card_block b)
+{
+    uint32_t two = 2 * divide_up(card->mac.mtu + AROUND_MTU, card->general.bus);
+
+    switch (b) {
+    case CARD_LOOKUP: return card->parser.depth;
+    case CARD_WAIT: return larger(card->sa.wait_depth, two);
+    case CARD_CHECK: return card->lookup.depth;
+    case CARD_CRYPTO: return card->replay.depth;
+    case CARD_REORDER: return larger(card->crypto.depth, two);
+    case CARD_UPDATE: return two;
+    case CARD_DECAPSULATE: return larger(card->update.depth, two);
+    default: return larger(card->decapsulate.depth, two);
+    }
+}
+
+static void build(struct model *m)
+{
+    const struct nic_config *card = m->card;
+    uint64_t crypto_clock = card->crypto.clock ? card->crypto.clock : card->general.clock;
+    unsigned lanes = card->crypto.engines;
+
+    twin_init(&m->tw);
+    m->domain = m->crypto_domain = twin_add_domain(&m->tw, card->general.clock, 1000);
+    if (crypto_clock != card->general.clock) {
+        m->crypto_domain = twin_add_domain(&m->tw, crypto_clock, 1000);
+    }
+    for (unsigned b = 0; b < CARD_BLOCKS; b++) {
+        struct stage_config s = { .name = card_block_names[b],
+                                  .domain = b == CARD_CRYPTO ? m->crypto_domain : m->domain,
+                                  .lanes = b == CARD_CRYPTO ? lanes : 1,
+                                  .start = blocks[b].start,
+                                  .ops = { .job = blocks[b].job, .ready = blocks[b].ready },
+                                  .self = m };
+
+        m->stage[b] = twin_add_stage(&m->tw, &s);
+    }
+    for (unsigned b = 0; b < CARD_BLOCKS; b++) {
+        unsigned writer_domain = b == CARD_REORDER ? m->crypto_domain : m->domain;
+
+        m->channel[b] = m->tw.channels;
+        for (unsigned i = 0; i < (b == CARD_REORDER ? lanes : 1); i++) {
+            struct channel_config ch = { .sync = card->general.sync };
+
+            ch.unlimited = b == CARD_PARSER;
+            ch.depth = depth_before(card, b);
+            twin_add_channel(&m->tw, &ch, b == CARD_PARSER ? -1 : (int)m->stage[b - 1],
+                             writer_domain, m->stage[b]);
+        }
+    }
+}
+
+/* The wire: a byte a cycle of its clock. A frame is in the receive buffer, all of it, when its last bit has come and
+ * passed the PHY. */
+static void offer(struct model *m)
+{
+    const struct nic_config *card = m->card;
+    unsigned __int128 wire = card->mac.rate / 8; /* Hz */
+    uint64_t latency = (uint64_t)((card->mac.latency * wire + 999999999999u) / 1000000000000u);
+    uint64_t free = 0;
+
+    for (uint32_t i = 0; i < m->c->packets; i++) {
+        const struct card_packet *p = &m->c->packet[i];
+        uint64_t stamp = (uint64_t)(((m->c->base_ps + p->time_ns * 1000) * wire + 999999999999u) / 1000000000000u);
+        uint64_t start = stamp > free ? stamp : free;
+        uint64_t end = start + WIRE_PREAMBLE + p->length + WIRE_FCS;
+        unsigned __int128 in = (unsigned __int128)(end + latency) * card->general.clock;
+        uint64_t visible = (uint64_t)(in / (wire * 1000)) + card->general.sync;
+        uint32_t n = beats_of(m, i);
+
+        free = end + WIRE_GAP;
+        for (uint32_t k = 0; k < n; k++) {
+            twin_offer(&m->tw, m->channel[CARD_PARSER], visible - 1, i, k == 0, k + 1 == n);
+        }
+    }
+}
+
+/* What a block does with a packet that it takes takes effect at the end of the cycle. */
+static void take(struct model *m, enum card_block b, uint32_t item)
+{
+    switch (b) {
+    case CARD_LOOKUP: look_up(m, item); break;
+    case CARD_CHECK:
+        m->packet[item].good = check(m, item) == GOOD;
+        count_verdict(m, check(m, item));
+        break;
+    case CARD_REORDER: m->packet[item].reordered = true; break;
+    case CARD_UPDATE: update(m, item); break;
+    case CARD_RX_DMA: m->result->out++; break;
+    default: break;
+    }
+}
+
+static void take_all(struct model *m)
+{
+    static const enum card_block order[] = { CARD_LOOKUP, CARD_CHECK, CARD_REORDER, CARD_UPDATE,
+                                             CARD_RX_DMA };
+
+    for (unsigned i = 0; i < sizeof order / sizeof *order; i++) {
+        const struct twin_stage *st = &m->tw.stage[m->stage[order[i]]];
+
+        while (m->seen[order[i]] < st->begins) {
+            take(m, order[i], st->begin[m->seen[order[i]]++].item);
+        }
+    }
+}
+
+static uint64_t in_ps(const struct twin_domain *d, uint64_t cycle)
+{
+    return (uint64_t)((unsigned __int128)cycle * d->den * 1000000000000u / d->num);
+}
+
+/* The last beat of each packet that the block has passed on, or taken if it ends there. */
+static void spans_of(struct model *m, enum card_block b)
+{
+    const struct twin_stage *st = &m->tw.stage[m->stage[b]];
+    uint64_t last[CARD_PACKETS] = { 0 };
+
+    for (unsigned i = 0; i < st->inputs + st->outputs; i++) {
+        bool in = i < st->inputs;
+        const struct twin_channel *ch = in ? st->in[i] : st->out[i - st->inputs];
+
+        for (size_t k = 0; k < (in ? ch->popped : ch->pushed); k++) {
+            uint64_t cycle = in ? ch->beat[k].popped : ch->beat[k].pushed;
+
+            last[ch->beat[k].item] = in || cycle > last[ch->beat[k].item] ? cycle : last[ch->beat[k].item];
+        }
+    }
+    for (size_t i = 0; i < st->begins; i++) {
+        uint32_t item = st->begin[i].item;
+
+        m->result->span[item][b] = (struct card_span){ true, in_ps(st->clock, st->begin[i].cycle),
+                                                       in_ps(st->clock, last[item] + 1) };
+    }
+}
+
+static uint64_t transfer_cycles(const struct model *m, uint64_t bytes)
+{
+    unsigned __int128 bits_by_clock = (unsigned __int128)bytes * 8 * m->card->general.clock;
+    unsigned __int128 rate = (unsigned __int128)m->card->sa.memory_rate * 1000;
+
+    return (uint64_t)((bits_by_clock + rate - 1) / rate);
+}
+
+static void start(struct model *m, const struct card_case *c)
+{
+    const struct nic_config *card = &c->config.card;
+    uint64_t line = card->cache.line_bytes ? card->cache.line_bytes : card->sa.context;
+    uint64_t used = card->sa.context_used ? card->sa.context_used : card->sa.context;
+    uint64_t written = card->sa.context_written ? card->sa.context_written : used;
+
+    m->c = c;
+    m->card = card;
+    m->lines = divide_up(card->sa.context, line);
+    m->used = divide_up(used, line);
+    m->written = divide_up(written, line);
+    m->cache.config = &card->cache;
+    m->cache.sets = card->cache.sets;
+    m->cache.random = rng_stream(card->cache.seed, 0);
+    m->memory.latency = cycles(m, card->sa.memory_latency);
+    m->memory.transfer = transfer_cycles(m, line);
+    m->memory.last = transfer_cycles(m, card->sa.context - (m->lines - 1) * line);
+    m->memory.miss_time = cycles(m, card->sa.miss_time);
+}
+
+void card_twin_run(const struct card_case *c, struct card_result *result, struct card_reached *reached)
+{
+    struct model *m = &model;
+
+    memset(m, 0, sizeof *m);
+    memset(result, 0, sizeof *result);
+    m->result = result;
+    m->reached = reached;
+    start(m, c);
+    build(m);
+    offer(m);
+    for (m->now = 0; m->now < MOST_CYCLES && (m->now == 0 || !twin_drained(&m->tw)); m->now++) {
+        twin_run(&m->tw, m->domain, m->now);
+        take_all(m);
+        fills(m);
+    }
+    for (unsigned b = 0; b < CARD_BLOCKS; b++) {
+        spans_of(m, b);
+    }
+    for (uint32_t i = 0; i < c->packets; i++) {
+        reached->no_mshr += m->packet[i].no_mshr;
+        reached->hazards += m->packet[i].hazard;
+    }
+    reached->packets += c->packets;
+    twin_free(&m->tw);
+}

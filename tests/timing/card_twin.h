@@ -1,0 +1,30 @@
+/* The twin of the card's receive side: parser to rx_dma, with a cache of SA contexts over card memory.
+ *
+ * Stages and channels are those of twin.h, which step every cycle; what the blocks do to a packet, the cache, the
+ * memory, the hazards and the windows are written here, from sim/nic/README.md ("Cycle by cycle"), sa_table/cache.h
+ * and the descriptions of parameters. It shares the resolved parameters with the card, and no code. */
+#ifndef ESPNIC_TESTS_TIMING_CARD_TWIN_H
+#define ESPNIC_TESTS_TIMING_CARD_TWIN_H
+
+#include "card_case.h"
+
+/* What there was to agree about: packets, if nothing else is said. */
+struct card_reached {
+    uint64_t packets;
+    uint64_t missed;    /* at least a line of their context was not there */
+    uint64_t merged;    /* a line was on its way for an earlier packet */
+    uint64_t no_mshr;   /* held before the look-up for lack of an MSHR, or of place in one */
+    uint64_t hazards;   /* held before replay_update by an earlier packet of the SA */
+    uint64_t full_wait; /* held before the look-up because sa_wait was full */
+    uint64_t held;      /* whose context was there while they stood behind one that waited for its own */
+    uint64_t fills, victims, dirty_victims; /* lines */
+    uint64_t memory_busy;                   /* fetches that found the memory occupied */
+    uint64_t memory_busy_writing;           /* ... by a write-back */
+    uint64_t overtaken;                     /* that left the engines before one that entered them earlier */
+    uint64_t dropped;                       /* by replay_check or replay_update */
+};
+
+/* Adds to `reached`. */
+void card_twin_run(const struct card_case *c, struct card_result *result, struct card_reached *reached);
+
+#endif
