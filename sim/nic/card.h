@@ -86,6 +86,7 @@ struct nic_packet {
     uint32_t wire_length; /* RX: as it came */
     uint32_t mshr;        /* context miss that it waits for: index + 1, 0 = none */
     uint64_t mshr_ticket; /* of the latest miss when it asked */
+    uint32_t wait_turn;   /* its place among those that came to sa_wait, free-running */
     uint32_t turn;        /* TX: its place in the order of its lane */
     uint32_t ring_at;     /* its descriptor in the ring, free-running */
     uint32_t done_at;     /* TX: place of its completion in the ring, free-running */
@@ -142,6 +143,9 @@ struct nic_lane {
     struct nic_turns {
         uint32_t given, taken; /* packets to send: turns given, and over */
     } turns;
+    struct nic_waits {
+        uint32_t joined; /* packets that have come to sa_wait */
+    } waits[2];          /* NIC_RX, NIC_TX */
 };
 
 struct nic_arrival {
@@ -186,6 +190,11 @@ struct nic_prefetch_queue {
     uint64_t handle[NIC_PREFETCH_QUEUE], cycle[NIC_PREFETCH_QUEUE];
 };
 
+/* An added SA whose context is to be written, and the slot of its command. */
+struct nic_stored {
+    uint32_t sa, slot;
+};
+
 /* SA contexts behind a cache. */
 struct nic_memory {
     unsigned block, client;
@@ -197,6 +206,7 @@ struct nic_memory {
         uint64_t card_free; /* cycle in which card memory takes the next request */
         uint32_t fill_head, fill_tail;
         uint32_t back_head, back_tail; /* dirty victims that wait for room in the request queue */
+        uint32_t store_head, store_tail, store_line; /* and the line of the first that is next */
         uint32_t received;             /* MSHRs taken for received packets */
         struct nic_prefetch_queue prefetch[2]; /* NIC_RX, NIC_TX */
     } s;
@@ -208,6 +218,8 @@ struct nic_memory {
     uint32_t ring;
     uint64_t *back; /* ring of lines */
     uint32_t back_ring;
+    struct nic_stored *store; /* ring of contexts to be written to host memory, of added SAs */
+    uint32_t store_ring;
 };
 
 enum { NIC_PUSH_WORDS = REG_TX_PUSH_WINDOW / 8 };
@@ -292,6 +304,7 @@ enum nic_slot_state {
     NIC_SLOT_READY,
     NIC_SLOT_RUNNING,
     NIC_SLOT_DRAIN,
+    NIC_SLOT_STORING,
     NIC_SLOT_WRITING
 };
 
@@ -303,7 +316,8 @@ struct nic_slot {
     uint16_t reason;
     uint32_t status;
     uint32_t nodes, done; /* of the command; offloaded or found */
-    uint32_t waiting;     /* DELETE: contexts still in use */
+    uint32_t waiting;     /* DELETE: contexts still in use; ADD: contexts not yet on their way to host memory */
+    uint64_t stored;      /* ADD: cycle in which all contexts are in card memory */
     uint32_t node_count;
     uint32_t buffer;
     uint32_t bytes_read;
@@ -395,7 +409,7 @@ struct espnic {
     struct sched sched;
     struct nic_lane lane[NIC_MAX_LANES];
     struct nic_port port[NIC_MAX_PORTS];
-    struct channel *channel[448]; /* all of them, for state and for the search for deadlocks */
+    struct channel *channel[640]; /* all of them, for state and for the search for deadlocks */
     unsigned channels;
     struct nic_pool packets, jobs, buffers[3], carried;
     struct nic_pool lines; /* bursts of register writes on their way */
@@ -569,8 +583,18 @@ bool nic_memory_can_ask(struct espnic *card, const struct nic_packet *p);
 void nic_memory_ask(struct espnic *card, struct nic_packet *p, uint64_t cycle, bool write);
 bool nic_memory_there(const struct espnic *card, struct nic_packet *p);
 void nic_memory_forget(struct espnic *card, uint32_t sa);
+/* The context of an added SA goes to the backing store. Returns the cycle in which it is there, if that is known;
+ * CLOCK_NEVER: nic_command_stored() will say so. */
+uint64_t nic_memory_store(struct espnic *card, uint32_t sa, uint32_t slot, uint64_t now);
+/* A context of the command in this slot has left for host memory. */
+void nic_command_stored(struct espnic *card, uint32_t slot, uint64_t cycle);
 void nic_memory_expect_tx(struct espnic *card, const struct abi_tx_descriptor *d, uint64_t now);
 void nic_memory_expect_rx(struct espnic *card, const struct nic_packet *p, uint64_t cycle);
+
+/* Waiting for contexts (sa_wait.c): the queue for a packet; a packet joins its queue; the stages. */
+unsigned nic_wait_queue(const struct espnic *card, const struct nic_packet *p);
+void nic_wait_joins(struct espnic *card, struct nic_packet *p);
+void nic_wait_init(struct espnic *card, struct nic_lane *lane, unsigned dir);
 
 /* lookup_port.c: may a look-up start now (else: what it waits for, and when to ask again)? It starts. The accesses
  * of a command start; returns the cycles that they take. */

@@ -219,6 +219,7 @@ static uint64_t start(struct espnic *card, struct nic_slot *s)
     s->done = 0;
     s->node_count = 0;
     s->waiting = 0;
+    s->stored = 0;
     s->writes = 0;
     s->bytes_read = 0;
     s->accesses = 0;
@@ -267,6 +268,30 @@ void nic_forget_sa(struct espnic *card, uint32_t id, uint64_t now_ns)
     sa_table_free(&card->table, id);
 }
 
+/* The SA is live, and its context goes to where it is kept. */
+static void finish_add(struct espnic *card, struct nic_slot *s, uint32_t id, uint64_t now)
+{
+    uint64_t stored;
+
+    sa_table_commit(&card->table, id, nic_now_ns(card, now));
+    nic_forward_added(card, id);
+    stored = nic_memory_store(card, id, (uint32_t)(s - card->commands.slot), now);
+    if (stored == CLOCK_NEVER) {
+        s->waiting++;
+    } else if (stored > s->stored) {
+        s->stored = stored;
+    }
+}
+
+/* What a command waits for before it is completed. */
+static enum nic_slot_state after_work(const struct nic_slot *s, bool add, uint64_t now)
+{
+    if (add) {
+        return s->waiting || s->stored > now ? NIC_SLOT_STORING : NIC_SLOT_WRITING;
+    }
+    return s->waiting ? NIC_SLOT_DRAIN : NIC_SLOT_WRITING;
+}
+
 /* The work is over: the table changes. */
 static void finish(struct espnic *card, struct nic_slot *s, uint64_t now)
 {
@@ -278,19 +303,17 @@ static void finish(struct espnic *card, struct nic_slot *s, uint64_t now)
 
     for (uint32_t i = 0; i < s->node_count && s->status == NDIS_STATUS_SUCCESS; i++) {
         if (add && s->id[i]) {
-            sa_table_commit(&card->table, s->id[i], nic_now_ns(card, now));
-            nic_forward_added(card, s->id[i]);
+            finish_add(card, s, s->id[i], now);
         } else if (s->command.opcode == ABI_OP_DELETE_SA && s->id[i] &&
                    sa_context(&card->table, s->id[i])->references == 0) {
             nic_forget_sa(card, s->id[i], nic_now_ns(card, now));
             s->id[i] = 0;
         }
     }
-    s->waiting = 0;
     for (uint32_t i = 0; s->command.opcode == ABI_OP_DELETE_SA && i < s->node_count; i++) {
         s->waiting += s->id[i] != 0;
     }
-    s->state = s->waiting ? NIC_SLOT_DRAIN : NIC_SLOT_WRITING;
+    s->state = (uint8_t)after_work(s, add, now);
     card->stats.sa_live = card->table.stats.live;
     card->stats.sa_peak = card->table.stats.peak_live;
 }
@@ -318,6 +341,29 @@ void nic_command_drained(struct espnic *card, uint32_t sa, uint64_t cycle)
                 sched_wake(&card->sched, card->commands.block, cycle);
                 return;
             }
+        }
+    }
+}
+
+void nic_command_stored(struct espnic *card, uint32_t slot, uint64_t cycle)
+{
+    slot_at(card, slot)->waiting--;
+    sched_wake(&card->sched, card->commands.block, cycle + 1);
+}
+
+/* Commands whose contexts are where they are kept can be completed. */
+static void take_stored(struct espnic *card, uint64_t now)
+{
+    for (uint32_t i = 0; i < card->config.command.depth; i++) {
+        struct nic_slot *s = slot_at(card, i);
+
+        if (s->state != NIC_SLOT_STORING || s->waiting) {
+            continue;
+        }
+        if (s->stored <= now) {
+            s->state = NIC_SLOT_WRITING;
+        } else {
+            sched_wake(&card->sched, card->commands.block, s->stored);
         }
     }
 }
@@ -523,6 +569,7 @@ static void wake(void *self, uint64_t now)
     more = fetch_command(card, now);
     more = fetch_buffer(card, now) || more;
     execute(card, now);
+    take_stored(card, now);
     more = write_back(card, now) || more;
     if (more) {
         sched_wake(&card->sched, card->commands.block, now + 1);

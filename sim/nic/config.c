@@ -124,6 +124,9 @@ static const struct param sa[] = {
       NULL, NULL, "Card memory: bandwidth for contexts." },
     { "wait_depth", PARAM_U32, F(nic_sa_config, wait_depth), 1024, 256, 65536, NULL, NULL,
       "Beats of packets that may wait for their contexts, per lane and direction." },
+    { "wait_queues", PARAM_U32, F(nic_sa_config, wait_queues), 1, 1, NIC_MAX_WAIT_QUEUES, NULL, NULL,
+      "Queues that they wait in, by a hash of the SA, each with its share of wait_depth: a packet whose context is there "
+      "passes those of other queues. 1: in order." },
     { "host_base", PARAM_U64, F(nic_sa_config, host_base), 1ull << 40, 0, UINT64_MAX >> 1, NULL,
       NULL, "Address of the backing store in host memory." },
     { "context_used", PARAM_BYTES, F(nic_sa_config, context_used), 0, 0, 4096, NULL, NULL,

@@ -9,7 +9,7 @@
 #include "sa_table/capabilities.h"
 #include "sa_table/table.h"
 
-enum { NIC_MAX_PORTS = 4, NIC_MAX_LANES = 4, NIC_MAX_ENGINES = 14 };
+enum { NIC_MAX_PORTS = 4, NIC_MAX_LANES = 4, NIC_MAX_ENGINES = 14, NIC_MAX_WAIT_QUEUES = 16 };
 
 enum nic_offload { NIC_OFFLOAD_CRYPTO, NIC_OFFLOAD_PACKET };
 enum nic_steering { NIC_STEER_SA, NIC_STEER_ARRIVAL };
@@ -87,6 +87,7 @@ struct nic_sa_config {
     uint64_t memory_latency;   /* ps: card memory */
     uint64_t memory_rate;      /* bit/s: card memory */
     uint32_t wait_depth;       /* beats of packets that wait for their context */
+    uint32_t wait_queues;      /* that they wait in, by SA */
     uint64_t host_base;        /* address of the backing store in host memory */
     uint64_t context_used;     /* bytes of it that a packet needs, from its beginning; 0: all */
     uint64_t context_written;  /* bytes of these that it changes, likewise; 0: all of these */

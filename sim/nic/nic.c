@@ -267,13 +267,27 @@ static void wire_crypt(struct espnic *card, struct nic_crypt *c)
     }
 }
 
+/* Of one of the queues for packets that wait for their contexts. */
+static uint32_t wait_depth(const struct espnic *card)
+{
+    return whole(card, card->config.sa.wait_depth / card->config.sa.wait_queues);
+}
+
+static void wire_wait(struct espnic *card, const char *name, struct stage *from, struct stage *to)
+{
+    for (unsigned q = 0; q < card->config.sa.wait_queues; q++) {
+        join(card, name, from, to, wait_depth(card));
+    }
+}
+
 /* Beats that can be between the parser and the place where packets go round, so that a packet can
  * always go round: the loop cannot lock up. */
 static uint32_t loop_beats(const struct espnic *card, const struct nic_crypt *c)
 {
     const struct nic_config *cfg = &card->config;
 
-    return cfg->parser.depth + cfg->lookup.depth + cfg->sa.wait_depth + cfg->replay.depth +
+    return cfg->parser.depth + cfg->lookup.depth + cfg->replay.depth +
+           cfg->sa.wait_queues * wait_depth(card) +
            cfg->fetch.depth + cfg->sequence.depth + cfg->encapsulate.depth +
            (c->engines + 1) * whole(card, cfg->crypto.depth) + 4 * longest_beats(card) +
            whole(card, cfg->update.depth) + whole(card, cfg->decapsulate.depth) + 1024;
@@ -299,7 +313,7 @@ static void wire_rx(struct espnic *card, struct nic_lane *l)
     if (c->sa.storage == NIC_STORAGE_ON_CHIP) {
         join(card, "sa_lookup.replay_check", &l->lookup, &l->replay, c->lookup.depth);
     } else {
-        join(card, "sa_lookup.sa_wait", &l->lookup, &l->wait, whole(card, c->sa.wait_depth));
+        wire_wait(card, "sa_lookup.sa_wait", &l->lookup, &l->wait);
         join(card, "sa_wait.replay_check", &l->wait, &l->replay, c->lookup.depth);
     }
     join(card, "replay_check.crypto", &l->replay, &l->rx.crypto, c->replay.depth);
@@ -344,7 +358,7 @@ static void wire_tx(struct espnic *card, struct nic_lane *l)
     if (c->sa.storage == NIC_STORAGE_ON_CHIP) {
         join(card, "sa_fetch.sequence", &l->fetch, &l->sequence, c->fetch.depth);
     } else {
-        join(card, "sa_fetch.sa_wait", &l->fetch, &l->tx_wait, whole(card, c->sa.wait_depth));
+        wire_wait(card, "sa_fetch.sa_wait", &l->fetch, &l->tx_wait);
         join(card, "sa_wait.sequence", &l->tx_wait, &l->sequence, c->fetch.depth);
     }
     join(card, "sequence.encapsulate", &l->sequence, &l->encapsulate, c->sequence.depth);
@@ -409,12 +423,14 @@ static void make_blocks(struct espnic *card)
         l->index = i;
         nic_parser_init(card, l);
         nic_lookup_init(card, l);
+        nic_wait_init(card, l, NIC_RX);
         nic_replay_init(card, l);
         nic_crypt_init(card, &l->rx, NIC_RX, i);
         nic_decapsulate_init(card, l);
         nic_forward_lane_init(card, l);
         nic_tx_dma_init(card, l);
         nic_fetch_init(card, l);
+        nic_wait_init(card, l, NIC_TX);
         nic_sequence_init(card, l);
         nic_encapsulate_init(card, l);
         nic_crypt_init(card, &l->tx, NIC_TX, i);
@@ -621,6 +637,7 @@ void espnic_destroy(struct espnic *card)
     free(card->memory.fill_cycle);
     free(card->memory.fill_mshr);
     free(card->memory.back);
+    free(card->memory.store);
     free(card->dma.tx_descriptor);
     free(card->dma.tx_context);
     free(card->dma.rx_descriptor);

@@ -1,10 +1,10 @@
-/* sa_lookup (RX), sa_fetch (TX), sa_wait (both): from a packet to its SA context.
+/* sa_lookup (RX), sa_fetch (TX): from a packet to its SA context.
  *
  * RX: (SPI, destination, protocol) in the table; no SA: the packet goes on untouched (`no_sa`).
  * TX: by the descriptor's handle; a handle that names no live SA ends the packet.
  * Then the context itself. On the chip it is there. Behind a cache a hit is there and a miss is asked
- * for; the packet goes on into sa_wait, where it stays until its context has come. Misses overlap up to
- * the MSHRs; packets leave sa_wait in order (the ones behind a miss wait with it).
+ * for; the packet goes on into sa_wait, where it stays until its context has come. A miss that finds no
+ * MSHR holds up all packets behind it.
  * The hard lifetime is checked here, before anything else is done with the SA. */
 #include "nic/mailbox.h"
 
@@ -117,6 +117,7 @@ static void rx_job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
             p->crypt = 0;
         }
     }
+    j->out = (uint8_t)nic_wait_queue(lane->card, p);
     nic_plain_job(&lane->card->config.lookup,
                   nic_is_ideal(&lane->card->config, NIC_IDEAL_SA_LOOKUP), p->beats,
                   p->drop ? 0 : p->beats, j);
@@ -127,8 +128,11 @@ static void begin_any(struct espnic *card, struct nic_packet *p, uint64_t now)
     if (p->drop) {
         nic_count_drop(card, p, p->drop);
         nic_release_sa(card, p, now);
-    } else if (p->sa && cached(card)) {
-        nic_memory_ask(card, p, now, true);
+    } else if (cached(card)) {
+        if (p->sa) {
+            nic_memory_ask(card, p, now, true);
+        }
+        nic_wait_joins(card, p);
     }
 }
 
@@ -213,6 +217,7 @@ static void tx_job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
     if (p->sa) {
         p->drop = (uint8_t)refuse(lane->card, p, now);
     }
+    j->out = (uint8_t)nic_wait_queue(lane->card, p);
     nic_plain_job(&lane->card->config.fetch, nic_is_ideal(&lane->card->config, NIC_IDEAL_SA_FETCH),
                   p->beats, p->drop ? 0 : p->beats, j);
 }
@@ -225,30 +230,7 @@ static void tx_begin(void *self, uint64_t now, unsigned slot, const struct lane_
     begin_any(lane->card, nic_packet(lane->card, j->item), now);
 }
 
-/* ---- waiting ------------------------------------------------------------------------------------ */
-
-static bool there(void *self, uint64_t now, uint32_t item, unsigned *cause, uint64_t *again)
-{
-    struct nic_lane *lane = self;
-
-    (void)now;
-    (void)again;
-    *cause = lane->card->memory.block;
-    return nic_memory_there(lane->card, nic_packet(lane->card, item));
-}
-
-/* The wait itself takes no cycles beside the one into and out of its buffer. */
-static void wait_job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
-{
-    struct nic_lane *lane = self;
-    const struct nic_packet *p = nic_packet(lane->card, j->item);
-
-    (void)now;
-    (void)slot;
-    j->beats_in = p->beats;
-    j->beats_out = p->beats;
-    j->interval = nic_is_ideal(&lane->card->config, NIC_IDEAL_SA_MEMORY) ? 0 : 1;
-}
+/* ---- set-up ------------------------------------------------------------------------------------- */
 
 static void done(void *self, unsigned slot, const struct lane_state *s)
 {
@@ -265,10 +247,8 @@ void nic_lookup_init(struct espnic *card, struct nic_lane *lane)
     const struct stage_ops look = {
         .job = rx_job, .begin = rx_begin, .done = done, .ready = rx_ready
     };
-    const struct stage_ops wait = { .job = wait_job, .ready = there };
 
     nic_stage(card, &lane->lookup, "sa_lookup", card->core, 1, LANE_START_FIRST, &look, lane);
-    nic_stage(card, &lane->wait, "sa_wait_rx", card->core, 1, LANE_START_FIRST, &wait, lane);
 }
 
 void nic_fetch_init(struct espnic *card, struct nic_lane *lane)
@@ -276,10 +256,8 @@ void nic_fetch_init(struct espnic *card, struct nic_lane *lane)
     const struct stage_ops look = {
         .job = tx_job, .begin = tx_begin, .done = done, .ready = tx_ready
     };
-    const struct stage_ops wait = { .job = wait_job, .ready = there };
 
     nic_stage(card, &lane->fetch, "sa_fetch", card->core, 1, LANE_START_FIRST, &look, lane);
     /* the way back first; tx_dma and what is forwarded take turns */
     lane->fetch.config.arbitration = STAGE_FIRST_THEN_ROUND;
-    nic_stage(card, &lane->tx_wait, "sa_wait_tx", card->core, 1, LANE_START_FIRST, &wait, lane);
 }

@@ -3,14 +3,14 @@
  * Modelled: hits and misses of the cache (sa_table/cache), MSHRs with merging, a context of `card.sa.context`
  * bytes in lines, of which a packet needs those of its first `context_used` bytes; each line fetched over the PCIe
  * link or from card memory (latency and bandwidth, requests served in order), and `miss_time` for what the card does
- * beside; write-back of dirty victims, at most
- * as many waiting as there are MSHRs. Every packet of an SA with numbers dirties the lines of the first
- * `context_written` bytes. Prefetch: of a transmit descriptor's SA when its payload is read, or when descriptors
- * come from the ring; of a received packet's when the parser has passed it on. A prefetch that finds no MSHR, no
- * room for its request or no room in its queue is given up; one starts in a cycle. Pinned: the contexts of the first
- * places of the table. `mshrs_tx` MSHRs are for packets to send alone: without them a host that sends on what it
- * receives can lose what has been decrypted, as received packets take every MSHR that comes free.
- * Simplified: evictions of contexts that packets in flight use are possible and cost a write-back and a miss more;
+ * beside; write-back of dirty victims, at most as many waiting as there are MSHRs. Every packet of an SA with numbers
+ * dirties the lines of the first `context_written` bytes. ADD writes the whole context, and is completed behind that.
+ * Prefetch: of a transmit descriptor's SA when its payload is read, or when descriptors come from the ring; of a
+ * received packet's when the parser has passed it on. A prefetch that finds no MSHR, no room for its request or no
+ * room in its queue is given up; one starts in a cycle. Pinned: the contexts of the first places of the table.
+ * `mshrs_tx` MSHRs are for packets to send alone: without them a host that sends on what it receives can lose what
+ * has been decrypted, as received packets take every MSHR that comes free.
+ * Simplified: ADD and UPDATE leave the cache as it is, and UPDATE costs no transfer; evictions of contexts that packets in flight use are possible and cost a write-back and a miss more;
  * their state is never lost, since it is kept in sa_table. The look-up before a prefetch of a received packet
  * has a port of its own and takes no time. */
 #include "nic/card.h"
@@ -92,6 +92,16 @@ static void ask_card_memory(struct espnic *card, uint64_t line, uint32_t mshr, u
 static void ask_host_memory(struct espnic *card, uint64_t line, uint32_t mshr, uint64_t now)
 {
     struct pcie_request r = { .op = PCIE_READ, .ref = mshr, .ref2 = NIC_FOR_CONTEXT };
+
+    r.address = line_address(card, line);
+    r.length = line_length(card, line);
+    nic_request(card, card->memory.client, now, &r);
+}
+
+/* To host memory. */
+static void write_line(struct espnic *card, uint64_t line, uint64_t now)
+{
+    struct pcie_request r = { .op = PCIE_WRITE, .ref2 = NIC_FOR_CONTEXT_BACK };
 
     r.address = line_address(card, line);
     r.length = line_length(card, line);
@@ -316,6 +326,46 @@ static void run_prefetch(struct espnic *card, uint64_t now)
     }
 }
 
+/* ---- contexts of added SAs ------------------------------------------------------------------------- */
+
+uint64_t nic_memory_store(struct espnic *card, uint32_t sa, uint32_t slot, uint64_t now)
+{
+    struct nic_memory *m = &card->memory;
+
+    if (on_chip(card)) {
+        return now;
+    }
+    card->stats.context_stores++;
+    if (in_host(card)) {
+        m->store[m->s.store_tail++ % m->store_ring] = (struct nic_stored){ sa, slot };
+        sched_wake(&card->sched, m->block, now + 1);
+        return CLOCK_NEVER;
+    }
+    for (uint32_t i = 0; i < m->lines; i++) {
+        m->s.card_free = (m->s.card_free > now ? m->s.card_free : now) +
+                         transfer_cycles(card, line_of(card, sa, i));
+    }
+    return m->s.card_free;
+}
+
+/* Lines of added SAs leave as the request queue has room, beside what a victim needs. */
+static void store(struct espnic *card, uint64_t now)
+{
+    struct nic_memory *m = &card->memory;
+
+    while (m->s.store_head != m->s.store_tail &&
+           nic_request_room(card, m->client, now, 1 + ONE_TO_SPARE)) {
+        const struct nic_stored *first = &m->store[m->s.store_head % m->store_ring];
+
+        write_line(card, line_of(card, first->sa, m->s.store_line), now);
+        if (++m->s.store_line == m->lines) {
+            nic_command_stored(card, first->slot, now);
+            m->s.store_line = 0;
+            m->s.store_head++;
+        }
+    }
+}
+
 /* ---- fills and victims ------------------------------------------------------------------------------- */
 
 /* Dirty victims go back to host memory when the request queue has room. */
@@ -324,12 +374,7 @@ static void write_back(struct espnic *card, uint64_t now)
     struct nic_memory *m = &card->memory;
 
     while (m->s.back_head != m->s.back_tail && nic_request_room(card, m->client, now, 1)) {
-        uint64_t line = m->back[m->s.back_head++ % m->back_ring];
-        struct pcie_request r = { .op = PCIE_WRITE, .ref2 = NIC_FOR_CONTEXT_BACK };
-
-        r.address = line_address(card, line);
-        r.length = line_length(card, line);
-        nic_request(card, m->client, now, &r);
+        write_line(card, m->back[m->s.back_head++ % m->back_ring], now);
     }
 }
 
@@ -393,6 +438,7 @@ static void wake(void *self, uint64_t now)
         channel_pop_item(answers, now, 1);
     }
     nic_ask_again(card, m->client, now);
+    store(card, now);
     run_prefetch(card, now);
     if (channel_head(answers)) {
         sched_wake(&card->sched, m->block, channel_next_visible(answers));
@@ -412,6 +458,8 @@ void nic_memory_init(struct espnic *card)
     m->block = sched_add_block(&card->sched, "sa_memory", card->core, wake, card);
     m->ring = mshrs + 1;
     m->back_ring = 2 * mshrs; /* those that wait, and one for each fetch */
+    m->store_ring = card->config.command.depth * NIC_MAX_NODES;
+    m->store = must(calloc(m->store_ring, sizeof *m->store));
     m->back = must(calloc(m->back_ring, sizeof *m->back));
     m->mshr_ticket = must(calloc(mshrs, sizeof *m->mshr_ticket));
     m->mshr_done = must(calloc(mshrs, sizeof *m->mshr_done));

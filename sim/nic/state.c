@@ -54,6 +54,7 @@ static void lane_state(struct espnic *card, struct nic_lane *l, struct snapshot 
     snapshot_fixed(snap, "lane.hazards", l->hazards, sizeof l->hazards);
     snapshot_fixed(snap, "lane.rx_dma_used", &l->rx_dma_used, sizeof l->rx_dma_used);
     snapshot_fixed(snap, "lane.turns", &l->turns, sizeof l->turns);
+    snapshot_fixed(snap, "lane.waits", l->waits, sizeof l->waits);
 }
 
 static void port_state(struct nic_port *port, struct snapshot *snap)
@@ -75,6 +76,7 @@ static void memory_state(struct espnic *card, struct snapshot *snap)
     snapshot_fixed(snap, "memory.dir", m->mshr_dir, mshrs * sizeof *m->mshr_dir);
     snapshot_fixed(snap, "memory.fill_cycle", m->fill_cycle, m->ring * sizeof *m->fill_cycle);
     snapshot_fixed(snap, "memory.fill_mshr", m->fill_mshr, m->ring * sizeof *m->fill_mshr);
+    snapshot_fixed(snap, "memory.store", m->store, m->store_ring * sizeof *m->store);
     snapshot_fixed(snap, "memory.back", m->back, m->back_ring * sizeof *m->back);
     sa_cache_regions(&card->cache, table_region, snap);
     sa_table_snapshot(&card->table, snap);
