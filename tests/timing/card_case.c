@@ -338,7 +338,22 @@ static void take_counters(const struct card_case *c, struct simulation *s, struc
     r->replay = COUNTER("card.rx.drops", "replay");
     r->too_old = COUNTER("card.rx.drops", "too_old");
     r->out = COUNTER("card.rx", "packets_out");
+    r->refused = COUNTER("card.sa_cache", "refused_mshr") + COUNTER("card.sa_cache", "refused_merge");
 #undef COUNTER
+}
+
+static void take_accounts(struct simulation *s, struct card_result *r)
+{
+    static struct nic_block_stats blocks[NIC_MAX_BLOCK_STATS];
+    unsigned n = nic_block_accounts(simulation_card(s), blocks);
+
+    for (unsigned i = 0; i < n; i++) {
+        for (unsigned b = 0; b < CARD_BLOCKS; b++) {
+            if (strcmp(blocks[i].name, card_block_names[b]) == 0) {
+                memcpy(r->cycles[b], blocks[i].cycles, sizeof r->cycles[b]);
+            }
+        }
+    }
 }
 
 void card_case_run(struct card_case *c, struct card_result *result)
@@ -369,6 +384,7 @@ void card_case_run(struct card_case *c, struct card_result *result)
     }
     c->base_ps = simulation_results(s)->first - c->packet[0].time_ns * 1000;
     take_counters(c, s, result);
+    take_accounts(s, result);
     simulation_destroy(s);
     unlink(oids);
     unlink(rx);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "cli/config.h"
+#include "engine/account.h"
 
 enum { CARD_PACKETS = 256, CARD_SAS = 64, CARD_SETTINGS = 64, CARD_TEXT = 128 };
 
@@ -56,6 +57,8 @@ struct card_span {
 /* What card and twin must agree in. */
 struct card_result {
     struct card_span span[CARD_PACKETS][CARD_BLOCKS];
+    uint64_t cycles[CARD_BLOCKS][ACCOUNT_STATES];      /* of all lanes of the block */
+    uint64_t refused;                                  /* attempts */
     uint64_t accesses, hits, misses, merged;           /* lines */
     uint64_t fills, evictions, writebacks;             /* lines */
     uint64_t packets_hit, packets_missed;              /* by whole contexts */

@@ -739,6 +739,17 @@ static uint64_t in_ps(const struct twin_domain *d, uint64_t cycle)
     return (uint64_t)((unsigned __int128)cycle * d->den * 1000000000000u / d->num);
 }
 
+static void cycles_of(struct model *m, enum card_block b)
+{
+    const struct twin_stage *st = &m->tw.stage[m->stage[b]];
+
+    for (unsigned lane = 0; lane < st->config.lanes; lane++) {
+        for (unsigned state = 0; state < ACCOUNT_STATES; state++) {
+            m->result->cycles[b][state] += st->lane[lane].total[state];
+        }
+    }
+}
+
 /* The last beat of each packet that the block has passed on, or taken if it ends there. */
 static void spans_of(struct model *m, enum card_block b)
 {
@@ -810,6 +821,7 @@ void card_twin_run(const struct card_case *c, struct card_result *result, struct
     }
     for (unsigned b = 0; b < CARD_BLOCKS; b++) {
         spans_of(m, b);
+        cycles_of(m, b);
     }
     for (uint32_t i = 0; i < c->packets; i++) {
         reached->no_mshr += m->packet[i].no_mshr;

@@ -51,6 +51,25 @@ static void compare_count(const char *what, uint64_t a, uint64_t b)
     }
 }
 
+/* Starved is what is left of a run whose end is the host's. */
+static void compare_accounts(void)
+{
+    static const char *const names[ACCOUNT_STATES] = {
+        [ACCOUNT_BUSY] = "busy", [ACCOUNT_BLOCKED] = "blocked", [ACCOUNT_WAITING] = "waiting"
+    };
+    char what[64];
+
+    for (unsigned b = 0; b < CARD_RX_DMA; b++) {
+        for (unsigned s = 0; s < ACCOUNT_STATES; s++) {
+            if (names[s]) {
+                snprintf(what, sizeof what, "cycles in which %s is %s", card_block_names[b],
+                         names[s]);
+                compare_count(what, card.cycles[b][s], twin.cycles[b][s]);
+            }
+        }
+    }
+}
+
 static void compare(uint64_t seed)
 {
     message[0] = 0;
@@ -60,6 +79,7 @@ static void compare(uint64_t seed)
     card_twin_run(&the_case, &twin, &reached);
     compare_spans();
 #define COUNT(name) compare_count(#name, card.name, twin.name)
+    compare_accounts();
     COUNT(accesses);
     COUNT(hits);
     COUNT(misses);
@@ -89,6 +109,7 @@ int main(void)
         }
         if (one) {
             card_case_print(&the_case);
+            printf("refused %lu\n", card.refused);
             for (unsigned i = 0; i < the_case.packets; i++) {
                 printf("%u:", i);
                 for (unsigned b = 0; b < CARD_BLOCKS; b++) {
