@@ -85,6 +85,7 @@ struct model {
     struct packet_state packet[CARD_PACKETS];
     struct history sa[CARD_SAS];
     unsigned turns;
+    bool engines_counted;
     uint32_t lines, used, written; /* of a context */
     struct card_result *result;
     struct card_reached *reached;
@@ -587,6 +588,14 @@ static bool update_ready(void *self, uint64_t now, uint32_t item, unsigned *caus
     return yes;
 }
 
+static bool is_engine(void *self, unsigned lane, uint32_t item)
+{
+    const struct model *m = self;
+
+    (void)item;
+    return lane < m->card->crypto.engines;
+}
+
 /* Everything that has to come out before it is out. */
 static bool reorder_ready(void *self, uint64_t now, uint32_t item, unsigned *cause, uint64_t *again)
 {
@@ -612,18 +621,19 @@ struct block {
     enum lane_start start;
     void (*job)(void *self, uint64_t now, unsigned lane, struct lane_job *job);
     bool (*ready)(void *self, uint64_t now, uint32_t item, unsigned *cause, uint64_t *again);
+    bool (*accepts)(void *self, unsigned lane, uint32_t item);
 };
 
 static const struct block blocks[CARD_BLOCKS] = {
-    [CARD_PARSER] = { LANE_START_FIRST, parser_job, NULL },
-    [CARD_LOOKUP] = { LANE_START_FIRST, lookup_job, lookup_ready },
-    [CARD_WAIT] = { LANE_START_FIRST, wait_job, wait_ready },
-    [CARD_CHECK] = { LANE_START_FIRST, check_job, NULL },
-    [CARD_CRYPTO] = { LANE_START_FIRST, crypto_job, NULL },
-    [CARD_REORDER] = { LANE_START_LAST, reorder_job, reorder_ready },
-    [CARD_UPDATE] = { LANE_START_LAST, update_job, update_ready },
-    [CARD_DECAPSULATE] = { LANE_START_FIRST, decapsulate_job, NULL },
-    [CARD_RX_DMA] = { LANE_START_LAST, dma_job, NULL },
+    [CARD_PARSER] = { LANE_START_FIRST, parser_job, NULL, NULL },
+    [CARD_LOOKUP] = { LANE_START_FIRST, lookup_job, lookup_ready, NULL },
+    [CARD_WAIT] = { LANE_START_FIRST, wait_job, wait_ready, NULL },
+    [CARD_CHECK] = { LANE_START_FIRST, check_job, NULL, NULL },
+    [CARD_CRYPTO] = { LANE_START_FIRST, crypto_job, NULL, is_engine },
+    [CARD_REORDER] = { LANE_START_LAST, reorder_job, reorder_ready, NULL },
+    [CARD_UPDATE] = { LANE_START_LAST, update_job, update_ready, NULL },
+    [CARD_DECAPSULATE] = { LANE_START_FIRST, decapsulate_job, NULL, NULL },
+    [CARD_RX_DMA] = { LANE_START_LAST, dma_job, NULL, NULL },
 };
 
 /* The channel before a block. From the engines on it holds two of the longest packets at least. */
@@ -647,7 +657,7 @@ static void build(struct model *m)
 {
     const struct nic_config *card = m->card;
     uint64_t crypto_clock = card->crypto.clock ? card->crypto.clock : card->general.clock;
-    unsigned lanes = card->crypto.engines;
+    unsigned lanes = card->crypto.engines + 1; /* the last one is the way around the engines */
 
     twin_init(&m->tw);
     m->domain = m->crypto_domain = twin_add_domain(&m->tw, card->general.clock, 1000);
@@ -659,7 +669,7 @@ static void build(struct model *m)
                                   .domain = b == CARD_CRYPTO ? m->crypto_domain : m->domain,
                                   .lanes = b == CARD_CRYPTO ? lanes : 1,
                                   .start = blocks[b].start,
-                                  .ops = { .job = blocks[b].job, .ready = blocks[b].ready },
+                                  .ops = { .job = blocks[b].job, .ready = blocks[b].ready, .accepts = blocks[b].accepts },
                                   .self = m };
 
         m->stage[b] = twin_add_stage(&m->tw, &s);
@@ -739,7 +749,7 @@ static uint64_t in_ps(const struct twin_domain *d, uint64_t cycle)
     return (uint64_t)((unsigned __int128)cycle * d->den * 1000000000000u / d->num);
 }
 
-static void cycles_of(struct model *m, enum card_block b)
+static void accounts_of(struct model *m, enum card_block b)
 {
     const struct twin_stage *st = &m->tw.stage[m->stage[b]];
 
@@ -748,6 +758,41 @@ static void cycles_of(struct model *m, enum card_block b)
             m->result->cycles[b][state] += st->lane[lane].total[state];
         }
     }
+}
+
+/* Is this cycle of the engines' clock before the end of the present one of the core? */
+static bool engines_are_there(const struct model *m, uint64_t cycle)
+{
+    const struct twin_domain *core = &m->tw.domain[m->domain];
+    const struct twin_domain *engines = &m->tw.domain[m->crypto_domain];
+
+    return (unsigned __int128)cycle * engines->den * core->num <=
+           (unsigned __int128)m->now * core->den * engines->num;
+}
+
+/* One cycle of the core; the accounts of blocks that have lived long enough. */
+static void step(struct model *m, const uint64_t end[CARD_BLOCKS])
+{
+    uint64_t last = end[CARD_CRYPTO] - 1;
+
+    if (m->crypto_domain != m->domain && !m->engines_counted && engines_are_there(m, last)) {
+        twin_run(&m->tw, m->crypto_domain, last);
+        accounts_of(m, CARD_CRYPTO);
+        m->engines_counted = true;
+    }
+    twin_run(&m->tw, m->domain, m->now);
+    for (unsigned b = 0; b < CARD_BLOCKS; b++) {
+        if ((b != CARD_CRYPTO || m->crypto_domain == m->domain) && end[b] == m->now + 1) {
+            accounts_of(m, b);
+        }
+    }
+    take_all(m);
+    fills(m);
+}
+
+static bool lives(struct model *m, const uint64_t end[CARD_BLOCKS])
+{
+    return m->now < MOST_CYCLES && (m->now < end[CARD_PARSER] + 2 || !twin_drained(&m->tw));
 }
 
 /* The last beat of each packet that the block has passed on, or taken if it ends there. */
@@ -803,7 +848,8 @@ static void start(struct model *m, const struct card_case *c)
     m->memory.miss_time = cycles(m, card->sa.miss_time);
 }
 
-void card_twin_run(const struct card_case *c, struct card_result *result, struct card_reached *reached)
+void card_twin_run(const struct card_case *c, const uint64_t end[CARD_BLOCKS], struct card_result *result,
+                   struct card_reached *reached)
 {
     struct model *m = &model;
 
@@ -814,14 +860,11 @@ void card_twin_run(const struct card_case *c, struct card_result *result, struct
     start(m, c);
     build(m);
     offer(m);
-    for (m->now = 0; m->now < MOST_CYCLES && (m->now == 0 || !twin_drained(&m->tw)); m->now++) {
-        twin_run(&m->tw, m->domain, m->now);
-        take_all(m);
-        fills(m);
+    for (m->now = 0; lives(m, end); m->now++) {
+        step(m, end);
     }
     for (unsigned b = 0; b < CARD_BLOCKS; b++) {
         spans_of(m, b);
-        cycles_of(m, b);
     }
     for (uint32_t i = 0; i < c->packets; i++) {
         reached->no_mshr += m->packet[i].no_mshr;

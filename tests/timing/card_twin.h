@@ -24,7 +24,9 @@ struct card_reached {
     uint64_t dropped;                       /* by replay_check or replay_update */
 };
 
-/* Adds to `reached`. */
-void card_twin_run(const struct card_case *c, struct card_result *result, struct card_reached *reached);
+/* Accounts are those of the cycles that the card lived (`end`, by block): the host says when a run is over. Adds to
+ * `reached`. */
+void card_twin_run(const struct card_case *c, const uint64_t end[CARD_BLOCKS], struct card_result *result,
+                   struct card_reached *reached);
 
 #endif
