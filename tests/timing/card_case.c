@@ -110,6 +110,7 @@ static void set_storage(struct card_case *c, struct rng *r)
     set(c, "card.sa.memory_rate=%" PRIu64 "Gbps", between(r, 20, 300));
     set(c, "card.sa.miss_time=%" PRIu64 "ps", once_in(r, 2) ? 0 : between(r, 1, 40000));
     set(c, "card.sa.wait_depth=%" PRIu64, once_in(r, 3) ? between(r, 300, 1024) : 256);
+    set(c, "card.sa.wait_queues=%" PRIu64, once_in(r, 2) ? 1 : between(r, 2, 16));
     set(c, "card.sa.rmw=%" PRIu64, once_in(r, 2) ? between(r, 1, 8) : between(r, 9, 60));
 }
 

@@ -249,9 +249,15 @@ static uint64_t transfer(struct model *m, uint64_t line, bool writes)
 
 /* ---- contexts of packets --------------------------------------------------------------------- */
 
+/* Numbers of the table are given in turn, from 1. */
+static uint64_t sa_number(const struct model *m, uint32_t item)
+{
+    return m->c->packet[item].sa + 1;
+}
+
 static uint64_t line_of(const struct model *m, uint32_t item, uint32_t i)
 {
-    return (uint64_t)(m->c->packet[item].sa + 1) * m->lines + i;
+    return sa_number(m, item) * m->lines + i;
 }
 
 /* Are there MSHRs for all lines that the packet needs? */
@@ -461,6 +467,12 @@ static void parser_job(void *self, uint64_t now, unsigned lane, struct lane_job 
     plain_job(m, &m->card->parser, job);
 }
 
+/* The queue of sa_wait that a packet goes into. */
+static uint8_t queue_of(const struct model *m, uint32_t item)
+{
+    return (uint8_t)(rng_mix(sa_number(m, item)) % m->card->sa.wait_queues);
+}
+
 static void lookup_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)
 {
     const struct model *m = self;
@@ -468,6 +480,7 @@ static void lookup_job(void *self, uint64_t now, unsigned lane, struct lane_job 
     (void)now;
     (void)lane;
     plain_job(m, &m->card->lookup, job);
+    job->out = queue_of(m, job->item);
 }
 
 static void wait_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)
@@ -604,10 +617,10 @@ static bool reorder_ready(void *self, uint64_t now, uint32_t item, unsigned *cau
     (void)now;
     (void)cause;
     (void)again;
-    for (uint32_t i = 0; i < item; i++) {
+    for (uint32_t i = 0; i < m->c->packets; i++) {
         const struct packet_state *s = &m->packet[i];
 
-        if (s->good && !s->reordered &&
+        if (s->good && !s->reordered && s->turn < m->packet[item].turn &&
             (m->card->crypto.order == NIC_ORDER_LANE || m->c->packet[i].sa == m->c->packet[item].sa)) {
             return false;
         }
@@ -643,7 +656,7 @@ static uint32_t depth_before(const struct nic_config *card, enum card_block b)
 
     switch (b) {
     case CARD_LOOKUP: return card->parser.depth;
-    case CARD_WAIT: return larger(card->sa.wait_depth, two);
+    case CARD_WAIT: return larger(card->sa.wait_depth / card->sa.wait_queues, two);
     case CARD_CHECK: return card->lookup.depth;
     case CARD_CRYPTO: return card->replay.depth;
     case CARD_REORDER: return larger(card->crypto.depth, two);
@@ -678,7 +691,7 @@ static void build(struct model *m)
         unsigned writer_domain = b == CARD_REORDER ? m->crypto_domain : m->domain;
 
         m->channel[b] = m->tw.channels;
-        for (unsigned i = 0; i < (b == CARD_REORDER ? lanes : 1); i++) {
+        for (unsigned i = 0; i < (b == CARD_REORDER ? lanes : b == CARD_WAIT ? card->sa.wait_queues : 1); i++) {
             struct channel_config ch = { .sync = card->general.sync };
 
             ch.unlimited = b == CARD_PARSER;
@@ -721,6 +734,7 @@ static void take(struct model *m, enum card_block b, uint32_t item)
     case CARD_LOOKUP: look_up(m, item); break;
     case CARD_CHECK:
         m->packet[item].good = check(m, item) == GOOD;
+        m->packet[item].turn = m->turns++;
         count_verdict(m, check(m, item));
         break;
     case CARD_REORDER: m->packet[item].reordered = true; break;
