@@ -73,11 +73,16 @@ static void set_stages(struct card_case *c, struct rng *r)
 
 static void set_crypto(struct card_case *c, struct rng *r)
 {
+    uint64_t engines = between(r, 1, 6);
+
     if (once_in(r, 3)) {
         set(c, "card.crypto.clock=%" PRIu64 "MHz", between(r, 150, 1200));
     }
-    set(c, "card.crypto.engines=%" PRIu64, between(r, 1, 6));
-    set(c, "card.crypto.width=%" PRIu64 "B", ONE_OF(r, 8, 16, 24, 32, 64, 128));
+    set(c, "card.crypto.engines=%" PRIu64, engines);
+    set(c, "card.crypto.contexts=%" PRIu64, once_in(r, 2) ? 1 : between(r, 2, 14 / engines));
+    set(c, "card.crypto.gcm_block=%" PRIu64, once_in(r, 3) ? between(r, 1, 8) : 0);
+    set(c, "card.crypto.key_setup=%" PRIu64, once_in(r, 3) ? between(r, 1, 14) : 0);
+    set(c, "card.crypto.width=%" PRIu64 "B", ONE_OF(r, 4, 8, 16, 24, 32, 64, 128));
     set(c, "card.crypto.overhead=%" PRIu64, between(r, 0, 12));
     set(c, "card.crypto.stages_per_round=%" PRIu64, between(r, 1, 3));
     set(c, "card.crypto.order=%s", once_in(r, 2) ? "lane" : "sa");

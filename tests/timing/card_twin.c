@@ -11,6 +11,7 @@ enum {
     ESP_AROUND = 14 + 20 + 8 + 8 + 16, /* Ethernet, IPv4, ESP header, IV, ICV */
     ETHERNET_BYTES = 14,
     TRAILER = 2, /* without padding */
+    AES_BLOCK = 16,
     AROUND_MTU = 256, /* of the longest packet */
     ROUNDS = 10, /* of AES-128 */
     TAG = 4,     /* cycles from the last block to the verdict */
@@ -504,18 +505,35 @@ static void check_job(void *self, uint64_t now, unsigned lane, struct lane_job *
     }
 }
 
+static uint32_t sealed_bytes(const struct model *m, uint32_t item)
+{
+    return m->c->packet[item].length - ESP_AROUND;
+}
+
+/* Blocks of an iterative core, widths of a pipelined one. */
+static uint32_t portions(const struct model *m, uint32_t item)
+{
+    const struct nic_crypto_config *crypto = &m->card->crypto;
+
+    return divide_up(sealed_bytes(m, item), crypto->block_cycles[NIC_CLASS_GCM] ? AES_BLOCK : crypto->width);
+}
+
 static void crypto_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)
 {
     const struct model *m = self;
     const struct nic_crypto_config *crypto = &m->card->crypto;
-    uint32_t taken = divide_up(m->c->packet[job->item].length - ESP_AROUND, crypto->width);
+    uint32_t n = portions(m, job->item);
+    uint32_t block = crypto->block_cycles[NIC_CLASS_GCM];
+    uint32_t taken = block ? n * block : n + crypto->overhead + crypto->key_setup;
 
     (void)now;
-    taken += crypto->overhead;
     job->beats_in = job->beats_out = beats_of(m, job->item);
     job->interval = 1;
     job->tail = taken > job->beats_in ? taken - job->beats_in : 0;
-    job->latency = ROUNDS * crypto->stages_per_round + TAG;
+    job->latency = block ? taken + 1 : ROUNDS * crypto->stages_per_round + TAG;
+    if (!block && n > job->beats_in) {
+        job->latency += n - job->beats_in;
+    }
     job->out = (uint8_t)lane;
 }
 
@@ -601,12 +619,25 @@ static bool update_ready(void *self, uint64_t now, uint32_t item, unsigned *caus
     return yes;
 }
 
-static bool is_engine(void *self, unsigned lane, uint32_t item)
+/* An engine takes the next packet when it has taken all of the one before, if a context is free. */
+static bool engine_accepts(void *self, unsigned lane, uint32_t item)
 {
     const struct model *m = self;
+    const struct nic_crypto_config *crypto = &m->card->crypto;
+    const struct twin_stage *st = &m->tw.stage[m->stage[CARD_CRYPTO]];
 
     (void)item;
-    return lane < m->card->crypto.engines;
+    if (lane == crypto->engines * crypto->contexts) {
+        return false;
+    }
+    for (size_t i = st->begins; i-- > 0 && crypto->contexts > 1;) {
+        const struct twin_begin *b = &st->begin[i];
+
+        if (b->lane / crypto->contexts == lane / crypto->contexts) {
+            return st->clock->edges - 1 >= b->cycle + larger(portions(m, b->item), beats_of(m, b->item));
+        }
+    }
+    return true;
 }
 
 /* Everything that has to come out before it is out. */
@@ -642,7 +673,7 @@ static const struct block blocks[CARD_BLOCKS] = {
     [CARD_LOOKUP] = { LANE_START_FIRST, lookup_job, lookup_ready, NULL },
     [CARD_WAIT] = { LANE_START_FIRST, wait_job, wait_ready, NULL },
     [CARD_CHECK] = { LANE_START_FIRST, check_job, NULL, NULL },
-    [CARD_CRYPTO] = { LANE_START_FIRST, crypto_job, NULL, is_engine },
+    [CARD_CRYPTO] = { LANE_START_FIRST, crypto_job, NULL, engine_accepts },
     [CARD_REORDER] = { LANE_START_LAST, reorder_job, reorder_ready, NULL },
     [CARD_UPDATE] = { LANE_START_LAST, update_job, update_ready, NULL },
     [CARD_DECAPSULATE] = { LANE_START_FIRST, decapsulate_job, NULL, NULL },
@@ -670,7 +701,7 @@ static void build(struct model *m)
 {
     const struct nic_config *card = m->card;
     uint64_t crypto_clock = card->crypto.clock ? card->crypto.clock : card->general.clock;
-    unsigned lanes = card->crypto.engines + 1; /* the last one is the way around the engines */
+    unsigned lanes = card->crypto.engines * card->crypto.contexts + 1; /* the last one is the way around the engines */
 
     twin_init(&m->tw);
     m->domain = m->crypto_domain = twin_add_domain(&m->tw, card->general.clock, 1000);

@@ -80,7 +80,7 @@ static void compare(uint64_t seed)
         for (unsigned s = 0; s < ACCOUNT_STATES; s++) {
             end[b] += card.cycles[b][s];
         }
-        end[b] /= b == CARD_CRYPTO ? the_case.config.card.crypto.engines + 1 : 1;
+        end[b] /= b == CARD_CRYPTO ? the_case.config.card.crypto.engines * the_case.config.card.crypto.contexts + 1 : 1;
     }
     if (getenv("CARD_SEED")) for (unsigned b = 0; b < CARD_BLOCKS; b++) printf("end %s %lu\n", card_block_names[b], end[b]);
     card_twin_run(&the_case, end, &twin, &reached);
