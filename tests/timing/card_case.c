@@ -13,7 +13,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ETHERNET = 14, IPV4 = 20, FIRST_SPI = 0x1000, LONGEST = 2048, FOLDER = 64 };
+enum {
+    ETHERNET = 14,
+    IPV4 = 20,
+    AROUND = ETHERNET + IPV4 + 8 + 8 + 16, /* ESP header, IV, ICV */
+    TRAILER = 2,
+    FIRST_SPI = 0x1000,
+    LONGEST = 4096,
+    FOLDER = 64
+};
 
 const char *const card_block_names[CARD_BLOCKS] = { "parser",        "sa_lookup",  "sa_wait_rx",
                                                     "replay_check",  "crypto_rx",  "reorder_rx",
@@ -133,13 +141,23 @@ static void set_card(struct card_case *c, struct rng *r)
     set(c, "card.dma.rx_buffer=16MiB");
     set(c, "card.ideal=pcie");
     set(c, "host.ideal=true");
-    set(c, "workload.timing_only=true");
+    set(c, "workload.timing_only=%s", c->functional ? "false" : "true");
     set_stages(c, r);
     set_crypto(c, r);
     set_storage(c, r);
 }
 
 /* ---- packets --------------------------------------------------------------------------------- */
+
+/* About so many bytes. Padding ends at a multiple of four. */
+static void set_lengths(const struct card_case *c, struct card_packet *p, uint32_t length)
+{
+    p->inner = length - AROUND - TRAILER;
+    p->length = length;
+    if (c->functional) {
+        p->length = AROUND + (p->inner + TRAILER + 3) / 4 * 4;
+    }
+}
 
 /* Most packets of a burst are of a few SAs. Numbers go up, but for some that come twice or late. */
 static void make_packets(struct card_case *c, struct rng *r)
@@ -168,7 +186,8 @@ static void make_packets(struct card_case *c, struct rng *r)
             p->sa = once_in(r, 3) ? (uint32_t)rng_below(r, c->sas)
                                   : (hot + (uint32_t)rng_below(r, hots)) % c->sas;
         }
-        p->length = (uint32_t)(once_in(r, 3) ? between(r, 90, longest) : between(r, 90, 130));
+        set_lengths(c, p, (uint32_t)(once_in(r, 3) ? between(r, 100, longest) : between(r, 100, 140)));
+        p->bad_icv = c->functional && once_in(r, 12);
         p->sequence = ++last[p->sa];
         if (once_in(r, 16) && p->sequence > 1) {
             p->sequence -= (uint32_t)between(r, 1, p->sequence - 1);
@@ -184,6 +203,7 @@ void card_case_make(struct card_case *c, uint64_t seed)
 
     memset(c, 0, sizeof *c);
     c->seed = seed;
+    c->functional = once_in(&r, 3);
     c->sas = (uint32_t)(once_in(&r, 4) ? between(&r, 1, 6) : between(&r, 7, CARD_SAS));
     c->window = (uint32_t)ONE_OF(&r, 0, 8, 64, 64, 100);
     set_card(c, &r);
@@ -206,6 +226,25 @@ void card_case_print(const struct card_case *c)
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
+static struct esp_node node_of(const struct card_case *c, uint32_t sa)
+{
+    struct esp_node n = { .dir = ESP_DIR_IN, .mode = ESP_MODE_TUNNEL, .sa_count = 1 };
+    struct esp_key *key = &n.sa[0].enc;
+
+    n.handle = sa + 1;
+    n.src = (struct esp_address){ .family = 4, .bytes = { 198, 18, 0, (uint8_t)sa } };
+    n.dst = (struct esp_address){ .family = 4, .bytes = { 203, 0, 113, 1 } };
+    n.sa[0].op = ESP_OP_ESP;
+    n.sa[0].spi = FIRST_SPI + sa;
+    n.sa[0].replay_window = (uint16_t)c->window;
+    *key = (struct esp_key){ .alg = esp_alg_by_name("aes-gcm-128", 11), .icv = 16 };
+    if (c->functional) {
+        key->length = 20; /* with the salt */
+        memset(key->bytes, (int)sa + 1, key->length);
+    }
+    return n;
+}
+
 static void write_recording(const struct card_case *c, const char *path)
 {
     char error[512];
@@ -215,16 +254,9 @@ static void write_recording(const struct card_case *c, const char *path)
         die(c, error);
     }
     for (uint32_t sa = 0; sa < c->sas; sa++) {
-        struct esp_node n = { .dir = ESP_DIR_IN, .mode = ESP_MODE_TUNNEL, .sa_count = 1 };
+        struct esp_node n = node_of(c, sa);
         struct recording_record r = { .kind = RECORDING_ADD_SA, .nodes = &n, .node_count = 1 };
 
-        n.handle = sa + 1;
-        n.src = (struct esp_address){ .family = 4, .bytes = { 198, 18, 0, (uint8_t)sa } };
-        n.dst = (struct esp_address){ .family = 4, .bytes = { 203, 0, 113, 1 } };
-        n.sa[0].op = ESP_OP_ESP;
-        n.sa[0].spi = FIRST_SPI + sa;
-        n.sa[0].replay_window = (uint16_t)c->window;
-        n.sa[0].enc = (struct esp_key){ .alg = esp_alg_by_name("aes-gcm-128", 11), .icv = 16 };
         recording_write(w, &r);
     }
     if (!recording_writer_close(w, error, sizeof error)) {
@@ -232,28 +264,62 @@ static void write_recording(const struct card_case *c, const char *path)
     }
 }
 
-/* Headers of a tunnel packet; what is encrypted is nobody's business. */
-static void make_frame(const struct card_packet *p, uint8_t *frame)
+/* Ethernet and IPv4 headers of a packet of `length` bytes of IP. */
+static void put_headers(uint8_t *frame, uint32_t length, uint8_t protocol, const uint8_t src[4],
+                        const uint8_t dst[4])
 {
     uint8_t *ip = frame + ETHERNET;
     uint32_t sum = 0;
 
-    memset(frame, 0, p->length);
     frame[0] = frame[6] = 2;
     esp_put16(frame + 12, ESP_ETHERTYPE_IPV4);
     ip[0] = 0x45;
-    esp_put16(ip + 2, (uint16_t)(p->length - ETHERNET));
+    esp_put16(ip + 2, (uint16_t)length);
     ip[8] = 64;
-    ip[9] = ESP_PROTO_ESP;
-    memcpy(ip + 12, (uint8_t[]){ 198, 18, 0, (uint8_t)p->sa }, 4);
-    memcpy(ip + 16, (uint8_t[]){ 203, 0, 113, 1 }, 4);
+    ip[9] = protocol;
+    memcpy(ip + 12, src, 4);
+    memcpy(ip + 16, dst, 4);
     for (unsigned i = 0; i < IPV4; i += 2) {
         sum += (uint32_t)ip[i] << 8 | ip[i + 1];
     }
     sum = (sum & 0xffff) + (sum >> 16);
     esp_put16(ip + 10, (uint16_t) ~(sum + (sum >> 16)));
-    esp_put32(ip + IPV4, FIRST_SPI + p->sa);
-    esp_put32(ip + IPV4 + 4, p->sequence);
+}
+
+/* Headers of a tunnel packet; what is encrypted is nobody's business. */
+static void make_opaque(const struct card_packet *p, uint8_t *frame)
+{
+    uint8_t *esp = frame + ETHERNET + IPV4;
+
+    put_headers(frame, p->length - ETHERNET, ESP_PROTO_ESP, (uint8_t[]){ 198, 18, 0, (uint8_t)p->sa },
+                (uint8_t[]){ 203, 0, 113, 1 });
+    esp_put32(esp, FIRST_SPI + p->sa);
+    esp_put32(esp + 4, p->sequence);
+}
+
+static void make_sealed(const struct card_case *c, struct esp_crypt *crypt,
+                        const struct card_packet *p, uint8_t *frame)
+{
+    static uint8_t room[LONGEST + ESP_HEADROOM];
+    struct esp_node node = node_of(c, p->sa);
+    struct esp_packet packet = { .buffer = room,
+                                 .capacity = sizeof room,
+                                 .start = ESP_HEADROOM,
+                                 .length = ETHERNET + p->inner,
+                                 .l3 = ETHERNET };
+    struct esp_key_ref key[ESP_MAX_SAS] = { { .id = p->sa, .generation = (uint32_t)c->seed } };
+    struct esp_encap encap[ESP_MAX_SAS] = { { .seq = p->sequence } };
+
+    memset(room, 0, sizeof room);
+    put_headers(room + ESP_HEADROOM, p->inner, ESP_PROTO_UDP, (uint8_t[]){ 10, 0, 0, 1 },
+                (uint8_t[]){ 10, 0, 0, 2 });
+    esp_put16(room + ESP_HEADROOM + ETHERNET + IPV4 + 4, (uint16_t)(p->inner - IPV4));
+    node.dir = ESP_DIR_OUT; /* the peer sends */
+    if (esp_seal_packet(crypt, &node, key, &packet, encap) != ESP_OK || packet.length != p->length) {
+        die(c, "a packet cannot be sealed");
+    }
+    memcpy(frame, esp_packet_bytes(&packet), packet.length);
+    frame[packet.length - 1] ^= p->bad_icv;
 }
 
 static void write_capture(const struct card_case *c, const char *path)
@@ -261,14 +327,24 @@ static void write_capture(const struct card_case *c, const char *path)
     static uint8_t frame[LONGEST];
     char error[512];
     struct capture_writer *w = capture_writer_open(path, error, sizeof error);
+    struct esp_crypt *crypt =
+        esp_crypt_open(ESP_BACKEND_AUTO, ESP_CRYPT_DEFAULT_CONTEXTS, error, sizeof error);
 
-    if (!w) {
+    if (!w || !crypt) {
         die(c, error);
     }
     for (unsigned i = 0; i < c->packets; i++) {
-        make_frame(&c->packet[i], frame);
-        capture_write(w, c->packet[i].time_ns, frame, c->packet[i].length, c->packet[i].length);
+        const struct card_packet *p = &c->packet[i];
+
+        memset(frame, 0, p->length);
+        if (c->functional) {
+            make_sealed(c, crypt, p, frame);
+        } else {
+            make_opaque(p, frame);
+        }
+        capture_write(w, p->time_ns, frame, p->length, p->length);
     }
+    esp_crypt_close(crypt);
     if (!capture_writer_close(w, error, sizeof error)) {
         die(c, error);
     }
@@ -343,6 +419,7 @@ static void take_counters(const struct card_case *c, struct simulation *s, struc
     r->packets_missed = COUNTER("card.contexts", "misses");
     r->replay = COUNTER("card.rx.drops", "replay");
     r->too_old = COUNTER("card.rx.drops", "too_old");
+    r->bad_icv = COUNTER("card.rx.drops", "bad_icv");
     r->out = COUNTER("card.rx", "packets_out");
     r->refused = COUNTER("card.sa_cache", "refused_mshr") + COUNTER("card.sa_cache", "refused_merge");
 #undef COUNTER

@@ -34,6 +34,8 @@ struct card_packet {
     uint32_t sa;       /* 0 .. sas - 1: line of the recording */
     uint32_t sequence; /* its ESP sequence number */
     uint32_t length;   /* of the frame, bytes without FCS */
+    uint32_t inner;    /* of the IP packet in it; the rest is headers, IV, trailer with its padding, ICV */
+    bool bad_icv;
     uint64_t time_ns;  /* stamp of the capture */
 };
 
@@ -43,6 +45,7 @@ struct card_case {
     char setting[CARD_SETTINGS][CARD_TEXT]; /* "card.sa.rmw=7", as for --set */
     unsigned settings;
     uint32_t sas, window;
+    bool functional; /* packets are really encrypted; else padding is not known and counts as payload */
     struct card_packet packet[CARD_PACKETS];
     unsigned packets;
     uint64_t base_ps; /* when the clock of the capture starts: the host sets up the card first; card_case_run() says */
@@ -62,7 +65,7 @@ struct card_result {
     uint64_t accesses, hits, misses, merged;           /* lines */
     uint64_t fills, evictions, writebacks;             /* lines */
     uint64_t packets_hit, packets_missed;              /* by whole contexts */
-    uint64_t replay, too_old;                          /* dropped for it */
+    uint64_t replay, too_old, bad_icv;                 /* dropped for it */
     uint64_t out;                                      /* that reached the host */
 };
 

@@ -10,7 +10,6 @@
 enum {
     ESP_AROUND = 14 + 20 + 8 + 8 + 16, /* Ethernet, IPv4, ESP header, IV, ICV */
     ETHERNET_BYTES = 14,
-    TRAILER = 2, /* without padding */
     AES_BLOCK = 16,
     AROUND_MTU = 256, /* of the longest packet */
     ROUNDS = 10, /* of AES-128 */
@@ -394,7 +393,7 @@ static void fills(struct model *m)
 
 /* ---- windows --------------------------------------------------------------------------------- */
 
-enum verdict { GOOD, DUPLICATE, TOO_OLD };
+enum verdict { GOOD, DUPLICATE, TOO_OLD, BAD_ICV };
 
 static enum verdict check(const struct model *m, uint32_t item)
 {
@@ -410,10 +409,17 @@ static enum verdict check(const struct model *m, uint32_t item)
     return sa->received[p->sequence] ? DUPLICATE : GOOD;
 }
 
+/* After the engines. */
+static enum verdict judge(const struct model *m, uint32_t item)
+{
+    return m->c->packet[item].bad_icv ? BAD_ICV : check(m, item);
+}
+
 static void count_verdict(struct model *m, enum verdict v)
 {
     m->result->replay += v == DUPLICATE;
     m->result->too_old += v == TOO_OLD;
+    m->result->bad_icv += v == BAD_ICV;
     m->reached->dropped += v != GOOD;
 }
 
@@ -421,7 +427,7 @@ static void update(struct model *m, uint32_t item)
 {
     const struct card_packet *p = &m->c->packet[item];
     struct history *sa = &m->sa[p->sa];
-    enum verdict v = check(m, item);
+    enum verdict v = judge(m, item);
 
     count_verdict(m, v);
     if (v == GOOD) {
@@ -553,14 +559,14 @@ static void update_job(void *self, uint64_t now, unsigned lane, struct lane_job 
     (void)now;
     (void)lane;
     plain_job(m, &m->card->update, job);
-    if (check(m, job->item) != GOOD) {
+    if (judge(m, job->item) != GOOD) {
         drop(job);
     }
 }
 
 static uint32_t clear_beats(const struct model *m, uint32_t item)
 {
-    return beats(m, m->c->packet[item].length - ESP_AROUND - TRAILER + ETHERNET_BYTES);
+    return beats(m, m->c->packet[item].inner + ETHERNET_BYTES);
 }
 
 static void decapsulate_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)

@@ -98,6 +98,7 @@ static void compare(uint64_t seed)
     COUNT(packets_missed);
     COUNT(replay);
     COUNT(too_old);
+    COUNT(bad_icv);
     COUNT(out);
 #undef COUNT
 }
