@@ -162,7 +162,7 @@ static void set_lengths(const struct card_case *c, struct card_packet *p, uint32
 /* Most packets of a burst are of a few SAs. Numbers go up, but for some that come twice or late. */
 static void make_packets(struct card_case *c, struct rng *r)
 {
-    uint32_t last[CARD_SAS] = { 0 };
+    uint32_t last[CARD_SAS + 1] = { 0 };
     uint64_t t = 0;
     uint32_t hot = 0;
     uint32_t hots = 1;
@@ -180,11 +180,14 @@ static void make_packets(struct card_case *c, struct rng *r)
             t += once_in(r, 2) ? between(r, 100, 3000) : 0;
         }
         p->time_ns = t;
-        if (i > 0 && once_in(r, 3)) {
+        if (i > 0 && once_in(r, 3) && p[-1].sa < c->sas) {
             p->sa = p[-1].sa;
         } else {
             p->sa = once_in(r, 3) ? (uint32_t)rng_below(r, c->sas)
                                   : (hot + (uint32_t)rng_below(r, hots)) % c->sas;
+        }
+        if (once_in(r, 20)) {
+            p->sa = c->sas;
         }
         set_lengths(c, p, (uint32_t)(once_in(r, 3) ? between(r, 100, longest) : between(r, 100, 140)));
         p->bad_icv = c->functional && once_in(r, 12);

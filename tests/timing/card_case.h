@@ -31,7 +31,7 @@ enum card_block {
 extern const char *const card_block_names[CARD_BLOCKS];
 
 struct card_packet {
-    uint32_t sa;       /* 0 .. sas - 1: line of the recording */
+    uint32_t sa;       /* 0 .. sas - 1: line of the recording; sas: one that the card does not know */
     uint32_t sequence; /* its ESP sequence number */
     uint32_t length;   /* of the frame, bytes without FCS */
     uint32_t inner;    /* of the IP packet in it; the rest is headers, IV, trailer with its padding, ICV */

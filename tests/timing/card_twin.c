@@ -83,7 +83,7 @@ struct model {
     struct cache cache;
     struct memory memory;
     struct packet_state packet[CARD_PACKETS];
-    struct history sa[CARD_SAS];
+    struct history sa[CARD_SAS + 1];
     unsigned turns;
     bool engines_counted;
     uint32_t lines, used, written; /* of a context */
@@ -249,10 +249,16 @@ static uint64_t transfer(struct model *m, uint64_t line, bool writes)
 
 /* ---- contexts of packets --------------------------------------------------------------------- */
 
+/* Others pass by without any work. */
+static bool is_known(const struct model *m, uint32_t item)
+{
+    return m->c->packet[item].sa < m->c->sas;
+}
+
 /* Numbers of the table are given in turn, from 1. */
 static uint64_t sa_number(const struct model *m, uint32_t item)
 {
-    return m->c->packet[item].sa + 1;
+    return is_known(m, item) ? m->c->packet[item].sa + 1 : 0;
 }
 
 static uint64_t line_of(const struct model *m, uint32_t item, uint32_t i)
@@ -266,6 +272,9 @@ static bool can_look_up(struct model *m, uint32_t item)
     struct cache *k = &m->cache;
     uint32_t left = free_misses(k);
 
+    if (!is_known(m, item)) {
+        return true;
+    }
     for (uint32_t i = 0; i < m->used; i++) {
         uint64_t line = line_of(m, item, i);
         const struct miss *miss = find_miss(k, line);
@@ -324,6 +333,9 @@ static void look_up(struct model *m, uint32_t item)
 {
     struct packet_state *s = &m->packet[item];
 
+    if (!is_known(m, item)) {
+        return;
+    }
     for (uint32_t i = 0; i < m->used; i++) {
         access_line(m, item, line_of(m, item, i), i < m->written);
     }
@@ -400,7 +412,7 @@ static enum verdict check(const struct model *m, uint32_t item)
     const struct card_packet *p = &m->c->packet[item];
     const struct history *sa = &m->sa[p->sa];
 
-    if (m->c->window == 0) {
+    if (m->c->window == 0 || !is_known(m, item)) {
         return GOOD;
     }
     if (p->sequence + m->c->window <= sa->top) {
@@ -412,7 +424,7 @@ static enum verdict check(const struct model *m, uint32_t item)
 /* After the engines. */
 static enum verdict judge(const struct model *m, uint32_t item)
 {
-    return m->c->packet[item].bad_icv ? BAD_ICV : check(m, item);
+    return m->c->packet[item].bad_icv && is_known(m, item) ? BAD_ICV : check(m, item);
 }
 
 static void count_verdict(struct model *m, enum verdict v)
@@ -535,12 +547,16 @@ static void crypto_job(void *self, uint64_t now, unsigned lane, struct lane_job 
     (void)now;
     job->beats_in = job->beats_out = beats_of(m, job->item);
     job->interval = 1;
+    job->out = (uint8_t)lane;
+    if (!is_known(m, job->item)) {
+        job->latency = 1;
+        return;
+    }
     job->tail = taken > job->beats_in ? taken - job->beats_in : 0;
     job->latency = block ? taken + 1 : ROUNDS * crypto->stages_per_round + TAG;
     if (!block && n > job->beats_in) {
         job->latency += n - job->beats_in;
     }
-    job->out = (uint8_t)lane;
 }
 
 static void reorder_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)
@@ -566,7 +582,7 @@ static void update_job(void *self, uint64_t now, unsigned lane, struct lane_job 
 
 static uint32_t clear_beats(const struct model *m, uint32_t item)
 {
-    return beats(m, m->c->packet[item].inner + ETHERNET_BYTES);
+    return is_known(m, item) ? beats(m, m->c->packet[item].inner + ETHERNET_BYTES) : beats_of(m, item);
 }
 
 static void decapsulate_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)
@@ -617,7 +633,7 @@ static bool update_ready(void *self, uint64_t now, uint32_t item, unsigned *caus
 {
     struct model *m = self;
     const struct history *sa = &m->sa[m->c->packet[item].sa];
-    bool yes = m->c->window == 0 || !sa->updated || now >= sa->last + m->card->sa.rmw;
+    bool yes = m->c->window == 0 || !is_known(m, item) || !sa->updated || now >= sa->last + m->card->sa.rmw;
 
     (void)cause;
     (void)again;
@@ -632,9 +648,8 @@ static bool engine_accepts(void *self, unsigned lane, uint32_t item)
     const struct nic_crypto_config *crypto = &m->card->crypto;
     const struct twin_stage *st = &m->tw.stage[m->stage[CARD_CRYPTO]];
 
-    (void)item;
-    if (lane == crypto->engines * crypto->contexts) {
-        return false;
+    if (!is_known(m, item) || lane == crypto->engines * crypto->contexts) {
+        return !is_known(m, item) && lane == crypto->engines * crypto->contexts;
     }
     for (size_t i = st->begins; i-- > 0 && crypto->contexts > 1;) {
         const struct twin_begin *b = &st->begin[i];
