@@ -65,7 +65,7 @@ static void set_stage(struct card_case *c, struct rng *r, const char *name)
 {
     set(c, "card.%s.interval=%" PRIu64, name, once_in(r, 4) ? between(r, 2, 3) : 1);
     set(c, "card.%s.overhead=%" PRIu64, name, once_in(r, 2) ? between(r, 1, 6) : 0);
-    set(c, "card.%s.latency=%" PRIu64, name, between(r, 1, 20));
+    set(c, "card.%s.latency=%" PRIu64, name, between(r, 0, 20));
     set(c, "card.%s.depth=%" PRIu64, name, once_in(r, 2) ? between(r, 2, 24) : between(r, 25, 256));
 }
 
@@ -131,7 +131,7 @@ static void set_card(struct card_case *c, struct rng *r)
 {
     set(c, "preset=generic-100g");
     set(c, "card.clock=%" PRIu64 "MHz", ONE_OF(r, 250, 400, 500, 1000));
-    set(c, "card.bus=%" PRIu64 "B", ONE_OF(r, 32, 64, 128));
+    set(c, "card.bus=%" PRIu64 "B", ONE_OF(r, 16, 32, 64, 64, 128, 256));
     set(c, "card.sync=%" PRIu64, between(r, 1, 3));
     set(c, "card.seed=%" PRIu64, between(r, 0, 9));
     set(c, "card.mac.rate=%" PRIu64 "Gbps", ONE_OF(r, 10, 25, 40, 100, 100, 200));

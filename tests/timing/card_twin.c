@@ -58,11 +58,10 @@ struct memory {
 };
 
 struct packet_state {
-    bool looked_up, checked, reordered, good;
+    bool good, reordered; /* passed replay_check; left the engines */
     uint64_t waits[MOST_LINES]; /* lines on their way */
     unsigned waiting;
-    uint64_t ready; /* cycle in which the last of them came */
-    bool no_mshr, hazard, full;
+    bool merged, no_mshr, hazard, in_order; /* what happened to it */
     unsigned turn; /* of entering the engines */
 };
 
@@ -240,7 +239,7 @@ static uint64_t transfer(struct model *m, uint64_t line, bool writes)
 
     if (!writes && start > m->now) {
         m->reached->memory_busy++;
-        m->reached->memory_busy_writing += mem->writes;
+        m->reached->behind_write += mem->writes;
     }
     mem->free = start + (line % m->lines + 1 == m->lines ? mem->last : mem->transfer);
     mem->writes = writes;
@@ -322,7 +321,7 @@ static void access_line(struct model *m, uint32_t item, uint64_t line, bool writ
         miss->accesses++;
         miss->dirty |= write;
         m->result->merged++;
-        m->reached->merged++;
+        s->merged = true;
     } else {
         start_fetch(m, line, write);
     }
@@ -339,7 +338,6 @@ static void look_up(struct model *m, uint32_t item)
     for (uint32_t i = 0; i < m->used; i++) {
         access_line(m, item, line_of(m, item, i), i < m->written);
     }
-    s->looked_up = true;
     m->result->packets_hit += s->waiting == 0;
     m->result->packets_missed += s->waiting > 0;
     m->reached->missed += s->waiting > 0;
@@ -354,7 +352,6 @@ static void serve(struct model *m, uint64_t line)
         for (unsigned w = 0; w < s->waiting; w++) {
             if (s->waits[w] == line) {
                 s->waits[w--] = s->waits[--s->waiting];
-                s->ready = m->now;
             }
         }
     }
@@ -372,10 +369,11 @@ static void fill(struct model *m, struct miss *miss)
     m->reached->fills++;
     m->result->evictions += p->valid;
     m->reached->victims += p->valid;
+    m->reached->evictions[k->config->replacement] += p->valid;
     if (p->valid && p->dirty) {
         transfer(m, p->line, true);
         m->result->writebacks++;
-        m->reached->dirty_victims++;
+        m->reached->dirty++;
     }
     *p = (struct place){ .valid = true, .dirty = miss->dirty, .line = miss->line, .used = event,
                          .filled = event, .distance = (1u << k->config->rrip_bits) - 2 };
@@ -432,7 +430,6 @@ static void count_verdict(struct model *m, enum verdict v)
     m->result->replay += v == DUPLICATE;
     m->result->too_old += v == TOO_OLD;
     m->result->bad_icv += v == BAD_ICV;
-    m->reached->dropped += v != GOOD;
 }
 
 static void update(struct model *m, uint32_t item)
@@ -674,6 +671,7 @@ static bool reorder_ready(void *self, uint64_t now, uint32_t item, unsigned *cau
 
         if (s->good && !s->reordered && s->turn < m->packet[item].turn &&
             (m->card->crypto.order == NIC_ORDER_LANE || m->c->packet[i].sa == m->c->packet[item].sa)) {
+            m->packet[item].in_order = true;
             return false;
         }
     }
@@ -914,6 +912,46 @@ static void start(struct model *m, const struct card_case *c)
     m->memory.miss_time = cycles(m, card->sa.miss_time);
 }
 
+/* Did it enter the block before a packet that came earlier? */
+static bool is_ahead(const struct model *m, uint32_t item, enum card_block b)
+{
+    const struct card_span *own = &m->result->span[item][b];
+
+    for (uint32_t i = 0; i < item && own->seen; i++) {
+        const struct card_span *other = &m->result->span[i][b];
+
+        if (other->seen && other->begin_ps > own->begin_ps) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void tally(const struct model *m)
+{
+    struct card_reached *r = m->reached;
+
+    for (uint32_t i = 0; i < m->c->packets; i++) {
+        const struct packet_state *s = &m->packet[i];
+        bool ahead = is_ahead(m, i, CARD_CHECK);
+
+        r->unknown += !is_known(m, i);
+        r->merged += s->merged;
+        r->no_mshr += s->no_mshr;
+        r->hazards += s->hazard;
+        r->in_order += s->in_order;
+        r->passed += ahead;
+        r->reordered += !ahead && is_ahead(m, i, CARD_REORDER);
+        r->dropped += !s->good;
+        r->late += s->good && !m->result->span[i][CARD_DECAPSULATE].seen;
+    }
+    r->packets += m->c->packets;
+    r->cycles += m->now;
+    for (unsigned b = 0; b < CARD_BLOCKS; b++) {
+        r->blocked[b] += m->result->cycles[b][ACCOUNT_BLOCKED];
+    }
+}
+
 void card_twin_run(const struct card_case *c, const uint64_t end[CARD_BLOCKS], struct card_result *result,
                    struct card_reached *reached)
 {
@@ -932,10 +970,6 @@ void card_twin_run(const struct card_case *c, const uint64_t end[CARD_BLOCKS], s
     for (unsigned b = 0; b < CARD_BLOCKS; b++) {
         spans_of(m, b);
     }
-    for (uint32_t i = 0; i < c->packets; i++) {
-        reached->no_mshr += m->packet[i].no_mshr;
-        reached->hazards += m->packet[i].hazard;
-    }
-    reached->packets += c->packets;
+    tally(m);
     twin_free(&m->tw);
 }

@@ -10,18 +10,19 @@
 
 /* What there was to agree about: packets, if nothing else is said. */
 struct card_reached {
-    uint64_t packets;
-    uint64_t missed;    /* at least a line of their context was not there */
-    uint64_t merged;    /* a line was on its way for an earlier packet */
-    uint64_t no_mshr;   /* held before the look-up for lack of an MSHR, or of place in one */
-    uint64_t hazards;   /* held before replay_update by an earlier packet of the SA */
-    uint64_t full_wait; /* held before the look-up because sa_wait was full */
-    uint64_t held;      /* whose context was there while they stood behind one that waited for its own */
-    uint64_t fills, victims, dirty_victims; /* lines */
-    uint64_t memory_busy;                   /* fetches that found the memory occupied */
-    uint64_t memory_busy_writing;           /* ... by a write-back */
-    uint64_t overtaken;                     /* that left the engines before one that entered them earlier */
-    uint64_t dropped;                       /* by replay_check or replay_update */
+    uint64_t packets, unknown; /* all; without an SA */
+    uint64_t missed;           /* a line of their context was not there */
+    uint64_t merged;           /* a line was on its way for an earlier packet */
+    uint64_t no_mshr;          /* held before the look-up for lack of an MSHR, or of a place in one */
+    uint64_t hazards;          /* held before replay_update by the update before */
+    uint64_t passed;           /* that passed one whose context was not there yet */
+    uint64_t reordered;        /* that came out of the engines before one that went in earlier */
+    uint64_t in_order;         /* held behind the engines for one that went in earlier */
+    uint64_t dropped, late;    /* by replay_check; by replay_update */
+    uint64_t fills, victims, dirty;         /* lines */
+    uint64_t evictions[SA_CACHE_REPLACEMENTS]; /* lines, by policy */
+    uint64_t memory_busy, behind_write;     /* fetches that found the memory occupied; by a write-back */
+    uint64_t cycles, blocked[CARD_BLOCKS];  /* of a block; in which it found no room */
 };
 
 /* Accounts are those of the cycles that the card lived (`end`, by block): the host says when a run is over. Adds to
