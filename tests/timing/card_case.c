@@ -97,6 +97,13 @@ static void set_crypto(struct card_case *c, struct rng *r)
     set(c, "card.crypto.depth=%" PRIu64, between(r, 64, 256));
 }
 
+/* Sometimes a line just does not fit into whole nanoseconds. */
+static uint64_t memory_rate(struct rng *r, uint64_t line)
+{
+    return once_in(r, 4) ? line * 8 * 1000000000 / between(r, 2, 30) - 1
+                         : between(r, 20000, 300000) * 1000000;
+}
+
 static void set_storage(struct card_case *c, struct rng *r)
 {
     static const char *const policies[] = { "lru", "random", "fifo", "tree-plru", "srrip" };
@@ -120,7 +127,8 @@ static void set_storage(struct card_case *c, struct rng *r)
     set(c, "card.sa.context_used=%" PRIu64 "B", used == context ? 0 : used);
     set(c, "card.sa.context_written=%" PRIu64 "B", once_in(r, 2) ? 0 : between(r, 1, used));
     set(c, "card.sa.memory_latency=%" PRIu64 "ps", between(r, 1, 300) * 1001);
-    set(c, "card.sa.memory_rate=%" PRIu64 "Gbps", between(r, 20, 300));
+    set(c, "card.sa.memory_rate=%" PRIu64 "bps", memory_rate(r, line ? line : context));
+    set(c, "card.sa.mshrs_tx=%" PRIu64, once_in(r, 4) ? rng_below(r, mshrs - lines + 1) : 0);
     set(c, "card.sa.miss_time=%" PRIu64 "ps", once_in(r, 2) ? 0 : between(r, 1, 40000));
     set(c, "card.sa.wait_depth=%" PRIu64, once_in(r, 3) ? between(r, 300, 1024) : 256);
     set(c, "card.sa.wait_queues=%" PRIu64, once_in(r, 2) ? 1 : between(r, 2, 16));

@@ -270,10 +270,12 @@ static bool can_look_up(struct model *m, uint32_t item)
 {
     struct cache *k = &m->cache;
     uint32_t left = free_misses(k);
+    uint32_t others = m->card->sa.mshrs_tx; /* left to packets to send */
 
     if (!is_known(m, item)) {
         return true;
     }
+    left = left > others ? left - others : 0;
     for (uint32_t i = 0; i < m->used; i++) {
         uint64_t line = line_of(m, item, i);
         const struct miss *miss = find_miss(k, line);
