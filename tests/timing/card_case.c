@@ -128,6 +128,8 @@ static void set_storage(struct card_case *c, struct rng *r)
     set(c, "card.sa.context_written=%" PRIu64 "B", once_in(r, 2) ? 0 : between(r, 1, used));
     set(c, "card.sa.memory_latency=%" PRIu64 "ps", between(r, 1, 300) * 1001);
     set(c, "card.sa.memory_rate=%" PRIu64 "bps", memory_rate(r, line ? line : context));
+    set(c, "card.sa.cache.prefetch_rx=%s", once_in(r, 4) ? "parser" : "none");
+    set(c, "card.sa.cache.prefetches=%" PRIu64, once_in(r, 2) ? 0 : between(r, 1, mshrs));
     set(c, "card.sa.mshrs_tx=%" PRIu64, once_in(r, 4) ? rng_below(r, mshrs - lines + 1) : 0);
     set(c, "card.sa.miss_time=%" PRIu64 "ps", once_in(r, 2) ? 0 : between(r, 1, 40000));
     set(c, "card.sa.wait_depth=%" PRIu64, once_in(r, 3) ? between(r, 300, 1024) : 256);
@@ -432,7 +434,13 @@ static void take_counters(const struct card_case *c, struct simulation *s, struc
     r->too_old = COUNTER("card.rx.drops", "too_old");
     r->bad_icv = COUNTER("card.rx.drops", "bad_icv");
     r->out = COUNTER("card.rx", "packets_out");
-    r->refused = COUNTER("card.sa_cache", "refused_mshr") + COUNTER("card.sa_cache", "refused_merge");
+    r->prefetches = COUNTER("card.sa_cache", "prefetches");
+    r->prefetch_there = COUNTER("card.sa_cache", "prefetch_there");
+    r->prefetch_refused = COUNTER("card.sa_cache", "prefetch_refused");
+    r->prefetch_useful = COUNTER("card.sa_cache", "prefetch_useful");
+    r->prefetch_late = COUNTER("card.sa_cache", "prefetch_late");
+    r->prefetch_useless = COUNTER("card.sa_cache", "prefetch_useless");
+    r->prefetch_dropped = COUNTER("card.contexts", "prefetch_dropped");
 #undef COUNTER
 }
 

@@ -12,7 +12,7 @@
 #include "cli/config.h"
 #include "engine/account.h"
 
-enum { CARD_PACKETS = 256, CARD_SAS = 64, CARD_SETTINGS = 64, CARD_TEXT = 128 };
+enum { CARD_PACKETS = 256, CARD_SAS = 64, CARD_SETTINGS = 80, CARD_TEXT = 128 };
 
 /* The blocks of the receive side, in the order in which a packet passes them. */
 enum card_block {
@@ -61,9 +61,10 @@ struct card_span {
 struct card_result {
     struct card_span span[CARD_PACKETS][CARD_BLOCKS];
     uint64_t cycles[CARD_BLOCKS][ACCOUNT_STATES];      /* of all lanes of the block */
-    uint64_t refused;                                  /* attempts */
     uint64_t accesses, hits, misses, merged;           /* lines */
     uint64_t fills, evictions, writebacks;             /* lines */
+    uint64_t prefetches, prefetch_there, prefetch_refused, prefetch_dropped;
+    uint64_t prefetch_useful, prefetch_late, prefetch_useless; /* lines */
     uint64_t packets_hit, packets_missed;              /* by whole contexts */
     uint64_t replay, too_old, bad_icv;                 /* dropped for it */
     uint64_t out;                                      /* that reached the host */

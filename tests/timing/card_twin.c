@@ -27,14 +27,14 @@ enum {
 /* ---- state ----------------------------------------------------------------------------------- */
 
 struct place {
-    bool valid, dirty;
+    bool valid, dirty, prefetched; /* and not used yet */
     uint64_t line;
     uint64_t used, filled; /* when, in events of the cache */
     unsigned distance;     /* of SRRIP */
 };
 
 struct miss {
-    bool valid, dirty;
+    bool valid, dirty, prefetch;
     uint64_t line;
     uint32_t accesses;
     uint64_t fill; /* cycle */
@@ -85,6 +85,7 @@ struct model {
     struct history sa[CARD_SAS + 1];
     unsigned turns;
     bool engines_counted;
+    size_t expected; /* packets of the parser whose contexts have been fetched ahead */
     uint32_t lines, used, written; /* of a context */
     struct card_result *result;
     struct card_reached *reached;
@@ -290,7 +291,7 @@ static bool can_look_up(struct model *m, uint32_t item)
     return true;
 }
 
-static void start_fetch(struct model *m, uint64_t line, bool write)
+static void start_fetch(struct model *m, uint64_t line, bool write, bool prefetch)
 {
     struct cache *k = &m->cache;
     uint32_t i = 0;
@@ -298,9 +299,9 @@ static void start_fetch(struct model *m, uint64_t line, bool write)
     while (k->miss[i].valid) {
         i++;
     }
-    k->miss[i] = (struct miss){ .valid = true, .dirty = write, .line = line, .accesses = 1 };
+    k->miss[i] = (struct miss){ .valid = true, .dirty = write, .prefetch = prefetch, .line = line };
+    k->miss[i].accesses = !prefetch;
     k->miss[i].fill = transfer(m, line, false) + m->memory.latency + m->memory.miss_time;
-    m->result->misses++;
 }
 
 static void access_line(struct model *m, uint32_t item, uint64_t line, bool write)
@@ -312,6 +313,8 @@ static void access_line(struct model *m, uint32_t item, uint64_t line, bool writ
 
     m->result->accesses++;
     if (p) {
+        m->result->prefetch_useful += p->prefetched;
+        p->prefetched = false;
         p->used = ++k->events;
         p->dirty |= write;
         p->distance = 0;
@@ -320,12 +323,14 @@ static void access_line(struct model *m, uint32_t item, uint64_t line, bool writ
         return;
     }
     if (miss) {
+        m->result->prefetch_late += miss->accesses == 0;
         miss->accesses++;
         miss->dirty |= write;
         m->result->merged++;
         s->merged = true;
     } else {
-        start_fetch(m, line, write);
+        start_fetch(m, line, write, false);
+        m->result->misses++;
     }
     s->waits[s->waiting++] = line;
 }
@@ -377,7 +382,8 @@ static void fill(struct model *m, struct miss *miss)
         m->result->writebacks++;
         m->reached->dirty++;
     }
-    *p = (struct place){ .valid = true, .dirty = miss->dirty, .line = miss->line, .used = event,
+    m->result->prefetch_useless += p->valid && p->prefetched;
+    *p = (struct place){ .valid = true, .dirty = miss->dirty, .prefetched = miss->accesses == 0, .line = miss->line, .used = event,
                          .filled = event, .distance = (1u << k->config->rrip_bits) - 2 };
     point_away(k, set, way);
     serve(m, miss->line);
@@ -400,6 +406,61 @@ static void fills(struct model *m)
             return;
         }
         fill(m, first);
+    }
+}
+
+/* ---- prefetches ------------------------------------------------------------------------------ */
+
+static uint32_t prefetches_under_way(const struct cache *k)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < k->config->mshrs; i++) {
+        n += k->miss[i].valid && k->miss[i].prefetch;
+    }
+    return n;
+}
+
+/* Line by line. One that finds no MSHR is left out; the first that finds only those of the other direction ends it. */
+static void prefetch(struct model *m, uint32_t item)
+{
+    struct cache *k = &m->cache;
+
+    for (uint32_t i = 0; i < m->used; i++) {
+        uint64_t line = line_of(m, item, i);
+
+        if (find(k, line) || find_miss(k, line)) {
+            m->result->prefetch_there++;
+            continue;
+        }
+        if (free_misses(k) > 0 && free_misses(k) <= m->card->sa.mshrs_tx) {
+            m->result->prefetch_dropped++;
+            return;
+        }
+        if (free_misses(k) == 0 ||
+            (k->config->prefetches > 0 && prefetches_under_way(k) == k->config->prefetches)) {
+            m->result->prefetch_refused++;
+        } else {
+            start_fetch(m, line, false, true);
+            m->result->prefetches++;
+        }
+    }
+}
+
+/* One a cycle, of packets that the parser has passed on. */
+static void prefetches(struct model *m)
+{
+    const struct twin_stage *st = &m->tw.stage[m->stage[CARD_PARSER]];
+
+    if (m->card->sa.prefetch_rx != NIC_PREFETCH_PARSER) {
+        return;
+    }
+    while (m->expected < st->begins && !is_known(m, st->begin[m->expected].item)) {
+        m->expected++;
+    }
+    if (m->expected < st->begins &&
+        st->begin[m->expected].cycle + m->card->parser.latency + 1 <= m->now) {
+        prefetch(m, st->begin[m->expected++].item);
     }
 }
 
@@ -854,6 +915,7 @@ static void step(struct model *m, const uint64_t end[CARD_BLOCKS])
     }
     take_all(m);
     fills(m);
+    prefetches(m);
 }
 
 static bool lives(struct model *m, const uint64_t end[CARD_BLOCKS])

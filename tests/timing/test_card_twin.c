@@ -74,6 +74,13 @@ static void compare_counts(void)
     COUNT(fills);
     COUNT(evictions);
     COUNT(writebacks);
+    COUNT(prefetches);
+    COUNT(prefetch_there);
+    COUNT(prefetch_refused);
+    COUNT(prefetch_dropped);
+    COUNT(prefetch_useful);
+    COUNT(prefetch_late);
+    COUNT(prefetch_useless);
     COUNT(packets_hit);
     COUNT(packets_missed);
     COUNT(replay);
