@@ -111,13 +111,15 @@ static void set_storage(struct card_case *c, struct rng *r)
     uint64_t used = once_in(r, 2) ? context : between(r, 1, context);
     uint64_t line = context < 64 || once_in(r, 2) ? 0 : context < 128 ? 64 : ONE_OF(r, 40, 64, 128);
     uint64_t lines = line ? (context + line - 1) / line : 1;
+    uint64_t sets = between(r, 1, 6);
+    uint64_t ways = ONE_OF(r, 1, 2, 4, 4, 8);
     uint64_t mshrs = lines + (once_in(r, 2) ? rng_below(r, 3) : rng_below(r, 12));
 
     set(c, "card.sa.storage=card-cache");
     set(c, "card.sa.context=%" PRIu64 "B", context);
     set(c, "card.sa.cache.line_bytes=%" PRIu64, line);
-    set(c, "card.sa.cache.sets=%" PRIu64, between(r, 1, 6));
-    set(c, "card.sa.cache.ways=%" PRIu64, ONE_OF(r, 1, 2, 4, 4, 8));
+    set(c, "card.sa.cache.sets=%" PRIu64, sets);
+    set(c, "card.sa.cache.ways=%" PRIu64, ways);
     set(c, "card.sa.cache.replacement=%s", policies[rng_below(r, 5)]);
     set(c, "card.sa.cache.rrip_bits=%" PRIu64, between(r, 1, 3));
     set(c, "card.sa.cache.hash=%s", once_in(r, 2) ? "mix" : "modulo");
@@ -129,6 +131,7 @@ static void set_storage(struct card_case *c, struct rng *r)
     set(c, "card.sa.memory_latency=%" PRIu64 "ps", between(r, 1, 300) * 1001);
     set(c, "card.sa.memory_rate=%" PRIu64 "bps", memory_rate(r, line ? line : context));
     set(c, "card.sa.cache.prefetch_rx=%s", once_in(r, 4) ? "parser" : "none");
+    set(c, "card.sa.cache.pinned=%" PRIu64, once_in(r, 4) ? rng_below(r, sets * ways / lines + 1) : 0);
     set(c, "card.sa.cache.prefetches=%" PRIu64, once_in(r, 2) ? 0 : between(r, 1, mshrs));
     set(c, "card.sa.mshrs_tx=%" PRIu64, once_in(r, 4) ? rng_below(r, mshrs - lines + 1) : 0);
     set(c, "card.sa.miss_time=%" PRIu64 "ps", once_in(r, 2) ? 0 : between(r, 1, 40000));
@@ -434,6 +437,9 @@ static void take_counters(const struct card_case *c, struct simulation *s, struc
     r->too_old = COUNTER("card.rx.drops", "too_old");
     r->bad_icv = COUNTER("card.rx.drops", "bad_icv");
     r->out = COUNTER("card.rx", "packets_out");
+    r->bypasses = COUNTER("card.sa_cache", "bypasses");
+    r->pins = COUNTER("card.sa_cache", "pins");
+    r->pins_missed = COUNTER("card.sa_cache", "pins_missed");
     r->prefetches = COUNTER("card.sa_cache", "prefetches");
     r->prefetch_there = COUNTER("card.sa_cache", "prefetch_there");
     r->prefetch_refused = COUNTER("card.sa_cache", "prefetch_refused");

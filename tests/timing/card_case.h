@@ -65,6 +65,7 @@ struct card_result {
     uint64_t fills, evictions, writebacks;             /* lines */
     uint64_t prefetches, prefetch_there, prefetch_refused, prefetch_dropped;
     uint64_t prefetch_useful, prefetch_late, prefetch_useless; /* lines */
+    uint64_t bypasses, pins, pins_missed;                      /* lines */
     uint64_t packets_hit, packets_missed;              /* by whole contexts */
     uint64_t replay, too_old, bad_icv;                 /* dropped for it */
     uint64_t out;                                      /* that reached the host */

@@ -27,7 +27,7 @@ enum {
 /* ---- state ----------------------------------------------------------------------------------- */
 
 struct place {
-    bool valid, dirty, prefetched; /* and not used yet */
+    bool valid, dirty, pinned, prefetched; /* ahead, and not used yet */
     uint64_t line;
     uint64_t used, filled; /* when, in events of the cache */
     unsigned distance;     /* of SRRIP */
@@ -167,15 +167,27 @@ static void point_away(struct cache *k, uint32_t set, uint32_t way)
     }
 }
 
+static bool all_pinned(const struct place *p, uint32_t low, uint32_t high)
+{
+    for (uint32_t way = low; way < high; way++) {
+        if (!p[way].pinned) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A half without anything that may go is not gone into. */
 static uint32_t pointed_at(const struct cache *k, uint32_t set)
 {
     const bool *node = &k->right[set * k->config->ways];
+    const struct place *p = &k->place[set * k->config->ways];
     uint32_t low = 0;
     uint32_t high = k->config->ways;
 
     for (uint32_t i = 0; high - low > 1;) {
         uint32_t middle = (low + high) / 2;
-        bool right = node[i];
+        bool right = (node[i] && !all_pinned(p, middle, high)) || all_pinned(p, low, middle);
 
         i = 2 * i + (right ? 2 : 1);
         *(right ? &low : &high) = middle;
@@ -185,13 +197,16 @@ static uint32_t pointed_at(const struct cache *k, uint32_t set)
 
 static uint32_t earliest(const struct cache *k, const struct place *p, bool by_use)
 {
+    uint64_t least = UINT64_MAX;
     uint32_t victim = 0;
 
-    for (uint32_t way = 1; way < k->config->ways; way++) {
-        uint64_t a = by_use ? p[way].used : p[way].filled;
-        uint64_t b = by_use ? p[victim].used : p[victim].filled;
+    for (uint32_t way = 0; way < k->config->ways; way++) {
+        uint64_t when = by_use ? p[way].used : p[way].filled;
 
-        victim = a < b ? way : victim;
+        if (!p[way].pinned && when < least) {
+            least = when;
+            victim = way;
+        }
     }
     return victim;
 }
@@ -202,16 +217,33 @@ static uint32_t most_distant(const struct cache *k, struct place *p)
 
     for (;;) {
         for (uint32_t way = 0; way < k->config->ways; way++) {
-            if (p[way].distance == most) {
+            if (!p[way].pinned && p[way].distance == most) {
                 return way;
             }
         }
         for (uint32_t way = 0; way < k->config->ways; way++) {
-            p[way].distance++;
+            p[way].distance += !p[way].pinned;
         }
     }
 }
 
+static uint32_t drawn(struct cache *k, const struct place *p)
+{
+    uint32_t n = 0;
+    uint64_t left;
+
+    for (uint32_t way = 0; way < k->config->ways; way++) {
+        n += !p[way].pinned;
+    }
+    left = rng_below(&k->random, n);
+    for (uint32_t way = 0;; way++) {
+        if (!p[way].pinned && left-- == 0) {
+            return way;
+        }
+    }
+}
+
+/* There is one without a pin. */
 static uint32_t victim_of(struct cache *k, uint32_t set)
 {
     struct place *p = &k->place[set * k->config->ways];
@@ -224,7 +256,7 @@ static uint32_t victim_of(struct cache *k, uint32_t set)
     switch (k->config->replacement) {
     case SA_CACHE_LRU: return earliest(k, p, true);
     case SA_CACHE_FIFO: return earliest(k, p, false);
-    case SA_CACHE_RANDOM: return (uint32_t)rng_below(&k->random, k->config->ways);
+    case SA_CACHE_RANDOM: return drawn(k, p);
     case SA_CACHE_TREE_PLRU: return pointed_at(k, set);
     default: return most_distant(k, p);
     }
@@ -364,7 +396,31 @@ static void serve(struct model *m, uint64_t line)
     }
 }
 
-static void fill(struct model *m, struct miss *miss)
+static void write_back(struct model *m, uint64_t line)
+{
+    transfer(m, line, true);
+    m->result->writebacks++;
+    m->reached->dirty++;
+}
+
+/* The first places of the table are pinned. */
+static bool is_pinned(const struct model *m, uint64_t line)
+{
+    return line / m->lines <= m->card->sa.pinned;
+}
+
+/* All ways are pinned: the line is used and not kept. */
+static void pass_by(struct model *m, const struct miss *miss)
+{
+    m->result->bypasses++;
+    m->result->pins_missed += is_pinned(m, miss->line);
+    m->result->prefetch_useless += miss->accesses == 0;
+    if (miss->dirty) {
+        write_back(m, miss->line);
+    }
+}
+
+static void replace(struct model *m, const struct miss *miss)
 {
     struct cache *k = &m->cache;
     uint32_t set = set_of(k, miss->line);
@@ -372,20 +428,36 @@ static void fill(struct model *m, struct miss *miss)
     struct place *p = &k->place[set * k->config->ways + way];
     uint64_t event = ++k->events;
 
-    m->result->fills++;
-    m->reached->fills++;
     m->result->evictions += p->valid;
     m->reached->victims += p->valid;
     m->reached->evictions[k->config->replacement] += p->valid;
-    if (p->valid && p->dirty) {
-        transfer(m, p->line, true);
-        m->result->writebacks++;
-        m->reached->dirty++;
-    }
     m->result->prefetch_useless += p->valid && p->prefetched;
-    *p = (struct place){ .valid = true, .dirty = miss->dirty, .prefetched = miss->accesses == 0, .line = miss->line, .used = event,
-                         .filled = event, .distance = (1u << k->config->rrip_bits) - 2 };
+    if (p->valid && p->dirty) {
+        write_back(m, p->line);
+    }
+    *p = (struct place){ .valid = true,
+                         .dirty = miss->dirty,
+                         .prefetched = miss->accesses == 0,
+                         .pinned = is_pinned(m, miss->line),
+                         .line = miss->line,
+                         .used = event,
+                         .filled = event,
+                         .distance = (1u << k->config->rrip_bits) - 2 };
+    m->result->pins += p->pinned;
     point_away(k, set, way);
+}
+
+static void fill(struct model *m, struct miss *miss)
+{
+    struct cache *k = &m->cache;
+
+    m->result->fills++;
+    m->reached->fills++;
+    if (all_pinned(&k->place[set_of(k, miss->line) * k->config->ways], 0, k->config->ways)) {
+        pass_by(m, miss);
+    } else {
+        replace(m, miss);
+    }
     serve(m, miss->line);
     miss->valid = false;
 }

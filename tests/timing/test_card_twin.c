@@ -74,6 +74,9 @@ static void compare_counts(void)
     COUNT(fills);
     COUNT(evictions);
     COUNT(writebacks);
+    COUNT(bypasses);
+    COUNT(pins);
+    COUNT(pins_missed);
     COUNT(prefetches);
     COUNT(prefetch_there);
     COUNT(prefetch_refused);
