@@ -433,6 +433,7 @@ static void take_counters(const struct card_case *c, struct simulation *s, struc
     r->writebacks = COUNTER("card.sa_cache", "writebacks");
     r->packets_hit = COUNTER("card.contexts", "hits");
     r->packets_missed = COUNTER("card.contexts", "misses");
+    r->passed = COUNTER("card.contexts", "passed");
     r->replay = COUNTER("card.rx.drops", "replay");
     r->too_old = COUNTER("card.rx.drops", "too_old");
     r->bad_icv = COUNTER("card.rx.drops", "bad_icv");

@@ -67,6 +67,7 @@ struct card_result {
     uint64_t prefetch_useful, prefetch_late, prefetch_useless; /* lines */
     uint64_t bypasses, pins, pins_missed;                      /* lines */
     uint64_t packets_hit, packets_missed;              /* by whole contexts */
+    uint64_t passed;                                   /* one that still waited for its context */
     uint64_t replay, too_old, bad_icv;                 /* dropped for it */
     uint64_t out;                                      /* that reached the host */
 };

@@ -58,10 +58,10 @@ struct memory {
 };
 
 struct packet_state {
-    bool good, reordered; /* passed replay_check; left the engines */
+    bool queued, good, reordered; /* is before sa_wait; passed replay_check; left the engines */
     uint64_t waits[MOST_LINES]; /* lines on their way */
     unsigned waiting;
-    bool merged, no_mshr, hazard, in_order; /* what happened to it */
+    bool passed, merged, no_mshr, hazard, in_order; /* what happened to it */
     unsigned turn; /* of entering the engines */
 };
 
@@ -912,11 +912,35 @@ static void offer(struct model *m)
     }
 }
 
+/* Does the first packet of another queue, which came before, still wait for its context? */
+static bool one_waits(const struct model *m, uint32_t item)
+{
+    bool seen[NIC_MAX_WAIT_QUEUES] = { false };
+
+    for (uint32_t i = 0; i < item; i++) {
+        if (m->packet[i].queued && !seen[queue_of(m, i)]) {
+            seen[queue_of(m, i)] = true;
+            if (m->packet[i].waiting > 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* What a block does with a packet that it takes takes effect at the end of the cycle. */
 static void take(struct model *m, enum card_block b, uint32_t item)
 {
     switch (b) {
-    case CARD_LOOKUP: look_up(m, item); break;
+    case CARD_LOOKUP:
+        look_up(m, item);
+        m->packet[item].queued = true;
+        break;
+    case CARD_WAIT:
+        m->packet[item].queued = false;
+        m->packet[item].passed = one_waits(m, item);
+        m->result->passed += m->packet[item].passed;
+        break;
     case CARD_CHECK:
         m->packet[item].good = check(m, item) == GOOD;
         m->packet[item].turn = m->turns++;
@@ -931,7 +955,7 @@ static void take(struct model *m, enum card_block b, uint32_t item)
 
 static void take_all(struct model *m)
 {
-    static const enum card_block order[] = { CARD_LOOKUP, CARD_CHECK, CARD_REORDER, CARD_UPDATE,
+    static const enum card_block order[] = { CARD_LOOKUP, CARD_WAIT, CARD_CHECK, CARD_REORDER, CARD_UPDATE,
                                              CARD_RX_DMA };
 
     for (unsigned i = 0; i < sizeof order / sizeof *order; i++) {
@@ -1076,7 +1100,7 @@ static void tally(const struct model *m)
         r->no_mshr += s->no_mshr;
         r->hazards += s->hazard;
         r->in_order += s->in_order;
-        r->passed += ahead;
+        r->passed += s->passed;
         r->reordered += !ahead && is_ahead(m, i, CARD_REORDER);
         r->dropped += !s->good;
         r->late += s->good && !m->result->span[i][CARD_DECAPSULATE].seen;

@@ -86,6 +86,7 @@ static void compare_counts(void)
     COUNT(prefetch_useless);
     COUNT(packets_hit);
     COUNT(packets_missed);
+    COUNT(passed);
     COUNT(replay);
     COUNT(too_old);
     COUNT(bad_icv);
