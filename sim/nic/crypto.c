@@ -6,9 +6,11 @@
  *   serial modes (CBC encryption, HMAC, CCM's MAC, iterative cores): blocks x cycles a block
  * Cipher and HMAC of one packet run side by side, so the longer one counts. A SHA pass is
  * ceil((n + 9) / 64) blocks (SHA-384, SHA-512: ceil((n + 17) / 128)) and one block of the outer hash; the
- * pads' states are kept in the SA. The latency is the depth (rounds x stages) for pipelined modes; a
- * serial mode and AH on send give nothing before the packet is done.
- * With several contexts an engine works on several packets, a block of each in turn.
+ * pads' states are kept in the SA. In pipelined modes the last beat leaves the depth (rounds x stages) and the tag after
+ * its last bytes were taken: as the bus brings them, or by width a cycle if that is slower; a serial mode and AH on send
+ * give nothing before the packet is done.
+ * With several contexts an engine works on several packets, a block (or width) of each in turn: it takes the next
+ * packet when it has had as many cycles as the one before has blocks (widths), or beats.
  * Packets without IPsec pass around the engines on a path of their own.
  *
  * The cryptography itself is submitted when the packet enters an engine and completed when its
@@ -23,8 +25,9 @@
 enum { BLOCK_AES = 16, BLOCK_DES = 8, BLOCK_CHACHA = 64, TAG_CYCLES = 3 };
 
 struct cost {
+    uint32_t beats; /* of the packet: how long the bus takes */
     uint32_t occupancy, latency;
-    uint32_t blocks; /* issued by a serial mode */
+    uint32_t slots; /* cycles in which its engine takes something of it: blocks of a serial mode, widths of a pipelined one */
 };
 
 static uint32_t div_up(uint32_t a, uint32_t b)
@@ -45,16 +48,19 @@ static uint32_t aes_rounds(enum esp_alg alg)
 static void pipelined(const struct nic_crypto_config *c, uint32_t bytes, uint32_t depth,
                       struct cost *cost)
 {
-    cost->occupancy =
-        larger(cost->occupancy, div_up(bytes, (uint32_t)c->width) + c->overhead + c->key_setup);
-    cost->latency = larger(cost->latency, depth + TAG_CYCLES);
+    uint32_t slots = div_up(bytes, (uint32_t)c->width);
+
+    cost->occupancy = larger(cost->occupancy, slots + c->overhead + c->key_setup);
+    /* the last width enters when the bus has brought it, or later if the engine is slower than the bus */
+    cost->latency = larger(cost->latency, depth + TAG_CYCLES + (slots > cost->beats ? slots - cost->beats : 0));
+    cost->slots = larger(cost->slots, slots);
 }
 
 static void serial(uint32_t blocks, uint32_t cycles, struct cost *cost)
 {
     cost->occupancy = larger(cost->occupancy, blocks * cycles);
     cost->latency = larger(cost->latency, blocks * cycles);
-    cost->blocks = larger(cost->blocks, blocks);
+    cost->slots = larger(cost->slots, blocks);
 }
 
 static void cipher_cost(const struct nic_crypto_config *c, enum esp_alg alg, bool encrypt,
@@ -127,7 +133,7 @@ static struct cost cost_of(struct espnic *card, const struct nic_packet *p)
 {
     const struct nic_crypto_config *c = &card->config.crypto;
     const struct esp_transform *t = nic_transform(p);
-    struct cost cost = { 0 };
+    struct cost cost = { .beats = p->beats };
     uint32_t span = p->bounds.end - p->bounds.ipsec;
     uint32_t over;
 
@@ -268,11 +274,17 @@ static bool accepts(void *self, unsigned lane, uint32_t item)
 {
     struct nic_crypt *c = self;
     const struct nic_packet *p = nic_packet(c->card, item);
+    uint64_t free;
 
     if (!p->crypt || lane == c->engines) {
         return !p->crypt && lane == c->engines;
     }
-    return c->engine_free[lane / c->card->config.crypto.contexts] <= c->card->sched.now_cycle;
+    free = c->engine_free[lane / c->card->config.crypto.contexts];
+    if (free <= c->card->sched.now_cycle) {
+        return true;
+    }
+    sched_wake(&c->card->sched, c->crypto.block, free);
+    return false;
 }
 
 static void job(void *self, uint64_t now, unsigned lane, struct lane_job *j)
@@ -318,10 +330,7 @@ static void begin(void *self, uint64_t now, unsigned lane, const struct lane_job
     }
     submit(card, p);
     if (contexts > 1 && !is_ideal(c)) {
-        struct cost cost = cost_of(card, p);
-
-        c->engine_free[lane / contexts] = now + larger(cost.blocks, p->beats);
-        sched_wake(&card->sched, c->crypto.block, c->engine_free[lane / contexts]);
+        c->engine_free[lane / contexts] = now + larger(cost_of(card, p).slots, p->beats);
     }
 }
 

@@ -170,6 +170,30 @@ static uint64_t lifetime_bytes(const struct nic_packet *p)
     return p->bounds.end - p->bounds.ipsec > over ? p->bounds.end - p->bounds.ipsec - over : 0;
 }
 
+/* The window has moved: the next packet of the stage may be one that needs no room any more. */
+static void tell(const struct stage *stage, struct espnic *card, uint32_t sa, uint64_t now)
+{
+    const struct channel_burst *next = channel_head(stage->in[0]);
+
+    if (next && nic_packet(card, next->item)->sa == sa) {
+        sched_wake(stage->sched, stage->block, now + 1);
+    }
+}
+
+static void tell_all(const struct nic_lane *from, uint32_t sa, uint64_t now)
+{
+    struct espnic *card = from->card;
+
+    for (unsigned i = 0; i < card->config.general.lanes; i++) {
+        const struct nic_lane *lane = &card->lane[i];
+
+        tell(&lane->replay, card, sa, now);
+        if (lane != from) {
+            tell(&lane->update, card, sa, now);
+        }
+    }
+}
+
 static void accept(struct nic_lane *lane, struct nic_packet *p, uint64_t now)
 {
     struct espnic *card = lane->card;
@@ -181,6 +205,7 @@ static void accept(struct nic_lane *lane, struct nic_packet *p, uint64_t now)
             nic_hazard_note(&lane->hazards[NIC_RX], p->sa, now);
         }
         sa_replay_commit(&card->table, entry, p->sequence);
+        tell_all(lane, p->sa, now);
     } else if (card->config.sa.esn == NIC_ESN_INFERRED && p->sequence > entry->sequence) {
         entry->sequence = p->sequence;
     }

@@ -59,9 +59,10 @@ static uint64_t line_address(const struct espnic *card, uint64_t line)
 static uint64_t transfer_cycles(const struct espnic *card, uint64_t line)
 {
     clock_u128 bits = (clock_u128)line_length(card, line) * 8;
+    clock_u128 rate = card->config.sa.memory_rate;
 
-    return clock_cycles_from_ps(&card->clocks, card->core,
-                                (uint64_t)(bits * 1000000000000ull / card->config.sa.memory_rate));
+    return clock_cycles_from_ps(&card->clocks, card->core, /* rounded up twice is rounded up once */
+                                (uint64_t)((bits * 1000000000000ull + rate - 1) / rate));
 }
 
 /* What has been fetched is there at `cycle`, and of use after the card's own part of a miss: the same for all, so they

@@ -46,16 +46,18 @@ static void job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
     j->interval = nic_is_ideal(&lane->card->config, NIC_IDEAL_SA_MEMORY) ? 0 : 1;
 }
 
-/* Does one wait, at the head of another queue, that joined before this packet? */
+/* Does one wait for its context, at the head of another queue, that joined before this packet? */
 static bool passes(const struct nic_lane *lane, const struct nic_packet *p, unsigned queue)
 {
     const struct stage *st = p->dir == NIC_RX ? &lane->wait : &lane->tx_wait;
+    struct espnic *card = lane->card;
 
     for (unsigned i = 0; i < st->inputs; i++) {
         const struct channel_burst *head = channel_head(st->in[i]);
 
         if (i != queue && head &&
-            (int32_t)(nic_packet(lane->card, head->item)->wait_turn - p->wait_turn) < 0) {
+            (int32_t)(nic_packet(card, head->item)->wait_turn - p->wait_turn) < 0 &&
+            !nic_memory_there(card, nic_packet(card, head->item))) {
             return true;
         }
     }

@@ -79,7 +79,8 @@ static const struct stat_field contexts[] = {
     CARD("misses", context_misses, "look-ups",
          "packets that had to wait for a line, fetched for them or for another packet"),
     CARD("passed", context_passed, "packets",
-         "packets that went on while one before them still waited for its context (card.sa.wait_queues)"),
+         "packets that went on while the first of another queue, which came before them, still waited for its context "
+         "(card.sa.wait_queues)"),
     CARD("stored", context_stores, "contexts", "of added SAs, written to the backing store; preloaded ones are there"),
     CARD("prefetch_dropped", prefetch_dropped, "contexts",
          "prefetches given up: no room in their queue, for their request, or in the MSHRs"),
