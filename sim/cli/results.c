@@ -110,7 +110,7 @@ const char *results_tx_drop_name(unsigned i)
     return i < tx_reasons()->count ? tx_reasons()->list[i].name : NULL;
 }
 
-/* Breaches by rule: those that can be seen in a recording alone. */
+/* Breaches by rule: those that can be seen in a recording, alone or beside what the card reports. */
 struct rule_names {
     unsigned count;
     char name[RULES_COUNT][8];
@@ -125,7 +125,7 @@ static struct rule_names *rule_names(void)
         const struct rules_info *info = rules_info(rule);
 
         snprintf(r.name[rule], sizeof r.name[rule], "rule_%u", rule);
-        if (info->where == RULES_CHECKED) { /* the others are the card's, which answers by status */
+        if (info->where == RULES_CHECKED || info->where == RULES_WITH_CAPABILITIES || rule == 10) {
             r.fields[r.count++] = (struct stat_field){ .name = r.name[rule],
                                                        .type = STAT_U64,
                                                        .offset = rule * sizeof(uint64_t),
@@ -242,6 +242,9 @@ static const struct stat_field input_fields[] = {
     R("bad_records", bad_records, STAT_U64, "records", "damaged and skipped (--skip-bad)"),
     R("rule_violations", violations, STAT_U64, "",
       "breaches of the rules of the interface in the recording (espnic trace check)"),
+    R("beyond_card", beyond_card, STAT_U64, "",
+      "breaches that the recording alone does not show: algorithms, ESN, UDP kinds, IPv6 and bundles beyond what "
+      "this card reports (rules 3, 4, 7)"),
     R("truncated", truncated, STAT_U64, "packets", "captured shorter than they were"),
     R("rx_delayed", rx_delayed, STAT_U64, "packets",
       "from the wire, stamped before it was free: they come when the frame before them and its gap "

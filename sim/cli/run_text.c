@@ -188,6 +188,10 @@ static void print_oids(FILE *out, const struct run_results *r, const struct host
         fprintf(out, "the recording breaks %s rules of the interface (espnic trace check)\n",
                 count(r->violations, a));
     }
+    if (r->beyond_card) {
+        fprintf(out, "the recording goes %s times beyond what the card reports (rules 3, 4, 7)\n",
+                count(r->beyond_card, a));
+    }
 }
 
 static void print_blocks(FILE *out, struct simulation *s)

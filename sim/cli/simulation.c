@@ -25,9 +25,8 @@ struct simulation {
     const struct recording_record *record;
     bool have_record;
     struct rules *rules;
-    char *violations;
-    size_t violations_length;
-    FILE *violations_file;
+    struct run_violation *violation; /* RUN_MAX_VIOLATIONS of them */
+    unsigned violations;
     struct capture_writer *tx_out[NIC_MAX_PORTS + 1],
         *rx_out[NIC_MAX_PORTS + 1]; /* last: all ports */
     struct series series;
@@ -163,12 +162,42 @@ static void note_violation(void *context, const struct rules_violation *v)
 {
     struct simulation *s = context;
 
-    s->results.violations++;
-    s->results.rule[v->rule]++;
-    if (s->violations_file) {
-        fprintf(s->violations_file, "%s:%llu: rule %u: %s\n", s->config->workload.oids,
-                (unsigned long long)v->line, v->rule, v->sentence);
+    if (rules_info(v->rule)->where == RULES_WITH_CAPABILITIES) {
+        s->results.beyond_card++;
+    } else {
+        s->results.violations++;
     }
+    s->results.rule[v->rule]++;
+    if (s->violations < RUN_MAX_VIOLATIONS) {
+        struct run_violation *told = &s->violation[s->violations++];
+
+        told->rule = v->rule;
+        told->record = v->line;
+        snprintf(told->sentence, sizeof told->sentence, "%s", v->sentence);
+    }
+}
+
+/* --strict: what is wrong with the recording, a line a breach. */
+static bool tell_violations(struct simulation *s)
+{
+    uint64_t all = s->results.violations + s->results.beyond_card;
+    size_t used = 0;
+
+    if (!all && s->results.rule[10]) {
+        return fail(s,
+                    "%s: rule 10: the card asked to delete %llu inbound SAs for which no \"pair\" says which "
+                    "outbound one goes with them",
+                    s->config->workload.oids, (unsigned long long)s->results.rule[10]);
+    }
+
+    for (unsigned i = 0; i < s->violations && used < sizeof s->error; i++) {
+        const struct run_violation *v = &s->violation[i];
+
+        used += (size_t)snprintf(s->error + used, sizeof s->error - used, "%s%s:%llu: rule %u: %s",
+                                 i ? "\n" : "", s->config->workload.oids,
+                                 (unsigned long long)v->record, v->rule, v->sentence);
+    }
+    return all == 0;
 }
 
 /* The next record, damaged ones skipped if asked for. */
@@ -193,7 +222,7 @@ static bool next_record(struct simulation *s)
 }
 
 /* What the host would have read from this card before it issued the first request (rules 3, 4, 7). A
- * recording from a host with another card may go beyond it, which only --strict calls wrong. */
+ * recording from a host with another card may go beyond it, which is counted by itself. */
 static struct rules_capabilities what_card_reports(const struct nic_config *card)
 {
     const struct sa_capabilities *can = &card->capabilities;
@@ -219,11 +248,14 @@ static bool open_recording(struct simulation *s)
     if (!path[0]) {
         return true;
     }
-    s->violations_file = open_memstream(&s->violations, &s->violations_length);
+    s->violation = calloc(RUN_MAX_VIOLATIONS, sizeof *s->violation);
     reported = what_card_reports(&s->config->card);
-    s->rules = rules_create(s->config->workload.strict ? &reported : NULL, note_violation, s);
+    s->rules = rules_create(&reported, note_violation, s);
+    if (!s->rules || !s->violation) {
+        return fail(s, "out of memory");
+    }
     s->recording = record_reader_open(s->options.inputs, path, s->error, sizeof s->error);
-    return s->recording && s->rules && s->violations_file && next_record(s);
+    return s->recording && next_record(s);
 }
 
 /* t = 0: the recording's epoch, or the earliest packet of all inputs. */
@@ -410,10 +442,7 @@ void simulation_destroy(struct simulation *s)
     espnic_destroy(s->card);
     record_reader_close(s->recording);
     rules_destroy(s->rules);
-    if (s->violations_file) {
-        fclose(s->violations_file);
-    }
-    free(s->violations);
+    free(s->violation);
     free(s->registry);
     phase_free(&s->begin);
     phase_free(&s->end);
@@ -842,6 +871,21 @@ static bool close_outputs(struct simulation *s)
 
 static void sum_up(struct simulation *s);
 
+/* --strict: the simulated card and host keep the rules, too. */
+static enum simulation_end card_verdict(struct simulation *s)
+{
+    const uint64_t *broken = host_statistics(s->host)->card_rules;
+
+    for (unsigned rule = 1; rule < HOST_CARD_RULES; rule++) {
+        if (broken[rule]) {
+            fail(s, "the simulated card broke rule %u of the interface %llu times: %s", rule,
+                 (unsigned long long)broken[rule], rules_info(rule)->summary);
+            return SIMULATION_MODEL_ERROR;
+        }
+    }
+    return SIMULATION_DONE;
+}
+
 enum simulation_end simulation_run(struct simulation *s, char *error, size_t error_size)
 {
     struct host_source source = {
@@ -869,12 +913,8 @@ enum simulation_end simulation_run(struct simulation *s, char *error, size_t err
     if (end == SIMULATION_DONE && !close_outputs(s)) {
         end = SIMULATION_BAD_INPUT;
     }
-    if (s->violations_file) {
-        fflush(s->violations_file);
-    }
-    if (end == SIMULATION_DONE && s->config->workload.strict && s->results.violations) {
-        fail(s, "%s", s->violations);
-        end = SIMULATION_BAD_INPUT;
+    if (end == SIMULATION_DONE && s->config->workload.strict) {
+        end = !tell_violations(s) ? SIMULATION_BAD_INPUT : card_verdict(s);
     }
     snprintf(error, error_size, "%s", s->error);
     return end;
@@ -999,6 +1039,7 @@ static void sum_up_sas(struct simulation *s, const struct host_stats *h)
     r->deletes = h->oid[HOST_OID_DELETE].nodes_done;
     r->delete_requests = h->rx.delete_requests;
     r->in_software = h->sa.in_software;
+    r->rule[10] = h->sa.pair_unknown;
     r->rx_in_software = share(h->rx.software, h->rx.software + h->rx.offloaded);
     r->tx_in_software = share(h->tx.software, h->tx.software + h->tx.offloaded);
 }
@@ -1088,9 +1129,10 @@ struct host *simulation_host(struct simulation *s)
     return s->host;
 }
 
-const char *simulation_violations(const struct simulation *s)
+const struct run_violation *simulation_violations(const struct simulation *s, unsigned *count)
 {
-    return s->violations ? s->violations : "";
+    *count = s->violations;
+    return s->violation;
 }
 
 void simulation_register_stats(struct simulation *s, struct stat_registry *registry)

@@ -72,10 +72,20 @@ struct run_results {
     double rx_in_software, tx_in_software; /* shares of the protected packets */
     /* inputs */
     uint64_t records, violations, bad_records;
-    uint64_t rule[RULES_COUNT]; /* violations by the number of the rule */
+    uint64_t beyond_card;       /* breaches that another card would not see: rules 3, 4, 7 */
+    uint64_t rule[RULES_COUNT]; /* both, by the number of the rule */
     uint64_t truncated, before_origin;
     uint64_t rx_delayed; /* stamped when the wire was not free yet */
 };
+
+/* A record that broke a rule. */
+struct run_violation {
+    unsigned rule;
+    uint64_t record; /* its line */
+    char sentence[256];
+};
+
+enum { RUN_MAX_VIOLATIONS = 1000 }; /* told one by one; all are counted */
 
 struct inputs;
 
@@ -115,7 +125,7 @@ void simulation_register_stats(struct simulation *s, struct stat_registry *regis
 const struct histogram *simulation_forward_latency(const struct simulation *s);
 struct espnic *simulation_card(struct simulation *s);
 struct host *simulation_host(struct simulation *s);
-/* Lines "rule R, record at line N: ..." of rules that the recording broke. */
-const char *simulation_violations(const struct simulation *s);
+/* The first records that broke rules, in their order. */
+const struct run_violation *simulation_violations(const struct simulation *s, unsigned *count);
 
 #endif

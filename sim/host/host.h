@@ -311,12 +311,15 @@ struct host_engine_stats {
     uint64_t restores, restore_writes, restore_reads, restore_ps;
 };
 
+enum { HOST_CARD_RULES = 13 }; /* rules of the interface 1 to 12 (ipsecov2.md 13.4); index 0 is not used */
+
 struct host_sa_stats {
     uint64_t live, peak_live; /* nodes that the host holds */
     uint64_t on_card, in_software;
     uint64_t refused[SA_REASON_COUNT];        /* first refusal of a request */
     uint64_t driver_refused[SA_REASON_COUNT]; /* nodes that the card was not asked about */
     uint64_t delete_requests_obeyed, pair_deletes, pair_missing;
+    uint64_t pair_unknown; /* of pair_missing: the recording names no partner (rule 10) */
     uint64_t unknown_handles; /* records that name no node */
     uint64_t duplicate_handles;
     uint64_t rules_refused; /* selectors of more different shapes than the host can tell apart */
@@ -343,6 +346,7 @@ struct host_stats {
     uint64_t software_packets, software_bytes; /* both directions */
     uint64_t commands_held; /* requests that found as many with the card as it lets wait */
     uint64_t foreign_dma;   /* accesses to memory that holds nothing of the host's */
+    uint64_t card_rules[HOST_CARD_RULES]; /* breaches by the card that the host has seen: rules.c */
 };
 
 /* Up to date, gauges included. */

@@ -485,6 +485,7 @@ struct host_state {
     uint32_t blocked_cores;
     uint8_t started; /* enum host_start_step */
     bool packet_offload, esn_inferred, link_down, resetting, encapsulated;
+    bool activated; /* the offload has been on */
     uint32_t reads_left;
     uint32_t cap[CAP_REGISTERS];
     uint8_t path;               /* enum nic_path, as the card reports it */
@@ -859,6 +860,16 @@ uint64_t host_carried_take(const struct host *host, const struct esp_node *node,
                            enum sa_reason *reason);
 /* Write the SA of a packet behind its descriptor; false: it has none. */
 bool host_carried_write(struct host *host, const struct host_slot *s, uint8_t *place);
+
+/* ---- rules.c ------------------------------------------------------------------------------------ */
+
+/* What the card says: a new handle of a node; the end of an ADD, with so many handles that are not 0; of an
+ * UPDATE, `known` if the host knows the SA; of a DELETE; the word of a received packet. */
+void host_watch_handle(struct host *host, uint32_t sa, uint64_t handle);
+void host_watch_add(struct host *host, uint32_t status, uint32_t handles);
+void host_watch_update(struct host *host, uint32_t status, bool known);
+void host_watch_delete(struct host *host, uint32_t status);
+void host_watch_rx(struct host *host, uint32_t word);
 
 /* ---- nodes.c ------------------------------------------------------------------------------------ */
 

@@ -106,21 +106,25 @@ void host_finish_add(struct host *host, uint32_t id, const struct abi_command_co
                                  (enum sa_reason)(c->reason < SA_REASON_COUNT ? c->reason : 0) };
     enum ndis_kind kind = (enum ndis_kind)r->kind;
     uint32_t count = r->count;
+    uint32_t handles = 0;
     uint64_t at = 0;
 
     for (uint32_t i = 0; i < count; i++) {
         const struct host_item *item;
+        const uint8_t *node;
         uint64_t handle = 0;
         uint32_t waiters;
 
         r = host_request(host, id);
         item = &host_items(host, r)[i];
-        if (c->status == NDIS_STATUS_SUCCESS) {
-            const uint8_t *node = host_block(&host->commands, r->buffer) + at;
-
-            memcpy(&handle, node + ndis_handle_offset(kind), sizeof handle);
-            memcpy(&at, node + 8, sizeof at); /* Next; the EX form has one node */
+        node = host_block(&host->commands, r->buffer) + at;
+        memcpy(&handle, node + ndis_handle_offset(kind), sizeof handle);
+        memcpy(&at, node + 8, sizeof at); /* Next; the EX form has one node */
+        handles += handle != 0 ? 1 : 0;
+        if (c->status != NDIS_STATUS_SUCCESS) {
+            handle = 0;
         }
+        host_watch_handle(host, item->sa, handle);
         waiters = host_sa(host, item->sa)->u.waiters;
         settle(host, item->sa, handle, item->value);
         e.done += handle != 0 ? 1 : 0;
@@ -129,6 +133,7 @@ void host_finish_add(struct host *host, uint32_t id, const struct abi_command_co
     if (e.done != count && e.reason != SA_OK) {
         host->stats->sa.refused[e.reason]++;
     }
+    host_watch_add(host, c->status, handles);
     host_request_end(host, id, &e, time);
 }
 
@@ -452,6 +457,7 @@ void host_finish_update(struct host *host, uint32_t id, const struct abi_command
     if (stall && host_request_retry(host, id, c->status, time)) {
         return;
     }
+    host_watch_update(host, c->status, item.sa != 0);
 
     /* The node may have gone meanwhile: its place then holds another handle, or none. */
     if (item.sa != 0 && host_sa(host, item.sa)->card == item.value) {
@@ -498,6 +504,7 @@ void host_finish_delete(struct host *host, uint32_t id, const struct abi_command
     if (host_request_retry(host, id, c->status, time)) {
         return;
     }
+    host_watch_delete(host, c->status);
     for (uint32_t i = 0; i < r->count; i++) {
         struct host_item item = host_items(host, r)[i];
 
@@ -592,6 +599,7 @@ void host_delayed_run(struct host *host, uint64_t time)
                 delay(host, host_sa_pair(host, sa), true, time);
             } else {
                 host->stats->sa.pair_missing++;
+                host->stats->sa.pair_unknown++;
             }
         }
         leave_card(host, sa, time);

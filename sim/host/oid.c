@@ -307,6 +307,7 @@ void host_oid_finish(struct host *host, uint32_t id, const struct abi_command_co
 
         if (c->status == NDIS_STATUS_SUCCESS) {
             host->s->encapsulated = r->argument == 1;
+            host->s->activated = host->s->activated || host->s->encapsulated;
         }
         host_request_end(host, id, &e, time);
         break;

@@ -404,6 +404,7 @@ uint64_t host_receive(struct host *host, struct host_core *core, uint32_t queue,
                                     .wire_ps = c.wire_ps,
                                     .visible = host->buffer[c.cookie].visible,
                                     .port = c.port };
+    host_watch_rx(host, c.offload_word);
     if ((c.offload_word & ABI_RX_SA_DELETE_REQ) != 0) {
         host->stats->rx.delete_requests++;
         host_delete_request(host, c.handle, time);

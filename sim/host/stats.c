@@ -262,12 +262,28 @@ static const struct stat_field sa_stats[] = {
     U64(host_sa_stats, delete_requests_obeyed, "", "Inbound SAs deleted because the card asked."),
     U64(host_sa_stats, pair_deletes, "", "Their partners deleted."),
     U64(host_sa_stats, pair_missing, "", "SAs without a partner that could be deleted."),
+    U64(host_sa_stats, pair_unknown, "", "Of these: the recording names no partner (rule 10)."),
     U64(host_sa_stats, unknown_handles, "", "Recorded handles that name no live node."),
     U64(host_sa_stats, duplicate_handles, "", "ADDs of a handle that a live node has."),
     U64(host_sa_stats, rules_refused, "", "Selectors of more shapes than the host can tell apart."),
     U64(host_sa_stats, esn_updates, "", "UPDATE_SA of inbound SAs that the host made by itself."),
     U64(host_sa_stats, resets, "", "Resets of the card."),
     GAUGE(host_sa_stats, bytes, "bytes", "Memory of the simulator for these nodes."),
+};
+
+#define CARD_RULE(n_, text_)                                                                       \
+    {                                                                                              \
+        "rule_" #n_, STAT_U64, offsetof(struct host_stats, card_rules) + (n_) * sizeof(uint64_t),  \
+            "", text_                                                                              \
+    }
+
+static const struct stat_field card_rule_stats[] = {
+    CARD_RULE(5, "A node was added under a handle that a live one has."),
+    CARD_RULE(6, "A failing ADD handed out a handle, or a successful one none."),
+    CARD_RULE(8, "UPDATE of a handle that was never issued succeeded."),
+    CARD_RULE(9, "DELETE ended with another status than SUCCESS, NOT_ACCEPTED or REQUEST_ABORTED."),
+    CARD_RULE(11, "The words of a received packet contradict each other."),
+    CARD_RULE(12, "A packet was offloaded before OID_OFFLOAD_ENCAPSULATION."),
 };
 
 /* Names come from sa_reason_name, so the table is made when it is first asked for. */
@@ -338,6 +354,9 @@ void host_register_stats(struct host *host, struct stat_registry *registry)
     REGISTER("host.sa", "Nodes, as the host knows them.", OF(sa), sa_stats);
     REGISTER("host.sa.refused", "Requests with a node that the card refused, by the first reason.",
              OF(sa), refusal_stats);
+    REGISTER("host.card_rules",
+             "Breaches of the rules of the interface by the card, as the host has seen them.", s,
+             card_rule_stats);
     REGISTER("host.engine", "Engines of a card whose tables are behind registers.", OF(engine),
              engine_stats);
     for (uint32_t i = 0; i < cores; i++) {
