@@ -18,6 +18,7 @@ static void init_histograms(struct host_stats *stats)
     stats->rx.latency_ns.divisor = PS_IN_NS;
     stats->rx.host_ns.divisor = PS_IN_NS;
     stats->forward.latency_ns.divisor = PS_IN_NS;
+    stats->readd.away_ns.divisor = PS_IN_NS;
     for (unsigned i = 0; i < HOST_OID_KINDS; i++) {
         struct host_oid_stats *oid = &stats->oid[i];
 
@@ -63,6 +64,7 @@ static bool init_state(struct host *host)
     host_array_init(&host->sas, sizeof(struct host_sa));
     host_array_init(&host->frames, sizeof(struct host_frame));
     host_array_init(&host->requests, sizeof(struct host_request));
+    host_array_init(&host->delays, sizeof(struct host_delayed));
     host_store_init(&host->packs, 4);
     host_store_init(&host->windows, 8);
     host_index_init(&host->by_handle);
@@ -124,6 +126,7 @@ void host_destroy(struct host *host)
     host_array_destroy(&host->sas);
     host_array_destroy(&host->frames);
     host_array_destroy(&host->requests);
+    host_array_destroy(&host->delays);
     host_store_destroy(&host->packs);
     host_store_destroy(&host->windows);
     host_index_destroy(&host->by_handle);
@@ -422,8 +425,8 @@ static bool before_save(void *self)
 {
     struct host *host = self;
     struct host_array *rules = host->classifier.rules;
-    struct host_array *arrays[] = { &host->sas, &host->frames, &host->requests, &rules[0],
-                                    &rules[1],  &rules[2],     &rules[3] };
+    struct host_array *arrays[] = { &host->sas, &host->frames, &host->requests, &host->delays,
+                                    &rules[0],  &rules[1],     &rules[2],       &rules[3] };
     struct host_store *stores[] = { &host->packs, &host->windows, &host->commands, &host->blocks };
 
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
@@ -498,6 +501,7 @@ void host_register_state(struct host *host, struct snapshot *snap)
     state_of_array(snap, "host.sas", &host->sas);
     state_of_array(snap, "host.frames", &host->frames);
     state_of_array(snap, "host.requests", &host->requests);
+    state_of_array(snap, "host.delays", &host->delays);
     state_of_store(snap, "host.packs", &host->packs);
     state_of_store(snap, "host.windows", &host->windows);
     state_of_store(snap, "host.commands", &host->commands);

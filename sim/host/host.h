@@ -247,6 +247,7 @@ struct host_tx_stats {
     uint64_t push_bursts;                 /* TLPs of pushes */
     uint64_t ring_full;                   /* a core had to wait for a free descriptor */
     uint64_t esn_stalls, esn_stalled_packets, esn_stall_ps;
+    uint64_t move_stalled_packets, move_stall_ps; /* while an SA leaves the card, or comes back */
     struct histogram latency_ns; /* doorbell to last bit on the wire */
     struct histogram host_ns;    /* transport to doorbell */
 };
@@ -329,6 +330,27 @@ struct host_sa_stats {
     uint64_t bytes; /* of host memory for SAs; filled in for reports */
 };
 
+/* SAs that come back to the card. */
+struct host_readd_stats {
+    uint64_t asked;          /* by SaDeleteReq, or refused for lack of room: SAs that may come back */
+    uint64_t requests;       /* ADD_SA for such */
+    uint64_t nodes, done;    /* of these; taken by the card */
+    uint64_t refused;        /* not taken */
+    uint64_t no_keys;        /* left for good: the host has not kept their contents, or not their numbers */
+    struct histogram away_ns; /* from leaving the card, or the last refusal, to being back */
+};
+
+/* All of them at once: after a reset that wiped the table, or when the link is up again. */
+struct host_restore_stats {
+    uint64_t times;    /* restorations that have ended */
+    uint64_t nodes;    /* added again by these */
+    uint64_t failed;   /* not taken by the card any more: they stay in software */
+    uint64_t ps;       /* from the begin of the reset, or the link coming up, to the last ADD's end; the sum */
+    uint64_t add_ps;   /* of it: from the first ADD on */
+    uint64_t software; /* packets carried in software meanwhile */
+    uint64_t blocked_ps; /* resets: nothing could be sent */
+};
+
 struct host_core_stats {
     uint64_t busy_ps;    /* working */
     uint64_t blocked_ps; /* had a packet, but the ring was full */
@@ -342,6 +364,8 @@ struct host_stats {
     struct host_oid_stats oid[HOST_OID_KINDS];
     struct host_sa_stats sa;
     struct host_engine_stats engine;
+    struct host_readd_stats readd;
+    struct host_restore_stats restore;
     struct host_core_stats core[HOST_MAX_CORES];
     uint64_t software_packets, software_bytes; /* both directions */
     uint64_t commands_held; /* requests that found as many with the card as it lets wait */

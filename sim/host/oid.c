@@ -412,7 +412,7 @@ bool host_event(struct host *host, uint64_t time, enum host_event event, uint64_
     case HOST_EVENT_ENCAPSULATION: host_encapsulation(host, argument != 0, 0, time); break;
     case HOST_EVENT_RESET_BEGIN: host_begin_reset(host, time); break;
     case HOST_EVENT_RESET_END: host_end_reset(host, time); break;
-    case HOST_EVENT_LINK: host->s->link_down = argument == 0; break;
+    case HOST_EVENT_LINK: host_link(host, argument != 0, time); break;
     case HOST_EVENT_CANCEL: cancel(host, argument, time); break;
     default: break;
     }

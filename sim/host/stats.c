@@ -68,6 +68,9 @@ static const struct stat_field tx_stats[] = {
         "Times that an SA had to wait for its upper half (crypto offload)."),
     U64(host_tx_stats, esn_stalled_packets, "packets", "Packets held back meanwhile."),
     U64(host_tx_stats, esn_stall_ps, "ps", "Sum of the lengths of these stalls."),
+    U64(host_tx_stats, move_stalled_packets, "packets",
+        "Held back while their SA left the card for software, or came back (packet offload)."),
+    U64(host_tx_stats, move_stall_ps, "ps", "Time for which SAs held packets back for that."),
     HIST(host_tx_stats, latency_ns, "From the doorbell to the last bit on the wire."),
     HIST(host_tx_stats, host_ns, "From the transport to the doorbell."),
 };
@@ -299,6 +302,31 @@ static void make_refusal_stats(void)
     }
 }
 
+static const struct stat_field readd_stats[] = {
+    U64(host_readd_stats, asked, "SAs",
+        "SAs that went to software and may come back: because the card asked, or had no room for them."),
+    U64(host_readd_stats, requests, "", "ADD_SA that the host made for such SAs in use (host.readd)."),
+    U64(host_readd_stats, nodes, "SAs", "SAs in these requests."),
+    U64(host_readd_stats, done, "SAs", "Of these: back on the card."),
+    U64(host_readd_stats, refused, "SAs", "Of these: not taken, they stay in software."),
+    U64(host_readd_stats, no_keys, "SAs",
+        "SAs that left the card and can be neither carried in software nor added again: contents or numbers were not "
+        "kept."),
+    HIST(host_readd_stats, away_ns,
+         "From leaving the card, or the last refusal, to being on the card again."),
+};
+
+static const struct stat_field restore_stats[] = {
+    U64(host_restore_stats, times, "", "Restorations that have ended."),
+    U64(host_restore_stats, nodes, "SAs", "SAs that these added again."),
+    U64(host_restore_stats, failed, "SAs", "SAs that the card did not take any more."),
+    U64(host_restore_stats, ps, "ps",
+        "From the begin of the reset, or from the link being up, until the last SA was there again; all together."),
+    U64(host_restore_stats, add_ps, "ps", "Of it: from the first of the ADDs on."),
+    U64(host_restore_stats, software, "packets", "Packets carried in software meanwhile."),
+    U64(host_restore_stats, blocked_ps, "ps", "Time of resets in which nothing could be sent."),
+};
+
 static const struct stat_field core_stats[] = {
     U64(host_core_stats, busy_ps, "ps", "Time at work."),
     U64(host_core_stats, blocked_ps, "ps", "Time with a packet to send and no free descriptor."),
@@ -359,6 +387,11 @@ void host_register_stats(struct host *host, struct stat_registry *registry)
              card_rule_stats);
     REGISTER("host.engine", "Engines of a card whose tables are behind registers.", OF(engine),
              engine_stats);
+    REGISTER("host.readd", "SAs that come back to the card when they are used.", OF(readd),
+             readd_stats);
+    REGISTER("host.restore",
+             "All SAs added again: after a reset that the card's table did not survive, or a failover.",
+             OF(restore), restore_stats);
     for (uint32_t i = 0; i < cores; i++) {
         snprintf(path, sizeof path, "host.core%u", i);
         REGISTER(path, "A core of the CPU.", OF(core[i]), core_stats);

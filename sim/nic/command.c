@@ -297,7 +297,8 @@ static void finish(struct espnic *card, struct nic_slot *s, uint64_t now)
 
 void nic_command_drained(struct espnic *card, uint32_t sa, uint64_t cycle)
 {
-    if (card->mailbox) { /* its entry has changed since: nobody waits for it */
+    /* its entry has changed since, or a reset has wiped it: nobody waits for it */
+    if (card->mailbox || (sa_context(&card->table, sa)->flags & SA_CONTEXT_WIPED) != 0) {
         nic_forget_sa(card, sa, nic_now_ns(card, cycle));
         card->stats.sa_live = card->table.stats.live;
         return;
@@ -320,6 +321,49 @@ void nic_command_drained(struct espnic *card, uint32_t sa, uint64_t cycle)
             }
         }
     }
+}
+
+/* An ADD that is being executed comes to nothing. */
+static void abort_add(struct nic_slot *s)
+{
+    s->status = NDIS_STATUS_REQUEST_ABORTED;
+    s->done = 0;
+    for (uint32_t i = 0; i < s->node_count; i++) {
+        s->id[i] = 0;
+        s->handle[i] = 0;
+    }
+}
+
+/* Packets in flight finish with the old keys, as after a DELETE; no later one finds an SA. */
+void nic_commands_wipe(struct espnic *card, uint64_t now)
+{
+    struct nic_commands *c = &card->commands;
+    uint64_t now_ns = nic_now_ns(card, now);
+    uint32_t id = 0;
+
+    if (c->s.running) {
+        struct nic_slot *s = slot_at(card, c->s.running - 1);
+
+        if (s->command.opcode == ABI_OP_ADD_SA || s->command.opcode == ABI_OP_ADD_SA_EX) {
+            abort_add(s);
+        }
+    }
+    while ((id = sa_table_next(&card->table, id)) != 0) {
+        uint32_t found;
+
+        if (sa_context(&card->table, id)->state == SA_DELETING) {
+            continue; /* its DELETE ends when packets in flight have let go */
+        }
+        nic_forward_removed(card, id);
+        if (sa_table_begin_delete(&card->table, sa_table_handle(&card->table, id), &found) ==
+            SA_DELETE_READY) {
+            nic_forget_sa(card, id, now_ns);
+        } else {
+            sa_context(&card->table, id)->flags |= SA_CONTEXT_WIPED;
+        }
+        card->stats.sa_wiped++;
+    }
+    card->stats.sa_live = card->table.stats.live;
 }
 
 /* ---- the block ---------------------------------------------------------------------------------------- */

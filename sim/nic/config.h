@@ -78,6 +78,7 @@ struct nic_sa_config {
     bool delete_on_soft;       /* SaDeleteReq at a soft lifetime limit */
     uint64_t delete_sequence;  /* SaDeleteReq with no more than so many numbers left, 0: never */
     uint64_t delete_again;     /* ps: from one SaDeleteReq of an SA to the next, 0: only one */
+    bool reset_wipes;          /* the table does not survive a reset (O-26) */
     uint64_t context;          /* bytes */
     bool lookup_port;          /* look-ups and commands share one port of the look-up memories */
     uint32_t lookup_pace;      /* cycles from one access of a command to the next */

@@ -91,6 +91,7 @@ struct nic_stats {
     uint64_t soft_limits, hard_limits; /* lifetime limits reached */
     uint64_t ecn_marked, ecn_suspicious;
     uint64_t sa_live, sa_peak;
+    uint64_t sa_wiped; /* forgotten in resets */
 };
 
 /* A block of the card in the report: its issue-slot-cycles by state. */
