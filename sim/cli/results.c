@@ -221,6 +221,14 @@ static const struct stat_field sa_fields[] = {
       "share of the received IPsec packets delivered that the host opened in software"),
     R("tx_in_software", tx_in_software, STAT_REAL, "",
       "share of the protected packets sent that the host protected in software"),
+    R("overlap_peak", overlap_peak, STAT_U64, "bundles",
+      "most SAs at a time that were on the card beside another one for the same traffic: rekeying makes before it "
+      "breaks (same direction, mode, UDP kind, endpoints and selector)"),
+    R("overlap_s", overlap_s, STAT_REAL, "bundle s",
+      "their number over time, from the end of an ADD to the end of a DELETE as the driver sees them"),
+    R("overlap_share", overlap_share, STAT_REAL, "", "overlap_peak over capacity"),
+    R("overlap_mean", overlap_mean, STAT_REAL, "",
+      "overlap_s over the time of the run and capacity: the share of the table that overlap holds on average"),
 };
 
 static const struct stat_field *refused_fields(void)

@@ -40,6 +40,7 @@ struct simulation {
     uint64_t fed;      /* packets of both directions */
     uint64_t limit;    /* of them */
     uint64_t stop;     /* no input from here on */
+    unsigned resets;   /* steps of faults.reset that are done: its begin, its end */
     struct run_results results;
     struct phase_mark begin, end; /* of the measured phase */
     bool packets_come;            /* there are captures, or made traffic */
@@ -713,6 +714,28 @@ static uint64_t record_time(const struct simulation *s)
     return s->have_record ? s->base + s->record->t_ns * 1000 : ESPNIC_NEVER;
 }
 
+/* The next step of faults.reset. */
+static uint64_t reset_time(const struct simulation *s)
+{
+    const struct faults_config *f = &s->config->faults;
+
+    if (f->reset_at == 0 || s->resets == 2 || (s->resets == 1 && f->reset_hold == 0)) {
+        return ESPNIC_NEVER;
+    }
+    return s->base + f->reset_at + (s->resets == 1 ? f->reset_hold : 0);
+}
+
+static bool give_reset(struct simulation *s)
+{
+    uint64_t time = reset_time(s);
+
+    pass(s, time);
+    time = time > host_now(s->host) ? time : host_now(s->host);
+    return host_event(s->host, time,
+                      s->resets++ == 0 ? HOST_EVENT_RESET_BEGIN : HOST_EVENT_RESET_END, 0) ||
+           fail(s, "the host did not take the reset (internal error)");
+}
+
 static bool closed_loop_runs(const struct simulation *s)
 {
     return closed_port(s) < s->ports && s->fed < s->limit && !s->error[0];
@@ -764,6 +787,7 @@ static struct next_packet next_rx(struct simulation *s, uint64_t bound)
 static bool give_next(struct simulation *s, bool *ok)
 {
     uint64_t record = record_time(s);
+    uint64_t reset = reset_time(s);
     struct next_packet tx = next_tx(s);
     uint64_t first = record < tx.time ? record : tx.time;
     struct next_packet rx = next_rx(s, first < s->stop ? first : s->stop);
@@ -772,7 +796,9 @@ static bool give_next(struct simulation *s, bool *ok)
     if (first >= s->stop) { /* at the latest NEVER */
         return false;
     }
-    if (record <= tx.time && record <= rx.time) {
+    if (reset <= first) {
+        *ok = give_reset(s);
+    } else if (record <= tx.time && record <= rx.time) {
         if (tx.time >= s->stop && rx.time >= s->stop && !closed_loop_runs(s)) {
             keep_last(s);
         }
@@ -802,6 +828,10 @@ static void finish_closed_loop(struct simulation *s)
 
         if (next >= s->stop) { /* at the latest NEVER */
             break;
+        }
+        if (reset_time(s) <= next) {
+            give_reset(s);
+            continue;
         }
         pass(s, next);
     }
@@ -908,6 +938,9 @@ enum simulation_end simulation_run(struct simulation *s, char *error, size_t err
         return SIMULATION_BAD_INPUT;
     }
     end_of_measure(s);
+    if (s->resets == 1 && reset_time(s) != ESPNIC_NEVER) {
+        give_reset(s); /* it has begun, so it ends */
+    }
     end = drain(s);
     sum_up(s);
     if (end == SIMULATION_DONE && !close_outputs(s)) {
@@ -1040,6 +1073,12 @@ static void sum_up_sas(struct simulation *s, const struct host_stats *h)
     r->delete_requests = h->rx.delete_requests;
     r->in_software = h->sa.in_software;
     r->rule[10] = h->sa.pair_unknown;
+    r->overlap_peak = h->sa.overlap_peak;
+    r->overlap_s = h->sa.overlap_s;
+    r->overlap_share = share(r->overlap_peak, r->capacity);
+    r->overlap_mean = r->total_us > 0 && r->capacity
+                          ? r->overlap_s * 1e6 / r->total_us / (double)r->capacity
+                          : 0;
     r->rx_in_software = share(h->rx.software, h->rx.software + h->rx.offloaded);
     r->tx_in_software = share(h->tx.software, h->tx.software + h->tx.offloaded);
 }

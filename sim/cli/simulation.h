@@ -70,6 +70,8 @@ struct run_results {
     uint64_t preloaded, in_software;
     double churn_per_s, adds_per_s, updates_per_s, deletes_per_s;
     double rx_in_software, tx_in_software; /* shares of the protected packets */
+    uint64_t overlap_peak; /* SAs that rekeying holds beside those that they replace */
+    double overlap_s, overlap_share, overlap_mean; /* SA seconds; shares of the capacity: peak, mean of the run */
     /* inputs */
     uint64_t records, violations, bad_records;
     uint64_t beyond_card;       /* breaches that another card would not see: rules 3, 4, 7 */

@@ -65,11 +65,14 @@ static bool init_state(struct host *host)
     host_array_init(&host->frames, sizeof(struct host_frame));
     host_array_init(&host->requests, sizeof(struct host_request));
     host_array_init(&host->delays, sizeof(struct host_delayed));
+    host_array_init(&host->families, HOST_FAMILY_BYTES);
+    host_array_init(&host->family_of, sizeof(uint32_t));
     host_store_init(&host->packs, 4);
     host_store_init(&host->windows, 8);
     host_index_init(&host->by_handle);
     host_index_init(&host->by_card);
     host_index_init(&host->by_spi);
+    host_index_init(&host->by_family);
     return true;
 }
 
@@ -127,11 +130,14 @@ void host_destroy(struct host *host)
     host_array_destroy(&host->frames);
     host_array_destroy(&host->requests);
     host_array_destroy(&host->delays);
+    host_array_destroy(&host->families);
+    host_array_destroy(&host->family_of);
     host_store_destroy(&host->packs);
     host_store_destroy(&host->windows);
     host_index_destroy(&host->by_handle);
     host_index_destroy(&host->by_card);
     host_index_destroy(&host->by_spi);
+    host_index_destroy(&host->by_family);
     free(host->s);
     free(host->stats);
     free(host->core);
@@ -411,12 +417,12 @@ static void clear_rest(unsigned char *data, size_t used, size_t room, size_t ele
     }
 }
 
-enum { INDICES = 4 };
+enum { INDICES = 5 };
 
 static struct host_index *index_of(struct host *host, size_t i)
 {
     struct host_index *all[INDICES] = { &host->by_handle, &host->by_card, &host->by_spi,
-                                        &host->classifier.index };
+                                        &host->classifier.index, &host->by_family };
 
     return all[i];
 }
@@ -426,7 +432,7 @@ static bool before_save(void *self)
     struct host *host = self;
     struct host_array *rules = host->classifier.rules;
     struct host_array *arrays[] = { &host->sas, &host->frames, &host->requests, &host->delays,
-                                    &rules[0],  &rules[1],     &rules[2],       &rules[3] };
+                                    &host->families, &host->family_of, &rules[0],  &rules[1],     &rules[2],       &rules[3] };
     struct host_store *stores[] = { &host->packs, &host->windows, &host->commands, &host->blocks };
 
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
@@ -502,6 +508,8 @@ void host_register_state(struct host *host, struct snapshot *snap)
     state_of_array(snap, "host.frames", &host->frames);
     state_of_array(snap, "host.requests", &host->requests);
     state_of_array(snap, "host.delays", &host->delays);
+    state_of_array(snap, "host.families", &host->families);
+    state_of_array(snap, "host.family_of", &host->family_of);
     state_of_store(snap, "host.packs", &host->packs);
     state_of_store(snap, "host.windows", &host->windows);
     state_of_store(snap, "host.commands", &host->commands);
@@ -509,6 +517,7 @@ void host_register_state(struct host *host, struct snapshot *snap)
     state_of_index(snap, "host.by_handle", &host->by_handle);
     state_of_index(snap, "host.by_card", &host->by_card);
     state_of_index(snap, "host.by_spi", &host->by_spi);
+    state_of_index(snap, "host.by_family", &host->by_family);
     for (unsigned i = 0; i < HOST_RULE_KINDS; i++) {
         state_of_array(snap, "host.rules", &host->classifier.rules[i]);
     }

@@ -327,6 +327,8 @@ struct host_sa_stats {
     uint64_t esn_updates;   /* inbound, made by the host itself */
     uint64_t events[HOST_EVENT_COUNT];
     uint64_t resets;
+    uint64_t overlaps, overlap_peak; /* SAs added beside one for the same traffic; the most at a time */
+    double overlap_s;                /* SAs times seconds */
     uint64_t bytes; /* of host memory for SAs; filled in for reports */
 };
 

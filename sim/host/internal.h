@@ -490,6 +490,14 @@ struct host_delayed { /* what SaDeleteReq leads to */
     uint64_t other;  /* partner: recorded handle of the inbound SA */
 };
 
+enum { HOST_FAMILY_BYTES = 16 };
+
+struct host_overlap {
+    unsigned __int128 sa_ps; /* SAs times ps, up to `since` */
+    uint64_t since;
+    uint64_t now; /* SAs */
+};
+
 /* SAs that come back one after the other: after a reset, or after the link was down. */
 struct host_restore {
     uint64_t began;     /* of the reset; the link came up */
@@ -548,6 +556,7 @@ struct host_state {
     bool rings_lost;
     struct host_list delayed; /* by time */
     struct host_restore restore;
+    struct host_overlap overlap;
     bool wiped_by_reset; /* the card forgets its SAs then */
     uint64_t strange_completions; /* of commands that were not posted */
     uint32_t start_status;
@@ -599,8 +608,9 @@ struct host {
 
     /* SAs */
     struct host_array sas, frames, requests, delays;
+    struct host_array families, family_of; /* overlap.c; family_of: by SA */
     struct host_store packs, windows;
-    struct host_index by_handle, by_card, by_spi;
+    struct host_index by_handle, by_card, by_spi, by_family;
     struct host_classifier classifier;
     struct host_tables *tables; /* NULL unless the card's are behind registers */
 
@@ -913,8 +923,16 @@ void host_came_back(struct host *host, const struct host_request *r, uint32_t do
 /* The card has lost its SAs in a reset that is over; the link went down, or came up. */
 void host_wiped(struct host *host, uint64_t time);
 void host_link(struct host *host, bool up, uint64_t time);
+/* The driver has rewritten `nodes` entries of tables behind registers, from `first` on. */
+void host_restored(struct host *host, uint32_t nodes, uint64_t first, uint64_t time);
 /* Are contents kept because SAs may have to come back? */
 bool host_may_move(const struct host *host);
+
+/* ---- overlap.c: SAs for the same traffic on the card at once -------------------------------------- */
+
+void host_overlap_add(struct host *host, uint32_t sa, const struct esp_node *node, uint64_t time);
+void host_overlap_end(struct host *host, uint32_t sa, uint64_t time);
+void host_overlap_pass(struct host *host); /* the statistics are those of now */
 
 /* ---- rules.c ------------------------------------------------------------------------------------ */
 

@@ -168,6 +168,7 @@ void host_left_card(struct host *host, uint32_t sa, uint64_t time)
 {
     host_sa(host, sa)->flags &= (uint8_t)~SA_HOST_LEAVING;
     host_sa_card(host, sa, 0);
+    host_overlap_end(host, sa, time);
     restore_step(host, time);
 }
 
@@ -550,6 +551,7 @@ static void all_leave(struct host *host, bool forgotten, uint64_t time)
         }
         if (forgotten) {
             host_sa_card(host, id, 0);
+            host_overlap_end(host, id, time);
         }
         end_leave(host, id, time);
     }
@@ -559,6 +561,17 @@ void host_wiped(struct host *host, uint64_t time)
 {
     all_leave(host, true, time);
     begin_restore(host, host->s->reset_started, time);
+}
+
+void host_restored(struct host *host, uint32_t nodes, uint64_t first, uint64_t time)
+{
+    struct host_restore_stats *stats = &host->stats->restore;
+
+    stats->times++;
+    stats->nodes += nodes;
+    stats->ps += time - host->s->reset_started;
+    stats->add_ps += time - first;
+    stats->software += host->stats->software_packets - host->s->restore.software;
 }
 
 void host_link(struct host *host, bool up, uint64_t time)

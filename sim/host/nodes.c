@@ -59,7 +59,7 @@ static void learn_port(struct host *host, const struct esp_node *node)
 
 /* The ADD of a node has an end: it is on the card, or lives in software. One that has come back has its selector
  * already. */
-static void settle(struct host *host, uint32_t id, uint64_t handle, uint64_t pair)
+static void settle(struct host *host, uint32_t id, uint64_t handle, uint64_t pair, uint64_t time)
 {
     struct host_sa *sa = host_sa(host, id);
     struct esp_node node;
@@ -75,6 +75,9 @@ static void settle(struct host *host, uint32_t id, uint64_t handle, uint64_t pai
         make_rule(host, id, &node);
     }
     learn_port(host, &node);
+    if (handle != 0) {
+        host_overlap_add(host, id, &node, time);
+    }
     explicit_bzero(&node, sizeof node);
     host_sa_settle(host, id, handle != 0);
     if (handle != 0) {
@@ -127,7 +130,7 @@ void host_finish_add(struct host *host, uint32_t id, const struct abi_command_co
         }
         host_watch_handle(host, item->sa, handle);
         waiters = host_sa(host, item->sa)->u.waiters;
-        settle(host, item->sa, handle, item->value);
+        settle(host, item->sa, handle, item->value, time);
         host_settled(host, item, c, (r->flags & REQUEST_BACK) != 0, time);
         e.done += handle != 0 ? 1 : 0;
         wake_waiters(host, waiters, time);
@@ -203,7 +206,7 @@ bool host_preload_add(struct host *host, const struct esp_node *node, enum sa_re
     if (handle == 0) {
         host->stats->sa.refused[*reason]++;
     }
-    settle(host, sa, handle, node->pair);
+    settle(host, sa, handle, node->pair, host_now(host));
     host_settled(host, &(struct host_item){ .value = node->pair, .sa = sa },
                  &(struct abi_command_completion){ .reason = (uint16_t)*reason }, false,
                  host_now(host));
@@ -527,6 +530,7 @@ void host_finish_delete(struct host *host, uint32_t id, const struct abi_command
             revive(host, item.sa);
         } else {
             host->stats->sa.on_card--;
+            host_overlap_end(host, item.sa, time);
             host_sa_free(host, item.sa);
         }
     }

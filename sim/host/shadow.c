@@ -442,7 +442,9 @@ uint64_t host_sa_bytes(const struct host *host)
                      (uint64_t)host->packs.used * host->packs.unit +
                      (uint64_t)host->windows.used * host->windows.unit +
                      index_bytes(&host->by_handle) + index_bytes(&host->by_card) +
-                     index_bytes(&host->by_spi) + index_bytes(&host->classifier.index);
+                     (uint64_t)host->families.used * host->families.element +
+                     (uint64_t)host->family_of.used * host->family_of.element +
+                     index_bytes(&host->by_family) + index_bytes(&host->by_spi) + index_bytes(&host->classifier.index);
 
     for (unsigned i = 0; i < HOST_RULE_KINDS; i++) {
         bytes += (uint64_t)host->classifier.rules[i].used * host->classifier.rules[i].element;

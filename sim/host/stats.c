@@ -271,6 +271,11 @@ static const struct stat_field sa_stats[] = {
     U64(host_sa_stats, rules_refused, "", "Selectors of more shapes than the host can tell apart."),
     U64(host_sa_stats, esn_updates, "", "UPDATE_SA of inbound SAs that the host made by itself."),
     U64(host_sa_stats, resets, "", "Resets of the card."),
+    U64(host_sa_stats, overlaps, "",
+        "SAs that came to the card while it had one for the same traffic (direction, mode, endpoints, selector)."),
+    U64(host_sa_stats, overlap_peak, "", "Most such SAs on the card at a time, beside one for each traffic."),
+    { "overlap_s", STAT_REAL, offsetof(struct host_sa_stats, overlap_s), "SA s",
+      "Their number over time, from the end of an ADD to the end of a DELETE as the driver sees them." },
     GAUGE(host_sa_stats, bytes, "bytes", "Memory of the simulator for these nodes."),
 };
 
@@ -405,6 +410,7 @@ const struct host_stats *host_statistics(struct host *host)
     host->stats->tx.inside = host_tx_inside(host);
     host->stats->rx.inside = host_rx_inside(host);
     host->stats->sa.bytes = host_sa_bytes(host);
+    host_overlap_pass(host);
     return host->stats;
 }
 

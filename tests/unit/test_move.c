@@ -456,6 +456,114 @@ START_TEST(link_down_and_up)
 }
 END_TEST
 
+/* ---- rekeying --------------------------------------------------------------------------------------------------------- */
+
+enum { TUNNELS = 9, LIVES = 400 };
+
+/* What the records and their completions say of each SA. */
+static struct life {
+    unsigned traffic; /* tunnel and direction */
+    uint64_t added, deleted; /* 0: not */
+} lives[LIVES];
+
+static void note_ends(struct rig *rig)
+{
+    for (unsigned i = 0; i < rig->oids; i++) {
+        uint64_t record = rig->oid[i].record;
+
+        ck_assert_uint_eq(rig->oid[i].status, NDIS_STATUS_SUCCESS);
+        *(record % 2 ? &lives[record / 2].added : &lives[record / 2].deleted) = rig->oid[i].time;
+    }
+    rig->oids = 0;
+}
+
+/* SAs on the card beside one for the same traffic, right after `time`. */
+static unsigned overlap_at(uint64_t time)
+{
+    unsigned live[2 * TUNNELS] = { 0 };
+    unsigned more = 0;
+
+    for (unsigned i = 0; i < LIVES; i++) {
+        if (lives[i].added != 0 && lives[i].added <= time &&
+            (lives[i].deleted == 0 || lives[i].deleted > time)) {
+            more += live[lives[i].traffic]++ != 0;
+        }
+    }
+    return more;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const uint64_t *x = a;
+    const uint64_t *y = b;
+
+    return *x < *y ? -1 : *x > *y;
+}
+
+/* Each SA is added before, or after, the one that it replaces is deleted. The report's figures are those that the list of
+ * all completions gives by counting. */
+START_TEST(rekeying_overlaps)
+{
+    static uint64_t at[2 * LIVES + 1];
+    struct rig *rig = rig_new(_i == 0, false);
+    struct rng rng = rng_stream(3, (uint64_t)_i);
+    const struct host_sa_stats *s;
+    uint64_t old[2 * TUNNELS] = { 0 };
+    uint64_t late[8];
+    unsigned lates = 0;
+    double sum = 0;
+    unsigned peak = 0;
+
+    memset(lives, 0, sizeof lives);
+    rig_open(rig);
+    for (unsigned i = 1; i < LIVES; i++) {
+        unsigned traffic = (unsigned)rng_below(&rng, 2 * TUNNELS);
+        struct esp_node node = rig_node(i, traffic % 2 ? ESP_DIR_IN : ESP_DIR_OUT, ESP_MODE_TUNNEL,
+                                        FIRST_SPI + i);
+        bool before = rng_below(&rng, 4) != 0;
+        uint64_t replaced = old[traffic];
+
+        rig_select(&node, (uint8_t)(traffic / 2));
+        lives[i].traffic = traffic;
+        old[traffic] = i;
+        if (!before && replaced != 0) {
+            ck_assert(host_oid_delete(rig->host, host_now(rig->host), &replaced, 1, 2 * replaced, 0));
+        }
+        ck_assert(host_oid_add(rig->host, host_now(rig->host), &node, 1, false, 2 * i + 1, 0));
+        host_simulate(rig->host, host_now(rig->host) + rng_below(&rng, 60 * US));
+        if (before && replaced != 0) {
+            late[lates++] = replaced;
+        }
+        while (lates != 0 && (lates > 6 || rng_below(&rng, 2) == 0)) {
+            replaced = late[--lates];
+            ck_assert(host_oid_delete(rig->host, host_now(rig->host), &replaced, 1, 2 * replaced, 0));
+        }
+        note_ends(rig);
+    }
+    rig_settle(rig);
+    note_ends(rig);
+    host_simulate(rig->host, host_now(rig->host) + 100 * US);
+    for (unsigned i = 0; i < LIVES; i++) {
+        at[2 * i] = lives[i].added;
+        at[2 * i + 1] = lives[i].deleted;
+    }
+    at[2 * LIVES] = host_now(rig->host);
+    qsort(at, 2 * LIVES + 1, sizeof at[0], by_time);
+    for (unsigned i = 0; i < 2 * LIVES; i++) {
+        unsigned now = at[i] == 0 ? 0 : overlap_at(at[i]);
+
+        sum += now * ((double)(at[i + 1] - at[i]) / 1e12);
+        peak = now > peak ? now : peak;
+    }
+    s = &host_statistics(rig->host)->sa;
+    ck_assert_uint_gt(peak, 2);
+    ck_assert_uint_eq(s->overlap_peak, peak);
+    ck_assert_double_eq_tol(s->overlap_s, sum, sum * 1e-9);
+    ck_assert_uint_gt(s->overlaps, LIVES / 2);
+    rig_free(rig);
+}
+END_TEST
+
 /* ---- everything at random ------------------------------------------------------------------------------------------- */
 
 /* Pairs come and go, the card asks at random and has room for half of them, resets wipe it, the link goes down. */
@@ -544,6 +652,7 @@ int main(void)
     tcase_add_loop_test(tc, kept, 0, 2);
     tcase_add_loop_test(tc, requests_amid, 0, 6);
     tcase_add_loop_test(tc, link_down_and_up, 0, 2);
+    tcase_add_loop_test(tc, rekeying_overlaps, 0, 2);
     tcase_add_loop_test(tc, commotion, 0, 8);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
