@@ -231,6 +231,28 @@ static const struct stat_field sa_fields[] = {
       "overlap_s over the time of the run and capacity: the share of the table that overlap holds on average"),
 };
 
+#define C(name_, type_, unit_, help_)                                                              \
+    {                                                                                              \
+#name_, type_, offsetof(struct run_results, churn.name_), unit_, help_                     \
+    }
+
+static const struct stat_field churn_fields[] = {
+    C(compared, STAT_U64, "",
+      "1: the run was made once more with control requests that are done at once and cost nothing (no host CPU, no "
+      "command processor, no PCIe); the figures below are of that run. 0: they are not there (--experiments 0, no "
+      "requests or no packets, or a command path without a queue)"),
+    C(rx_gbps, STAT_REAL, "Gb/s", "as rx.gbps, without the cost of churn"),
+    C(tx_gbps, STAT_REAL, "Gb/s", "as tx.gbps, without the cost of churn"),
+    C(rx_mpps, STAT_REAL, "Mpackets/s", "as rx.mpps, without the cost of churn"),
+    C(tx_mpps, STAT_REAL, "Mpackets/s", "as tx.mpps, without the cost of churn"),
+    C(rx_p99_ns, STAT_REAL, "ns", "99 % of the latencies (as rx.latency_ns) since the begin of the measured phase, without the cost of churn"),
+    C(tx_p99_ns, STAT_REAL, "ns", "99 % of the latencies (as tx.latency_ns) since the begin of the measured phase, without the cost of churn"),
+    C(rx_slowdown, STAT_REAL, "", "rx_mpps over rx.mpps, less 1: what churn takes from throughput"),
+    C(tx_slowdown, STAT_REAL, "", "tx_mpps over tx.mpps, less 1"),
+    C(rx_p99_added_ns, STAT_REAL, "ns", "the same of the measured run less rx_p99_ns: what churn adds"),
+    C(tx_p99_added_ns, STAT_REAL, "ns", "the same of the measured run less tx_p99_ns"),
+};
+
 static const struct stat_field *refused_fields(void)
 {
     static struct stat_field fields[SA_REASON_COUNT];
@@ -305,6 +327,8 @@ void results_register(const struct run_results *results, const struct host_stats
                   at(results, offsetof(struct run_results, tx_drop)), tx_reasons()->fields,
                   tx_reasons()->count);
     stat_register(r, "sa", "Security associations.", results, sa_fields, STAT_COUNT(sa_fields));
+    stat_register(r, "churn", "What SA churn costs the data path.", results, churn_fields,
+                  STAT_COUNT(churn_fields));
     stat_register(r, "sa.add_failures", "Nodes that the card refused, by reason.",
                   at(results, offsetof(struct run_results, refused)), refused_fields(),
                   SA_REASON_COUNT - 1);

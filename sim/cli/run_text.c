@@ -144,6 +144,25 @@ static void print_left_alone(FILE *out, const struct nic_stats *n, const struct 
     }
 }
 
+static void print_churn(FILE *out, const struct run_results *r)
+{
+    const struct run_churn *c = &r->churn;
+
+    if (!c->compared) {
+        return;
+    }
+    fputs("without the cost of churn:", out);
+    if (r->rx.packets_in) {
+        fprintf(out, " RX %.2f Gb/s (%+.2f %%), p99 %.3f us (%+.3f)", c->rx_gbps,
+                100 * c->rx_slowdown, c->rx_p99_ns / 1000, (0.0 - c->rx_p99_added_ns) / 1000);
+    }
+    if (r->tx.packets_in) {
+        fprintf(out, "%s TX %.2f Gb/s (%+.2f %%), p99 %.3f us (%+.3f)", r->rx.packets_in ? ";" : "",
+                c->tx_gbps, 100 * c->tx_slowdown, c->tx_p99_ns / 1000, (0.0 - c->tx_p99_added_ns) / 1000);
+    }
+    fputc('\n', out);
+}
+
 /* SAs that left the card and came back. */
 static void print_moves(FILE *out, const struct run_results *r, const struct host_stats *h)
 {
@@ -154,8 +173,8 @@ static void print_moves(FILE *out, const struct run_results *r, const struct hos
 
     if (h->sa.overlap_peak) {
         fprintf(out,
-                "rekeying: up to %s SAs beside those that they replace (%.2f %% of the capacity), %.6g SA seconds\n",
-                count(h->sa.overlap_peak, a), 100 * r->overlap_share, h->sa.overlap_s);
+                "rekeying: up to %s SAs beside those that they replace (%.2f %% of the capacity)\n",
+                count(h->sa.overlap_peak, a), 100 * r->overlap_share);
     }
     if (back->requests) {
         fprintf(out, "added again on use: %s SAs, refused %s; away p50 %.3f us\n",
@@ -293,6 +312,7 @@ void run_text_print(FILE *out, struct simulation *s, const struct espnic_config 
     print_left_alone(out, n, h);
     print_oids(out, r, h);
     print_moves(out, r, h);
+    print_churn(out, r);
     print_blocks(out, s);
     print_bottleneck(out, b, !strcmp(config->workload.load, "recorded"));
 }

@@ -43,6 +43,7 @@ struct simulation {
     unsigned resets;   /* steps of faults.reset that are done: its begin, its end */
     struct run_results results;
     struct phase_mark begin, end; /* of the measured phase */
+    struct histogram *before[2];  /* latencies before it: TX, RX */
     bool packets_come;            /* there are captures, or made traffic */
     struct synthesis *synthesis;  /* NULL: none */
     struct run_tally tally,
@@ -136,7 +137,8 @@ static bool make_card(struct simulation *s)
                                  .sinks = { .self = s, .wire = on_wire, .deliver = on_delivery },
                                  .ports = c->card.general.ports,
                                  .forward = &c->card.forward,
-                                 .mtu = (uint32_t)c->card.mac.mtu };
+                                 .mtu = (uint32_t)c->card.mac.mtu,
+                                 .free_requests = s->options.free_requests };
     struct espnic_ports ports;
 
     const char *library = getenv("ESPNIC_CRYPTO");
@@ -445,6 +447,8 @@ void simulation_destroy(struct simulation *s)
     rules_destroy(s->rules);
     free(s->violation);
     free(s->registry);
+    free(s->before[0]);
+    free(s->before[1]);
     phase_free(&s->begin);
     phase_free(&s->end);
     free(s);
@@ -476,6 +480,25 @@ static void pass(struct simulation *s, uint64_t until)
     host_simulate(s->host, until);
 }
 
+static const struct histogram *latency(const struct simulation *s, bool rx)
+{
+    const struct host_stats *h = host_statistics(s->host);
+
+    return rx ? &h->rx.latency_ns : &h->tx.latency_ns;
+}
+
+static void keep_latencies(struct simulation *s)
+{
+    for (unsigned rx = 0; rx < 2; rx++) {
+        if (latency(s, rx)->count != 0) {
+            s->before[rx] = malloc(sizeof *s->before[rx]);
+        }
+        if (s->before[rx]) {
+            *s->before[rx] = *latency(s, rx);
+        }
+    }
+}
+
 /* A packet, or in a run without packets a request, comes in. The measured phase begins with the first
  * one after the warm-up; in an experiment at the latest with the packet that it began with before. */
 static void note_arrival(struct simulation *s, uint64_t time)
@@ -491,6 +514,7 @@ static void note_arrival(struct simulation *s, uint64_t time)
     if (!s->begin.taken && (time >= r->first + s->config->stop.warmup ||
                             (s->options.warm_packets && s->fed >= s->options.warm_packets))) {
         phase_take(&s->begin, s->card, s->host, time);
+        keep_latencies(s);
         s->tally_begin = s->tally;
         r->warm_packets = s->fed;
     }
@@ -1149,6 +1173,29 @@ const struct inputs *simulation_inputs(const struct simulation *s)
 const struct run_results *simulation_results(const struct simulation *s)
 {
     return &s->results;
+}
+
+double simulation_p99(const struct simulation *s, bool rx)
+{
+    const struct histogram *all = latency(s, rx);
+    struct histogram *since = s->before[rx] ? malloc(sizeof *since) : NULL;
+    double p99;
+
+    if (since) {
+        *since = *all;
+        since->count -= s->before[rx]->count;
+        for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+            since->buckets[i] -= s->before[rx]->buckets[i];
+        }
+    }
+    p99 = histogram_scaled(all, histogram_percentile(since ? since : all, 99, 100));
+    free(since);
+    return p99;
+}
+
+void simulation_note_churn(struct simulation *s, const struct run_churn *churn)
+{
+    s->results.churn = *churn;
 }
 
 const struct histogram *simulation_forward_latency(const struct simulation *s)

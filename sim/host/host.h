@@ -111,6 +111,8 @@ struct host_options {
     unsigned ports;                           /* of the card */
     const struct nic_forward_config *forward; /* what the gateway does, NULL: it is none; copied */
     uint32_t mtu;                             /* of the ports, 0: not known */
+    bool free_requests; /* an experiment: control requests are done at once and cost nothing, where they would go
+                           through a command queue */
 };
 
 /* NULL with a sentence in `error`. */

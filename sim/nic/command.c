@@ -580,6 +580,37 @@ static void wake(void *self, uint64_t now)
     }
 }
 
+void nic_command_at_once(struct espnic *card, const struct abi_command *command, uint8_t *buffer,
+                         struct abi_command_completion *c)
+{
+    uint64_t now = clock_cycles_from_ps(&card->clocks, card->core, espnic_now(card));
+    struct nic_slot s = { .command = *command };
+
+    memset(c, 0, sizeof *c);
+    if (command->length != 0 && command->length <= MAX_BUFFER) {
+        s.buffer = nic_pool_take(&card->buffers[BUFFER_CLASS]);
+        memcpy(buffer_of(card, &s), buffer, command->length);
+    }
+    start(card, &s);
+    finish(card, &s, now);
+    for (uint32_t i = 0; i < s.writes; i++) {
+        memcpy(buffer + s.offset[i], &s.handle[i], sizeof s.handle[i]);
+    }
+    for (uint32_t i = 0; i < s.node_count && s.state == NIC_SLOT_DRAIN; i++) {
+        if (s.id[i] != 0) {
+            sa_context(&card->table, s.id[i])->flags |= SA_CONTEXT_WIPED; /* nobody waits for it */
+        }
+    }
+    if (s.buffer) {
+        nic_pool_release(&card->buffers[BUFFER_CLASS], s.buffer);
+    }
+    *c = (struct abi_command_completion){ .cookie = command->cookie,
+                                          .status = s.status,
+                                          .nodes = s.done,
+                                          .reason = s.reason,
+                                          .bytes_read = s.bytes_read };
+}
+
 bool espnic_preload_add(struct espnic *card, const struct esp_node *node, uint64_t *handle,
                         enum sa_reason *reason)
 {
