@@ -98,8 +98,9 @@ static const struct param reset_params[] = {
       .type = PARAM_TIME,
       PARAM_AT(faults_config, reset_at),
       .max = 1000000 * second,
-      .help = "the host resets the card at this simulated time, as at a recorded reset_begin; 0: never. "
-              "card.sa.reset_wipes says what becomes of the SAs" },
+      .help =
+          "the host resets the card at this simulated time, as at a recorded reset_begin; 0: never. "
+          "card.sa.reset_wipes says what becomes of the SAs" },
     { .name = "hold",
       .type = PARAM_TIME,
       PARAM_AT(faults_config, reset_hold),

@@ -245,11 +245,14 @@ static const struct stat_field churn_fields[] = {
     C(tx_gbps, STAT_REAL, "Gb/s", "as tx.gbps, without the cost of churn"),
     C(rx_mpps, STAT_REAL, "Mpackets/s", "as rx.mpps, without the cost of churn"),
     C(tx_mpps, STAT_REAL, "Mpackets/s", "as tx.mpps, without the cost of churn"),
-    C(rx_p99_ns, STAT_REAL, "ns", "99 % of the latencies (as rx.latency_ns) since the begin of the measured phase, without the cost of churn"),
-    C(tx_p99_ns, STAT_REAL, "ns", "99 % of the latencies (as tx.latency_ns) since the begin of the measured phase, without the cost of churn"),
+    C(rx_p99_ns, STAT_REAL, "ns",
+      "99 % of the latencies (as rx.latency_ns) since the begin of the measured phase, without the cost of churn"),
+    C(tx_p99_ns, STAT_REAL, "ns",
+      "99 % of the latencies (as tx.latency_ns) since the begin of the measured phase, without the cost of churn"),
     C(rx_slowdown, STAT_REAL, "", "rx_mpps over rx.mpps, less 1: what churn takes from throughput"),
     C(tx_slowdown, STAT_REAL, "", "tx_mpps over tx.mpps, less 1"),
-    C(rx_p99_added_ns, STAT_REAL, "ns", "the same of the measured run less rx_p99_ns: what churn adds"),
+    C(rx_p99_added_ns, STAT_REAL, "ns",
+      "the same of the measured run less rx_p99_ns: what churn adds"),
     C(tx_p99_added_ns, STAT_REAL, "ns", "the same of the measured run less tx_p99_ns"),
 };
 

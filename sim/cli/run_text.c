@@ -158,7 +158,8 @@ static void print_churn(FILE *out, const struct run_results *r)
     }
     if (r->tx.packets_in) {
         fprintf(out, "%s TX %.2f Gb/s (%+.2f %%), p99 %.3f us (%+.3f)", r->rx.packets_in ? ";" : "",
-                c->tx_gbps, 100 * c->tx_slowdown, c->tx_p99_ns / 1000, (0.0 - c->tx_p99_added_ns) / 1000);
+                c->tx_gbps, 100 * c->tx_slowdown, c->tx_p99_ns / 1000,
+                (0.0 - c->tx_p99_added_ns) / 1000);
     }
     fputc('\n', out);
 }

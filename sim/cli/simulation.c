@@ -187,10 +187,11 @@ static bool tell_violations(struct simulation *s)
     size_t used = 0;
 
     if (!all && s->results.rule[10]) {
-        return fail(s,
-                    "%s: rule 10: the card asked to delete %llu inbound SAs for which no \"pair\" says which "
-                    "outbound one goes with them",
-                    s->config->workload.oids, (unsigned long long)s->results.rule[10]);
+        return fail(
+            s,
+            "%s: rule 10: the card asked to delete %llu inbound SAs for which no \"pair\" says which "
+            "outbound one goes with them",
+            s->config->workload.oids, (unsigned long long)s->results.rule[10]);
     }
 
     for (unsigned i = 0; i < s->violations && used < sizeof s->error; i++) {
@@ -1100,9 +1101,8 @@ static void sum_up_sas(struct simulation *s, const struct host_stats *h)
     r->overlap_peak = h->sa.overlap_peak;
     r->overlap_s = h->sa.overlap_s;
     r->overlap_share = share(r->overlap_peak, r->capacity);
-    r->overlap_mean = r->total_us > 0 && r->capacity
-                          ? r->overlap_s * 1e6 / r->total_us / (double)r->capacity
-                          : 0;
+    r->overlap_mean =
+        r->total_us > 0 && r->capacity ? r->overlap_s * 1e6 / r->total_us / (double)r->capacity : 0;
     r->rx_in_software = share(h->rx.software, h->rx.software + h->rx.offloaded);
     r->tx_in_software = share(h->tx.software, h->tx.software + h->tx.offloaded);
 }

@@ -49,7 +49,7 @@ enum { RUN_MAX_DROPS = 64 };
 
 /* The same run with control requests that are done at once and cost nothing: what churn costs the data path. */
 struct run_churn {
-    uint64_t compared; /* 1: there was such a run */
+    uint64_t compared;                                               /* 1: there was such a run */
     double rx_gbps, tx_gbps, rx_mpps, tx_mpps, rx_p99_ns, tx_p99_ns; /* of that run */
     double rx_slowdown, tx_slowdown; /* its rate over the measured one, less 1 */
     double rx_p99_added_ns, tx_p99_added_ns;
@@ -80,7 +80,8 @@ struct run_results {
     double rx_in_software, tx_in_software; /* shares of the protected packets */
     struct run_churn churn;
     uint64_t overlap_peak; /* SAs that rekeying holds beside those that they replace */
-    double overlap_s, overlap_share, overlap_mean; /* SA seconds; shares of the capacity: peak, mean of the run */
+    double overlap_s, overlap_share,
+        overlap_mean; /* SA seconds; shares of the capacity: peak, mean of the run */
     /* inputs */
     uint64_t records, violations, bad_records;
     uint64_t beyond_card;       /* breaches that another card would not see: rules 3, 4, 7 */
@@ -105,7 +106,7 @@ struct simulation_options {
     uint64_t packets;      /* stop after so many, 0: as configured */
     uint64_t warm_packets; /* measure from this packet on, even if the warm-up is not over; 0: no */
     struct progress *progress;
-    bool free_requests;    /* an experiment: host_options.free_requests */
+    bool free_requests;          /* an experiment: host_options.free_requests */
     const struct inputs *inputs; /* what was decoded before; NULL: the files are read */
 };
 

@@ -209,10 +209,11 @@ static bool captures_too(const struct workload_config *w, char *error, size_t er
 
         if (file[0]) {
             snprintf(port, sizeof port, "%.0u", i / 2); /* nothing for port 0 */
-            snprintf(error, error_size,
-                     "workload.%s%s: found \"%.200s\" and a traffic.profile, expected either captures or packets "
-                     "made in memory",
-                     i % 2 ? "rx" : "tx", port, file);
+            snprintf(
+                error, error_size,
+                "workload.%s%s: found \"%.200s\" and a traffic.profile, expected either captures or packets "
+                "made in memory",
+                i % 2 ? "rx" : "tx", port, file);
             return true;
         }
     }

@@ -50,11 +50,12 @@ static const struct param general_params[] = {
     { "readd", PARAM_ENUM, F(host_general_config, readd), HOST_READD_NEVER, 0, 1, readds, NULL,
       "SAs that left the card because it asked (SaDeleteReq), or that it had no room for: they stay in software, or "
       "are added again, with their partner if that is in software, too, when they are used." },
-    { "readd_packets", PARAM_U32, F(host_general_config, readd_packets), 8, 1, UINT32_MAX, NULL, NULL,
-      "With on_use: packets that an SA has carried in software before." },
-    { "readd_pause", PARAM_TIME, F(host_general_config, readd_pause), MS, 0, 1000 * SECOND, NULL, NULL,
-      "With on_use: least time since it left the card, or was refused." },
-    { "failover", PARAM_ENUM, F(host_general_config, failover), HOST_FAILOVER_KEEP, 0, 1, failovers, NULL,
+    { "readd_packets", PARAM_U32, F(host_general_config, readd_packets), 8, 1, UINT32_MAX, NULL,
+      NULL, "With on_use: packets that an SA has carried in software before." },
+    { "readd_pause", PARAM_TIME, F(host_general_config, readd_pause), MS, 0, 1000 * SECOND, NULL,
+      NULL, "With on_use: least time since it left the card, or was refused." },
+    { "failover", PARAM_ENUM, F(host_general_config, failover), HOST_FAILOVER_KEEP, 0, 1, failovers,
+      NULL,
       "When the link goes down: SAs stay on the card, or all are deleted, and added again when it is up (as Linux's "
       "bonding does when the active port changes)." },
     { "reset_hold", PARAM_TIME, F(host_general_config, reset_hold), 10 * MS, 0, 100 * SECOND, NULL,

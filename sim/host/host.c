@@ -431,8 +431,10 @@ static bool before_save(void *self)
 {
     struct host *host = self;
     struct host_array *rules = host->classifier.rules;
-    struct host_array *arrays[] = { &host->sas, &host->frames, &host->requests, &host->delays,
-                                    &host->families, &host->family_of, &rules[0],  &rules[1],     &rules[2],       &rules[3] };
+    struct host_array *arrays[] = { &host->sas,    &host->frames,   &host->requests,
+                                    &host->delays, &host->families, &host->family_of,
+                                    &rules[0],     &rules[1],       &rules[2],
+                                    &rules[3] };
     struct host_store *stores[] = { &host->packs, &host->windows, &host->commands, &host->blocks };
 
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {

@@ -114,11 +114,12 @@ struct host_sa {
 
 enum {
     HOST_FRAME_ESN = 1,
-    HOST_FRAME_NO_KEY = 2, /* timing only */
+    HOST_FRAME_NO_KEY = 2,  /* timing only */
     HOST_FRAME_CONTEXT = 4, /* `bitmap` is a block of `packs`: what goes behind its descriptors */
     /* of an SA in software, first frame: */
     HOST_FRAME_LEAVING = 8, /* its DELETE waits for what is in flight */
-    HOST_FRAME_BACK = 16,   /* room was what it lacked, or it has left: it may come back (host.readd) */
+    HOST_FRAME_BACK =
+        16, /* room was what it lacked, or it has left: it may come back (host.readd) */
     HOST_FRAME_RESTORE = 32 /* it is to come back whatever happens: restoration */
 };
 enum {
@@ -557,7 +558,7 @@ struct host_state {
     struct host_list delayed; /* by time */
     struct host_restore restore;
     struct host_overlap overlap;
-    bool wiped_by_reset; /* the card forgets its SAs then */
+    bool wiped_by_reset;          /* the card forgets its SAs then */
     uint64_t strange_completions; /* of commands that were not posted */
     uint32_t start_status;
     uint32_t reasm_live;

@@ -108,8 +108,7 @@ static void begin_leave(struct host *host, uint32_t id, bool restore, uint64_t t
 /* Its descriptor has been, or is being, written with the SA of the card. */
 static bool in_flight(const struct host_slot *s)
 {
-    return s->state == SLOT_POSTED ||
-           (s->state == SLOT_WORK && (s->flags & SLOT_OFFLOADED) != 0);
+    return s->state == SLOT_POSTED || (s->state == SLOT_WORK && (s->flags & SLOT_OFFLOADED) != 0);
 }
 
 /* With packet offload descriptors are not counted by SA until one leaves. */
@@ -117,11 +116,11 @@ static void count_in_flight(struct host *host)
 {
     for (uint32_t i = 0; host->s->packet_offload && i < host->s->slots_used; i++) {
         struct host_slot *s = &host->slot[i];
-        struct host_frame *frame =
-            in_flight(s) && s->sa != 0 && s->handle != 0 && s->use[0].frame == 0 &&
-                    host_sa(host, s->sa)->card == s->handle
-                ? host_sa_frame(host, s->sa)
-                : NULL;
+        struct host_frame *frame = in_flight(s) && s->sa != 0 && s->handle != 0 &&
+                                           s->use[0].frame == 0 &&
+                                           host_sa(host, s->sa)->card == s->handle
+                                       ? host_sa_frame(host, s->sa)
+                                       : NULL;
 
         if (frame != NULL && (frame->flags & HOST_FRAME_LEAVING) != 0) {
             s->use[0] = (struct host_use){ host_sa(host, s->sa)->detail, frame->generation };
@@ -235,7 +234,8 @@ void host_delete_request(struct host *host, uint64_t card, uint64_t time)
 /* One DELETE for the inbound SA; a while later one for its partner (rule 10). */
 static void obey(struct host *host, const struct host_delayed *d, uint64_t time)
 {
-    uint32_t sa = d->partner != 0 ? host_sa_find(host, d->handle) : host_sa_of_card(host, d->handle);
+    uint32_t sa =
+        d->partner != 0 ? host_sa_find(host, d->handle) : host_sa_of_card(host, d->handle);
     struct host_frame *frame;
 
     if (sa == 0 || host_sa(host, sa)->state != SA_HOST_CARD) {
@@ -444,8 +444,8 @@ void host_settled(struct host *host, const struct host_item *item,
         frame->flags |= HOST_FRAME_BACK;
         host->stats->readd.asked += back ? 0 : 1;
     }
-    if (host->s->wiped_by_reset && (c->status == NDIS_STATUS_RESET_IN_PROGRESS ||
-                                    c->status == NDIS_STATUS_REQUEST_ABORTED)) {
+    if (host->s->wiped_by_reset &&
+        (c->status == NDIS_STATUS_RESET_IN_PROGRESS || c->status == NDIS_STATUS_REQUEST_ABORTED)) {
         frame->flags |= HOST_FRAME_RESTORE;
         restore->next = item->sa < restore->next ? item->sa : restore->next;
     }

@@ -116,8 +116,7 @@ void host_overlap_add(struct host *host, uint32_t sa, const struct esp_node *nod
 
 void host_overlap_end(struct host *host, uint32_t sa, uint64_t time)
 {
-    uint32_t id =
-        sa < host->family_of.used ? *(uint32_t *)host_at(&host->family_of, sa) : 0;
+    uint32_t id = sa < host->family_of.used ? *(uint32_t *)host_at(&host->family_of, sa) : 0;
 
     if (id == 0) {
         return;

@@ -328,7 +328,8 @@ static enum host_rx_drop crypto_done(struct host *host, const struct abi_rx_comp
 
     host->stats->rx.crypto_status[status < 8 ? status : 1]++;
     w->cost += host->config.rx.open;
-    sa = sa != 0 ? sa : sa_of_packet(host, w); /* it may have left the card, and live on in software */
+    sa = sa != 0 ? sa
+                 : sa_of_packet(host, w); /* it may have left the card, and live on in software */
     if (sa == 0 || host_sa_frame(host, sa) == NULL) {
         return unprocessed(host, rx); /* deleted in the meantime */
     }

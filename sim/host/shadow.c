@@ -382,8 +382,7 @@ static bool keep_content(const struct host *host, const struct host_sa *sa)
     }
     switch ((enum host_keep)host->config.software.keep) {
     case HOST_KEEP_AUTO:
-        return host_may_move(host) ||
-               (host->options.functional && (sa->flags & SA_HOST_IN) != 0);
+        return host_may_move(host) || (host->options.functional && (sa->flags & SA_HOST_IN) != 0);
     case HOST_KEEP_INBOUND: return (sa->flags & SA_HOST_IN) != 0;
     case HOST_KEEP_BOTH: return true;
     default: return false;
@@ -437,14 +436,14 @@ static uint64_t index_bytes(const struct host_index *index)
 
 uint64_t host_sa_bytes(const struct host *host)
 {
-    uint64_t bytes = (uint64_t)host->sas.used * host->sas.element +
-                     (uint64_t)host->frames.used * host->frames.element +
-                     (uint64_t)host->packs.used * host->packs.unit +
-                     (uint64_t)host->windows.used * host->windows.unit +
-                     index_bytes(&host->by_handle) + index_bytes(&host->by_card) +
-                     (uint64_t)host->families.used * host->families.element +
-                     (uint64_t)host->family_of.used * host->family_of.element +
-                     index_bytes(&host->by_family) + index_bytes(&host->by_spi) + index_bytes(&host->classifier.index);
+    uint64_t bytes =
+        (uint64_t)host->sas.used * host->sas.element +
+        (uint64_t)host->frames.used * host->frames.element +
+        (uint64_t)host->packs.used * host->packs.unit +
+        (uint64_t)host->windows.used * host->windows.unit + index_bytes(&host->by_handle) +
+        index_bytes(&host->by_card) + (uint64_t)host->families.used * host->families.element +
+        (uint64_t)host->family_of.used * host->family_of.element + index_bytes(&host->by_family) +
+        index_bytes(&host->by_spi) + index_bytes(&host->classifier.index);
 
     for (unsigned i = 0; i < HOST_RULE_KINDS; i++) {
         bytes += (uint64_t)host->classifier.rules[i].used * host->classifier.rules[i].element;

@@ -273,7 +273,8 @@ static const struct stat_field sa_stats[] = {
     U64(host_sa_stats, resets, "", "Resets of the card."),
     U64(host_sa_stats, overlaps, "",
         "SAs that came to the card while it had one for the same traffic (direction, mode, endpoints, selector)."),
-    U64(host_sa_stats, overlap_peak, "", "Most such SAs on the card at a time, beside one for each traffic."),
+    U64(host_sa_stats, overlap_peak, "",
+        "Most such SAs on the card at a time, beside one for each traffic."),
     { "overlap_s", STAT_REAL, offsetof(struct host_sa_stats, overlap_s), "SA s",
       "Their number over time, from the end of an ADD to the end of a DELETE as the driver sees them." },
     GAUGE(host_sa_stats, bytes, "bytes", "Memory of the simulator for these nodes."),
@@ -310,7 +311,8 @@ static void make_refusal_stats(void)
 static const struct stat_field readd_stats[] = {
     U64(host_readd_stats, asked, "SAs",
         "SAs that went to software and may come back: because the card asked, or had no room for them."),
-    U64(host_readd_stats, requests, "", "ADD_SA that the host made for such SAs in use (host.readd)."),
+    U64(host_readd_stats, requests, "",
+        "ADD_SA that the host made for such SAs in use (host.readd)."),
     U64(host_readd_stats, nodes, "SAs", "SAs in these requests."),
     U64(host_readd_stats, done, "SAs", "Of these: back on the card."),
     U64(host_readd_stats, refused, "SAs", "Of these: not taken, they stay in software."),
@@ -394,9 +396,10 @@ void host_register_stats(struct host *host, struct stat_registry *registry)
              engine_stats);
     REGISTER("host.readd", "SAs that come back to the card when they are used.", OF(readd),
              readd_stats);
-    REGISTER("host.restore",
-             "All SAs added again: after a reset that the card's table did not survive, or a failover.",
-             OF(restore), restore_stats);
+    REGISTER(
+        "host.restore",
+        "All SAs added again: after a reset that the card's table did not survive, or a failover.",
+        OF(restore), restore_stats);
     for (uint32_t i = 0; i < cores; i++) {
         snprintf(path, sizeof path, "host.core%u", i);
         REGISTER(path, "A core of the CPU.", OF(core[i]), core_stats);

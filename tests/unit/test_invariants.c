@@ -103,7 +103,9 @@ static void unharmed(struct rig *rig, const uint64_t *more, unsigned count)
     ck_assert(round_trip(rig, 4711));
     add(rig, &node, 1, 9001);
     ck_assert_uint_eq(done_of(rig, 9001)->status, NDIS_STATUS_SUCCESS);
-    memcpy(all + 3, more, count * sizeof *more);
+    for (unsigned i = 0; i < count; i++) {
+        all[3 + i] = more[i];
+    }
     ck_assert(host_oid_delete(rig->host, host_now(rig->host), all, 3 + count, 9002, 0));
     rig_settle(rig);
     ck_assert_uint_eq(done_of(rig, 9002)->status, NDIS_STATUS_SUCCESS);
@@ -132,10 +134,14 @@ static const struct spoil {
     unsigned at, value;
     uint32_t status;
 } spoils[] = {
-    { AT_TYPE, 0x81, NDIS_STATUS_INVALID_DATA },   { AT_REVISION, 2, NDIS_STATUS_INVALID_DATA },
-    { AT_SIZE, 168, NDIS_STATUS_INVALID_DATA },    { AT_ENTRIES, 0, NDIS_STATUS_INVALID_DATA },
-    { AT_ENTRIES, 3, NDIS_STATUS_INVALID_DATA },   { AT_IDENTIFIER, 0x18, NDIS_STATUS_INVALID_DATA },
-    { AT_KEY_OFFSET, 1, NDIS_STATUS_INVALID_DATA }, { AT_KEY_LENGTH, 255, NDIS_STATUS_INVALID_LENGTH },
+    { AT_TYPE, 0x81, NDIS_STATUS_INVALID_DATA },
+    { AT_REVISION, 2, NDIS_STATUS_INVALID_DATA },
+    { AT_SIZE, 168, NDIS_STATUS_INVALID_DATA },
+    { AT_ENTRIES, 0, NDIS_STATUS_INVALID_DATA },
+    { AT_ENTRIES, 3, NDIS_STATUS_INVALID_DATA },
+    { AT_IDENTIFIER, 0x18, NDIS_STATUS_INVALID_DATA },
+    { AT_KEY_OFFSET, 1, NDIS_STATUS_INVALID_DATA },
+    { AT_KEY_LENGTH, 255, NDIS_STATUS_INVALID_LENGTH },
 };
 
 enum { SPOILS = sizeof spoils / sizeof spoils[0] };
@@ -222,7 +228,8 @@ START_TEST(handles_and_status)
     struct esp_node node = rig_node(3, ESP_DIR_OUT, ESP_MODE_TUNNEL, 700);
     const uint64_t three = 3;
 
-    if (_i == 0) { /* a handle, and a failing status: the SA is not used, and its place on the card is lost */
+    if (_i ==
+        0) { /* a handle, and a failing status: the SA is not used, and its place on the card is lost */
         another_status = NDIS_STATUS_RESOURCES;
         rig->spoil_answer = answer_status;
     } else { /* SUCCESS, and no handle */
@@ -367,7 +374,8 @@ START_TEST(too_early)
 {
     struct rig *rig = open_with_pair(true);
 
-    rig->host->s->activated = false; /* as if the completion of OID_OFFLOAD_ENCAPSULATION were still to come */
+    rig->host->s->activated =
+        false; /* as if the completion of OID_OFFLOAD_ENCAPSULATION were still to come */
     ck_assert(round_trip(rig, 1));
     seen(rig, 12, 1);
     rig->host->s->activated = true;

@@ -18,11 +18,11 @@ enum { LENGTH = 120, PAIRS = 64, NUMBERS = 1 << 14, FIRST_SPI = 500, SPIS = 2048
 
 struct loop {
     struct rig *rig;
-    uint8_t *seen[SPIS];       /* of each SPI: numbers that were on the wire */
-    uint8_t delivered[TAGS];   /* by number of the packet */
+    uint8_t *seen[SPIS];     /* of each SPI: numbers that were on the wire */
+    uint8_t delivered[TAGS]; /* by number of the packet */
     uint64_t sent;
     uint64_t tag;
-    uint64_t late;             /* numbers that came behind a higher one */
+    uint64_t late; /* numbers that came behind a higher one */
     uint32_t last[SPIS];
 };
 
@@ -263,7 +263,8 @@ START_TEST(the_population_changes)
     ck_assert_uint_eq(stats_of(l)->oid[HOST_OID_ADD].nodes, 8 + r->nodes);
     /* no ADD before the pause is over: each pair at most once in 200 us of 12 ms */
     ck_assert_uint_le(r->requests, 4 * 12000 / 200);
-    ck_assert_double_ge(histogram_scaled(&r->away_ns, histogram_percentile(&r->away_ns, 0, 100)), 200000.0);
+    ck_assert_double_ge(histogram_scaled(&r->away_ns, histogram_percentile(&r->away_ns, 0, 100)),
+                        200000.0);
     /* nothing comes back by itself */
     ck_assert_uint_eq(stats_of(never)->readd.requests, 0);
     ck_assert_uint_eq(stats_of(never)->oid[HOST_OID_ADD].nodes_done, 4);
@@ -462,7 +463,7 @@ enum { TUNNELS = 9, LIVES = 400 };
 
 /* What the records and their completions say of each SA. */
 static struct life {
-    unsigned traffic; /* tunnel and direction */
+    unsigned traffic;        /* tunnel and direction */
     uint64_t added, deleted; /* 0: not */
 } lives[LIVES];
 
@@ -518,8 +519,8 @@ START_TEST(rekeying_overlaps)
     rig_open(rig);
     for (unsigned i = 1; i < LIVES; i++) {
         unsigned traffic = (unsigned)rng_below(&rng, 2 * TUNNELS);
-        struct esp_node node = rig_node(i, traffic % 2 ? ESP_DIR_IN : ESP_DIR_OUT, ESP_MODE_TUNNEL,
-                                        FIRST_SPI + i);
+        struct esp_node node =
+            rig_node(i, traffic % 2 ? ESP_DIR_IN : ESP_DIR_OUT, ESP_MODE_TUNNEL, FIRST_SPI + i);
         bool before = rng_below(&rng, 4) != 0;
         uint64_t replaced = old[traffic];
 
@@ -527,7 +528,8 @@ START_TEST(rekeying_overlaps)
         lives[i].traffic = traffic;
         old[traffic] = i;
         if (!before && replaced != 0) {
-            ck_assert(host_oid_delete(rig->host, host_now(rig->host), &replaced, 1, 2 * replaced, 0));
+            ck_assert(
+                host_oid_delete(rig->host, host_now(rig->host), &replaced, 1, 2 * replaced, 0));
         }
         ck_assert(host_oid_add(rig->host, host_now(rig->host), &node, 1, false, 2 * i + 1, 0));
         host_simulate(rig->host, host_now(rig->host) + rng_below(&rng, 60 * US));
@@ -536,7 +538,8 @@ START_TEST(rekeying_overlaps)
         }
         while (lates != 0 && (lates > 6 || rng_below(&rng, 2) == 0)) {
             replaced = late[--lates];
-            ck_assert(host_oid_delete(rig->host, host_now(rig->host), &replaced, 1, 2 * replaced, 0));
+            ck_assert(
+                host_oid_delete(rig->host, host_now(rig->host), &replaced, 1, 2 * replaced, 0));
         }
         note_ends(rig);
     }
