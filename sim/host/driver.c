@@ -523,7 +523,9 @@ void host_begin_reset(struct host *host, uint64_t time)
     host->stats->sa.resets++;
     host->s->resetting = true;
     host->s->reset_started = time;
-    host->s->restore.software = host->stats->software_packets;
+    if (!host->s->restore.running) {
+        host->s->restore.software = host->stats->software_packets;
+    }
     host->s->reset_end = time + host->config.general.reset_hold;
     host_write_register(host, time, REG_CTRL, 0, running(host) | CTRL_RESET);
     look(host, time + host->config.general.reset_poll);
@@ -571,6 +573,8 @@ void host_reset_over(struct host *host, uint64_t time)
     }
     if (host->s->wiped_by_reset) {
         host_wiped(host, time);
+    } else {
+        host_restore_go(host, time);
     }
     host_oid_flush(host, host->s->rings_lost, time);
     host_unblock(host, time);

@@ -917,13 +917,16 @@ void host_move_drained(struct host *host, uint32_t frame, uint64_t time);
 bool host_moves(struct host *host, uint32_t sa, uint32_t slot);
 /* A packet was carried in software: its SA may be worth adding again. */
 void host_used(struct host *host, uint32_t sa, uint64_t time);
-/* The ADD of a node has ended; `back`: it was in software before. */
+/* The ADD of a node has ended, that of request `r` (NULL: a preloaded one). */
 void host_settled(struct host *host, const struct host_item *item,
-                  const struct abi_command_completion *c, bool back, uint64_t time);
+                  const struct abi_command_completion *c, const struct host_request *r,
+                  uint64_t time);
 void host_came_back(struct host *host, const struct host_request *r, uint32_t done, uint64_t time);
 /* The card has lost its SAs in a reset that is over; the link went down, or came up. */
 void host_wiped(struct host *host, uint64_t time);
 void host_link(struct host *host, bool up, uint64_t time);
+/* A reset that the table has survived is over: a restoration goes on. */
+void host_restore_go(struct host *host, uint64_t time);
 /* The driver has rewritten `nodes` entries of tables behind registers, from `first` on. */
 void host_restored(struct host *host, uint32_t nodes, uint64_t first, uint64_t time);
 /* Are contents kept because SAs may have to come back? */

@@ -420,11 +420,19 @@ static bool for_the_time_being(const struct abi_command_completion *c)
     return reason == SA_OK || sa_reason_class(reason) == SA_CLASS_RESOURCES;
 }
 
+static bool cut_by_reset(uint32_t status)
+{
+    return status == NDIS_STATUS_RESET_IN_PROGRESS || status == NDIS_STATUS_REQUEST_ABORTED;
+}
+
 void host_settled(struct host *host, const struct host_item *item,
-                  const struct abi_command_completion *c, bool back, uint64_t time)
+                  const struct abi_command_completion *c, const struct host_request *r,
+                  uint64_t time)
 {
     struct host_restore *restore = &host->s->restore;
     struct host_frame *frame = host_sa_frame(host, item->sa);
+    bool back = r != NULL && (r->flags & REQUEST_BACK) != 0;
+    bool again = host->s->wiped_by_reset || (back && r->argument != 0);
 
     if (back && outbound(host, item->sa)) {
         host_stall_release(host, item->sa, time);
@@ -436,7 +444,7 @@ void host_settled(struct host *host, const struct host_item *item,
     if (frame == NULL || !host_may_move(host)) {
         return;
     }
-    frame->flags &= (uint8_t)~HOST_FRAME_BACK;
+    frame->flags &= (uint8_t) ~(HOST_FRAME_BACK | HOST_FRAME_RESTORE);
     if (outbound(host, item->sa) && (frame->flags & HOST_FRAME_CONTEXT) == 0) {
         frame->partner = item->value;
     }
@@ -444,12 +452,26 @@ void host_settled(struct host *host, const struct host_item *item,
         frame->flags |= HOST_FRAME_BACK;
         host->stats->readd.asked += back ? 0 : 1;
     }
-    if (host->s->wiped_by_reset &&
-        (c->status == NDIS_STATUS_RESET_IN_PROGRESS || c->status == NDIS_STATUS_REQUEST_ABORTED)) {
+    if (again && cut_by_reset(c->status)) {
         frame->flags |= HOST_FRAME_RESTORE;
         restore->next = item->sa < restore->next ? item->sa : restore->next;
     }
     away_since(frame, time);
+}
+
+/* Those that a reset has refused are tried again. */
+static uint32_t given_up(const struct host *host, const struct host_request *r)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < r->count; i++) {
+        uint32_t sa = host_items(host, r)[i].sa;
+        const struct host_frame *frame = host_sa_frame(host, sa);
+
+        n += host_sa(host, sa)->state == SA_HOST_SOFTWARE &&
+             (frame == NULL || (frame->flags & HOST_FRAME_RESTORE) == 0);
+    }
+    return n;
 }
 
 void host_came_back(struct host *host, const struct host_request *r, uint32_t done, uint64_t time)
@@ -460,7 +482,7 @@ void host_came_back(struct host *host, const struct host_request *r, uint32_t do
         return;
     }
     host->stats->restore.nodes += done;
-    host->stats->restore.failed += r->count - done;
+    host->stats->restore.failed += given_up(host, r);
     host->s->restore.under_way -= r->count;
     restore_step(host, time);
 }
@@ -561,6 +583,11 @@ void host_wiped(struct host *host, uint64_t time)
 {
     all_leave(host, true, time);
     begin_restore(host, host->s->reset_started, time);
+}
+
+void host_restore_go(struct host *host, uint64_t time)
+{
+    restore_step(host, time);
 }
 
 void host_restored(struct host *host, uint32_t nodes, uint64_t first, uint64_t time)

@@ -131,7 +131,7 @@ void host_finish_add(struct host *host, uint32_t id, const struct abi_command_co
         host_watch_handle(host, item->sa, handle);
         waiters = host_sa(host, item->sa)->u.waiters;
         settle(host, item->sa, handle, item->value, time);
-        host_settled(host, item, c, (r->flags & REQUEST_BACK) != 0, time);
+        host_settled(host, item, c, r, time);
         e.done += handle != 0 ? 1 : 0;
         wake_waiters(host, waiters, time);
     }
@@ -208,7 +208,7 @@ bool host_preload_add(struct host *host, const struct esp_node *node, enum sa_re
     }
     settle(host, sa, handle, node->pair, host_now(host));
     host_settled(host, &(struct host_item){ .value = node->pair, .sa = sa },
-                 &(struct abi_command_completion){ .reason = (uint16_t)*reason }, false,
+                 &(struct abi_command_completion){ .reason = (uint16_t)*reason }, NULL,
                  host_now(host));
     return handle != 0;
 }

@@ -570,8 +570,10 @@ static bool in_software(const struct host *host, uint32_t sa)
 static bool usable(const struct host *host, uint32_t sa)
 {
     uint8_t state = sa == 0 ? SA_HOST_FREE : host_sa(host, sa)->state;
+    bool back =
+        state == SA_HOST_ADDING && host_sa_frame(host, sa) != NULL; /* it was there before */
 
-    return state == SA_HOST_CARD || state == SA_HOST_SOFTWARE;
+    return state == SA_HOST_CARD || state == SA_HOST_SOFTWARE || back;
 }
 
 /* The SA of the packet, and with host.tx.nest the tunnel around it. */

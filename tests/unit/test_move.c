@@ -457,6 +457,46 @@ START_TEST(link_down_and_up)
 }
 END_TEST
 
+/* A reset comes while SAs come back: those that it refuses are tried again, whether the table survives it or not. */
+START_TEST(reset_amid_restoration)
+{
+    enum { COUNT = 20 };
+    struct rig *rig = new_rig(_i % 2 == 0);
+    struct loop *l = loop_new(rig);
+
+    rig->host_config.general.failover = HOST_FAILOVER_READD;
+    rig->card_config.sa.reset_wipes = _i / 2 != 0;
+    rig->card_config.command.add = 10 * US;
+    rig->host_config.tx.sa = out_handle(0); /* found by its handle, wherever it is */
+    rig_open(rig);
+    for (unsigned p = 0; p < COUNT; p++) {
+        add_pair(l, p, (uint8_t)(p + 1), FIRST_SPI + p);
+    }
+    run_until(l, host_now(rig->host) + 1000 * US);
+    ck_assert(host_event(rig->host, host_now(rig->host), HOST_EVENT_LINK, 0));
+    run_until(l, host_now(rig->host) + 500 * US);
+    ck_assert(host_event(rig->host, host_now(rig->host), HOST_EVENT_LINK, 1));
+    for (unsigned i = 0; i < 200; i++) {
+        if (i == 40 || i == 60) {
+            ck_assert(host_event(rig->host, host_now(rig->host),
+                                 i == 40 ? HOST_EVENT_RESET_BEGIN : HOST_EVENT_RESET_END, 0));
+        }
+        send(l, i % 4 == 0 ? 200 : (uint8_t)(i % COUNT + 1)); /* no selector takes 200 */
+        run_until(l, host_now(rig->host) + 4 * US);
+    }
+    settle(l);
+    ck_assert_uint_eq(nic_statistics(rig->card)->sa_live, 2 * COUNT);
+    ck_assert_uint_eq(stats_of(l)->sa.on_card, 2 * COUNT);
+    ck_assert_uint_eq(stats_of(l)->restore.times, 1);
+    ck_assert_uint_eq(stats_of(l)->restore.failed, 0);
+    ck_assert_uint_ge(stats_of(l)->restore.nodes, 2 * COUNT);
+    ck_assert_uint_gt(
+        stats_of(l)->oid[HOST_OID_ADD].status[host_status_index(NDIS_STATUS_RESET_IN_PROGRESS)], 0);
+    ck_assert_uint_eq(delivered(l), 200);
+    loop_free(l);
+}
+END_TEST
+
 /* ---- rekeying --------------------------------------------------------------------------------------------------------- */
 
 enum { TUNNELS = 9, LIVES = 400 };
@@ -655,6 +695,7 @@ int main(void)
     tcase_add_loop_test(tc, kept, 0, 2);
     tcase_add_loop_test(tc, requests_amid, 0, 6);
     tcase_add_loop_test(tc, link_down_and_up, 0, 2);
+    tcase_add_loop_test(tc, reset_amid_restoration, 0, 4);
     tcase_add_loop_test(tc, rekeying_overlaps, 0, 2);
     tcase_add_loop_test(tc, commotion, 0, 8);
     suite_add_tcase(suite, tc);
