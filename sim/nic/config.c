@@ -104,6 +104,10 @@ static const struct param sa[] = {
       "The card asks when an inbound SA has no more than so many sequence numbers left; 0: never." },
     { "delete_again", PARAM_TIME, F(nic_sa_config, delete_again), 0, 0, LONGEST, NULL, NULL,
       "From one SaDeleteReq of an SA to the next, while it is not deleted and the reason lasts (O-15); 0: one only." },
+    { "reset_wipes", PARAM_BOOL, F(nic_sa_config, reset_wipes), 0, 0, 1, NULL, NULL,
+      "A reset (recorded, or faults.reset) makes the card forget all SAs, which it reports, and the host adds them "
+      "again (O-26); false: they are there afterwards. Tables behind registers survive, and their driver rewrites "
+      "them." },
     { "context", PARAM_BYTES, F(nic_sa_config, context), 0, 0, 4096, NULL, NULL,
       "Bytes of one SA context in storage, at least 16; 0: what card.algorithms and card.capabilities need (keys expanded "
       "at ADD unless card.crypto.key_setup is 1), in steps of 64." },

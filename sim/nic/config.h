@@ -79,6 +79,7 @@ struct nic_sa_config {
     bool delete_on_soft;       /* SaDeleteReq at a soft lifetime limit */
     uint64_t delete_sequence;  /* SaDeleteReq with no more than so many numbers left, 0: never */
     uint64_t delete_again;     /* ps: from one SaDeleteReq of an SA to the next, 0: only one */
+    bool reset_wipes;          /* the table does not survive a reset (O-26) */
     uint64_t context;          /* bytes */
     uint64_t memory;           /* bytes for all contexts, 0: the table has its own capacity */
     uint64_t context_bytes;    /* found by nic_config_check(): context, or what the layout needs */
