@@ -72,6 +72,15 @@ verdict "a window of 512 is noticed" changed mlx5 cx7-like 'window_max: {value: 
 verdict "a table of 127 addresses is noticed" changed ixgbe ixgbe-82599 'ip_entries: {value: 128' 'ip_entries: {value: 127'
 verdict "a cycle more a packet is noticed" changed crypto generic-100g 'key_setup: {value: 0' 'key_setup: {value: 1'
 
+# The shipped scenario of the policies: the first columns of its table.
+order() {
+    "$espnic" sweep traces/samples/replacement-order.yaml card.sa.cache.replacement=lru,random traffic.order=cyclic,random \
+        --packets 60000 --columns card.contexts.hits,card.contexts.misses >"$work/order.csv" && cat "$work/order.csv" &&
+        awk -F, 'NR > 1 { h[$1 $2] = $3 / ($3 + $4) } END { exit !(NR == 5 && h["lrucyclic"] == 0 &&
+            h["randomcyclic"] > 0.3 && h["randomcyclic"] < 0.45 && h["lrurandom"] > 0.6 && h["lrurandom"] < 0.68) }' "$work/order.csv"
+}
+verdict "policies, the shipped scenario" order
+
 # Ranges: inside, or how far outside; never a share of the way.
 ranges() {
     "$espnic" validate pcie --only on-demand >"$work/ranges" && grep -q ' inside  *between ' "$work/ranges" &&
