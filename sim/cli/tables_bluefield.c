@@ -38,6 +38,10 @@ static bool gateway(struct bench *b, unsigned ports, bool ipsec, double *mpps)
     if (b->wires <= b->wire_mark + 1) {
         return bench_fail(b, "nothing was forwarded");
     }
+    if (nic_statistics(b->card)->rx.drop[NIC_DROP_RX_NO_DESCRIPTOR] == 0 ||
+        (nic_statistics(b->card)->tx.ipsec_passes > 0) != ipsec) {
+        return bench_fail(b, "the cores are not the limit, or packets went another way");
+    }
     *mpps = (double)(b->wires - 1 - b->wire_mark) / (double)(b->wire_last - b->wire_marked) * 1e6;
     return bench_settle(b);
 }
@@ -45,6 +49,7 @@ static bool gateway(struct bench *b, unsigned ports, bool ipsec, double *mpps)
 static bool add_test_1(struct validation *v, char *error, size_t error_size)
 {
     static const struct validation_shape little = { 0.8, 1.05 };
+    static const struct validation_shape more = { 1.1, 2 };
     struct tables_figure f = { .group = group,
                                .kind = VALIDATION_PREDICTED,
                                .source = SOURCE
@@ -73,6 +78,13 @@ static bool add_test_1(struct validation *v, char *error, size_t error_size)
     f.source = SOURCE ", Test 1: 115.27 Gb/s (IPsec, LPM and FIB) of 114.99 (plain)";
     tables_add(v, &f, "", 115.27 / 114.99, mpps[1][1] / mpps[1][0],
                "Test 1, both ways: IPsec over plain");
+    f.kind = VALIDATION_MISSED;
+    f.source = SOURCE
+        ", Test 1: 114.99 Gb/s (both ways) and 76.54 (one). Here all cores serve both ports, so that one "
+        "way uses them up; what else limits the device one way is not known";
+    f.shape = &more;
+    tables_add(v, &f, "", 114.99 / 76.54, mpps[1][0] / mpps[0][0],
+               "Test 1, plain: both ways over one way");
     return true;
 }
 

@@ -82,7 +82,7 @@ static bool add_interference(struct validation *v, char *error, size_t error_siz
         .settings = SHARED_PORT,
         .shape = &falls
     };
-    double mpps[2];
+    double mpps[2] = { 0, 0 };
 
     for (unsigned i = 0; i < 2; i++) {
         struct bench b;

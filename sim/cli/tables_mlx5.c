@@ -123,8 +123,7 @@ static bool add_half(struct validation *v, struct bench *b)
     f.source = OFFLOAD ": half of the lower numbers between two events; at 22.5 Mpps";
     f.settings = "host.ideal=true";
     f.tolerance = 1;
-    tables_add(v, &f, "s", 95,
-               (double)HALF * (double)(PACKETS * UINT64_C(400000) / 9) / 1e12 / (double)accepted,
+    tables_add(v, &f, "s", 95, (double)HALF * (PACKETS * 400000.0 / 9) / 1e12 / (double)accepted,
                "one SA at 22.5 Mpps, 20000 packets: 2^31 numbers last");
     return true;
 }
@@ -223,7 +222,7 @@ static void add_absent(struct validation *v)
                "(card.sa.rmw)");
     tables_absent(v, group, "packets", (double)HALF, "a round of the packet counter",
                   OFFLOAD ". Limits have 64 bits, so there are no rounds");
-    tables_absent(v, group, "packets", (double)(HALF / 2),
+    tables_absent(v, group, "packets", (double)HALF / 2,
                   "least distance of the soft threshold from zero", OFFLOAD ". Likewise");
 }
 
