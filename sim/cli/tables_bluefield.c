@@ -104,7 +104,7 @@ static bool add_test_4(struct validation *v, char *error, size_t error_size)
                                   .tunnels = points[i].tunnels,
                                   .cache = true,
                                   .offered = 1,
-                                  .packets = 120000 };
+                                  .packets = 60000 };
         struct cx7_outcome o;
         char text[200];
         const struct tables_figure f = { .group = group,
