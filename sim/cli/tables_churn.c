@@ -73,7 +73,7 @@ static bool add_interference(struct validation *v, char *error, size_t error_siz
     static const uint64_t pauses[] = { 0, 6000000 };
     const struct tables_figure f = {
         .group = group,
-        .kind = VALIDATION_PREDICTED,
+        .kind = VALIDATION_FITTED, /* the clock: see the set `port` */
         .source = PAM
         ": up to 70 of 100 Gb/s are lost while rules change, or all. Simulated: an SA is asked for every "
         "6 us when a cuckoo table is full, and look-ups wait while it is searched",
