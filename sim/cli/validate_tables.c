@@ -65,6 +65,8 @@ static const struct validation_setting settings[] = {
     { "core", "host.tx.doorbell_batch", "1", "assumed", "likewise" },
     { "host-memory", "card.sa.storage", "host-cache", "assumed", "contexts in memory of the host" },
     { "host-memory", "card.sa.context", "256B", "read", "Google PSP announcement (2022)" },
+    { "host-memory", "card.capabilities.window_max", "1024", "assumed",
+      "a window that has room in 256 bytes" },
     { "port", "card.ideal", "pcie,rx_dma", "assumed", "look-ups are the limit" },
     { "port", "card.clock", "125MHz", "fitted",
       "chosen so that updates show: 125 M look-ups/s for 91 M packets/s; at 200 MHz and more nothing is lost" },

@@ -45,7 +45,8 @@ STORAGES = [  # name, settings, contexts on the chip
 CARD = [
     "card.offload=crypto", "card.capabilities.ah_esp=false", "card.capabilities.transport_tunnel=false",
     "card.sa.table.per_direction=true", f"card.sa.table.capacity_in={SLOTS}", f"card.sa.table.capacity_out={SLOTS}",
-    "card.sa.context=256B", f"card.sa.cache.sets={SLOTS // 64}", "card.sa.cache.ways=16",
+    "card.sa.context=256B", "card.capabilities.window_max=1024",
+    f"card.sa.cache.sets={SLOTS // 64}", "card.sa.cache.ways=16",
     "host.cores=4", "workload.timing_only=true",
 ]
 
