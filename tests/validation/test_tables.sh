@@ -36,7 +36,7 @@ ixgbe 45 6
 netdevsim 14 2
 replay 36 0
 mlx5 23 5
-sizing 3 1
+sizing 4 0
 churn 3 1
 bluefield 5 0
 policies 8 0
