@@ -6,11 +6,11 @@
  *   serial modes (CBC encryption, HMAC, CCM's MAC, iterative cores): blocks x cycles a block
  * Cipher and HMAC of one packet run side by side, so the longer one counts. A SHA pass is
  * ceil((n + 9) / 64) blocks (SHA-384, SHA-512: ceil((n + 17) / 128)) and one block of the outer hash; the
- * pads' states are kept in the SA. In pipelined modes the last beat leaves the depth (rounds x stages) and the tag after
- * its last bytes were taken: as the bus brings them, or by width a cycle if that is slower; a serial mode and AH on send
- * give nothing before the packet is done.
- * With several contexts an engine works on several packets, a block (or width) of each in turn: it takes the next
- * packet when it has had as many cycles as the one before has blocks (widths), or beats.
+ * pads' states are kept in the SA. In pipelined modes the last beat leaves the depth (rounds x stages)
+ * and the tag after its last bytes were taken, as the bus brings them, or a width a cycle if that is
+ * slower; a serial mode and AH on send give nothing before the packet is done.
+ * With several contexts an engine works on several packets, a block (or width) of each in turn: it
+ * takes the next packet when it has had as many cycles as the one before has blocks (widths), or beats.
  * Packets without IPsec pass around the engines on a path of their own.
  *
  * The cryptography itself is submitted when the packet enters an engine and completed when its
@@ -27,7 +27,7 @@ enum { BLOCK_AES = 16, BLOCK_DES = 8, BLOCK_CHACHA = 64, TAG_CYCLES = 3 };
 struct cost {
     uint32_t beats; /* of the packet: how long the bus takes */
     uint32_t occupancy, latency;
-    uint32_t slots; /* cycles in which its engine takes something of it: blocks of a serial mode, widths of a pipelined one */
+    uint32_t slots; /* in which its engine takes it: serial: blocks, pipelined: widths */
 };
 
 static uint32_t div_up(uint32_t a, uint32_t b)
@@ -51,8 +51,9 @@ static void pipelined(const struct nic_crypto_config *c, uint32_t bytes, uint32_
     uint32_t slots = div_up(bytes, (uint32_t)c->width);
 
     cost->occupancy = larger(cost->occupancy, slots + c->overhead + c->key_setup);
-    /* the last width enters when the bus has brought it, or later if the engine is slower than the bus */
-    cost->latency = larger(cost->latency, depth + TAG_CYCLES + (slots > cost->beats ? slots - cost->beats : 0));
+    /* the last width enters when the bus has brought it, or later in an engine that is slower */
+    cost->latency =
+        larger(cost->latency, depth + TAG_CYCLES + (slots > cost->beats ? slots - cost->beats : 0));
     cost->slots = larger(cost->slots, slots);
 }
 

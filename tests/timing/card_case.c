@@ -23,8 +23,8 @@ enum {
     FOLDER = 64
 };
 
-const char *const card_block_names[CARD_BLOCKS] = { "parser",        "sa_lookup",  "sa_wait_rx",
-                                                    "replay_check",  "crypto_rx",  "reorder_rx",
+const char *const card_block_names[CARD_BLOCKS] = { "parser",        "sa_lookup",   "sa_wait_rx",
+                                                    "replay_check",  "crypto_rx",   "reorder_rx",
                                                     "replay_update", "decapsulate", "rx_dma" };
 
 static _Noreturn void die(const struct card_case *c, const char *what)
@@ -58,7 +58,7 @@ static bool once_in(struct rng *r, uint64_t n)
     return rng_below(r, n) == 0;
 }
 
-#define ONE_OF(r, ...) \
+#define ONE_OF(r, ...)                                                                             \
     ((const uint64_t[]){ __VA_ARGS__ }[rng_below(r, sizeof(uint64_t[]){ __VA_ARGS__ } / 8)])
 
 static void set_stage(struct card_case *c, struct rng *r, const char *name)
@@ -132,7 +132,8 @@ static void set_storage(struct card_case *c, struct rng *r)
     set(c, "card.sa.memory_latency=%" PRIu64 "ps", between(r, 1, 300) * 1001);
     set(c, "card.sa.memory_rate=%" PRIu64 "bps", memory_rate(r, line ? line : context));
     set(c, "card.sa.cache.prefetch_rx=%s", once_in(r, 4) ? "parser" : "none");
-    set(c, "card.sa.cache.pinned=%" PRIu64, once_in(r, 4) ? rng_below(r, sets * ways / lines + 1) : 0);
+    set(c, "card.sa.cache.pinned=%" PRIu64,
+        once_in(r, 4) ? rng_below(r, sets * ways / lines + 1) : 0);
     set(c, "card.sa.cache.prefetches=%" PRIu64, once_in(r, 2) ? 0 : between(r, 1, mshrs));
     set(c, "card.sa.mshrs_tx=%" PRIu64, once_in(r, 4) ? rng_below(r, mshrs - lines + 1) : 0);
     set(c, "card.sa.miss_time=%" PRIu64 "ps", once_in(r, 2) ? 0 : between(r, 1, 40000));
@@ -203,7 +204,8 @@ static void make_packets(struct card_case *c, struct rng *r)
         if (once_in(r, 20)) {
             p->sa = c->sas;
         }
-        set_lengths(c, p, (uint32_t)(once_in(r, 3) ? between(r, 100, longest) : between(r, 100, 140)));
+        set_lengths(c, p,
+                    (uint32_t)(once_in(r, 3) ? between(r, 100, longest) : between(r, 100, 140)));
         p->bad_icv = c->functional && once_in(r, 12);
         p->sequence = ++last[p->sa];
         if (once_in(r, 16) && p->sequence > 1) {
@@ -308,8 +310,8 @@ static void make_opaque(const struct card_packet *p, uint8_t *frame)
 {
     uint8_t *esp = frame + ETHERNET + IPV4;
 
-    put_headers(frame, p->length - ETHERNET, ESP_PROTO_ESP, (uint8_t[]){ 198, 18, 0, (uint8_t)p->sa },
-                (uint8_t[]){ 203, 0, 113, 1 });
+    put_headers(frame, p->length - ETHERNET, ESP_PROTO_ESP,
+                (uint8_t[]){ 198, 18, 0, (uint8_t)p->sa }, (uint8_t[]){ 203, 0, 113, 1 });
     esp_put32(esp, FIRST_SPI + p->sa);
     esp_put32(esp + 4, p->sequence);
 }
@@ -332,7 +334,8 @@ static void make_sealed(const struct card_case *c, struct esp_crypt *crypt,
                 (uint8_t[]){ 10, 0, 0, 2 });
     esp_put16(room + ESP_HEADROOM + ETHERNET + IPV4 + 4, (uint16_t)(p->inner - IPV4));
     node.dir = ESP_DIR_OUT; /* the peer sends */
-    if (esp_seal_packet(crypt, &node, key, &packet, encap) != ESP_OK || packet.length != p->length) {
+    if (esp_seal_packet(crypt, &node, key, &packet, encap) != ESP_OK ||
+        packet.length != p->length) {
         die(c, "a packet cannot be sealed");
     }
     memcpy(frame, esp_packet_bytes(&packet), packet.length);

@@ -31,12 +31,13 @@ enum card_block {
 extern const char *const card_block_names[CARD_BLOCKS];
 
 struct card_packet {
-    uint32_t sa;       /* 0 .. sas - 1: line of the recording; sas: one that the card does not know */
+    uint32_t sa; /* 0 .. sas - 1: line of the recording; sas: one that the card does not know */
     uint32_t sequence; /* its ESP sequence number */
     uint32_t length;   /* of the frame, bytes without FCS */
-    uint32_t inner;    /* of the IP packet in it; the rest is headers, IV, trailer with its padding, ICV */
+    uint32_t
+        inner; /* of the IP packet in it; the rest is headers, IV, trailer with its padding, ICV */
     bool bad_icv;
-    uint64_t time_ns;  /* stamp of the capture */
+    uint64_t time_ns; /* stamp of the capture */
 };
 
 struct card_case {
@@ -45,10 +46,12 @@ struct card_case {
     char setting[CARD_SETTINGS][CARD_TEXT]; /* "card.sa.rmw=7", as for --set */
     unsigned settings;
     uint32_t sas, window;
-    bool functional; /* packets are really encrypted; else padding is not known and counts as payload */
+    bool
+        functional; /* packets are really encrypted; else padding is not known and counts as payload */
     struct card_packet packet[CARD_PACKETS];
     unsigned packets;
-    uint64_t base_ps; /* when the clock of the capture starts: the host sets up the card first; card_case_run() says */
+    uint64_t
+        base_ps; /* when the clock of the capture starts: the host sets up the card first; card_case_run() says */
 };
 
 /* From the cycle in which a packet is taken to the one after the last in which a beat of it leaves, in picoseconds. */
@@ -60,16 +63,16 @@ struct card_span {
 /* What card and twin must agree in. */
 struct card_result {
     struct card_span span[CARD_PACKETS][CARD_BLOCKS];
-    uint64_t cycles[CARD_BLOCKS][ACCOUNT_STATES];      /* of all lanes of the block */
-    uint64_t accesses, hits, misses, merged;           /* lines */
-    uint64_t fills, evictions, writebacks;             /* lines */
+    uint64_t cycles[CARD_BLOCKS][ACCOUNT_STATES]; /* of all lanes of the block */
+    uint64_t accesses, hits, misses, merged;      /* lines */
+    uint64_t fills, evictions, writebacks;        /* lines */
     uint64_t prefetches, prefetch_there, prefetch_refused, prefetch_dropped;
     uint64_t prefetch_useful, prefetch_late, prefetch_useless; /* lines */
     uint64_t bypasses, pins, pins_missed;                      /* lines */
-    uint64_t packets_hit, packets_missed;              /* by whole contexts */
-    uint64_t passed;                                   /* one that still waited for its context */
-    uint64_t replay, too_old, bad_icv;                 /* dropped for it */
-    uint64_t out;                                      /* that reached the host */
+    uint64_t packets_hit, packets_missed;                      /* by whole contexts */
+    uint64_t passed;                   /* one that still waited for its context */
+    uint64_t replay, too_old, bad_icv; /* dropped for it */
+    uint64_t out;                      /* that reached the host */
 };
 
 void card_case_make(struct card_case *c, uint64_t seed);

@@ -12,13 +12,13 @@ enum {
     ETHERNET_BYTES = 14,
     AES_BLOCK = 16,
     AROUND_MTU = 256, /* of the longest packet */
-    ROUNDS = 10, /* of AES-128 */
-    TAG = 4,     /* cycles from the last block to the verdict */
+    ROUNDS = 10,      /* of AES-128 */
+    TAG = 4,          /* cycles from the last block to the verdict */
     REORDER_LATENCY = 1,
     WIRE_PREAMBLE = 8,
     WIRE_FCS = 4,
     WIRE_GAP = 12,
-    MOST_LINES = 8,  /* of a context */
+    MOST_LINES = 8, /* of a context */
     MOST_MSHRS = 64,
     MOST_FRAMES = 512, /* places of the cache */
     MOST_CYCLES = 4000000
@@ -52,17 +52,17 @@ struct cache {
 
 /* Card memory: one transfer at a time. */
 struct memory {
-    uint64_t free; /* first cycle in which a transfer can begin */
+    uint64_t free;                               /* first cycle in which a transfer can begin */
     uint64_t latency, transfer, last, miss_time; /* cycles; a line, the last line of a context */
-    bool writes; /* the last transfer is a write-back */
+    bool writes;                                 /* the last transfer is a write-back */
 };
 
 struct packet_state {
     bool queued, good, reordered; /* is before sa_wait; passed replay_check; left the engines */
-    uint64_t waits[MOST_LINES]; /* lines on their way */
+    uint64_t waits[MOST_LINES];   /* lines on their way */
     unsigned waiting;
     bool passed, merged, no_mshr, hazard, in_order; /* what happened to it */
-    unsigned turn; /* of entering the engines */
+    unsigned turn;                                  /* of entering the engines */
 };
 
 struct history {
@@ -665,7 +665,8 @@ static uint32_t portions(const struct model *m, uint32_t item)
 {
     const struct nic_crypto_config *crypto = &m->card->crypto;
 
-    return divide_up(sealed_bytes(m, item), crypto->block_cycles[NIC_CLASS_GCM] ? AES_BLOCK : crypto->width);
+    return divide_up(sealed_bytes(m, item),
+                     crypto->block_cycles[NIC_CLASS_GCM] ? AES_BLOCK : crypto->width);
 }
 
 static void crypto_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)
@@ -714,7 +715,8 @@ static void update_job(void *self, uint64_t now, unsigned lane, struct lane_job 
 
 static uint32_t clear_beats(const struct model *m, uint32_t item)
 {
-    return is_known(m, item) ? beats(m, m->c->packet[item].inner + ETHERNET_BYTES) : beats_of(m, item);
+    return is_known(m, item) ? beats(m, m->c->packet[item].inner + ETHERNET_BYTES)
+                             : beats_of(m, item);
 }
 
 static void decapsulate_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)
@@ -765,7 +767,8 @@ static bool update_ready(void *self, uint64_t now, uint32_t item, unsigned *caus
 {
     struct model *m = self;
     const struct history *sa = &m->sa[m->c->packet[item].sa];
-    bool yes = m->c->window == 0 || !is_known(m, item) || !sa->updated || now >= sa->last + m->card->sa.rmw;
+    bool yes = m->c->window == 0 || !is_known(m, item) || !sa->updated ||
+               now >= sa->last + m->card->sa.rmw;
 
     (void)cause;
     (void)again;
@@ -787,7 +790,8 @@ static bool engine_accepts(void *self, unsigned lane, uint32_t item)
         const struct twin_begin *b = &st->begin[i];
 
         if (b->lane / crypto->contexts == lane / crypto->contexts) {
-            return st->clock->edges - 1 >= b->cycle + larger(portions(m, b->item), beats_of(m, b->item));
+            return st->clock->edges - 1 >=
+                   b->cycle + larger(portions(m, b->item), beats_of(m, b->item));
         }
     }
     return true;
@@ -805,7 +809,8 @@ static bool reorder_ready(void *self, uint64_t now, uint32_t item, unsigned *cau
         const struct packet_state *s = &m->packet[i];
 
         if (s->good && !s->reordered && s->turn < m->packet[item].turn &&
-            (m->card->crypto.order == NIC_ORDER_LANE || m->c->packet[i].sa == m->c->packet[item].sa)) {
+            (m->card->crypto.order == NIC_ORDER_LANE ||
+             m->c->packet[i].sa == m->c->packet[item].sa)) {
             m->packet[item].in_order = true;
             return false;
         }
@@ -855,7 +860,8 @@ static void build(struct model *m)
 {
     const struct nic_config *card = m->card;
     uint64_t crypto_clock = card->crypto.clock ? card->crypto.clock : card->general.clock;
-    unsigned lanes = card->crypto.engines * card->crypto.contexts + 1; /* the last one is the way around the engines */
+    unsigned lanes = card->crypto.engines * card->crypto.contexts +
+                     1; /* the last one is the way around the engines */
 
     twin_init(&m->tw);
     m->domain = m->crypto_domain = twin_add_domain(&m->tw, card->general.clock, 1000);
@@ -863,12 +869,14 @@ static void build(struct model *m)
         m->crypto_domain = twin_add_domain(&m->tw, crypto_clock, 1000);
     }
     for (unsigned b = 0; b < CARD_BLOCKS; b++) {
-        struct stage_config s = { .name = card_block_names[b],
-                                  .domain = b == CARD_CRYPTO ? m->crypto_domain : m->domain,
-                                  .lanes = b == CARD_CRYPTO ? lanes : 1,
-                                  .start = blocks[b].start,
-                                  .ops = { .job = blocks[b].job, .ready = blocks[b].ready, .accepts = blocks[b].accepts },
-                                  .self = m };
+        struct stage_config s = {
+            .name = card_block_names[b],
+            .domain = b == CARD_CRYPTO ? m->crypto_domain : m->domain,
+            .lanes = b == CARD_CRYPTO ? lanes : 1,
+            .start = blocks[b].start,
+            .ops = { .job = blocks[b].job, .ready = blocks[b].ready, .accepts = blocks[b].accepts },
+            .self = m
+        };
 
         m->stage[b] = twin_add_stage(&m->tw, &s);
     }
@@ -876,7 +884,10 @@ static void build(struct model *m)
         unsigned writer_domain = b == CARD_REORDER ? m->crypto_domain : m->domain;
 
         m->channel[b] = m->tw.channels;
-        for (unsigned i = 0; i < (b == CARD_REORDER ? lanes : b == CARD_WAIT ? card->sa.wait_queues : 1); i++) {
+        for (unsigned i = 0; i < (b == CARD_REORDER ? lanes
+                                  : b == CARD_WAIT  ? card->sa.wait_queues
+                                                    : 1);
+             i++) {
             struct channel_config ch = { .sync = card->general.sync };
 
             ch.unlimited = b == CARD_PARSER;
@@ -898,7 +909,8 @@ static void offer(struct model *m)
 
     for (uint32_t i = 0; i < m->c->packets; i++) {
         const struct card_packet *p = &m->c->packet[i];
-        uint64_t stamp = (uint64_t)(((m->c->base_ps + p->time_ns * 1000) * wire + 999999999999u) / 1000000000000u);
+        uint64_t stamp = (uint64_t)(((m->c->base_ps + p->time_ns * 1000) * wire + 999999999999u) /
+                                    1000000000000u);
         uint64_t start = stamp > free ? stamp : free;
         uint64_t end = start + WIRE_PREAMBLE + p->length + WIRE_FCS;
         unsigned __int128 in = (unsigned __int128)(end + latency) * card->general.clock;
@@ -955,8 +967,8 @@ static void take(struct model *m, enum card_block b, uint32_t item)
 
 static void take_all(struct model *m)
 {
-    static const enum card_block order[] = { CARD_LOOKUP, CARD_WAIT, CARD_CHECK, CARD_REORDER, CARD_UPDATE,
-                                             CARD_RX_DMA };
+    static const enum card_block order[] = { CARD_LOOKUP,  CARD_WAIT,   CARD_CHECK,
+                                             CARD_REORDER, CARD_UPDATE, CARD_RX_DMA };
 
     for (unsigned i = 0; i < sizeof order / sizeof *order; i++) {
         const struct twin_stage *st = &m->tw.stage[m->stage[order[i]]];
@@ -1032,7 +1044,8 @@ static void spans_of(struct model *m, enum card_block b)
         for (size_t k = 0; k < (in ? ch->popped : ch->pushed); k++) {
             uint64_t cycle = in ? ch->beat[k].popped : ch->beat[k].pushed;
 
-            last[ch->beat[k].item] = in || cycle > last[ch->beat[k].item] ? cycle : last[ch->beat[k].item];
+            last[ch->beat[k].item] =
+                in || cycle > last[ch->beat[k].item] ? cycle : last[ch->beat[k].item];
         }
     }
     for (size_t i = 0; i < st->begins; i++) {
@@ -1105,6 +1118,10 @@ static void tally(const struct model *m)
         r->dropped += !s->good;
         r->late += s->good && !m->result->span[i][CARD_DECAPSULATE].seen;
     }
+    r->prefetches += m->result->prefetches;
+    r->ahead_late += m->result->prefetch_late;
+    r->ahead_useless += m->result->prefetch_useless;
+    r->bypasses += m->result->bypasses;
     r->packets += m->c->packets;
     r->cycles += m->now;
     for (unsigned b = 0; b < CARD_BLOCKS; b++) {
@@ -1112,8 +1129,8 @@ static void tally(const struct model *m)
     }
 }
 
-void card_twin_run(const struct card_case *c, const uint64_t end[CARD_BLOCKS], struct card_result *result,
-                   struct card_reached *reached)
+void card_twin_run(const struct card_case *c, const uint64_t end[CARD_BLOCKS],
+                   struct card_result *result, struct card_reached *reached)
 {
     struct model *m = &model;
 

@@ -190,8 +190,12 @@ static void check_shares(unsigned cases)
     at_least("... that was dirty", r->dirty, 30, r->fills);
     at_least("fetches that found the memory occupied", r->memory_busy, 20, r->fills);
     at_least("... by a write-back", r->behind_write, 3, r->fills);
+    at_least("fetches ahead of use", r->prefetches, 2, r->fills);
+    at_least("... that were asked for on their way", r->ahead_late, 10, r->prefetches);
+    at_least("... that were not asked for", r->ahead_useless, 2, r->prefetches);
+    at_least("fills that pinned lines kept out", r->bypasses, 1, r->fills);
     for (unsigned p = 0; p < SA_CACHE_REPLACEMENTS; p++) {
-        snprintf(what, sizeof what, "... that chose a victim by %s", policies[p]);
+        snprintf(what, sizeof what, "fills with a victim by %s", policies[p]);
         at_least(what, r->evictions[p], 5, r->fills);
     }
     for (unsigned b = 0; b < CARD_DECAPSULATE; b++) { /* behind it rx_dma keeps up */
