@@ -96,16 +96,6 @@ void account_settle(struct account *a, uint64_t cycle)
     }
 }
 
-void account_add(struct account *a, const struct account_run *run)
-{
-    assert(a->runs < ACCOUNT_RUNS);
-    assert(run->first >= a->settled);
-    if (run->busy == 0 && run->tail == 0 && (run->step == 0 || run->beats == 1)) {
-        return; /* an ideal block takes no time */
-    }
-    a->run[a->runs++] = *run;
-}
-
 void account_idle_anew(struct account *a, uint64_t cycle, struct account_reason reason)
 {
     account_settle(a, cycle);
