@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Run test programs and shell tests one after the other, show what each came to, and end with one
-# line: N passed, N failed, N skipped.
+# Run test programs and shell tests, as many at a time as there are processors (TEST_JOBS says another
+# number), show in their order what each came to, and end with one line: N passed, N failed, N skipped.
 #
 # usage: tests/run.sh PROGRAM... SCRIPT.sh...        (make test calls it, from the project root)
 #
@@ -44,24 +44,39 @@ count() {
         }' "$1"
 }
 
-for test in "$@"; do
-    name=${test#"${BUILD:-build}"/tests/}
-    name=${name#tests/}
-    log=$logs/$name.log
-    mkdir -p "$(dirname "$log")"
-    case $test in
-    *.sh) kind=shell command=(bash "$test") ;;
-    *) kind=check command=("$test") ;;
+tests=("$@")
+jobs=${TEST_JOBS:-$(nproc)}
+
+name_of() {
+    local name=${1#"${BUILD:-build}"/tests/}
+    echo "${name#tests/}"
+}
+
+# Runs one test; its log, and beside it, when it has ended, its exit status and how many seconds it took.
+run_one() {
+    local log command began=$SECONDS
+    log=$logs/$(name_of "$1").log
+    case $1 in
+    *.sh) command=(bash "$1") ;;
+    *) command=("$1") ;;
     esac
     # The braces keep the shell's own word on a crash off the screen.
     { timeout -k 10 "$limit" "${command[@]}" >"$log" 2>&1 </dev/null; } 2>/dev/null
-    status=$?
+    echo "$? $((SECONDS - began))" >"$log.ended.new"
+    mv "$log.ended.new" "$log.ended"
+}
+
+report() {
+    local name log kind=check status seconds p f s verdict=ok
+    name=$(name_of "$1")
+    log=$logs/$name.log
+    case $1 in *.sh) kind=shell ;; esac
+    read -r status seconds <"$log.ended"
     read -r p f s < <(count "$log" "$kind" "$status")
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-    verdict=ok
     [ "$s" -eq 0 ] || { [ "$p" -gt 0 ] || verdict=SKIP; }
     [ "$f" -eq 0 ] || verdict=FAIL
-    printf '  %-4s %-44s %4d passed' "$verdict" "$name" "$p"
+    printf '  %-4s %-44s %4d s %4d passed' "$verdict" "$name" "$seconds" "$p"
     [ "$f" -eq 0 ] || printf ', %d failed' "$f"
     [ "$s" -eq 0 ] || printf ', %d skipped' "$s"
     printf '\n'
@@ -80,6 +95,25 @@ for test in "$@"; do
     while IFS= read -r line; do skips+=("$line"); done < <(grep '^SKIP ' "$log" | awk -v file="$log" '
         !seen[$0]++ && ++n <= 4
         END { if (n > 4) printf "     and %d more of this test: %s\n", n - 4, file }')
+}
+
+for test in "${tests[@]}"; do
+    log=$logs/$(name_of "$test").log
+    mkdir -p "$(dirname "$log")"
+    rm -f "$log.ended"
+done
+started=0 running=0 shown=0
+while [ "$shown" -lt ${#tests[@]} ]; do
+    while [ "$running" -lt "$jobs" ] && [ "$started" -lt ${#tests[@]} ]; do
+        run_one "${tests[started]}" &
+        started=$((started + 1)) running=$((running + 1))
+    done
+    wait -n
+    running=$((running - 1))
+    while [ "$shown" -lt "$started" ] && [ -e "$logs/$(name_of "${tests[shown]}").log.ended" ]; do
+        report "${tests[shown]}"
+        shown=$((shown + 1))
+    done
 done
 
 if [ ${#skips[@]} -gt 0 ]; then
