@@ -48,8 +48,7 @@ int clock_add(struct clock_set *set, uint64_t num, uint64_t den);
 /* For what follows: a product needs more than 64 bits. */
 uint64_t clock_scale_wide(const struct clock_ratio *r, uint64_t c) __attribute__((cold));
 uint64_t clock_edge_from_wide(const struct clock_ratio *r, uint64_t c) __attribute__((cold));
-int clock_compare_wide(const struct clock_ratio *r, uint64_t ca, uint64_t cb)
-    __attribute__((cold));
+int clock_compare_wide(const struct clock_ratio *r, uint64_t ca, uint64_t cb) __attribute__((cold));
 
 /* floor(c * mul / div) */
 static inline uint64_t clock_scale(const struct clock_ratio *r, uint64_t c)

@@ -54,8 +54,7 @@ static struct segment next_segment(const struct lane *lane)
 /* When the next input beat can be popped. */
 static uint64_t next_visible(const struct segment *g)
 {
-    return channel_visible(g->in,
-                           g->head->at.first + (uint64_t)g->in->s.taken * g->head->at.step);
+    return channel_visible(g->in, g->head->at.first + (uint64_t)g->in->s.taken * g->head->at.step);
 }
 
 /* When the next slot can be issued, and what holds it until then. */
