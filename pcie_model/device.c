@@ -347,26 +347,36 @@ static void end_stall(struct pcie_link *link, uint64_t now)
     }
 }
 
+/* A TLP has been started. On an ideal link that takes no time; else nothing more can happen in this cycle. */
+static bool started(struct pcie_link *link, uint64_t now, uint64_t *again)
+{
+    uint64_t clear = link->wires.wire[UP].s.free;
+
+    end_stall(link, now);
+    if (clear <= now) {
+        return true;
+    }
+    *again = device_wants(link) ? clear : CLOCK_NEVER;
+    return false;
+}
+
 bool device_start(struct pcie_link *link, uint64_t now, uint64_t *again)
 {
     enum pcie_stall stall = PCIE_STALLS;
-    uint64_t clear;
+    uint64_t clear = wire_clear(&link->wires, UP, now);
 
-    clear = wire_clear(&link->wires, UP, now);
     if (clear > now) {
         *again = earlier(*again, clear);
         return false;
     }
     if (wire_repeats(&link->wires, UP) && link_repeat(link, UP, now)) {
-        end_stall(link, now);
-        return true;
+        return started(link, now, again);
     }
     if (!link->s.offers) {
         return false;
     }
     if (next_in_turn(link, now, again, &stall)) {
-        end_stall(link, now);
-        return true;
+        return started(link, now, again);
     }
     if (stall != PCIE_STALLS || link->s.stall != PCIE_STALLS) {
         note_stall(link, now, stall);

@@ -105,18 +105,6 @@ static void count_wire(struct pcie_direction_stats *stats, const struct tlp *tlp
     }
 }
 
-static void account_tlp(struct account *account, uint64_t start, uint32_t wire)
-{
-    const struct account_run run = { .first = start,
-                                     .beats = 1,
-                                     .step = wire,
-                                     .busy = wire,
-                                     .after = { .state = ACCOUNT_STARVED } };
-
-    account_close(account);
-    account_add(account, &run);
-}
-
 static void received(struct pcie_link *link, unsigned direction, const struct tlp *tlp,
                      uint64_t arrives)
 {
@@ -150,7 +138,7 @@ uint64_t link_send(struct pcie_link *link, unsigned direction, uint64_t start,
     sent = wire_send(&link->wires, direction, start, tlp->wire, again);
     count_wire(&link->s.stats.dir[direction], tlp, again);
     if (!link->config.ideal) {
-        account_tlp(&link->account[direction], start, tlp->wire);
+        account_pass(&link->account[direction], start, 1, tlp->wire, 0);
     }
     if (sent.good) {
         received(link, direction, tlp, sent.arrives);
@@ -392,6 +380,7 @@ struct pcie_link *pcie_link_create(struct sched *sched, unsigned domain,
     ring_init(&link->kept[DOWN], sizeof(struct tlp));
     link->ready_size = 64;
     link->ready = must(calloc(link->ready_size, sizeof *link->ready));
+    link->ready[0].cycle = CLOCK_NEVER;
     init_accounts(link);
     return link;
 }

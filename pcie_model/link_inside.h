@@ -166,7 +166,7 @@ struct pcie_link {
     struct ring asked;    /* struct tlp: register reads that the card has not answered */
     struct ring replies;  /* struct reply */
     struct ring kept[2];  /* struct tlp: on guarded wires, those that are not acknowledged */
-    struct ready *ready;  /* heap */
+    struct ready *ready;  /* heap; if it is empty, the cycle of the first is CLOCK_NEVER */
     size_t ready_size;
     size_t readies;
 };
@@ -223,7 +223,8 @@ static inline bool device_wants(const struct pcie_link *link)
 {
     return link->s.offers || wire_repeats(&link->wires, UP);
 }
-/* Start what is next in turn on the way up. If nothing can go, *again is lowered to when something may. */
+/* Start what is next in turn on the way up. True if there may be more to do in this cycle; if not, *again is lowered
+ * to when something may go. */
 bool device_start(struct pcie_link *link, uint64_t now, uint64_t *again);
 /* The client's channel has a new head, or none any more. */
 void device_look_at_head(struct pcie_link *link, unsigned client);
@@ -255,11 +256,11 @@ void root_receive(struct pcie_link *link, const struct tlp *tlp, uint64_t arrive
  * card takes what comes without asking for anything, waiting for its credit locks nothing up. */
 static inline bool root_completes_first(const struct pcie_link *link)
 {
-    return link->readies && link->ready[0].cycle <= link->cpu.next;
+    return link->ready[0].cycle <= link->cpu.next;
 }
 static inline uint64_t root_ready(const struct pcie_link *link)
 {
-    return root_completes_first(link) ? link->ready[0].cycle : link->cpu.next;
+    return earlier(link->ready[0].cycle, link->cpu.next);
 }
 
 /* When the next TLP down starts, as far as is known: certain from the cycle on in which it is ready. */
@@ -270,7 +271,7 @@ static inline uint64_t root_starts(const struct pcie_link *link)
     if (wire_repeats(&link->wires, DOWN)) {
         ready = link->wires.wire[DOWN].s.next_from;
     }
-    return ready == CLOCK_NEVER ? CLOCK_NEVER : later(ready, link->wires.wire[DOWN].s.free);
+    return later(ready, link->wires.wire[DOWN].s.free);
 }
 
 /* When it has to be started at the latest: before anyone can see anything of it. */

@@ -45,7 +45,7 @@ static inline void ring_pop(struct ring *r)
     r->p.head++;
 }
 
-void ring_grow(struct ring *r);
+void ring_grow(struct ring *r) __attribute__((cold));
 
 /* A new last element, not cleared. Allocates only when the ring has never been so full. */
 static inline void *ring_push(struct ring *r)

@@ -48,6 +48,9 @@ static void remove_ready(struct pcie_link *link)
         at = child;
     }
     link->ready[at] = last;
+    if (!link->readies) {
+        link->ready[0].cycle = CLOCK_NEVER;
+    }
 }
 
 /* ---- what comes up --------------------------------------------------------------------------- */

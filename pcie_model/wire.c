@@ -281,7 +281,7 @@ void wire_catch_up(struct wires *w, unsigned d, uint64_t t)
     }
     while (s->due <= t && (w->flit || s->free <= t)) {
         enum source source = first_source(w, d);
-        uint64_t start = due_of(w, d, source);
+        uint64_t start = s->due;
 
         if (w->flit) { /* there is room for it in every one */
             start = end_of_flit(w, start);
@@ -297,29 +297,20 @@ void wire_catch_up(struct wires *w, unsigned d, uint64_t t)
 
 /* ---- credit ---------------------------------------------------------------------------------- */
 
-static bool enough(const struct units *limit, const struct units *have, const struct units *need)
-{
-    return (!limit->header || have->header >= need->header) &&
-           (!limit->data || have->data >= need->data);
-}
-
 /* When something that is due on wire d can go, as far as is known. */
 static uint64_t can_go(const struct wires *w, unsigned d, uint64_t due)
 {
     return w->flit ? due : later(due, w->wire[d].s.free);
 }
 
-bool wire_has_credit(struct wires *w, unsigned d, enum pcie_class class, struct units need,
-                     uint64_t t, uint64_t *again)
+bool wire_gets_credit(struct wires *w, unsigned d, enum pcie_class class, struct units need,
+                      uint64_t t, uint64_t *again)
 {
     struct wire *wire = &w->wire[d];
     struct wire_class_state *c = &wire->s.class[class];
     const struct handover *update;
     uint64_t at;
 
-    if (enough(&wire->limit[class], &c->credit, &need)) {
-        return true;
-    }
     if (w->wire[!d].s.due <= t) {
         wire_catch_up(w, !d, t);
     }
@@ -328,7 +319,7 @@ bool wire_has_credit(struct wires *w, unsigned d, enum pcie_class class, struct 
         c->credit.data += wire->limit[class].data ? update->units.data : 0;
         ring_pop(&wire->updates[class]);
     }
-    if (enough(&wire->limit[class], &c->credit, &need)) {
+    if (wire_covers(wire, class, need)) {
         return true;
     }
     at = update ? update->cycle : can_go(w, !d, c->fc_due);

@@ -171,10 +171,27 @@ static inline uint64_t wire_clear(struct wires *w, unsigned d, uint64_t t)
     return wire->s.free > t ? wire->s.free : t;
 }
 
+/* Is what the transmitter knows of credit enough? */
+static inline bool wire_covers(const struct wire *wire, enum pcie_class class, struct units need)
+{
+    const struct units *limit = &wire->limit[class];
+    const struct units *have = &wire->s.class[class].credit;
+
+    return (!limit->header || have->header >= need.header) &&
+           (!limit->data || have->data >= need.data);
+}
+
+/* For wire_has_credit: with the UpdateFCs that have arrived by then. */
+bool wire_gets_credit(struct wires *w, unsigned d, enum pcie_class class, struct units need,
+                      uint64_t t, uint64_t *again);
+
 /* Is there credit for a TLP of this class at cycle t? If not, *again is lowered to the cycle in which to ask
  * again. */
-bool wire_has_credit(struct wires *w, unsigned d, enum pcie_class class, struct units need,
-                     uint64_t t, uint64_t *again);
+static inline bool wire_has_credit(struct wires *w, unsigned d, enum pcie_class class,
+                                   struct units need, uint64_t t, uint64_t *again)
+{
+    return wire_covers(&w->wire[d], class, need) || wire_gets_credit(w, d, class, need, t, again);
+}
 
 /* TLPs that the transmitter keeps. */
 static inline uint32_t wire_kept(const struct wires *w, unsigned d)

@@ -18,11 +18,12 @@ enum sa_state {
 };
 
 enum {
-    SA_CONTEXT_IN = 1u << 0,     /* direction: inbound */
-    SA_CONTEXT_IPV6 = 1u << 1,   /* endpoint addresses */
-    SA_CONTEXT_TUNNEL = 1u << 2, /* mode */
-    SA_CONTEXT_ASKED = 1u << 3,  /* SaDeleteReq was given once (O-15) */
-    SA_CONTEXT_IP_SLOT = 1u << 4 /* holds a reference in the IP-address table */
+    SA_CONTEXT_IN = 1u << 0,      /* direction: inbound */
+    SA_CONTEXT_IPV6 = 1u << 1,    /* endpoint addresses */
+    SA_CONTEXT_TUNNEL = 1u << 2,  /* mode */
+    SA_CONTEXT_ASKED = 1u << 3,   /* SaDeleteReq was given once (O-15) */
+    SA_CONTEXT_IP_SLOT = 1u << 4, /* holds a reference in the IP-address table */
+    SA_CONTEXT_WIPED = 1u << 5    /* no DELETE waits for its end */
 };
 
 enum {

@@ -23,6 +23,8 @@
 
 /* ---- configuration ---------------------------------------------------------------------- */
 
+enum { SA_TABLE_MOST = 0x7ffffffe }; /* places */
+
 enum sa_capacity_unit {
     SA_UNIT_BUNDLES, /* a node counts 1 (O-8) */
     SA_UNIT_SAS      /* a node counts its entries */

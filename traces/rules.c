@@ -67,6 +67,7 @@ struct rules {
     struct completion *heap;
     size_t heap_capacity, heap_count;
     uint64_t live, peak_live;
+    bool off; /* the host has turned the offload off */
     uint64_t counts[RULES_COUNT];
 };
 
@@ -92,8 +93,9 @@ static const struct rules_info infos[RULES_COUNT] = {
              "and one of its partner",
              RULES_BY_CARD },
     [11] = { "the status words of a received packet agree with each other", RULES_BY_CARD },
-    [12] = { "no packet is offloaded before activation, no SA added before the card reported",
-             RULES_BY_CARD },
+    [12] = { "no packet is offloaded before activation, no SA added before the card reported "
+             "or while the offload is turned off",
+             RULES_CHECKED },
 };
 
 const struct rules_info *rules_info(unsigned rule)
@@ -425,6 +427,9 @@ static bool check_add(struct rules *rules, const struct recording_record *record
 {
     bool refused = record->has_status && record->status != STATUS_SUCCESS;
 
+    if (rules->off) {
+        violate(rules, record, 12, "oid: an ADD while the offload is turned off");
+    }
     for (size_t n = 0; n < record->node_count; n++) {
         check_entries(rules, record, n);
         if (rules->has_capabilities) {
@@ -556,6 +561,7 @@ bool rules_check(struct rules *rules, const struct recording_record *record)
     case RECORDING_ADD_SA_EX: return check_add(rules, record);
     case RECORDING_UPDATE_SA: check_update(rules, record); return true;
     case RECORDING_DELETE_SA: return check_delete(rules, record);
+    case RECORDING_ENCAPSULATION: rules->off = !record->on; return true;
     default: return true;
     }
 }

@@ -14,9 +14,10 @@
  *     else INVALID_PARAMETER
  *  9  DELETE: its status; each handle at most   here
  *     once; no use after it
- * 10  SaDeleteReq is answered by two DELETEs    the running card (the text form has no packets)
- * 11  CryptoDone and CryptoStatus agree         the running card
- * 12  nothing before activation and report      the running card
+ * 10  SaDeleteReq is answered by two DELETEs    the reference host (the text form has no packets)
+ * 11  CryptoDone and CryptoStatus agree         the reference host, of every completion
+ * 12  nothing before activation and report      ADD while the offload is off: here; the rest: the running
+ *                                               card and the reference host
  *
  * Memory is proportional to the handles that are live or being deleted, not to the recording. */
 #ifndef ESPNIC_TRACES_RULES_H

@@ -93,6 +93,21 @@ static const struct param traffic_params[] = {
     NUMBER(traffic_config, seed, PARAM_U64, 1, 0, 0, "seed of phases and of random order"),
 };
 
+static const struct param reset_params[] = {
+    { .name = "at",
+      .type = PARAM_TIME,
+      PARAM_AT(faults_config, reset_at),
+      .max = 1000000 * second,
+      .help =
+          "the host resets the card at this simulated time, as at a recorded reset_begin; 0: never. "
+          "card.sa.reset_wipes says what becomes of the SAs" },
+    { .name = "hold",
+      .type = PARAM_TIME,
+      PARAM_AT(faults_config, reset_hold),
+      .max = 1000000 * second,
+      .help = "from its begin to its end; 0: the driver ends it after host.reset_hold" },
+};
+
 static const struct param stop_params[] = {
     NUMBER(stop_config, warmup, PARAM_TIME, 0, 0, 1000000 * second,
            "simulated time after the first arrival that does not count in the rates"),
@@ -132,6 +147,8 @@ static const struct param_group own_groups[] = {
       workload_params, PARAM_COUNT(workload_params) },
     { "traffic", "packets made in memory instead of read", offsetof(struct espnic_config, traffic),
       traffic_params, PARAM_COUNT(traffic_params) },
+    { "faults.reset", "a reset of the card", offsetof(struct espnic_config, faults), reset_params,
+      PARAM_COUNT(reset_params) },
     { "stop", "when the run ends", offsetof(struct espnic_config, stop), stop_params,
       PARAM_COUNT(stop_params) },
     { "outputs", "files that are written", offsetof(struct espnic_config, outputs), outputs_params,

@@ -47,6 +47,12 @@ struct traffic_config {
     uint64_t seed;
 };
 
+/* What befalls the card at a given time, beside what a recording says. */
+struct faults_config {
+    uint64_t reset_at;   /* ps from t = 0, 0: no reset */
+    uint64_t reset_hold; /* ps from its begin to its end, 0: as host.reset_hold says */
+};
+
 struct stop_config {
     uint64_t warmup;  /* ps from the first arrival: not in the rates */
     uint64_t time;    /* ps, 0: no limit */
@@ -74,6 +80,7 @@ struct espnic_config {
     struct host_config host;
     struct workload_config workload;
     struct traffic_config traffic;
+    struct faults_config faults;
     struct stop_config stop;
     struct outputs_config outputs;
 };

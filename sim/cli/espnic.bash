@@ -76,7 +76,7 @@ _espnic()
                 [ "$COMP_CWORD" -ne 2 ] || words='bw lat'
                 [[ $cur != -* ]] || words=$(_espnic_options pcie) ;;
             validate)
-                [ "$COMP_CWORD" -ne 2 ] || words='pcie cx7'
+                [ "$COMP_CWORD" -ne 2 ] || words='pcie cx7 tables'
                 [[ $cur != -* ]] || words=$(_espnic_options validate) ;;
             report) words=$(_espnic_options report) ;;
             help) words='run sweep preset trace pcie validate report' ;;

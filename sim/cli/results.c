@@ -110,7 +110,7 @@ const char *results_tx_drop_name(unsigned i)
     return i < tx_reasons()->count ? tx_reasons()->list[i].name : NULL;
 }
 
-/* Breaches by rule: those that can be seen in a recording alone. */
+/* Breaches by rule: those that can be seen in a recording, alone or beside what the card reports. */
 struct rule_names {
     unsigned count;
     char name[RULES_COUNT][8];
@@ -125,7 +125,7 @@ static struct rule_names *rule_names(void)
         const struct rules_info *info = rules_info(rule);
 
         snprintf(r.name[rule], sizeof r.name[rule], "rule_%u", rule);
-        if (info->where == RULES_CHECKED) { /* the others are the card's, which answers by status */
+        if (info->where == RULES_CHECKED || info->where == RULES_WITH_CAPABILITIES || rule == 10) {
             r.fields[r.count++] = (struct stat_field){ .name = r.name[rule],
                                                        .type = STAT_U64,
                                                        .offset = rule * sizeof(uint64_t),
@@ -194,6 +194,9 @@ static const struct stat_field time_fields[] = {
 static const struct stat_field sa_fields[] = {
     R("capacity", capacity, STAT_U64, "",
       "of the card's table: bundles or SAs (card.sa.table.unit)"),
+    R("capacity_kib", capacity_kib, STAT_REAL, "KiB", "the same as memory: capacity * context_bytes"),
+    R("context_bytes", context_bytes, STAT_U64, "bytes", "of a context (card.sa.context)"),
+    R("peak_kib", peak_kib, STAT_REAL, "KiB", "memory of peak_live contexts"),
     R("live", live, STAT_GAUGE, "bundles", "in the card's table at the end"),
     R("peak_live", peak_live, STAT_U64, "bundles", "most that were in the table at a time"),
     R("preloaded", preloaded, STAT_U64, "bundles", "added before time started"),
@@ -221,6 +224,49 @@ static const struct stat_field sa_fields[] = {
       "share of the received IPsec packets delivered that the host opened in software"),
     R("tx_in_software", tx_in_software, STAT_REAL, "",
       "share of the protected packets sent that the host protected in software"),
+    R("overlap_peak", overlap_peak, STAT_U64, "bundles",
+      "most SAs at a time that were on the card beside another one for the same traffic: rekeying makes before it "
+      "breaks (same direction, mode, UDP kind, endpoints and selector)"),
+    R("overlap_s", overlap_s, STAT_REAL, "bundle s",
+      "their number over time, from the end of an ADD to the end of a DELETE as the driver sees them"),
+    R("overlap_share", overlap_share, STAT_REAL, "", "overlap_peak over capacity"),
+    R("overlap_mean", overlap_mean, STAT_REAL, "",
+      "overlap_s over the time of the run and capacity: the share of the table that overlap holds on average"),
+};
+
+#define C(name_, type_, unit_, help_)                                                              \
+    {                                                                                              \
+#name_, type_, offsetof(struct run_results, churn.name_), unit_, help_                     \
+    }
+
+static const struct stat_field churn_fields[] = {
+    C(compared, STAT_U64, "",
+      "1: the run was made once more with control requests that are done at once and cost nothing (no host CPU, no "
+      "command processor, no PCIe); the figures below are of that run. 0: they are not there (--experiments 0, no "
+      "requests or no packets, or a command path without a queue)"),
+    C(rx_gbps, STAT_REAL, "Gb/s", "as rx.gbps, without the cost of churn"),
+    C(tx_gbps, STAT_REAL, "Gb/s", "as tx.gbps, without the cost of churn"),
+    C(rx_mpps, STAT_REAL, "Mpackets/s", "as rx.mpps, without the cost of churn"),
+    C(tx_mpps, STAT_REAL, "Mpackets/s", "as tx.mpps, without the cost of churn"),
+    C(rx_p99_ns, STAT_REAL, "ns",
+      "99 % of the latencies (as rx.latency_ns) since the begin of the measured phase, without the cost of churn"),
+    C(tx_p99_ns, STAT_REAL, "ns",
+      "99 % of the latencies (as tx.latency_ns) since the begin of the measured phase, without the cost of churn"),
+    C(rx_slowdown, STAT_REAL, "", "rx_mpps over rx.mpps, less 1: what churn takes from throughput"),
+    C(tx_slowdown, STAT_REAL, "", "tx_mpps over tx.mpps, less 1"),
+    C(rx_p99_added_ns, STAT_REAL, "ns",
+      "the same of the measured run less rx_p99_ns: what churn adds"),
+    C(tx_p99_added_ns, STAT_REAL, "ns", "the same of the measured run less tx_p99_ns"),
+};
+
+static const struct stat_field layout_fields[] = {
+    { "endpoints", STAT_U64, offsetof(struct sa_layout, endpoints), "bytes", "addresses, mode, UDP ports" },
+    { "numbers", STAT_U64, offsetof(struct sa_layout, numbers), "bytes",
+      "what packets change: sequence number, window of card.capabilities.window_max, packets and bytes so far" },
+    { "limits", STAT_U64, offsetof(struct sa_layout, limits), "bytes", "SPI, algorithms, lifetime limits" },
+    { "keys", STAT_U64, offsetof(struct sa_layout, keys), "bytes",
+      "of the longest suite; expanded at ADD unless card.crypto.key_setup is 1" },
+    { "total", STAT_U64, offsetof(struct sa_layout, total), "bytes", "all of it; card.sa.context 0 takes this" },
 };
 
 static const struct stat_field *refused_fields(void)
@@ -242,6 +288,9 @@ static const struct stat_field input_fields[] = {
     R("bad_records", bad_records, STAT_U64, "records", "damaged and skipped (--skip-bad)"),
     R("rule_violations", violations, STAT_U64, "",
       "breaches of the rules of the interface in the recording (espnic trace check)"),
+    R("beyond_card", beyond_card, STAT_U64, "",
+      "breaches that the recording alone does not show: algorithms, ESN, UDP kinds, IPv6 and bundles beyond what "
+      "this card reports (rules 3, 4, 7)"),
     R("truncated", truncated, STAT_U64, "packets", "captured shorter than they were"),
     R("rx_delayed", rx_delayed, STAT_U64, "packets",
       "from the wire, stamped before it was free: they come when the frame before them and its gap "
@@ -294,6 +343,10 @@ void results_register(const struct run_results *results, const struct host_stats
                   at(results, offsetof(struct run_results, tx_drop)), tx_reasons()->fields,
                   tx_reasons()->count);
     stat_register(r, "sa", "Security associations.", results, sa_fields, STAT_COUNT(sa_fields));
+    stat_register(r, "sa.layout", "What the context of an SA holds at least (sa_table/layout.h).",
+                  at(results, offsetof(struct run_results, layout)), layout_fields, STAT_COUNT(layout_fields));
+    stat_register(r, "churn", "What SA churn costs the data path.", results, churn_fields,
+                  STAT_COUNT(churn_fields));
     stat_register(r, "sa.add_failures", "Nodes that the card refused, by reason.",
                   at(results, offsetof(struct run_results, refused)), refused_fields(),
                   SA_REASON_COUNT - 1);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/churn.h"
 #include "cli/commands.h"
 #include "cli/find.h"
 #include "cli/run_request.h"
@@ -204,6 +205,15 @@ static int finish(struct run_request *r, struct simulation *s, const struct foun
         if (!look) {
             fprintf(stderr, "espnic run: looking for the bottleneck: %s\n", error);
             return EXIT_MODEL;
+        }
+        if (churn_matters(&r->config, s)) {
+            progress_start(progress, "churn", 0, 0);
+            look = churn_compare(&r->config, s, progress, error, sizeof error);
+            progress_end(progress);
+            if (!look) {
+                fprintf(stderr, "espnic run: looking for the cost of churn: %s\n", error);
+                return EXIT_MODEL;
+            }
         }
     }
     if (!write_reports(r, s, look ? &b : NULL, found, error, sizeof error)) {

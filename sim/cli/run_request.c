@@ -257,12 +257,27 @@ void run_request_free(struct run_request *r)
     }
 }
 
+/* By record: the first RUN_MAX_VIOLATIONS of them. */
+static json_t *violations_json(const struct simulation *s)
+{
+    unsigned n;
+    const struct run_violation *v = simulation_violations(s, &n);
+    json_t *all = json_array();
+
+    for (unsigned i = 0; i < n; i++) {
+        json_array_append_new(all, json_pack("{s:I, s:i, s:s}", "record", (json_int_t)v[i].record,
+                                             "rule", (int)v[i].rule, "what", v[i].sentence));
+    }
+    return all;
+}
+
 void run_request_report(json_t *root, struct simulation *s, const struct bottleneck *b)
 {
     struct stat_registry *registry = calloc(1, sizeof *registry);
 
     simulation_register_stats(s, registry);
     report_add_stats(root, registry);
+    report_add(root, "inputs.violations", violations_json(s));
     report_add(root, "blocks", blocks_json(s));
     if (b) {
         report_add(root, "bottleneck", bottleneck_json(b));

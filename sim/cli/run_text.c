@@ -1,5 +1,6 @@
 #include "cli/run_text.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "cli/results.h"
@@ -144,6 +145,56 @@ static void print_left_alone(FILE *out, const struct nic_stats *n, const struct 
     }
 }
 
+static void print_churn(FILE *out, const struct run_results *r)
+{
+    const struct run_churn *c = &r->churn;
+
+    if (!c->compared) {
+        return;
+    }
+    fputs("without the cost of churn:", out);
+    if (r->rx.packets_in) {
+        fprintf(out, " RX %.2f Gb/s (%+.2f %%), p99 %.3f us (%+.3f)", c->rx_gbps,
+                100 * c->rx_slowdown, c->rx_p99_ns / 1000, (0.0 - c->rx_p99_added_ns) / 1000);
+    }
+    if (r->tx.packets_in) {
+        fprintf(out, "%s TX %.2f Gb/s (%+.2f %%), p99 %.3f us (%+.3f)", r->rx.packets_in ? ";" : "",
+                c->tx_gbps, 100 * c->tx_slowdown, c->tx_p99_ns / 1000,
+                (0.0 - c->tx_p99_added_ns) / 1000);
+    }
+    fputc('\n', out);
+}
+
+/* SAs that left the card and came back. */
+static void print_moves(FILE *out, const struct run_results *r, const struct host_stats *h)
+{
+    const struct host_readd_stats *back = &h->readd;
+    const struct host_restore_stats *all = &h->restore;
+    char a[TEXT_CELL];
+    char b[TEXT_CELL];
+
+    if (h->sa.overlap_peak) {
+        fprintf(out,
+                "rekeying: up to %s SAs beside those that they replace (%.2f %% of the capacity)\n",
+                count(h->sa.overlap_peak, a), 100 * r->overlap_share);
+    }
+    if (back->requests) {
+        fprintf(out, "added again on use: %s SAs, refused %s; away p50 %.3f us\n",
+                count(back->done, a), count(back->refused, b),
+                histogram_scaled(&back->away_ns, histogram_percentile(&back->away_ns, 50, 100)) /
+                    1000);
+    }
+    if (h->sa.resets) {
+        fprintf(out, "resets: %s, nothing sent for %.3f us\n", count(h->sa.resets, a),
+                (double)all->blocked_ps / 1e6);
+    }
+    if (all->times) {
+        fprintf(out, "restored: %s SAs in %.3f us, %s refused; %s packets in software meanwhile\n",
+                count(all->nodes, a), (double)all->ps / 1e6, count(all->failed, b),
+                text_count(all->software, (char[TEXT_CELL]){ 0 }, TEXT_CELL));
+    }
+}
+
 static void print_oids(FILE *out, const struct run_results *r, const struct host_stats *h)
 {
     static const char *const headings[] = { "",        ">requests", ">nodes done",
@@ -182,11 +233,15 @@ static void print_oids(FILE *out, const struct run_results *r, const struct host
     } else {
         text_table_clear(&t);
     }
-    fprintf(out, "SAs: %s on the card at the end, peak %s; %.0f changes/s\n", count(r->live, a),
-            count(r->peak_live, b), r->churn_per_s);
+    fprintf(out, "SAs: %s on the card at the end, peak %s (%.0f KiB, %" PRIu64 " bytes each); %.0f changes/s\n",
+            count(r->live, a), count(r->peak_live, b), r->peak_kib, r->context_bytes, r->churn_per_s);
     if (r->violations) {
         fprintf(out, "the recording breaks %s rules of the interface (espnic trace check)\n",
                 count(r->violations, a));
+    }
+    if (r->beyond_card) {
+        fprintf(out, "the recording goes %s times beyond what the card reports (rules 3, 4, 7)\n",
+                count(r->beyond_card, a));
     }
 }
 
@@ -258,6 +313,8 @@ void run_text_print(FILE *out, struct simulation *s, const struct espnic_config 
     print_drops(out, "dropped (TX): ", r->tx_drop, results_tx_drop_name);
     print_left_alone(out, n, h);
     print_oids(out, r, h);
+    print_moves(out, r, h);
+    print_churn(out, r);
     print_blocks(out, s);
     print_bottleneck(out, b, !strcmp(config->workload.load, "recorded"));
 }

@@ -25,9 +25,8 @@ struct simulation {
     const struct recording_record *record;
     bool have_record;
     struct rules *rules;
-    char *violations;
-    size_t violations_length;
-    FILE *violations_file;
+    struct run_violation *violation; /* RUN_MAX_VIOLATIONS of them */
+    unsigned violations;
     struct capture_writer *tx_out[NIC_MAX_PORTS + 1],
         *rx_out[NIC_MAX_PORTS + 1]; /* last: all ports */
     struct series series;
@@ -41,8 +40,10 @@ struct simulation {
     uint64_t fed;      /* packets of both directions */
     uint64_t limit;    /* of them */
     uint64_t stop;     /* no input from here on */
+    unsigned resets;   /* steps of faults.reset that are done: its begin, its end */
     struct run_results results;
     struct phase_mark begin, end; /* of the measured phase */
+    struct histogram *before[2];  /* latencies before it: TX, RX */
     bool packets_come;            /* there are captures, or made traffic */
     struct synthesis *synthesis;  /* NULL: none */
     struct run_tally tally,
@@ -136,7 +137,8 @@ static bool make_card(struct simulation *s)
                                  .sinks = { .self = s, .wire = on_wire, .deliver = on_delivery },
                                  .ports = c->card.general.ports,
                                  .forward = &c->card.forward,
-                                 .mtu = (uint32_t)c->card.mac.mtu };
+                                 .mtu = (uint32_t)c->card.mac.mtu,
+                                 .free_requests = s->options.free_requests };
     struct espnic_ports ports;
 
     const char *library = getenv("ESPNIC_CRYPTO");
@@ -163,12 +165,43 @@ static void note_violation(void *context, const struct rules_violation *v)
 {
     struct simulation *s = context;
 
-    s->results.violations++;
-    s->results.rule[v->rule]++;
-    if (s->violations_file) {
-        fprintf(s->violations_file, "%s:%llu: rule %u: %s\n", s->config->workload.oids,
-                (unsigned long long)v->line, v->rule, v->sentence);
+    if (rules_info(v->rule)->where == RULES_WITH_CAPABILITIES) {
+        s->results.beyond_card++;
+    } else {
+        s->results.violations++;
     }
+    s->results.rule[v->rule]++;
+    if (s->violations < RUN_MAX_VIOLATIONS) {
+        struct run_violation *told = &s->violation[s->violations++];
+
+        told->rule = v->rule;
+        told->record = v->line;
+        snprintf(told->sentence, sizeof told->sentence, "%s", v->sentence);
+    }
+}
+
+/* --strict: what is wrong with the recording, a line a breach. */
+static bool tell_violations(struct simulation *s)
+{
+    uint64_t all = s->results.violations + s->results.beyond_card;
+    size_t used = 0;
+
+    if (!all && s->results.rule[10]) {
+        return fail(
+            s,
+            "%s: rule 10: the card asked to delete %llu inbound SAs for which no \"pair\" says which "
+            "outbound one goes with them",
+            s->config->workload.oids, (unsigned long long)s->results.rule[10]);
+    }
+
+    for (unsigned i = 0; i < s->violations && used < sizeof s->error; i++) {
+        const struct run_violation *v = &s->violation[i];
+
+        used += (size_t)snprintf(s->error + used, sizeof s->error - used, "%s%s:%llu: rule %u: %s",
+                                 i ? "\n" : "", s->config->workload.oids,
+                                 (unsigned long long)v->record, v->rule, v->sentence);
+    }
+    return all == 0;
 }
 
 /* The next record, damaged ones skipped if asked for. */
@@ -193,7 +226,7 @@ static bool next_record(struct simulation *s)
 }
 
 /* What the host would have read from this card before it issued the first request (rules 3, 4, 7). A
- * recording from a host with another card may go beyond it, which only --strict calls wrong. */
+ * recording from a host with another card may go beyond it, which is counted by itself. */
 static struct rules_capabilities what_card_reports(const struct nic_config *card)
 {
     const struct sa_capabilities *can = &card->capabilities;
@@ -219,11 +252,14 @@ static bool open_recording(struct simulation *s)
     if (!path[0]) {
         return true;
     }
-    s->violations_file = open_memstream(&s->violations, &s->violations_length);
+    s->violation = calloc(RUN_MAX_VIOLATIONS, sizeof *s->violation);
     reported = what_card_reports(&s->config->card);
-    s->rules = rules_create(s->config->workload.strict ? &reported : NULL, note_violation, s);
+    s->rules = rules_create(&reported, note_violation, s);
+    if (!s->rules || !s->violation) {
+        return fail(s, "out of memory");
+    }
     s->recording = record_reader_open(s->options.inputs, path, s->error, sizeof s->error);
-    return s->recording && s->rules && s->violations_file && next_record(s);
+    return s->recording && next_record(s);
 }
 
 /* t = 0: the recording's epoch, or the earliest packet of all inputs. */
@@ -410,11 +446,10 @@ void simulation_destroy(struct simulation *s)
     espnic_destroy(s->card);
     record_reader_close(s->recording);
     rules_destroy(s->rules);
-    if (s->violations_file) {
-        fclose(s->violations_file);
-    }
-    free(s->violations);
+    free(s->violation);
     free(s->registry);
+    free(s->before[0]);
+    free(s->before[1]);
     phase_free(&s->begin);
     phase_free(&s->end);
     free(s);
@@ -446,6 +481,25 @@ static void pass(struct simulation *s, uint64_t until)
     host_simulate(s->host, until);
 }
 
+static const struct histogram *latency(const struct simulation *s, bool rx)
+{
+    const struct host_stats *h = host_statistics(s->host);
+
+    return rx ? &h->rx.latency_ns : &h->tx.latency_ns;
+}
+
+static void keep_latencies(struct simulation *s)
+{
+    for (unsigned rx = 0; rx < 2; rx++) {
+        if (latency(s, rx)->count != 0) {
+            s->before[rx] = malloc(sizeof *s->before[rx]);
+        }
+        if (s->before[rx]) {
+            *s->before[rx] = *latency(s, rx);
+        }
+    }
+}
+
 /* A packet, or in a run without packets a request, comes in. The measured phase begins with the first
  * one after the warm-up; in an experiment at the latest with the packet that it began with before. */
 static void note_arrival(struct simulation *s, uint64_t time)
@@ -461,6 +515,7 @@ static void note_arrival(struct simulation *s, uint64_t time)
     if (!s->begin.taken && (time >= r->first + s->config->stop.warmup ||
                             (s->options.warm_packets && s->fed >= s->options.warm_packets))) {
         phase_take(&s->begin, s->card, s->host, time);
+        keep_latencies(s);
         s->tally_begin = s->tally;
         r->warm_packets = s->fed;
     }
@@ -684,6 +739,28 @@ static uint64_t record_time(const struct simulation *s)
     return s->have_record ? s->base + s->record->t_ns * 1000 : ESPNIC_NEVER;
 }
 
+/* The next step of faults.reset. */
+static uint64_t reset_time(const struct simulation *s)
+{
+    const struct faults_config *f = &s->config->faults;
+
+    if (f->reset_at == 0 || s->resets == 2 || (s->resets == 1 && f->reset_hold == 0)) {
+        return ESPNIC_NEVER;
+    }
+    return s->base + f->reset_at + (s->resets == 1 ? f->reset_hold : 0);
+}
+
+static bool give_reset(struct simulation *s)
+{
+    uint64_t time = reset_time(s);
+
+    pass(s, time);
+    time = time > host_now(s->host) ? time : host_now(s->host);
+    return host_event(s->host, time,
+                      s->resets++ == 0 ? HOST_EVENT_RESET_BEGIN : HOST_EVENT_RESET_END, 0) ||
+           fail(s, "the host did not take the reset (internal error)");
+}
+
 static bool closed_loop_runs(const struct simulation *s)
 {
     return closed_port(s) < s->ports && s->fed < s->limit && !s->error[0];
@@ -735,6 +812,7 @@ static struct next_packet next_rx(struct simulation *s, uint64_t bound)
 static bool give_next(struct simulation *s, bool *ok)
 {
     uint64_t record = record_time(s);
+    uint64_t reset = reset_time(s);
     struct next_packet tx = next_tx(s);
     uint64_t first = record < tx.time ? record : tx.time;
     struct next_packet rx = next_rx(s, first < s->stop ? first : s->stop);
@@ -743,7 +821,9 @@ static bool give_next(struct simulation *s, bool *ok)
     if (first >= s->stop) { /* at the latest NEVER */
         return false;
     }
-    if (record <= tx.time && record <= rx.time) {
+    if (reset <= first) {
+        *ok = give_reset(s);
+    } else if (record <= tx.time && record <= rx.time) {
         if (tx.time >= s->stop && rx.time >= s->stop && !closed_loop_runs(s)) {
             keep_last(s);
         }
@@ -773,6 +853,10 @@ static void finish_closed_loop(struct simulation *s)
 
         if (next >= s->stop) { /* at the latest NEVER */
             break;
+        }
+        if (reset_time(s) <= next) {
+            give_reset(s);
+            continue;
         }
         pass(s, next);
     }
@@ -842,6 +926,21 @@ static bool close_outputs(struct simulation *s)
 
 static void sum_up(struct simulation *s);
 
+/* --strict: the simulated card and host keep the rules, too. */
+static enum simulation_end card_verdict(struct simulation *s)
+{
+    const uint64_t *broken = host_statistics(s->host)->card_rules;
+
+    for (unsigned rule = 1; rule < HOST_CARD_RULES; rule++) {
+        if (broken[rule]) {
+            fail(s, "the simulated card broke rule %u of the interface %llu times: %s", rule,
+                 (unsigned long long)broken[rule], rules_info(rule)->summary);
+            return SIMULATION_MODEL_ERROR;
+        }
+    }
+    return SIMULATION_DONE;
+}
+
 enum simulation_end simulation_run(struct simulation *s, char *error, size_t error_size)
 {
     struct host_source source = {
@@ -864,17 +963,16 @@ enum simulation_end simulation_run(struct simulation *s, char *error, size_t err
         return SIMULATION_BAD_INPUT;
     }
     end_of_measure(s);
+    if (s->resets == 1 && reset_time(s) != ESPNIC_NEVER) {
+        give_reset(s); /* it has begun, so it ends */
+    }
     end = drain(s);
     sum_up(s);
     if (end == SIMULATION_DONE && !close_outputs(s)) {
         end = SIMULATION_BAD_INPUT;
     }
-    if (s->violations_file) {
-        fflush(s->violations_file);
-    }
-    if (end == SIMULATION_DONE && s->config->workload.strict && s->results.violations) {
-        fail(s, "%s", s->violations);
-        end = SIMULATION_BAD_INPUT;
+    if (end == SIMULATION_DONE && s->config->workload.strict) {
+        end = !tell_violations(s) ? SIMULATION_BAD_INPUT : card_verdict(s);
     }
     snprintf(error, error_size, "%s", s->error);
     return end;
@@ -985,6 +1083,10 @@ static void sum_up_sas(struct simulation *s, const struct host_stats *h)
     const struct sa_table_stats *t = nic_table_statistics(s->card);
 
     r->capacity = t->capacity;
+    r->context_bytes = s->config->card.sa.context_bytes;
+    r->layout = s->config->card.sa.layout;
+    r->capacity_kib = (double)r->capacity * (double)r->context_bytes / 1024;
+    r->peak_kib = (double)n->sa_peak * (double)r->context_bytes / 1024;
     r->lookups = t->lookups;
     r->hits = t->hits;
     r->misses = t->misses;
@@ -999,6 +1101,12 @@ static void sum_up_sas(struct simulation *s, const struct host_stats *h)
     r->deletes = h->oid[HOST_OID_DELETE].nodes_done;
     r->delete_requests = h->rx.delete_requests;
     r->in_software = h->sa.in_software;
+    r->rule[10] = h->sa.pair_unknown;
+    r->overlap_peak = h->sa.overlap_peak;
+    r->overlap_s = h->sa.overlap_s;
+    r->overlap_share = share(r->overlap_peak, r->capacity);
+    r->overlap_mean =
+        r->total_us > 0 && r->capacity ? r->overlap_s * 1e6 / r->total_us / (double)r->capacity : 0;
     r->rx_in_software = share(h->rx.software, h->rx.software + h->rx.offloaded);
     r->tx_in_software = share(h->tx.software, h->tx.software + h->tx.offloaded);
 }
@@ -1071,6 +1179,29 @@ const struct run_results *simulation_results(const struct simulation *s)
     return &s->results;
 }
 
+double simulation_p99(const struct simulation *s, bool rx)
+{
+    const struct histogram *all = latency(s, rx);
+    struct histogram *since = s->before[rx] ? malloc(sizeof *since) : NULL;
+    double p99;
+
+    if (since) {
+        *since = *all;
+        since->count -= s->before[rx]->count;
+        for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+            since->buckets[i] -= s->before[rx]->buckets[i];
+        }
+    }
+    p99 = histogram_scaled(all, histogram_percentile(since ? since : all, 99, 100));
+    free(since);
+    return p99;
+}
+
+void simulation_note_churn(struct simulation *s, const struct run_churn *churn)
+{
+    s->results.churn = *churn;
+}
+
 const struct histogram *simulation_forward_latency(const struct simulation *s)
 {
     const struct histogram *card = nic_forward_latency(s->card);
@@ -1088,9 +1219,10 @@ struct host *simulation_host(struct simulation *s)
     return s->host;
 }
 
-const char *simulation_violations(const struct simulation *s)
+const struct run_violation *simulation_violations(const struct simulation *s, unsigned *count)
 {
-    return s->violations ? s->violations : "";
+    *count = s->violations;
+    return s->violation;
 }
 
 void simulation_register_stats(struct simulation *s, struct stat_registry *registry)

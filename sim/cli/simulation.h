@@ -47,6 +47,14 @@ struct run_work {
 
 enum { RUN_MAX_DROPS = 64 };
 
+/* The same run with control requests that are done at once and cost nothing: what churn costs the data path. */
+struct run_churn {
+    uint64_t compared;                                               /* 1: there was such a run */
+    double rx_gbps, tx_gbps, rx_mpps, tx_mpps, rx_p99_ns, tx_p99_ns; /* of that run */
+    double rx_slowdown, tx_slowdown; /* its rate over the measured one, less 1 */
+    double rx_p99_added_ns, tx_p99_added_ns;
+};
+
 struct run_results {
     struct run_direction rx, tx;
     uint64_t rx_drop[RUN_MAX_DROPS], tx_drop[RUN_MAX_DROPS];
@@ -64,18 +72,35 @@ struct run_results {
     struct run_work work;
     double core_busy; /* share of the measured phase, of the busiest core of the host */
     /* SAs */
+    uint64_t context_bytes;
+    struct sa_layout layout; /* what the context holds at least */
+    double capacity_kib, peak_kib;
     uint64_t capacity, live, peak_live, adds, add_failures, updates, deletes, delete_requests;
     uint64_t lookups, hits, misses;
     uint64_t refused[SA_REASON_COUNT]; /* nodes, by reason */
     uint64_t preloaded, in_software;
     double churn_per_s, adds_per_s, updates_per_s, deletes_per_s;
     double rx_in_software, tx_in_software; /* shares of the protected packets */
+    struct run_churn churn;
+    uint64_t overlap_peak; /* SAs that rekeying holds beside those that they replace */
+    double overlap_s, overlap_share,
+        overlap_mean; /* SA seconds; shares of the capacity: peak, mean of the run */
     /* inputs */
     uint64_t records, violations, bad_records;
-    uint64_t rule[RULES_COUNT]; /* violations by the number of the rule */
+    uint64_t beyond_card;       /* breaches that another card would not see: rules 3, 4, 7 */
+    uint64_t rule[RULES_COUNT]; /* both, by the number of the rule */
     uint64_t truncated, before_origin;
     uint64_t rx_delayed; /* stamped when the wire was not free yet */
 };
+
+/* A record that broke a rule. */
+struct run_violation {
+    unsigned rule;
+    uint64_t record; /* its line */
+    char sentence[256];
+};
+
+enum { RUN_MAX_VIOLATIONS = 1000 }; /* told one by one; all are counted */
 
 struct inputs;
 
@@ -84,6 +109,7 @@ struct simulation_options {
     uint64_t packets;      /* stop after so many, 0: as configured */
     uint64_t warm_packets; /* measure from this packet on, even if the warm-up is not over; 0: no */
     struct progress *progress;
+    bool free_requests;          /* an experiment: host_options.free_requests */
     const struct inputs *inputs; /* what was decoded before; NULL: the files are read */
 };
 
@@ -106,16 +132,21 @@ enum simulation_end simulation_run(struct simulation *s, char *error, size_t err
 
 const struct inputs *simulation_inputs(const struct simulation *s);
 
+/* For its results: what an experiment has found. */
+void simulation_note_churn(struct simulation *s, const struct run_churn *churn);
+
 /* After the run. */
 const struct run_results *simulation_results(const struct simulation *s);
 /* Blocks in the measured phase; names of causes: nic_block_name(). None if nothing was measured. */
 const struct run_block *simulation_blocks(const struct simulation *s, unsigned *count);
 void simulation_register_stats(struct simulation *s, struct stat_registry *registry);
+/* p99, ns, of packets since the begin of the measured phase. */
+double simulation_p99(const struct simulation *s, bool rx);
 /* ps, last bit in to last bit out. */
 const struct histogram *simulation_forward_latency(const struct simulation *s);
 struct espnic *simulation_card(struct simulation *s);
 struct host *simulation_host(struct simulation *s);
-/* Lines "rule R, record at line N: ..." of rules that the recording broke. */
-const char *simulation_violations(const struct simulation *s);
+/* The first records that broke rules, in their order. */
+const struct run_violation *simulation_violations(const struct simulation *s, unsigned *count);
 
 #endif

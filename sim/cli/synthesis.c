@@ -200,12 +200,35 @@ static void make_streams(struct synthesis *s, const struct profile *p, unsigned 
     }
 }
 
+/* Made packets take the place of those of files: which of the two is meant must be said. */
+static bool captures_too(const struct workload_config *w, char *error, size_t error_size)
+{
+    for (unsigned i = 0; i < 2 * NIC_MAX_PORTS; i++) {
+        const char *file = i % 2 ? w->rx[i / 2] : w->tx[i / 2];
+        char port[4] = "";
+
+        if (file[0]) {
+            snprintf(port, sizeof port, "%.0u", i / 2); /* nothing for port 0 */
+            snprintf(
+                error, error_size,
+                "workload.%s%s: found \"%.200s\" and a traffic.profile, expected either captures or packets "
+                "made in memory",
+                i % 2 ? "rx" : "tx", port, file);
+            return true;
+        }
+    }
+    return false;
+}
+
 bool synthesis_possible(const struct espnic_config *c, char *error, size_t error_size)
 {
     const struct traffic_config *t = &c->traffic;
 
     if (!t->profile[0]) {
         return true;
+    }
+    if (captures_too(&c->workload, error, error_size)) {
+        return false;
     }
     if (!c->workload.timing_only) {
         snprintf(

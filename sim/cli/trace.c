@@ -159,8 +159,8 @@ static int print_check_help(void)
         "A recording: lines that cannot be read (found, expected, and where), and the rules that\n"
         "the recorded host or card broke. Rules:\n");
     for (unsigned rule = 1; rule < RULES_COUNT; rule++) {
-        static const char *const where[] = { "", " [run --strict: depends on the card]",
-                                             " [the running card, not checked]",
+        static const char *const where[] = { "", " [run: depends on the card]",
+                                             " [run: what card and host do]",
                                              " [not in the text form]" };
         const struct rules_info *info = rules_info(rule);
 

@@ -42,7 +42,7 @@ static const struct option_spec mrc_options[] = {
     { "tx-filter", 0, "BPF", "the same for --tx" },
     { "preset", 0, "NAME", "size of a context, and which SAs are taken, from a card" },
     { "set", 0, "PATH=VALUE", "change a parameter of it: --set host.tx.tunnel_policy=latest" },
-    { "context-bytes", 0, "N", "size of a context: 256, 1KiB (card.sa.context)" },
+    { "context-bytes", 0, "N", "size of a context: 256, 1KiB; else card.sa.context" },
     { "sizes", 0, "LIST",
       "capacities to show, in SAs: all, 64,128,256 or FROM:STEP:TO or\nFROM:xFACTOR:TO" },
     { "sample", 0, "RATE", "follow only this share of the SAs: 0.01 or 1%" },
@@ -66,6 +66,7 @@ struct mrc_command {
     struct mrc_study_config study;
     struct espnic_config card;
     struct scenario scenario;
+    uint64_t context; /* bytes, 0: the card's */
     struct setting_list settings;
     struct sweep_points sizes;
     bool all_sizes, csv, json;
@@ -187,13 +188,11 @@ static int take_sampling(struct mrc_command *c, struct options *o, int option)
 }
 
 /* A size of plain digits is bytes. */
-static void set_context(struct mrc_command *c, const char *value)
+static int take_context(struct mrc_command *c, struct options *o)
 {
-    char bytes[64];
-    bool plain = value[0] != '\0' && value[strspn(value, "0123456789")] == '\0';
+    bool plain = o->value[0] != '\0' && o->value[strspn(o->value, "0123456789")] == '\0';
 
-    snprintf(bytes, sizeof bytes, "%s%s", value, plain ? "B" : "");
-    setting_list_add(&c->settings, "context-bytes", "card.sa.context", bytes);
+    return take_number(o, "context-bytes", plain ? PARAM_U64 : PARAM_BYTES, 16, 1u << 20, &c->context);
 }
 
 static int take_option(struct mrc_command *c, struct options *o, int option)
@@ -206,7 +205,7 @@ static int take_option(struct mrc_command *c, struct options *o, int option)
     case OPT_TX_FILTER: c->study.tx_filter = o->value; break;
     case OPT_PRESET: setting_list_add(&c->settings, "preset", "preset", o->value); break;
     case OPT_SET: setting_list_add(&c->settings, "set", NULL, o->value); break;
-    case OPT_CONTEXT_BYTES: set_context(c, o->value); break;
+    case OPT_CONTEXT_BYTES: return take_context(c, o);
     case OPT_SIZES: return take_sizes(c, o);
     case OPT_SAMPLE:
     case OPT_SAMPLE_SIZE:
@@ -320,7 +319,7 @@ static int print(struct mrc_command *c, const struct mrc_study *s)
     uint64_t *own = mrc_report_sizes(s, c->all_sizes, &count);
     char from[SCENARIO_NAME + 64];
     struct mrc_report report = { .study = s,
-                                 .context = c->card.card.sa.context,
+                                 .context = c->context ? c->context : c->card.card.sa.context_bytes,
                                  .context_from = from,
                                  .preset =
                                      c->scenario.preset[0] != '\0' ? c->scenario.preset : NULL,
@@ -328,8 +327,12 @@ static int print(struct mrc_command *c, const struct mrc_study *s)
                                  .size_count = c->sizes.count != 0 ? c->sizes.count : count };
     int status = EXIT_DONE;
 
-    snprintf(from, sizeof from, "card.sa.context: %s",
-             scenario_place(&c->scenario, "card.sa.context"));
+    if (c->context) {
+        snprintf(from, sizeof from, "--context-bytes");
+    } else {
+        snprintf(from, sizeof from, "card.sa.context: %s",
+                 scenario_place(&c->scenario, "card.sa.context"));
+    }
     if (c->json) {
         status = mrc_report_json(&report, stdout) ? EXIT_DONE : EXIT_USAGE;
     } else if (c->csv) {

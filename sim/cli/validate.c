@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "cli/validate_cx7.h"
 #include "cli/validate_pcie.h"
+#include "cli/validate_tables.h"
 #include "engine/nearest.h"
 #include "report/report.h"
 #include "report/text.h"
@@ -31,17 +32,21 @@ static const struct suite {
 } suites[] = {
     { "pcie", validate_pcie_groups, validate_pcie, validate_pcie_setting, "the defaults" },
     { "cx7", validate_cx7_groups, validate_cx7, validate_cx7_setting, "the preset cx7-like" },
+    { "tables", validate_tables_groups, validate_tables, validate_tables_setting,
+      "the preset that the settings of each figure begin with" },
 };
 enum { SUITES = sizeof suites / sizeof suites[0] };
 
 static int print_help(void)
 {
     puts(
-        "usage: espnic validate pcie|cx7 [--only NAME] [--json]\n"
+        "usage: espnic validate pcie|cx7|tables [--only NAME] [--json]\n"
         "\n"
         "Simulates what has been measured or computed elsewhere, and prints both with the error.\n"
         "\"fitted\": a parameter was chosen to meet this figure, so it is no test; \"predicted\": none\n"
-        "was. Exit status 1 if a figure misses its tolerance, or holds though it is known to miss.\n");
+        "was; \"computed\": follows from published parameters. Where the model has nothing to compare it\n"
+        "says \"not modelled\" and what is missing. Exit status 1 if a figure misses its tolerance, or\n"
+        "holds though it is known to miss.\n");
     options_help(validate_options, OPTION_COUNT);
     for (size_t k = 0; k < SUITES; k++) {
         printf("\nNAME for %s:", suites[k].name);
@@ -53,6 +58,7 @@ static int print_help(void)
          "examples:\n"
          "  espnic validate pcie\n"
          "  espnic validate cx7\n"
+         "  espnic validate tables --only replay\n"
          "  espnic validate pcie --only iotlb --json");
     return EXIT_DONE;
 }
@@ -61,10 +67,64 @@ static int print_help(void)
 
 static const char *verdict(const struct validation_row *row)
 {
+    if (validation_is_absent(row)) {
+        return row->kind == VALIDATION_ABSENT ? "not modelled" : "no data";
+    }
     if (row->kind == VALIDATION_MISSED) {
         return row->held ? "HOLDS" : "misses, known";
     }
     return row->held ? "ok" : "MISSES";
+}
+
+/* Counts have no places behind the point. */
+static bool is_count(const struct validation_row *row)
+{
+    return floor(row->published) == row->published && fabs(row->published) < 1e15 &&
+           (!isfinite(row->simulated) || floor(row->simulated) == row->simulated) &&
+           strchr(row->unit, '/') == NULL && strcmp(row->unit, "ns") != 0;
+}
+
+static void print_figure(char *cell, const struct validation_row *row, double figure)
+{
+    int digits = strcmp(row->unit, "ns") == 0 ? 1 : is_count(row) ? 0 : 3;
+
+    if (!isfinite(figure)) {
+        snprintf(cell, TEXT_CELL, "-");
+    } else if (row->words != NULL) {
+        snprintf(cell, TEXT_CELL, "%s", row->words[(size_t)figure]);
+    } else {
+        snprintf(cell, TEXT_CELL, "%.*f", digits, figure);
+    }
+}
+
+static void print_error(char *cell, const struct validation_row *row)
+{
+    bool fine = row->tolerance > 0 && row->tolerance < 1;
+
+    if (!isfinite(row->error)) {
+        snprintf(cell, TEXT_CELL, "-");
+    } else if (validation_is_range(row) && row->held) {
+        snprintf(cell, TEXT_CELL, "inside");
+    } else {
+        snprintf(cell, TEXT_CELL, fine ? "%+.4f %%" : "%+.1f %%", row->error);
+    }
+}
+
+static void print_tolerance(char *cell, const struct validation_row *row)
+{
+    if (validation_is_absent(row)) {
+        snprintf(cell, TEXT_CELL, "-");
+    } else if (row->shape != NULL) {
+        snprintf(cell, TEXT_CELL, "shape: %g..%g", row->shape->least, row->shape->most);
+    } else if (validation_is_range(row)) {
+        snprintf(cell, TEXT_CELL, "between");
+    } else if (row->tolerance > 0) {
+        snprintf(cell, TEXT_CELL, "%g %%", row->tolerance);
+    } else if (row->tolerance < 0) {
+        snprintf(cell, TEXT_CELL, "%g %s", -row->tolerance, row->unit);
+    } else {
+        snprintf(cell, TEXT_CELL, "exact");
+    }
 }
 
 static void print_row(struct text_table *t, const struct validation_row *row)
@@ -72,7 +132,7 @@ static void print_row(struct text_table *t, const struct validation_row *row)
     char published[TEXT_CELL];
     char simulated[TEXT_CELL];
     char error[TEXT_CELL];
-    char tolerance[TEXT_CELL] = "";
+    char tolerance[TEXT_CELL];
     const char *cells[] = { row->what,
                             published,
                             simulated,
@@ -81,26 +141,13 @@ static void print_row(struct text_table *t, const struct validation_row *row)
                             tolerance,
                             validation_kind_name(row->kind),
                             verdict(row) };
-    int digits = strcmp(row->unit, "ns") == 0 ? 1 : 3;
 
-    if (row->most != row->published) {
+    print_figure(published, row, row->published);
+    print_figure(simulated, row, row->simulated);
+    print_error(error, row);
+    print_tolerance(tolerance, row);
+    if (validation_is_range(row)) {
         snprintf(published, sizeof published, "%.3f..%.3f", row->published, row->most);
-    } else {
-        snprintf(published, sizeof published, "%.*f", digits, row->published);
-    }
-    snprintf(simulated, sizeof simulated, "%.*f", digits, row->simulated);
-    if (isfinite(row->error)) {
-        snprintf(error, sizeof error,
-                 row->tolerance > 0 && row->tolerance < 1 ? "%+.4f %%" : "%+.1f %%", row->error);
-    } else {
-        snprintf(error, sizeof error, "-");
-    }
-    if (row->most != row->published) {
-        snprintf(tolerance, sizeof tolerance, "between");
-    } else if (row->tolerance > 0) {
-        snprintf(tolerance, sizeof tolerance, "%g %%", row->tolerance);
-    } else if (row->tolerance < 0) {
-        snprintf(tolerance, sizeof tolerance, "%g %s", -row->tolerance, row->unit);
     }
     text_table_row(t, cells);
 }
@@ -123,7 +170,7 @@ static bool is_worst(const struct validation *v, size_t at)
     return true;
 }
 
-/* Why figures miss that are known to. */
+/* Why figures miss that are known to, and what those would need that have nothing beside them. */
 static void print_known(const struct validation *v, const char *group)
 {
     bool any = false;
@@ -131,7 +178,8 @@ static void print_known(const struct validation *v, const char *group)
     for (size_t i = 0; i < v->count; i++) {
         const struct validation_row *row = &v->rows[i];
 
-        if (strcmp(row->group, group) == 0 && row->kind == VALIDATION_MISSED && !row->held) {
+        if (strcmp(row->group, group) == 0 && !row->held &&
+            (row->kind == VALIDATION_MISSED || validation_is_absent(row))) {
             printf("%s: ", row->what);
             text_wrap(stdout, row->source, strlen(row->what) + 2, 4, TEXT_WIDTH);
             any = true;
@@ -193,6 +241,8 @@ static void print_parameters(const struct suite *suite, const struct validation 
     static const char *const headings[] = { "set", "parameter", ">value", "from", "source" };
     struct text_table t;
     struct validation_setting s;
+    char text[256];
+    bool any = false;
 
     text_table_start(&t, headings, 5);
     for (size_t i = 0; (s = suite->setting(i)).path != NULL; i++) {
@@ -200,12 +250,22 @@ static void print_parameters(const struct suite *suite, const struct validation 
 
         if (set_is_used(v, s.set)) {
             text_table_row(&t, cells);
+            any = true;
         }
     }
-    printf("Parameters, in named sets that are laid over %s; --json says which sets and settings "
-           "a\nfigure has, and where it was published.\n\n",
-           suite->base);
+    if (!any) {
+        text_table_clear(&t);
+        return;
+    }
+    snprintf(
+        text, sizeof text,
+        "Parameters, in named sets that are laid over %s; --json says which sets and settings a figure has, "
+        "and where it was published.",
+        suite->base);
+    text_wrap(stdout, text, 0, 0, TEXT_WIDTH);
+    putchar('\n');
     text_table_write(&t, stdout);
+    putchar('\n');
 }
 
 static int count_and_print(const struct validation *v)
@@ -214,6 +274,7 @@ static int count_and_print(const struct validation *v)
     size_t fitted = 0;
     size_t missed = 0;
     size_t known = 0;
+    size_t absent = 0;
     bool good = true;
 
     for (size_t i = 0; i < v->count; i++) {
@@ -222,14 +283,19 @@ static int count_and_print(const struct validation *v)
 
         fitted += is_fitted && row->held;
         held += !is_fitted && row->held;
-        missed += !row->held;
+        absent += validation_is_absent(row);
+        missed += !row->held && !validation_is_absent(row);
         known += !row->held && row->kind == VALIDATION_MISSED;
         good = good && validation_as_said(row);
     }
     printf(
-        "\n%zu figures: %zu computed or predicted ones and %zu fitted ones are inside their tolerance; "
-        "%zu miss it, of which %zu are known to\n",
+        "%zu figures: %zu computed or predicted ones and %zu fitted ones are inside their tolerance; "
+        "%zu miss it, of which %zu are known to",
         v->count, held, fitted, missed, known);
+    if (absent > 0) {
+        printf("; for %zu there is nothing to compare", absent);
+    }
+    putchar('\n');
     return good ? EXIT_DONE : EXIT_MODEL;
 }
 
@@ -247,14 +313,25 @@ static json_t *row_json(const struct validation_row *row)
     json_object_set_new(o, "group", json_string(row->group));
     json_object_set_new(o, "figure", json_string(row->what));
     json_object_set_new(o, "unit", json_string(row->unit));
-    json_object_set_new(o, "published", json_real(row->published));
-    json_object_set_new(o, "published_most", json_real(row->most));
-    json_object_set_new(o, "simulated", json_real(row->simulated));
+    json_object_set_new(o, "published", real_or_null(row->published));
+    json_object_set_new(o, "published_most", real_or_null(row->most));
+    json_object_set_new(o, "simulated", real_or_null(row->simulated));
     json_object_set_new(o, "error_percent", real_or_null(row->error));
     json_object_set_new(o, "tolerance", json_real(fabs(row->tolerance)));
     json_object_set_new(o, "tolerance_unit",
                         json_string(row->tolerance < 0 ? row->unit : "percent"));
+    if (row->shape != NULL) {
+        json_object_set_new(o, "shape", json_pack("[f,f]", row->shape->least, row->shape->most));
+    }
+    if (row->words != NULL) {
+        json_object_set_new(o, "published_word", json_string(row->words[(size_t)row->published]));
+        json_object_set_new(o, "simulated_word",
+                            isfinite(row->simulated)
+                                ? json_string(row->words[(size_t)row->simulated])
+                                : json_null());
+    }
     json_object_set_new(o, "kind", json_string(validation_kind_name(row->kind)));
+    json_object_set_new(o, "verdict", json_string(verdict(row)));
     json_object_set_new(o, "held", json_boolean(row->held));
     json_object_set_new(o, "known_to_miss", json_boolean(row->kind == VALIDATION_MISSED));
     json_object_set_new(o, "source", json_string(row->source));
@@ -365,7 +442,7 @@ int cmd_validate(int argc, char **argv)
         switch (options_next(&o)) {
         case OPTIONS_END:
             if (suite == NULL) {
-                return options_complain(&o, "expected pcie or cx7: espnic validate pcie");
+                return options_complain(&o, "expected pcie, cx7 or tables: espnic validate pcie");
             }
             return only != NULL && !is_group(&o, suite, only) ? EXIT_USAGE
                                                               : run(suite, only, as_json);
@@ -375,7 +452,7 @@ int cmd_validate(int argc, char **argv)
         case OPT_JSON: as_json = true; break;
         default:
             if (suite != NULL || (suite = find_suite(o.value)) == NULL) {
-                return options_complain(&o, "found \"%s\", expected pcie or cx7", o.value);
+                return options_complain(&o, "found \"%s\", expected pcie, cx7 or tables", o.value);
             }
             break;
         }

@@ -96,16 +96,6 @@ void account_settle(struct account *a, uint64_t cycle)
     }
 }
 
-void account_add(struct account *a, const struct account_run *run)
-{
-    assert(a->runs < ACCOUNT_RUNS);
-    assert(run->first >= a->settled);
-    if (run->busy == 0 && run->tail == 0 && (run->step == 0 || run->beats == 1)) {
-        return; /* an ideal block takes no time */
-    }
-    a->run[a->runs++] = *run;
-}
-
 void account_idle_anew(struct account *a, uint64_t cycle, struct account_reason reason)
 {
     account_settle(a, cycle);
@@ -119,23 +109,28 @@ void account_idle_anew(struct account *a, uint64_t cycle, struct account_reason 
     a->idle_since = cycle;
 }
 
+/* What the slot does `into` cycles after the first beat of the run, or, when that is over, until the next one. */
+static struct account_reason during_run(const struct account_run *r, uint64_t into)
+{
+    const struct account_reason busy = { .state = ACCOUNT_BUSY };
+    uint64_t last = (uint64_t)(r->beats - 1) * r->step;
+
+    if (into >= last) {
+        return into - last < (uint64_t)r->busy + r->tail ? busy : r->after;
+    }
+    return into % r->step < r->busy ? busy : r->between;
+}
+
 struct account_reason account_seen(const struct account *a, uint64_t cycle)
 {
-    struct account_reason seen = a->idle_since >= cycle ? a->before : a->idle;
+    for (unsigned i = a->runs; i > 0; i--) { /* the last one that had begun */
+        const struct account_run *r = &a->run[i - 1];
 
-    for (unsigned i = 0; i < a->runs && cycle > a->run[i].first; i++) {
-        const struct account_run *r = &a->run[i];
-        uint64_t span = cycle - r->first;
-
-        if (cycle > run_end(r)) {
-            seen = r->after;
-        } else if (busy_within(r, span) > busy_within(r, span - 1)) {
-            return (struct account_reason){ .state = ACCOUNT_BUSY };
-        } else {
-            return r->between;
+        if (r->first < cycle) {
+            return during_run(r, cycle - 1 - r->first);
         }
     }
-    return seen;
+    return a->idle_since >= cycle ? a->before : a->idle;
 }
 
 void account_after(struct account *a, uint64_t cycle, struct account_reason reason)

@@ -80,6 +80,11 @@ uint64_t channel_item_visible(const struct channel *ch, uint32_t need)
     return CLOCK_NEVER;
 }
 
+void channel_tell_probe(struct channel *ch, bool push, const struct channel_run *run)
+{
+    ch->probe(ch->probe_self, ch, push, run);
+}
+
 void channel_more_pops(struct channel *ch)
 {
     ch->pop = double_ring(ch->pop, &ch->pops, sizeof *ch->pop, ch->s.pop_head);
@@ -103,7 +108,7 @@ void channel_pop_bursts(struct channel *ch, uint64_t first, uint32_t step)
         run.beats += b->at.beats;
     } while (!(b->flags & CHANNEL_LAST));
     run.beats -= ch->s.taken;
-    channel_probe_pop(ch, &run);
+    channel_probe(ch, false, &run);
     ch->s.taken = 0;
     ch->s.burst_head = next;
     channel_popped(ch, &run, first + (uint64_t)(run.beats - 1) * step + 1);

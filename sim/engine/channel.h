@@ -122,7 +122,7 @@ static inline uint64_t channel_next_visible(const struct channel *ch)
 uint64_t channel_item_visible(const struct channel *ch, uint32_t need);
 
 /* For channel_give_back: the ring of pops is full; the writer waits for a slot. */
-void channel_more_pops(struct channel *ch);
+void channel_more_pops(struct channel *ch) __attribute__((cold));
 void channel_wake_writer(struct channel *ch, const struct channel_run *run);
 
 /* For channel_pop: the slots of these beats are free from then on. */
@@ -140,11 +140,15 @@ static inline void channel_give_back(struct channel *ch, const struct channel_ru
     }
 }
 
+/* For channel_probe: there is one. */
+void channel_tell_probe(struct channel *ch, bool push, const struct channel_run *run)
+    __attribute__((cold));
+
 /* Probes see the item that is popped as the head. */
-static inline void channel_probe_pop(struct channel *ch, const struct channel_run *run)
+static inline void channel_probe(struct channel *ch, bool push, const struct channel_run *run)
 {
     if (ch->probe) {
-        ch->probe(ch->probe_self, ch, false, run);
+        channel_tell_probe(ch, push, run);
     }
 }
 
@@ -167,7 +171,7 @@ static inline void channel_pop(struct channel *ch, const struct channel_run *run
 
     assert(ch->s.burst_head != ch->s.burst_tail);
     assert(ch->s.taken + run->beats <= b->at.beats);
-    channel_probe_pop(ch, run);
+    channel_probe(ch, false, run);
     ch->s.taken += run->beats;
     if (ch->s.taken == b->at.beats) {
         ch->s.taken = 0;
@@ -189,7 +193,7 @@ static inline void channel_pop_item(struct channel *ch, uint64_t first, uint32_t
     if (ch->s.taken || !(b->flags & CHANNEL_LAST)) {
         channel_pop_bursts(ch, first, step);
     } else {
-        channel_probe_pop(ch, &run);
+        channel_probe(ch, false, &run);
         ch->s.burst_head++;
         channel_popped(ch, &run, first + (uint64_t)(run.beats - 1) * step + 1);
     }
@@ -232,7 +236,7 @@ uint32_t channel_visible_run(const struct channel *ch, uint64_t first, uint32_t 
                              uint32_t most);
 
 /* For channel_push: the ring of bursts is full. */
-void channel_more_bursts(struct channel *ch);
+void channel_more_bursts(struct channel *ch) __attribute__((cold));
 
 /* Push a run whose slots have been reserved. */
 static inline void channel_push(struct channel *ch, const struct channel_run *run, uint32_t item,
@@ -249,9 +253,7 @@ static inline void channel_push(struct channel *ch, const struct channel_run *ru
     ch->gate->filled |= ch->gate_bit;
     ch->s.pushed += run->beats;
     ch->s.items += (flags & CHANNEL_LAST) != 0;
-    if (ch->probe) {
-        ch->probe(ch->probe_self, ch, true, run);
-    }
+    channel_probe(ch, true, run);
     if (ch->config.wake == CHANNEL_WAKE_LAST) {
         if (!(flags & CHANNEL_LAST)) {
             return;

@@ -80,6 +80,24 @@ int clock_add(struct clock_set *set, uint64_t num, uint64_t den)
     return (int)n;
 }
 
+uint64_t clock_scale_wide(const struct clock_ratio *r, uint64_t c)
+{
+    return (uint64_t)((clock_u128)c * r->mul / r->div);
+}
+
+uint64_t clock_edge_from_wide(const struct clock_ratio *r, uint64_t c)
+{
+    return (uint64_t)(((clock_u128)c * r->mul + r->div - 1) / r->div);
+}
+
+int clock_compare_wide(const struct clock_ratio *r, uint64_t ca, uint64_t cb)
+{
+    clock_u128 left = (clock_u128)ca * r->mul;
+    clock_u128 right = (clock_u128)cb * r->div;
+
+    return left < right ? -1 : left > right;
+}
+
 uint64_t clock_cycles_from_ps(const struct clock_set *set, unsigned domain, uint64_t ps)
 {
     const struct clock_domain *d = &set->domain[domain];

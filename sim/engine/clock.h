@@ -45,18 +45,21 @@ void clock_set_init(struct clock_set *set);
  * earlier domain does not fit 64 bits. */
 int clock_add(struct clock_set *set, uint64_t num, uint64_t den);
 
-/* floor(c * mul / div); the product may need 128 bits. */
+/* For what follows: a product needs more than 64 bits. */
+uint64_t clock_scale_wide(const struct clock_ratio *r, uint64_t c) __attribute__((cold));
+uint64_t clock_edge_from_wide(const struct clock_ratio *r, uint64_t c) __attribute__((cold));
+int clock_compare_wide(const struct clock_ratio *r, uint64_t ca, uint64_t cb)
+    __attribute__((cold));
+
+/* floor(c * mul / div) */
 static inline uint64_t clock_scale(const struct clock_ratio *r, uint64_t c)
 {
     uint64_t product;
 
-    if (r->div == 1 && !__builtin_mul_overflow(c, r->mul, &product)) {
-        return product;
+    if (__builtin_mul_overflow(c, r->mul, &product)) {
+        return clock_scale_wide(r, c);
     }
-    if (!__builtin_mul_overflow(c, r->mul, &product)) {
-        return product / r->div;
-    }
-    return (uint64_t)((clock_u128)c * r->mul / r->div);
+    return r->div == 1 ? product : product / r->div;
 }
 
 /* The s-th edge (s >= 1) of domain `to` strictly after edge c of domain `from`. */
@@ -73,11 +76,11 @@ static inline uint64_t clock_edge_from(const struct clock_set *set, unsigned fro
     const struct clock_ratio *r = &set->ratio[from][to];
     uint64_t small;
 
-    if (!__builtin_mul_overflow(c, r->mul, &small) &&
-        !__builtin_add_overflow(small, r->div - 1, &small)) {
-        return small / r->div;
+    if (__builtin_mul_overflow(c, r->mul, &small) ||
+        __builtin_add_overflow(small, r->div - 1, &small)) {
+        return clock_edge_from_wide(r, c);
     }
-    return (uint64_t)(((clock_u128)c * r->mul + r->div - 1) / r->div);
+    return small / r->div;
 }
 
 /* <0, 0, >0 as edge ca of a is before, at, after edge cb of b. */
@@ -85,16 +88,12 @@ static inline int clock_compare(const struct clock_set *set, unsigned a, uint64_
                                 uint64_t cb)
 {
     const struct clock_ratio *r = &set->ratio[a][b];
-    uint64_t a64;
-    uint64_t b64;
-    clock_u128 left;
-    clock_u128 right;
+    uint64_t left;
+    uint64_t right;
 
-    if (!__builtin_mul_overflow(ca, r->mul, &a64) && !__builtin_mul_overflow(cb, r->div, &b64)) {
-        return a64 < b64 ? -1 : a64 > b64;
+    if (__builtin_mul_overflow(ca, r->mul, &left) || __builtin_mul_overflow(cb, r->div, &right)) {
+        return clock_compare_wide(r, ca, cb);
     }
-    left = (clock_u128)ca * r->mul;
-    right = (clock_u128)cb * r->div;
     return left < right ? -1 : left > right;
 }
 

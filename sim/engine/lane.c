@@ -22,28 +22,40 @@ void lane_register_state(struct lane *lane, struct snapshot *snap)
     snapshot_fixed(snap, "lane.account", &lane->account, offsetof(struct account, by_cause));
 }
 
-/* What the next slots need, all of the same kind: how many, input beats, output beats. */
+/* What the next slots need, all of the same kind: how many they are, input beats, output beats. */
 struct segment {
     uint32_t beats;
-    bool pops, pushes;
+    struct channel *in;               /* NULL: they pop nothing */
+    const struct channel_burst *head; /* of `in`: it holds the next beat; NULL: nothing is there */
+    struct channel *out;              /* NULL: they push nothing */
 };
 
-static struct segment next_segment(const struct lane_state *s)
+static struct segment next_segment(const struct lane *lane)
 {
+    const struct lane_state *s = &lane->s;
     const struct lane_job *j = &s->job;
     uint32_t slots = j->beats_in > j->beats_out ? j->beats_in : j->beats_out;
     uint32_t skip = slots - j->beats_out;
-    struct segment g = { .pops = s->slot < j->beats_in, .pushes = s->slot >= skip };
-    uint32_t end = slots;
+    struct segment g = { .beats = slots - s->slot };
 
-    if (g.pops && j->beats_in < end) {
-        end = j->beats_in;
+    if (s->slot < j->beats_in) {
+        g.beats = j->beats_in - s->slot;
+        g.in = lane->in[j->in];
+        g.head = channel_head(g.in);
     }
-    if (!g.pushes && skip < end) {
-        end = skip;
+    if (s->slot >= skip) {
+        g.out = lane->out[j->out];
+    } else if (skip - s->slot < g.beats) {
+        g.beats = skip - s->slot;
     }
-    g.beats = end - s->slot;
     return g;
+}
+
+/* When the next input beat can be popped. */
+static uint64_t next_visible(const struct segment *g)
+{
+    return channel_visible(g->in,
+                           g->head->at.first + (uint64_t)g->in->s.taken * g->head->at.step);
 }
 
 /* When the next slot can be issued, and what holds it until then. */
@@ -59,8 +71,8 @@ static struct slot_time slot_time(struct lane *lane, uint64_t now, const struct 
     struct slot_time t = { .at = s->next_slot > now ? s->next_slot : now,
                            .why = { .state = ACCOUNT_STARVED } };
 
-    if (g->pops) {
-        t.visible = channel_next_visible(lane->in[s->job.in]);
+    if (g->in) {
+        t.visible = g->head ? next_visible(g) : CLOCK_NEVER;
         if (t.visible > t.at) {
             t.at = t.visible;
         }
@@ -68,15 +80,14 @@ static struct slot_time slot_time(struct lane *lane, uint64_t now, const struct 
             return t;
         }
     }
-    if (g->pushes) {
-        struct channel *out = lane->out[s->job.out];
-        uint64_t slot = channel_next_slot(out, now);
+    if (g->out) {
+        uint64_t slot = channel_next_slot(g->out, now);
 
         if (slot > t.at) {
             t.at = slot;
             t.why.state = ACCOUNT_BLOCKED;
             t.why.cause =
-                (uint8_t)account_chain_end(lane->sched, out->config.reader, out->wdom, now);
+                (uint8_t)account_chain_end(lane->sched, g->out->config.reader, g->out->wdom, now);
         }
     }
     return t;
@@ -95,17 +106,17 @@ static uint32_t pace(struct lane *lane, uint64_t at, const struct segment *g,
     if (step == 0) {
         return 0;
     }
-    if (g->pops) {
-        const struct channel *in = lane->in[s->job.in];
-        const struct channel_burst *b = channel_head(in);
+    if (g->in) {
+        const struct channel *in = g->in;
+        const struct channel_run *run = &g->head->at;
 
-        if (in->wdom == in->rdom && b->at.step > step && in->s.taken + 1 < b->at.beats &&
-            channel_next_visible(in) == at) {
-            step = b->at.step;
+        if (in->wdom == in->rdom && run->step > step && in->s.taken + 1 < run->beats &&
+            next_visible(g) == at) {
+            step = run->step;
         }
     }
-    if (g->pushes) {
-        const struct channel *out = lane->out[s->job.out];
+    if (g->out) {
+        const struct channel *out = g->out;
 
         if (out->wdom == out->rdom && out->s.credits == 0 && out->s.pop_head != out->s.pop_tail) {
             const struct channel_run *p = &out->pop[out->s.pop_head & (out->pops - 1)];
@@ -125,12 +136,10 @@ static uint32_t pace(struct lane *lane, uint64_t at, const struct segment *g,
 
 /* How many beats can be popped at this pace. Where the cycles between are to count as blocked, every
  * beat but the first must be visible as soon as the interval before it is over. */
-static uint32_t visible_beats(struct lane *lane, uint64_t at, uint32_t step, uint8_t between,
-                              uint32_t most)
+static uint32_t visible_beats(const struct lane *lane, const struct channel *in, uint64_t at,
+                              uint32_t step, uint8_t between, uint32_t most)
 {
-    const struct lane_state *s = &lane->s;
-    const struct channel *in = lane->in[s->job.in];
-    uint32_t idle = step - s->job.interval;
+    uint32_t idle = step - lane->s.job.interval;
     uint32_t beats;
 
     if (between != ACCOUNT_BLOCKED) {
@@ -155,18 +164,18 @@ static void issue(struct lane *lane, uint64_t at, uint32_t step, uint32_t beats,
             s->delay = (uint32_t)(s->last_push - at);
         }
     }
-    if (g->pops) {
-        channel_pop(lane->in[s->job.in], &run);
+    if (g->in) {
+        channel_pop(g->in, &run);
         if (s->job.interval == 0) {
-            lane->in[s->job.in]->s.read_free = at; /* ideal: takes no time on the port either */
+            g->in->s.read_free = at; /* ideal: takes no time on the port either */
         }
     }
-    if (g->pushes) {
+    if (g->out) {
         struct channel_run push = { .first = at + s->delay, .beats = beats, .step = step };
         uint32_t flags =
             (s->slot == slots - s->job.beats_out ? CHANNEL_FIRST : 0u) | (last ? CHANNEL_LAST : 0u);
 
-        channel_push(lane->out[s->job.out], &push, s->job.item, flags);
+        channel_push(g->out, &push, s->job.item, flags);
         s->last_push = push.first + (uint64_t)(beats - 1) * step + (s->job.interval ? 1 : 0);
     }
     s->slot += beats;
@@ -205,7 +214,7 @@ bool lane_continue(struct lane *lane, uint64_t now)
     uint32_t slots = s->job.beats_in > s->job.beats_out ? s->job.beats_in : s->job.beats_out;
 
     while (s->slot < slots) {
-        struct segment g = next_segment(s);
+        struct segment g = next_segment(lane);
         struct slot_time t = slot_time(lane, now, &g);
         uint64_t idle_from = s->next_slot > now ? s->next_slot : now;
         struct account_reason between;
@@ -238,11 +247,11 @@ bool lane_continue(struct lane *lane, uint64_t now)
         }
         beats = g.beats;
         step = pace(lane, t.at, &g, &between, &beats);
-        if (g.pops) {
-            beats = visible_beats(lane, t.at, step, between.state, beats);
+        if (g.in) {
+            beats = visible_beats(lane, g.in, t.at, step, between.state, beats);
         }
-        if (g.pushes) {
-            beats = channel_reserve_run(lane->out[s->job.out], t.at, step, beats);
+        if (g.out) {
+            beats = channel_reserve_run(g.out, t.at, step, beats);
         }
         assert(beats > 0);
         issue(lane, t.at, step, beats, &g);

@@ -67,7 +67,7 @@ static inline void replace(struct sched_tree *t, unsigned leaf, uint64_t event)
     uint64_t *node = t->node;
 
     node[leaf] = event;
-    for (unsigned i = leaf; i > 1; i /= 2) {
+    for (size_t i = leaf; i > 1; i /= 2) {
         event = earlier_of(event, node[i ^ 1]);
         node[i / 2] = event;
     }
@@ -78,7 +78,7 @@ static inline void advance(struct sched_tree *t, unsigned leaf, uint64_t event)
 {
     uint64_t *node = t->node;
 
-    for (unsigned i = leaf; i > 0 && event < node[i]; i /= 2) {
+    for (size_t i = leaf; i > 0 && event < node[i]; i /= 2) {
         node[i] = event;
     }
 }
@@ -146,6 +146,12 @@ static inline void set_least(struct sched *s, unsigned domain, uint64_t event)
     }
 }
 
+/* Not before the present, and not beyond what an event can hold. */
+static inline bool is_possible(const struct sched_tree *t, uint64_t cycle)
+{
+    return cycle - t->base < SCHED_CYCLES - t->base;
+}
+
 static void impossible(const struct sched *s, unsigned block, uint64_t cycle)
     __attribute__((noreturn, cold));
 
@@ -165,7 +171,7 @@ void sched_wake_earlier(struct sched *s, unsigned block, uint64_t cycle)
     struct sched_tree *t = b->tree;
     uint64_t event = event_of(block, cycle);
 
-    if (cycle < t->base || cycle >= SCHED_CYCLES) {
+    if (!is_possible(t, cycle)) {
         impossible(s, block, cycle);
     }
     s->pending[block] = cycle;
@@ -202,8 +208,9 @@ bool sched_next(const struct sched *s, unsigned *domain, uint64_t *cycle)
  * next: until then no event of the tree comes before this one. */
 static inline void deliver(struct sched *s, struct sched_tree *t, unsigned domain)
 {
-    uint64_t cycle = t->node[1] >> SCHED_BLOCK_BITS;
-    unsigned block = t->node[1] % SCHED_MAX_BLOCKS;
+    uint64_t event = t->node[1];
+    uint64_t cycle = event >> SCHED_BLOCK_BITS;
+    unsigned block = event % SCHED_MAX_BLOCKS;
     const struct sched_block *b = &s->block[block];
     uint64_t next;
 
@@ -216,10 +223,14 @@ static inline void deliver(struct sched *s, struct sched_tree *t, unsigned domai
     b->wake(b->self, cycle);
     s->running = SCHED_NOBODY;
     next = s->pending[block];
-    if (next < cycle || next + 1 > SCHED_CYCLES) { /* CLOCK_NEVER + 1 is 0 */
-        impossible(s, block, next);
+    event = event_of(block, next);
+    if (!is_possible(t, next)) {
+        if (next != CLOCK_NEVER) {
+            impossible(s, block, next);
+        }
+        event = CLOCK_NEVER;
     }
-    replace(t, b->leaf, next == CLOCK_NEVER ? CLOCK_NEVER : event_of(block, next));
+    replace(t, b->leaf, event);
     set_least(s, domain, t->node[1]);
 }
 

@@ -16,6 +16,8 @@ static const char *const no_matches[] = { "drop", "clear", NULL };
 static const char *const tunnel_policies[] = { "none", "latest", NULL };
 static const char *const esn_updates[] = { "recorded", "automatic", NULL };
 static const char *const keeps[] = { "auto", "none", "inbound", "both", NULL };
+static const char *const readds[] = { "never", "on_use", NULL };
+static const char *const failovers[] = { "keep", "readd", NULL };
 static const char *const unknowns[] = { "deliver", "drop", NULL };
 
 static const struct param general_params[] = {
@@ -45,6 +47,17 @@ static const struct param general_params[] = {
       "The driver fills up the last line; else that leaves in stores of 8 bytes." },
     { "delete_delay", PARAM_TIME, F(host_general_config, delete_delay), 10 * US, 0, SECOND, NULL,
       NULL, "From a packet with SaDeleteReq to the first DELETE, and from that to the partner's." },
+    { "readd", PARAM_ENUM, F(host_general_config, readd), HOST_READD_NEVER, 0, 1, readds, NULL,
+      "SAs that left the card because it asked (SaDeleteReq), or that it had no room for: they stay in software, or "
+      "are added again, with their partner if that is in software, too, when they are used." },
+    { "readd_packets", PARAM_U32, F(host_general_config, readd_packets), 8, 1, UINT32_MAX, NULL,
+      NULL, "With on_use: packets that an SA has carried in software before." },
+    { "readd_pause", PARAM_TIME, F(host_general_config, readd_pause), MS, 0, 1000 * SECOND, NULL,
+      NULL, "With on_use: least time since it left the card, or was refused." },
+    { "failover", PARAM_ENUM, F(host_general_config, failover), HOST_FAILOVER_KEEP, 0, 1, failovers,
+      NULL,
+      "When the link goes down: SAs stay on the card, or all are deleted, and added again when it is up (as Linux's "
+      "bonding does when the active port changes)." },
     { "reset_hold", PARAM_TIME, F(host_general_config, reset_hold), 10 * MS, 0, 100 * SECOND, NULL,
       NULL, "After this time the driver ends a reset that no record ends." },
     { "reset_poll", PARAM_TIME, F(host_general_config, reset_poll), 10 * US, 1, SECOND, NULL, NULL,
@@ -154,6 +167,9 @@ static const struct param rx_params[] = {
 static const struct param oid_params[] = {
     { "ring", PARAM_U32, F(host_oid_config, ring), 256, 2, 65536, NULL, NULL,
       "Commands of the command ring, a power of two." },
+    { "restore", PARAM_U32, F(host_oid_config, restore), 16, 1, 65536, NULL, NULL,
+      "ADDs that are with the card at a time when all SAs are added again (card.sa.reset_wipes, host.failover); "
+      "others may come between." },
     { "issue", PARAM_TIME, F(host_oid_config, issue), 500 * NS, 0, SECOND, NULL, NULL,
       "CPU time to build and post a command." },
     { "complete", PARAM_TIME, F(host_oid_config, complete), 300 * NS, 0, SECOND, NULL, NULL,

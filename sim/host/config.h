@@ -15,23 +15,29 @@ enum host_no_match { HOST_NO_MATCH_DROP, HOST_NO_MATCH_CLEAR };
 enum host_tunnel_policy { HOST_TUNNEL_NONE, HOST_TUNNEL_LATEST };
 enum host_esn_update { HOST_ESN_RECORDED, HOST_ESN_AUTOMATIC };
 enum host_keep { HOST_KEEP_AUTO, HOST_KEEP_NONE, HOST_KEEP_INBOUND, HOST_KEEP_BOTH };
+enum host_readd { HOST_READD_NEVER, HOST_READD_ON_USE };
+enum host_failover { HOST_FAILOVER_KEEP, HOST_FAILOVER_READD };
 enum host_unknown { HOST_UNKNOWN_DELIVER, HOST_UNKNOWN_DROP };
 
 struct host_general_config {
     uint32_t cores;
     bool ideal; /* the CPU costs nothing */
     uint64_t seed;
-    uint64_t interrupt;    /* message to first instruction of the handler */
-    uint64_t poll;         /* busy polling: completion visible to seen */
-    uint64_t mmio;         /* CPU time of a register write */
-    uint64_t mmio_read;    /* of a register read, beside the round trip over the link */
-    bool wc;               /* the card's window is write-combining; else 8-byte stores */
-    uint64_t wc_line;      /* from line to line that leave a core */
-    uint32_t wc_buffers;   /* lines that a core can hold */
-    bool wc_pad;           /* the driver fills up the last line */
-    uint64_t delete_delay; /* SaDeleteReq seen to the first DELETE, and first DELETE to second */
-    uint64_t reset_hold;   /* a reset that no record ends */
-    uint64_t reset_poll;   /* between two looks whether a reset is over */
+    uint64_t interrupt;     /* message to first instruction of the handler */
+    uint64_t poll;          /* busy polling: completion visible to seen */
+    uint64_t mmio;          /* CPU time of a register write */
+    uint64_t mmio_read;     /* of a register read, beside the round trip over the link */
+    bool wc;                /* the card's window is write-combining; else 8-byte stores */
+    uint64_t wc_line;       /* from line to line that leave a core */
+    uint32_t wc_buffers;    /* lines that a core can hold */
+    bool wc_pad;            /* the driver fills up the last line */
+    uint64_t delete_delay;  /* SaDeleteReq seen to the first DELETE, and first DELETE to second */
+    uint32_t readd;         /* enum host_readd */
+    uint32_t readd_packets; /* carried in software before */
+    uint64_t readd_pause;   /* ps since it left the card, or was refused */
+    uint32_t failover;      /* enum host_failover: what a link that goes down means for SAs */
+    uint64_t reset_hold;    /* a reset that no record ends */
+    uint64_t reset_poll;    /* between two looks whether a reset is over */
 };
 
 struct host_tx_config {
@@ -81,6 +87,7 @@ struct host_rx_config {
 
 struct host_oid_config {
     uint32_t ring;
+    uint32_t restore;    /* ADDs of a restoration that are with the card at a time */
     uint64_t issue;      /* build and post a command */
     uint64_t complete;   /* take its completion */
     uint64_t drain_poll; /* tables behind registers: between two looks whether a block is empty */

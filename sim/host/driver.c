@@ -82,6 +82,7 @@ static void take_capabilities(struct host *host)
     host->s->packet_offload = (flags & FLAG_PACKET_OFFLOAD) != 0;
     host->s->esn_inferred = (flags & FLAG_ESN_INFERRED) != 0;
     host->s->lso = REG_GET(CAP_FLAGS, LSO, flags) != 0;
+    host->s->wiped_by_reset = REG_GET(CAP_FLAGS, RESET_WIPES, flags) != 0;
     tx = least(least(tx, HOST_MAX_QUEUES), config->general.cores);
     rx = least(rx, HOST_MAX_QUEUES);
     host->s->tx_queues = config->tx.queues == 0 ? tx : least(tx, config->tx.queues);
@@ -521,6 +522,10 @@ void host_begin_reset(struct host *host, uint64_t time)
     }
     host->stats->sa.resets++;
     host->s->resetting = true;
+    host->s->reset_started = time;
+    if (!host->s->restore.running) {
+        host->s->restore.software = host->stats->software_packets;
+    }
     host->s->reset_end = time + host->config.general.reset_hold;
     host_write_register(host, time, REG_CTRL, 0, running(host) | CTRL_RESET);
     look(host, time + host->config.general.reset_poll);
@@ -560,10 +565,16 @@ void host_reset_over(struct host *host, uint64_t time)
         flush_rx(host);
     }
     host->s->resetting = false;
+    host->stats->restore.blocked_ps += time - host->s->reset_started;
     if (host->s->rings_lost) {
         memset(host->rings, 0, host->ring_bytes);
         program(host, time);
         host_tx_flush(host, time);
+    }
+    if (host->s->wiped_by_reset) {
+        host_wiped(host, time);
+    } else {
+        host_restore_go(host, time);
     }
     host_oid_flush(host, host->s->rings_lost, time);
     host_unblock(host, time);

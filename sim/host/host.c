@@ -18,6 +18,7 @@ static void init_histograms(struct host_stats *stats)
     stats->rx.latency_ns.divisor = PS_IN_NS;
     stats->rx.host_ns.divisor = PS_IN_NS;
     stats->forward.latency_ns.divisor = PS_IN_NS;
+    stats->readd.away_ns.divisor = PS_IN_NS;
     for (unsigned i = 0; i < HOST_OID_KINDS; i++) {
         struct host_oid_stats *oid = &stats->oid[i];
 
@@ -63,11 +64,15 @@ static bool init_state(struct host *host)
     host_array_init(&host->sas, sizeof(struct host_sa));
     host_array_init(&host->frames, sizeof(struct host_frame));
     host_array_init(&host->requests, sizeof(struct host_request));
+    host_array_init(&host->delays, sizeof(struct host_delayed));
+    host_array_init(&host->families, HOST_FAMILY_BYTES);
+    host_array_init(&host->family_of, sizeof(uint32_t));
     host_store_init(&host->packs, 4);
     host_store_init(&host->windows, 8);
     host_index_init(&host->by_handle);
     host_index_init(&host->by_card);
     host_index_init(&host->by_spi);
+    host_index_init(&host->by_family);
     return true;
 }
 
@@ -124,11 +129,15 @@ void host_destroy(struct host *host)
     host_array_destroy(&host->sas);
     host_array_destroy(&host->frames);
     host_array_destroy(&host->requests);
+    host_array_destroy(&host->delays);
+    host_array_destroy(&host->families);
+    host_array_destroy(&host->family_of);
     host_store_destroy(&host->packs);
     host_store_destroy(&host->windows);
     host_index_destroy(&host->by_handle);
     host_index_destroy(&host->by_card);
     host_index_destroy(&host->by_spi);
+    host_index_destroy(&host->by_family);
     free(host->s);
     free(host->stats);
     free(host->core);
@@ -408,12 +417,12 @@ static void clear_rest(unsigned char *data, size_t used, size_t room, size_t ele
     }
 }
 
-enum { INDICES = 4 };
+enum { INDICES = 5 };
 
 static struct host_index *index_of(struct host *host, size_t i)
 {
     struct host_index *all[INDICES] = { &host->by_handle, &host->by_card, &host->by_spi,
-                                        &host->classifier.index };
+                                        &host->classifier.index, &host->by_family };
 
     return all[i];
 }
@@ -422,8 +431,10 @@ static bool before_save(void *self)
 {
     struct host *host = self;
     struct host_array *rules = host->classifier.rules;
-    struct host_array *arrays[] = { &host->sas, &host->frames, &host->requests, &rules[0],
-                                    &rules[1],  &rules[2],     &rules[3] };
+    struct host_array *arrays[] = { &host->sas,    &host->frames,   &host->requests,
+                                    &host->delays, &host->families, &host->family_of,
+                                    &rules[0],     &rules[1],       &rules[2],
+                                    &rules[3] };
     struct host_store *stores[] = { &host->packs, &host->windows, &host->commands, &host->blocks };
 
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
@@ -498,6 +509,9 @@ void host_register_state(struct host *host, struct snapshot *snap)
     state_of_array(snap, "host.sas", &host->sas);
     state_of_array(snap, "host.frames", &host->frames);
     state_of_array(snap, "host.requests", &host->requests);
+    state_of_array(snap, "host.delays", &host->delays);
+    state_of_array(snap, "host.families", &host->families);
+    state_of_array(snap, "host.family_of", &host->family_of);
     state_of_store(snap, "host.packs", &host->packs);
     state_of_store(snap, "host.windows", &host->windows);
     state_of_store(snap, "host.commands", &host->commands);
@@ -505,6 +519,7 @@ void host_register_state(struct host *host, struct snapshot *snap)
     state_of_index(snap, "host.by_handle", &host->by_handle);
     state_of_index(snap, "host.by_card", &host->by_card);
     state_of_index(snap, "host.by_spi", &host->by_spi);
+    state_of_index(snap, "host.by_family", &host->by_family);
     for (unsigned i = 0; i < HOST_RULE_KINDS; i++) {
         state_of_array(snap, "host.rules", &host->classifier.rules[i]);
     }

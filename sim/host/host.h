@@ -111,6 +111,9 @@ struct host_options {
     unsigned ports;                           /* of the card */
     const struct nic_forward_config *forward; /* what the gateway does, NULL: it is none; copied */
     uint32_t mtu;                             /* of the ports, 0: not known */
+    bool
+        free_requests; /* an experiment: control requests are done at once and cost nothing, where they would go
+                           through a command queue */
 };
 
 /* NULL with a sentence in `error`. */
@@ -247,8 +250,9 @@ struct host_tx_stats {
     uint64_t push_bursts;                 /* TLPs of pushes */
     uint64_t ring_full;                   /* a core had to wait for a free descriptor */
     uint64_t esn_stalls, esn_stalled_packets, esn_stall_ps;
-    struct histogram latency_ns; /* doorbell to last bit on the wire */
-    struct histogram host_ns;    /* transport to doorbell */
+    uint64_t move_stalled_packets, move_stall_ps; /* while an SA leaves the card, or comes back */
+    struct histogram latency_ns;                  /* doorbell to last bit on the wire */
+    struct histogram host_ns;                     /* transport to doorbell */
 };
 
 struct host_rx_stats {
@@ -311,19 +315,50 @@ struct host_engine_stats {
     uint64_t restores, restore_writes, restore_reads, restore_ps;
 };
 
+enum {
+    HOST_CARD_RULES = 13
+}; /* rules of the interface 1 to 12 (ipsecov2.md 13.4); index 0 is not used */
+
 struct host_sa_stats {
     uint64_t live, peak_live; /* nodes that the host holds */
     uint64_t on_card, in_software;
     uint64_t refused[SA_REASON_COUNT];        /* first refusal of a request */
     uint64_t driver_refused[SA_REASON_COUNT]; /* nodes that the card was not asked about */
     uint64_t delete_requests_obeyed, pair_deletes, pair_missing;
+    uint64_t pair_unknown;    /* of pair_missing: the recording names no partner (rule 10) */
     uint64_t unknown_handles; /* records that name no node */
     uint64_t duplicate_handles;
     uint64_t rules_refused; /* selectors of more different shapes than the host can tell apart */
     uint64_t esn_updates;   /* inbound, made by the host itself */
     uint64_t events[HOST_EVENT_COUNT];
     uint64_t resets;
-    uint64_t bytes; /* of host memory for SAs; filled in for reports */
+    uint64_t overlaps,
+        overlap_peak; /* SAs added beside one for the same traffic; the most at a time */
+    double overlap_s; /* SAs times seconds */
+    uint64_t bytes;   /* of host memory for SAs; filled in for reports */
+};
+
+/* SAs that come back to the card. */
+struct host_readd_stats {
+    uint64_t asked;       /* by SaDeleteReq, or refused for lack of room: SAs that may come back */
+    uint64_t requests;    /* ADD_SA for such */
+    uint64_t nodes, done; /* of these; taken by the card */
+    uint64_t refused;     /* not taken */
+    uint64_t
+        no_keys; /* left for good: the host has not kept their contents, or not their numbers */
+    struct histogram away_ns; /* from leaving the card, or the last refusal, to being back */
+};
+
+/* All of them at once: after a reset that wiped the table, or when the link is up again. */
+struct host_restore_stats {
+    uint64_t times;  /* restorations that have ended */
+    uint64_t nodes;  /* added again by these */
+    uint64_t failed; /* not taken by the card any more: they stay in software */
+    uint64_t
+        ps; /* from the begin of the reset, or the link coming up, to the last ADD's end; the sum */
+    uint64_t add_ps;     /* of it: from the first ADD on */
+    uint64_t software;   /* packets carried in software meanwhile */
+    uint64_t blocked_ps; /* resets: nothing could be sent */
 };
 
 struct host_core_stats {
@@ -339,10 +374,13 @@ struct host_stats {
     struct host_oid_stats oid[HOST_OID_KINDS];
     struct host_sa_stats sa;
     struct host_engine_stats engine;
+    struct host_readd_stats readd;
+    struct host_restore_stats restore;
     struct host_core_stats core[HOST_MAX_CORES];
     uint64_t software_packets, software_bytes; /* both directions */
     uint64_t commands_held; /* requests that found as many with the card as it lets wait */
     uint64_t foreign_dma;   /* accesses to memory that holds nothing of the host's */
+    uint64_t card_rules[HOST_CARD_RULES]; /* breaches by the card that the host has seen: rules.c */
 };
 
 /* Up to date, gauges included. */

@@ -114,10 +114,20 @@ struct host_sa {
 
 enum {
     HOST_FRAME_ESN = 1,
-    HOST_FRAME_NO_KEY = 2, /* timing only */
-    HOST_FRAME_CONTEXT = 4 /* `bitmap` is a block of `packs`: what goes behind its descriptors */
+    HOST_FRAME_NO_KEY = 2,  /* timing only */
+    HOST_FRAME_CONTEXT = 4, /* `bitmap` is a block of `packs`: what goes behind its descriptors */
+    /* of an SA in software, first frame: */
+    HOST_FRAME_LEAVING = 8, /* its DELETE waits for what is in flight */
+    HOST_FRAME_BACK =
+        16, /* room was what it lacked, or it has left: it may come back (host.readd) */
+    HOST_FRAME_RESTORE = 32 /* it is to come back whatever happens: restoration */
 };
-enum { HOST_STALL_NO, HOST_STALL_DRAIN, HOST_STALL_UPDATE };
+enum {
+    HOST_STALL_NO,
+    HOST_STALL_DRAIN,
+    HOST_STALL_UPDATE,
+    HOST_STALL_MOVE /* from card to software, or back: move.c */
+};
 
 /* One SA entry that the host frames, numbers or checks: crypto offload, or software. */
 struct host_frame {
@@ -125,10 +135,16 @@ struct host_frame {
     uint32_t second; /* frame of the bundle's other entry, 0 = none */
     struct esp_transform transform;
     uint64_t number; /* out: of the next packet; in: highest received */
-    uint64_t bitmap; /* window <= 64; above: block of `windows`; see HOST_FRAME_CONTEXT */
-    uint64_t stall_since;
-    uint32_t card_hi;              /* upper half that the card has */
-    uint32_t want_hi;              /* during a stall: the half to set */
+    union {
+        uint64_t bitmap;  /* window <= 64; above: block of `windows`; see HOST_FRAME_CONTEXT */
+        uint64_t partner; /* outbound, else: recorded handle of the inbound SA, 0 = not known */
+    };
+    uint64_t stall_since; /* in software: since when it is there, or was refused last */
+    uint32_t card_hi;     /* upper half that the card has */
+    union {
+        uint32_t want_hi; /* during a stall: the half to set */
+        uint32_t uses;    /* in software: packets carried since stall_since */
+    };
     uint32_t update;               /* recorded request that waits for the drain, 0 = none */
     uint32_t inflight;             /* descriptors posted and not completed */
     uint32_t wait_head, wait_tail; /* slots held back by a stall */
@@ -164,7 +180,8 @@ void host_sa_card(struct host *host, uint32_t id, uint64_t handle); /* 0: takes 
 /* Recorded handle of the partner of an inbound SA, 0 = none. */
 void host_sa_set_pair(struct host *host, uint32_t id, uint64_t pair);
 uint64_t host_sa_pair(const struct host *host, uint32_t id);
-/* The node's content; false if the host no longer has it. */
+/* The node's content; false if the host no longer has it. Entries in the order of a packet, or as recorded. */
+bool host_sa_recorded(const struct host *host, uint32_t id, struct esp_node *node);
 bool host_sa_node(const struct host *host, uint32_t id, struct esp_node *node);
 struct host_frame *host_sa_frame(const struct host *host, uint32_t id); /* NULL: none */
 /* Give it frames (crypto offload, software) or take the content away that is not needed. */
@@ -274,7 +291,8 @@ enum {
     REQUEST_LEAVE = 8, /* the host's DELETE after SaDeleteReq */
     REQUEST_CANCELLED = 16,
     REQUEST_STARTING = 32, /* part of host_start */
-    REQUEST_OWN = 64
+    REQUEST_OWN = 64,
+    REQUEST_BACK = 128 /* the host's ADD of SAs that were in software: move.c */
 };
 
 struct host_item { /* a node of a request */
@@ -463,12 +481,32 @@ enum {
 
 enum host_start_step { START_NO, START_READING, START_ENCAPSULATION, START_DONE, START_FAILED };
 
-enum { CAP_REGISTERS = 12, HOST_DELAYED = 4096 };
+enum { CAP_REGISTERS = 12 };
 
 struct host_delayed { /* what SaDeleteReq leads to */
+    uint32_t next;    /* (or free chain) */
+    uint32_t partner; /* the outbound SA is meant */
     uint64_t time;
     uint64_t handle; /* of the card (first), recorded (partner) */
-    uint8_t partner;
+    uint64_t other;  /* partner: recorded handle of the inbound SA */
+};
+
+enum { HOST_FAMILY_BYTES = 16 };
+
+struct host_overlap {
+    unsigned __int128 sa_ps; /* SAs times ps, up to `since` */
+    uint64_t since;
+    uint64_t now; /* SAs */
+};
+
+/* SAs that come back one after the other: after a reset, or after the link was down. */
+struct host_restore {
+    uint64_t began;     /* of the reset; the link came up */
+    uint64_t first;     /* of the ADDs, CLOCK_NEVER: none yet */
+    uint64_t software;  /* packets in software when they began to leave */
+    uint32_t next;      /* SA to look at */
+    uint32_t under_way; /* nodes */
+    bool running;
 };
 
 struct host_due {
@@ -485,6 +523,7 @@ struct host_state {
     uint32_t blocked_cores;
     uint8_t started; /* enum host_start_step */
     bool packet_offload, esn_inferred, link_down, resetting, encapsulated;
+    bool activated; /* the offload has been on */
     uint32_t reads_left;
     uint32_t cap[CAP_REGISTERS];
     uint8_t path;               /* enum nic_path, as the card reports it */
@@ -516,9 +555,10 @@ struct host_state {
     uint64_t reset_end;     /* when the driver ends the reset by itself */
     uint32_t reset_reads;   /* looks under way */
     bool rings_lost;
-    uint32_t delayed_head, delayed_tail; /* in delayed[] */
-    struct host_delayed delayed[HOST_DELAYED];
-    uint64_t delayed_lost;
+    struct host_list delayed; /* by time */
+    struct host_restore restore;
+    struct host_overlap overlap;
+    bool wiped_by_reset;          /* the card forgets its SAs then */
     uint64_t strange_completions; /* of commands that were not posted */
     uint32_t start_status;
     uint32_t reasm_live;
@@ -568,9 +608,10 @@ struct host {
     uint32_t *tx_slot_of; /* [queue][entry]: slot of a posted descriptor */
 
     /* SAs */
-    struct host_array sas, frames, requests;
+    struct host_array sas, frames, requests, delays;
+    struct host_array families, family_of; /* overlap.c; family_of: by SA */
     struct host_store packs, windows;
-    struct host_index by_handle, by_card, by_spi;
+    struct host_index by_handle, by_card, by_spi, by_family;
     struct host_classifier classifier;
     struct host_tables *tables; /* NULL unless the card's are behind registers */
 
@@ -770,6 +811,7 @@ bool host_numbers_left(const struct host *host, uint32_t sa);
 void host_stall_end(struct host *host, uint32_t sa, uint64_t time, bool good);
 /* Let go what a stall holds back: the SA is going away. */
 void host_stall_release(struct host *host, uint32_t sa, uint64_t time);
+void host_hold(struct host *host, struct host_frame *frame, uint32_t slot);
 /* A recorded UPDATE that must not overtake what is in flight: it goes on when that has completed. */
 void host_stall_adopt(struct host *host, uint32_t sa, uint32_t frame, uint32_t request,
                       uint64_t time);
@@ -860,6 +902,52 @@ uint64_t host_carried_take(const struct host *host, const struct esp_node *node,
 /* Write the SA of a packet behind its descriptor; false: it has none. */
 bool host_carried_write(struct host *host, const struct host_slot *s, uint8_t *place);
 
+/* ---- move.c: from the card into software, and back ----------------------------------------------- */
+
+void host_delete_request(struct host *host, uint64_t card, uint64_t time);
+void host_delayed_run(struct host *host, uint64_t time);
+/* The host's own DELETE has ended. */
+void host_left_card(struct host *host, uint32_t sa, uint64_t time);
+/* A recorded DELETE finds an SA in software whose own DELETE waits for packets in flight: it goes to the card after
+ * all. False: the SA is in software for good. */
+bool host_stays(struct host *host, uint32_t sa);
+/* Nothing of the SA with this first frame is in flight any more. */
+void host_move_drained(struct host *host, uint32_t frame, uint64_t time);
+/* Does the packet wait until its SA is in software, or back? Holds it if so. */
+bool host_moves(struct host *host, uint32_t sa, uint32_t slot);
+/* A packet was carried in software: its SA may be worth adding again. */
+void host_used(struct host *host, uint32_t sa, uint64_t time);
+/* The ADD of a node has ended, that of request `r` (NULL: a preloaded one). */
+void host_settled(struct host *host, const struct host_item *item,
+                  const struct abi_command_completion *c, const struct host_request *r,
+                  uint64_t time);
+void host_came_back(struct host *host, const struct host_request *r, uint32_t done, uint64_t time);
+/* The card has lost its SAs in a reset that is over; the link went down, or came up. */
+void host_wiped(struct host *host, uint64_t time);
+void host_link(struct host *host, bool up, uint64_t time);
+/* A reset that the table has survived is over: a restoration goes on. */
+void host_restore_go(struct host *host, uint64_t time);
+/* The driver has rewritten `nodes` entries of tables behind registers, from `first` on. */
+void host_restored(struct host *host, uint32_t nodes, uint64_t first, uint64_t time);
+/* Are contents kept because SAs may have to come back? */
+bool host_may_move(const struct host *host);
+
+/* ---- overlap.c: SAs for the same traffic on the card at once -------------------------------------- */
+
+void host_overlap_add(struct host *host, uint32_t sa, const struct esp_node *node, uint64_t time);
+void host_overlap_end(struct host *host, uint32_t sa, uint64_t time);
+void host_overlap_pass(struct host *host); /* the statistics are those of now */
+
+/* ---- rules.c ------------------------------------------------------------------------------------ */
+
+/* What the card says: a new handle of a node; the end of an ADD, with so many handles that are not 0; of an
+ * UPDATE, `known` if the host knows the SA; of a DELETE; the word of a received packet. */
+void host_watch_handle(struct host *host, uint32_t sa, uint64_t handle);
+void host_watch_add(struct host *host, uint32_t status, uint32_t handles);
+void host_watch_update(struct host *host, uint32_t status, bool known);
+void host_watch_delete(struct host *host, uint32_t status);
+void host_watch_rx(struct host *host, uint32_t word);
+
 /* ---- nodes.c ------------------------------------------------------------------------------------ */
 
 void host_finish_add(struct host *host, uint32_t id, const struct abi_command_completion *c,
@@ -879,8 +967,9 @@ void host_own_update(struct host *host, uint32_t sa, enum esp_op op, uint32_t sp
                      bool stall, uint64_t time);
 /* A recorded UPDATE that was held back by a stall goes on. */
 void host_update_go(struct host *host, uint32_t id, uint64_t time);
-void host_delete_request(struct host *host, uint64_t card, uint64_t time);
-void host_delayed_run(struct host *host, uint64_t time);
+/* The request's nodes become the bytes of a DELETE; `left` of them have a handle. */
+void host_build_delete(struct host *host, uint32_t id, uint32_t left);
+bool host_wants_annotation(const struct host *host, const struct esp_node *nodes, uint32_t count);
 void host_encapsulation(struct host *host, bool on, uint8_t flags, uint64_t time);
 unsigned host_status_index(uint32_t status);
 

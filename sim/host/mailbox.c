@@ -560,6 +560,7 @@ static void end_job(struct host *host, uint64_t now)
         m->engines = true;
         host->stats->engine.restores++;
         host->stats->engine.restore_ps += now - m->began;
+        host_restored(host, host->tables->rx_used + host->tables->tx_used, m->began, now);
         host_reset_over(host, now);
     } else {
         end_request(host, now);

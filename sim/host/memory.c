@@ -262,7 +262,8 @@ static void wrote_rx_head(struct host *host, uint64_t time, uint32_t queue, cons
     while (q->known != head && q->known != q->tail) {
         struct abi_rx_completion c;
 
-        memcpy(&c, host_buffer_bytes(host, host_rx_posted(host, queue, q->known++)), sizeof c);
+        memcpy(&c, host_buffer_bytes(host, host_rx_posted(host, queue, q->known++)) + host->rx_room,
+               sizeof c);
         packet_visible(host, time, &c);
     }
 }

@@ -57,8 +57,9 @@ static void learn_port(struct host *host, const struct esp_node *node)
     }
 }
 
-/* The ADD of a node has an end: it is on the card, or lives in software. */
-static void settle(struct host *host, uint32_t id, uint64_t handle, uint64_t pair)
+/* The ADD of a node has an end: it is on the card, or lives in software. One that has come back has its selector
+ * already. */
+static void settle(struct host *host, uint32_t id, uint64_t handle, uint64_t pair, uint64_t time)
 {
     struct host_sa *sa = host_sa(host, id);
     struct esp_node node;
@@ -70,10 +71,13 @@ static void settle(struct host *host, uint32_t id, uint64_t handle, uint64_t pai
     }
     sa->state = handle != 0 ? SA_HOST_CARD : SA_HOST_SOFTWARE;
     host_sa_card(host, id, handle);
-    if (node.dir == ESP_DIR_OUT && (sa->flags & SA_HOST_DOOMED) == 0) {
+    if (node.dir == ESP_DIR_OUT && (sa->flags & SA_HOST_DOOMED) == 0 && sa->link.rule == 0) {
         make_rule(host, id, &node);
     }
     learn_port(host, &node);
+    if (handle != 0) {
+        host_overlap_add(host, id, &node, time);
+    }
     explicit_bzero(&node, sizeof node);
     host_sa_settle(host, id, handle != 0);
     if (handle != 0) {
@@ -106,34 +110,45 @@ void host_finish_add(struct host *host, uint32_t id, const struct abi_command_co
                                  (enum sa_reason)(c->reason < SA_REASON_COUNT ? c->reason : 0) };
     enum ndis_kind kind = (enum ndis_kind)r->kind;
     uint32_t count = r->count;
+    uint32_t handles = 0;
     uint64_t at = 0;
 
     for (uint32_t i = 0; i < count; i++) {
         const struct host_item *item;
+        const uint8_t *node;
         uint64_t handle = 0;
         uint32_t waiters;
 
         r = host_request(host, id);
         item = &host_items(host, r)[i];
-        if (c->status == NDIS_STATUS_SUCCESS) {
-            const uint8_t *node = host_block(&host->commands, r->buffer) + at;
-
-            memcpy(&handle, node + ndis_handle_offset(kind), sizeof handle);
-            memcpy(&at, node + 8, sizeof at); /* Next; the EX form has one node */
+        node = host_block(&host->commands, r->buffer) + at;
+        memcpy(&handle, node + ndis_handle_offset(kind), sizeof handle);
+        memcpy(&at, node + 8, sizeof at); /* Next; the EX form has one node */
+        handles += handle != 0 ? 1 : 0;
+        if (c->status != NDIS_STATUS_SUCCESS) {
+            handle = 0;
         }
+        host_watch_handle(host, item->sa, handle);
         waiters = host_sa(host, item->sa)->u.waiters;
-        settle(host, item->sa, handle, item->value);
+        settle(host, item->sa, handle, item->value, time);
+        host_settled(host, item, c, r, time);
         e.done += handle != 0 ? 1 : 0;
         wake_waiters(host, waiters, time);
     }
     if (e.done != count && e.reason != SA_OK) {
         host->stats->sa.refused[e.reason]++;
     }
+    host_watch_add(host, c->status, handles);
+    if ((host_request(host, id)->flags & REQUEST_BACK) != 0) {
+        struct host_request ended = *host_request(host, id);
+
+        host_came_back(host, &ended, e.done, time);
+    }
     host_request_end(host, id, &e, time);
 }
 
 /* With crypto offload the raw structures are enough for most SAs; O-24 wants the mode of the others. */
-static bool wants_annotation(const struct host *host, const struct esp_node *nodes, uint32_t count)
+bool host_wants_annotation(const struct host *host, const struct esp_node *nodes, uint32_t count)
 {
     bool wanted = host->s->packet_offload;
 
@@ -157,7 +172,7 @@ bool host_oid_add(struct host *host, uint64_t time, const struct esp_node *nodes
     if (host_late(host, time) || count == 0 || (ex && count != 1)) {
         return false;
     }
-    annotate = wants_annotation(host, nodes, count);
+    annotate = host_wants_annotation(host, nodes, count);
     bytes = ndis_add_size(nodes, count, ex, annotate);
     id = host_request_new(host, ex ? NDIS_ADD_SA_EX : NDIS_ADD_SA, count, time);
     host_request(host, id)->buffer = host_store_take(&host->commands, bytes);
@@ -191,7 +206,10 @@ bool host_preload_add(struct host *host, const struct esp_node *node, enum sa_re
     if (handle == 0) {
         host->stats->sa.refused[*reason]++;
     }
-    settle(host, sa, handle, node->pair);
+    settle(host, sa, handle, node->pair, host_now(host));
+    host_settled(host, &(struct host_item){ .value = node->pair, .sa = sa },
+                 &(struct abi_command_completion){ .reason = (uint16_t)*reason }, NULL,
+                 host_now(host));
     return handle != 0;
 }
 
@@ -285,7 +303,7 @@ static uint32_t sort_out_delete(struct host *host, uint32_t id)
             left += item->value != 0 ? 1 : 0;
             continue;
         }
-        if (host_sa(host, item->sa)->state == SA_HOST_SOFTWARE) {
+        if (host_sa(host, item->sa)->state == SA_HOST_SOFTWARE && !host_stays(host, item->sa)) {
             host->stats->sa.in_software--;
             host_sa_free(host, item->sa);
             *item = (struct host_item){ 0 };
@@ -300,7 +318,7 @@ static uint32_t sort_out_delete(struct host *host, uint32_t id)
     return left;
 }
 
-static void build_delete(struct host *host, uint32_t id, uint32_t left)
+void host_build_delete(struct host *host, uint32_t id, uint32_t left)
 {
     struct host_request *r = host_request(host, id);
     uint32_t handles = host_store_take(&host->blocks, left * sizeof(uint64_t));
@@ -409,7 +427,7 @@ static void evaluate(struct host *host, uint32_t id, uint64_t time)
         host_request_end(host, id, &e, time);
         return;
     }
-    build_delete(host, id, left);
+    host_build_delete(host, id, left);
     host_request_queue(host, id, time);
 }
 
@@ -452,6 +470,7 @@ void host_finish_update(struct host *host, uint32_t id, const struct abi_command
     if (stall && host_request_retry(host, id, c->status, time)) {
         return;
     }
+    host_watch_update(host, c->status, item.sa != 0);
 
     /* The node may have gone meanwhile: its place then holds another handle, or none. */
     if (item.sa != 0 && host_sa(host, item.sa)->card == item.value) {
@@ -469,13 +488,6 @@ void host_finish_update(struct host *host, uint32_t id, const struct abi_command
 
 /* ---- the end of a DELETE ---------------------------------------------------------------------------- */
 
-/* The host's own DELETE, asked for by the card: the SA goes on in software. */
-static void left_card(struct host *host, uint32_t id)
-{
-    host_sa(host, id)->flags &= (uint8_t)~SA_HOST_LEAVING;
-    host_sa_card(host, id, 0);
-}
-
 /* The SA is still on the card: a later record may name it again. What it took is not known any more, so
  * nothing is sent with it. */
 static void revive(struct host *host, uint32_t id)
@@ -485,6 +497,13 @@ static void revive(struct host *host, uint32_t id)
     sa->state = SA_HOST_CARD;
     sa->flags &= (uint8_t)~SA_HOST_DOOMED;
     host_sa_name(host, id);
+}
+
+/* What a reset refused or cut short is not there any more if the reset wipes the table. */
+static bool gone_with_reset(const struct host *host, uint32_t status)
+{
+    return host->s->wiped_by_reset &&
+           (status == NDIS_STATUS_NOT_ACCEPTED || status == NDIS_STATUS_REQUEST_ABORTED);
 }
 
 void host_finish_delete(struct host *host, uint32_t id, const struct abi_command_completion *c,
@@ -498,6 +517,7 @@ void host_finish_delete(struct host *host, uint32_t id, const struct abi_command
     if (host_request_retry(host, id, c->status, time)) {
         return;
     }
+    host_watch_delete(host, c->status);
     for (uint32_t i = 0; i < r->count; i++) {
         struct host_item item = host_items(host, r)[i];
 
@@ -505,100 +525,16 @@ void host_finish_delete(struct host *host, uint32_t id, const struct abi_command
             continue;
         }
         if ((r->flags & REQUEST_LEAVE) != 0) {
-            left_card(host, item.sa);
-        } else if (c->status != NDIS_STATUS_SUCCESS) {
+            host_left_card(host, item.sa, time);
+        } else if (c->status != NDIS_STATUS_SUCCESS && !gone_with_reset(host, c->status)) {
             revive(host, item.sa);
         } else {
             host->stats->sa.on_card--;
+            host_overlap_end(host, item.sa, time);
             host_sa_free(host, item.sa);
         }
     }
     host_request_end(host, id, &e, time);
-}
-
-/* ---- SaDeleteReq ------------------------------------------------------------------------------------ */
-
-static void delay(struct host *host, uint64_t handle, bool partner, uint64_t time)
-{
-    struct host_state *s = host->s;
-
-    if (s->delayed_tail - s->delayed_head == HOST_DELAYED) {
-        s->delayed_lost++;
-        return;
-    }
-    s->delayed[s->delayed_tail++ % HOST_DELAYED] =
-        (struct host_delayed){ time + host->config.general.delete_delay, handle, partner };
-    host_wake(host, BLOCK_TIMER, time + host->config.general.delete_delay);
-}
-
-void host_delete_request(struct host *host, uint64_t card, uint64_t time)
-{
-    uint32_t id = host_sa_of_card(host, card);
-
-    if (id == 0 || host_sa(host, id)->state != SA_HOST_CARD ||
-        (host_sa(host, id)->flags & SA_HOST_ASKED) != 0) {
-        return;
-    }
-    host_sa(host, id)->flags |= SA_HOST_ASKED;
-    delay(host, card, false, time);
-}
-
-/* Delete it from the card; it lives on in software, with its numbers where the card had them. */
-static void leave_card(struct host *host, uint32_t sa, uint64_t time)
-{
-    uint32_t id = host_request_new(host, NDIS_DELETE_SA, 1, time);
-    struct host_request *r = host_request(host, id);
-    uint32_t last = host_sa(host, sa)->u.seq_lo;
-
-    r->flags = REQUEST_OWN | REQUEST_LEAVE;
-    host_items(host, r)[0] = (struct host_item){ .value = host_sa(host, sa)->card, .sa = sa };
-    build_delete(host, id, 1);
-    host_sa(host, sa)->state = SA_HOST_SOFTWARE;
-    host_sa(host, sa)->flags |= SA_HOST_LEAVING;
-    host->stats->sa.on_card--;
-    host->stats->sa.in_software++;
-    if ((host_sa(host, sa)->flags & SA_HOST_IN) == 0 && host->s->packet_offload &&
-        !host_numbers_told(host)) {
-        host_sa_forget(host, sa); /* a number could be used again */
-    }
-    host_sa_make_frame(host, sa);
-    if ((host_sa(host, sa)->flags & SA_HOST_IN) == 0 && host->s->packet_offload && last != 0 &&
-        host_sa_frame(host, sa) != NULL) {
-        struct host_frame *frame = host_sa_frame(host, sa);
-
-        frame->number = ((frame->number >> 32) << 32 | last) + 1;
-    }
-    host_request_queue(host, id, time);
-}
-
-void host_delayed_run(struct host *host, uint64_t time)
-{
-    struct host_state *s = host->s;
-
-    while (s->delayed_head != s->delayed_tail &&
-           s->delayed[s->delayed_head % HOST_DELAYED].time <= time) {
-        struct host_delayed d = s->delayed[s->delayed_head++ % HOST_DELAYED];
-        uint32_t sa = d.partner ? host_sa_find(host, d.handle) : host_sa_of_card(host, d.handle);
-
-        if (sa == 0 || host_sa(host, sa)->state != SA_HOST_CARD) {
-            host->stats->sa.pair_missing += d.partner ? 1 : 0;
-            continue;
-        }
-        if (d.partner) {
-            host->stats->sa.pair_deletes++;
-        } else {
-            host->stats->sa.delete_requests_obeyed++;
-            if (host_sa_pair(host, sa) != 0) {
-                delay(host, host_sa_pair(host, sa), true, time);
-            } else {
-                host->stats->sa.pair_missing++;
-            }
-        }
-        leave_card(host, sa, time);
-    }
-    if (s->delayed_head != s->delayed_tail) {
-        host_wake(host, BLOCK_TIMER, s->delayed[s->delayed_head % HOST_DELAYED].time);
-    }
 }
 
 enum host_place host_where(const struct host *host, uint64_t handle)

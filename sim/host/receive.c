@@ -293,14 +293,14 @@ static enum host_rx_drop strip_node(struct host *host, uint32_t sa,
                                                                      : HOST_RX_DROP_NONE;
 }
 
-/* The card has opened what is inside, too, and its entry is too short to say with which SA. */
-static uint32_t inner_sa(const struct host *host, const struct work *w)
+/* By what the packet says of itself. */
+static uint32_t sa_of_packet(const struct host *host, const struct work *w)
 {
     struct esp_address src;
     struct esp_address dst;
     struct esp_view view;
 
-    if (host->config.rx.done_bytes != sizeof(struct abi_rx_short) || !w->contents) {
+    if (!w->contents) {
         return 0;
     }
     parse(host, w, &view);
@@ -310,6 +310,12 @@ static uint32_t inner_sa(const struct host *host, const struct work *w)
     esp_view_addresses(esp_packet_bytes(&w->packet), &view, &src, &dst);
     return host_sa_by_spi(host, view.spi, view.kind == ESP_PACKET_AH ? ESP_OP_AH : ESP_OP_ESP,
                           &dst);
+}
+
+/* The card has opened what is inside, too, and its entry is too short to say with which SA. */
+static uint32_t inner_sa(const struct host *host, const struct work *w)
+{
+    return host->config.rx.done_bytes == sizeof(struct abi_rx_short) ? sa_of_packet(host, w) : 0;
 }
 
 static enum host_rx_drop crypto_done(struct host *host, const struct abi_rx_completion *c,
@@ -322,6 +328,8 @@ static enum host_rx_drop crypto_done(struct host *host, const struct abi_rx_comp
 
     host->stats->rx.crypto_status[status < 8 ? status : 1]++;
     w->cost += host->config.rx.open;
+    sa = sa != 0 ? sa
+                 : sa_of_packet(host, w); /* it may have left the card, and live on in software */
     if (sa == 0 || host_sa_frame(host, sa) == NULL) {
         return unprocessed(host, rx); /* deleted in the meantime */
     }
@@ -404,6 +412,7 @@ uint64_t host_receive(struct host *host, struct host_core *core, uint32_t queue,
                                     .wire_ps = c.wire_ps,
                                     .visible = host->buffer[c.cookie].visible,
                                     .port = c.port };
+    host_watch_rx(host, c.offload_word);
     if ((c.offload_word & ABI_RX_SA_DELETE_REQ) != 0) {
         host->stats->rx.delete_requests++;
         host_delete_request(host, c.handle, time);

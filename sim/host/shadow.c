@@ -262,7 +262,7 @@ uint64_t host_sa_pair(const struct host *host, uint32_t id)
     return pair;
 }
 
-bool host_sa_node(const struct host *host, uint32_t id, struct esp_node *node)
+bool host_sa_recorded(const struct host *host, uint32_t id, struct esp_node *node)
 {
     const struct host_sa *sa = host_sa(host, id);
     uint32_t block = block_of(host, sa);
@@ -272,6 +272,14 @@ bool host_sa_node(const struct host *host, uint32_t id, struct esp_node *node)
     }
     host_unpack(host_block(&host->packs, block), node);
     node->handle = sa->handle;
+    return true;
+}
+
+bool host_sa_node(const struct host *host, uint32_t id, struct esp_node *node)
+{
+    if (!host_sa_recorded(host, id, node)) {
+        return false;
+    }
     if (node->dir == ESP_DIR_IN && node->sa_count == 2 && node->sa[0].op == ESP_OP_ESP) {
         struct esp_sa first = node->sa[0]; /* in the order in which a packet has them */
 
@@ -373,7 +381,8 @@ static bool keep_content(const struct host *host, const struct host_sa *sa)
         return true; /* it goes with every packet */
     }
     switch ((enum host_keep)host->config.software.keep) {
-    case HOST_KEEP_AUTO: return host->options.functional && (sa->flags & SA_HOST_IN) != 0;
+    case HOST_KEEP_AUTO:
+        return host_may_move(host) || (host->options.functional && (sa->flags & SA_HOST_IN) != 0);
     case HOST_KEEP_INBOUND: return (sa->flags & SA_HOST_IN) != 0;
     case HOST_KEEP_BOTH: return true;
     default: return false;
@@ -427,12 +436,14 @@ static uint64_t index_bytes(const struct host_index *index)
 
 uint64_t host_sa_bytes(const struct host *host)
 {
-    uint64_t bytes = (uint64_t)host->sas.used * host->sas.element +
-                     (uint64_t)host->frames.used * host->frames.element +
-                     (uint64_t)host->packs.used * host->packs.unit +
-                     (uint64_t)host->windows.used * host->windows.unit +
-                     index_bytes(&host->by_handle) + index_bytes(&host->by_card) +
-                     index_bytes(&host->by_spi) + index_bytes(&host->classifier.index);
+    uint64_t bytes =
+        (uint64_t)host->sas.used * host->sas.element +
+        (uint64_t)host->frames.used * host->frames.element +
+        (uint64_t)host->packs.used * host->packs.unit +
+        (uint64_t)host->windows.used * host->windows.unit + index_bytes(&host->by_handle) +
+        index_bytes(&host->by_card) + (uint64_t)host->families.used * host->families.element +
+        (uint64_t)host->family_of.used * host->family_of.element + index_bytes(&host->by_family) +
+        index_bytes(&host->by_spi) + index_bytes(&host->classifier.index);
 
     for (unsigned i = 0; i < HOST_RULE_KINDS; i++) {
         bytes += (uint64_t)host->classifier.rules[i].used * host->classifier.rules[i].element;

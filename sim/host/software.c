@@ -115,6 +115,9 @@ enum host_tx_drop host_seal(struct host *host, uint32_t sa, uint32_t slot)
         sequence_next(&frame->number, (frame->flags & HOST_FRAME_ESN) != 0, &sequence);
     }
     explicit_bzero(&node, sizeof node);
+    if (drop == HOST_TX_DROP_NONE) {
+        host_used(host, sa, host_now(host));
+    }
     return drop;
 }
 
@@ -232,5 +235,8 @@ enum host_rx_drop host_open(struct host *host, uint32_t sa, struct esp_packet *p
                                                  (frame->flags & HOST_FRAME_ESN) != 0, number[i]));
     }
     explicit_bzero(&node, sizeof node);
+    if (drop == HOST_RX_DROP_NONE) {
+        host_used(host, sa, host_now(host));
+    }
     return drop;
 }

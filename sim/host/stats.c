@@ -68,6 +68,9 @@ static const struct stat_field tx_stats[] = {
         "Times that an SA had to wait for its upper half (crypto offload)."),
     U64(host_tx_stats, esn_stalled_packets, "packets", "Packets held back meanwhile."),
     U64(host_tx_stats, esn_stall_ps, "ps", "Sum of the lengths of these stalls."),
+    U64(host_tx_stats, move_stalled_packets, "packets",
+        "Held back while their SA left the card for software, or came back (packet offload)."),
+    U64(host_tx_stats, move_stall_ps, "ps", "Time for which SAs held packets back for that."),
     HIST(host_tx_stats, latency_ns, "From the doorbell to the last bit on the wire."),
     HIST(host_tx_stats, host_ns, "From the transport to the doorbell."),
 };
@@ -262,12 +265,34 @@ static const struct stat_field sa_stats[] = {
     U64(host_sa_stats, delete_requests_obeyed, "", "Inbound SAs deleted because the card asked."),
     U64(host_sa_stats, pair_deletes, "", "Their partners deleted."),
     U64(host_sa_stats, pair_missing, "", "SAs without a partner that could be deleted."),
+    U64(host_sa_stats, pair_unknown, "", "Of these: the recording names no partner (rule 10)."),
     U64(host_sa_stats, unknown_handles, "", "Recorded handles that name no live node."),
     U64(host_sa_stats, duplicate_handles, "", "ADDs of a handle that a live node has."),
     U64(host_sa_stats, rules_refused, "", "Selectors of more shapes than the host can tell apart."),
     U64(host_sa_stats, esn_updates, "", "UPDATE_SA of inbound SAs that the host made by itself."),
     U64(host_sa_stats, resets, "", "Resets of the card."),
+    U64(host_sa_stats, overlaps, "",
+        "SAs that came to the card while it had one for the same traffic (direction, mode, endpoints, selector)."),
+    U64(host_sa_stats, overlap_peak, "",
+        "Most such SAs on the card at a time, beside one for each traffic."),
+    { "overlap_s", STAT_REAL, offsetof(struct host_sa_stats, overlap_s), "SA s",
+      "Their number over time, from the end of an ADD to the end of a DELETE as the driver sees them." },
     GAUGE(host_sa_stats, bytes, "bytes", "Memory of the simulator for these nodes."),
+};
+
+#define CARD_RULE(n_, text_)                                                                       \
+    {                                                                                              \
+        "rule_" #n_, STAT_U64, offsetof(struct host_stats, card_rules) + (n_) * sizeof(uint64_t),  \
+            "", text_                                                                              \
+    }
+
+static const struct stat_field card_rule_stats[] = {
+    CARD_RULE(5, "A node was added under a handle that a live one has."),
+    CARD_RULE(6, "A failing ADD handed out a handle, or a successful one none."),
+    CARD_RULE(8, "UPDATE of a handle that was never issued succeeded."),
+    CARD_RULE(9, "DELETE ended with another status than SUCCESS, NOT_ACCEPTED or REQUEST_ABORTED."),
+    CARD_RULE(11, "The words of a received packet contradict each other."),
+    CARD_RULE(12, "A packet was offloaded before OID_OFFLOAD_ENCAPSULATION."),
 };
 
 /* Names come from sa_reason_name, so the table is made when it is first asked for. */
@@ -282,6 +307,32 @@ static void make_refusal_stats(void)
                                  sa_reason_text((enum sa_reason)i) };
     }
 }
+
+static const struct stat_field readd_stats[] = {
+    U64(host_readd_stats, asked, "SAs",
+        "SAs that went to software and may come back: because the card asked, or had no room for them."),
+    U64(host_readd_stats, requests, "",
+        "ADD_SA that the host made for such SAs in use (host.readd)."),
+    U64(host_readd_stats, nodes, "SAs", "SAs in these requests."),
+    U64(host_readd_stats, done, "SAs", "Of these: back on the card."),
+    U64(host_readd_stats, refused, "SAs", "Of these: not taken, they stay in software."),
+    U64(host_readd_stats, no_keys, "SAs",
+        "SAs that left the card and can be neither carried in software nor added again: contents or numbers were not "
+        "kept."),
+    HIST(host_readd_stats, away_ns,
+         "From leaving the card, or the last refusal, to being on the card again."),
+};
+
+static const struct stat_field restore_stats[] = {
+    U64(host_restore_stats, times, "", "Restorations that have ended."),
+    U64(host_restore_stats, nodes, "SAs", "SAs that these added again."),
+    U64(host_restore_stats, failed, "SAs", "SAs that the card did not take any more."),
+    U64(host_restore_stats, ps, "ps",
+        "From the begin of the reset, or from the link being up, until the last SA was there again; all together."),
+    U64(host_restore_stats, add_ps, "ps", "Of it: from the first of the ADDs on."),
+    U64(host_restore_stats, software, "packets", "Packets carried in software meanwhile."),
+    U64(host_restore_stats, blocked_ps, "ps", "Time of resets in which nothing could be sent."),
+};
 
 static const struct stat_field core_stats[] = {
     U64(host_core_stats, busy_ps, "ps", "Time at work."),
@@ -338,8 +389,17 @@ void host_register_stats(struct host *host, struct stat_registry *registry)
     REGISTER("host.sa", "Nodes, as the host knows them.", OF(sa), sa_stats);
     REGISTER("host.sa.refused", "Requests with a node that the card refused, by the first reason.",
              OF(sa), refusal_stats);
+    REGISTER("host.card_rules",
+             "Breaches of the rules of the interface by the card, as the host has seen them.", s,
+             card_rule_stats);
     REGISTER("host.engine", "Engines of a card whose tables are behind registers.", OF(engine),
              engine_stats);
+    REGISTER("host.readd", "SAs that come back to the card when they are used.", OF(readd),
+             readd_stats);
+    REGISTER(
+        "host.restore",
+        "All SAs added again: after a reset that the card's table did not survive, or a failover.",
+        OF(restore), restore_stats);
     for (uint32_t i = 0; i < cores; i++) {
         snprintf(path, sizeof path, "host.core%u", i);
         REGISTER(path, "A core of the CPU.", OF(core[i]), core_stats);
@@ -353,6 +413,7 @@ const struct host_stats *host_statistics(struct host *host)
     host->stats->tx.inside = host_tx_inside(host);
     host->stats->rx.inside = host_rx_inside(host);
     host->stats->sa.bytes = host_sa_bytes(host);
+    host_overlap_pass(host);
     return host->stats;
 }
 

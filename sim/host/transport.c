@@ -244,6 +244,9 @@ static void drained(struct host *host, uint32_t first, uint64_t time)
                             frame->transform.spi, frame->want_hi, true, time);
         }
     }
+    if ((host_frame(host, first)->flags & HOST_FRAME_LEAVING) != 0) {
+        host_move_drained(host, first, time);
+    }
 }
 
 static void begin_stall(struct host *host, uint32_t sa, uint32_t frame_id, uint32_t seq_hi,
@@ -315,8 +318,10 @@ static void let_go(struct host *host, struct host_frame *frame, uint64_t time)
 static void end_stall(struct host *host, struct host_frame *frame, uint64_t time)
 {
     if (frame->stall != HOST_STALL_NO) {
+        *(frame->stall == HOST_STALL_MOVE ? &host->stats->tx.move_stall_ps
+                                          : &host->stats->tx.esn_stall_ps) +=
+            time - frame->stall_since;
         frame->stall = HOST_STALL_NO;
-        host->stats->tx.esn_stall_ps += time - frame->stall_since;
     }
 }
 
@@ -362,7 +367,7 @@ void host_stall_release(struct host *host, uint32_t sa, uint64_t time)
     }
 }
 
-static void hold(struct host *host, struct host_frame *frame, uint32_t slot)
+void host_hold(struct host *host, struct host_frame *frame, uint32_t slot)
 {
     host->slot[slot].state = SLOT_HELD;
     host->slot[slot].next = 0;
@@ -372,7 +377,8 @@ static void hold(struct host *host, struct host_frame *frame, uint32_t slot)
         frame->wait_head = slot + 1;
     }
     frame->wait_tail = slot + 1;
-    host->stats->tx.esn_stalled_packets++;
+    *(frame->stall == HOST_STALL_MOVE ? &host->stats->tx.move_stalled_packets
+                                      : &host->stats->tx.esn_stalled_packets) += 1;
 }
 
 /* Must a packet of the SA wait for an UPDATE_SA? Holds it if so. */
@@ -393,7 +399,7 @@ static bool stalls(struct host *host, uint32_t sa, uint32_t slot, uint64_t time)
         }
         frame = host_frame(host, id);
         if (frame->stall != HOST_STALL_NO) {
-            hold(host, frame, slot);
+            host_hold(host, frame, slot);
             return true;
         }
     }
@@ -554,11 +560,20 @@ static enum host_tx_drop frame_node(struct host *host, uint32_t sa, uint32_t slo
 
 /* ---- choice ------------------------------------------------------------------------------------------ */
 
+/* Not on the card, or not yet again. */
+static bool in_software(const struct host *host, uint32_t sa)
+{
+    return sa != 0 && (host_sa(host, sa)->state == SA_HOST_SOFTWARE ||
+                       host_sa(host, sa)->state == SA_HOST_ADDING);
+}
+
 static bool usable(const struct host *host, uint32_t sa)
 {
     uint8_t state = sa == 0 ? SA_HOST_FREE : host_sa(host, sa)->state;
+    bool back =
+        state == SA_HOST_ADDING && host_sa_frame(host, sa) != NULL; /* it was there before */
 
-    return state == SA_HOST_CARD || state == SA_HOST_SOFTWARE;
+    return state == SA_HOST_CARD || state == SA_HOST_SOFTWARE || back;
 }
 
 /* The SA of the packet, and with host.tx.nest the tunnel around it. */
@@ -658,8 +673,11 @@ uint64_t host_send(struct host *host, uint32_t slot, uint64_t time, bool *post)
             (s->flags & SLOT_FORWARDED) == 0) {
             drop = HOST_TX_DROP_NO_SELECTOR;
         }
-    } else if (host_sa(host, sa)->state == SA_HOST_SOFTWARE ||
-               (tunnel != 0 && host_sa(host, tunnel)->state == SA_HOST_SOFTWARE)) {
+    } else if (in_software(host, sa) || in_software(host, tunnel)) {
+        if (host_moves(host, sa, slot) || host_moves(host, tunnel, slot)) {
+            *post = false;
+            return host_cost(host, cost);
+        }
         cost += host_software_cost(host, s->length);
         host_slot_own(host, slot, time);
         drop = host_seal(host, sa, slot);

@@ -304,7 +304,13 @@ static void completed(struct host *host, uint32_t slot, const struct abi_tx_comp
     } else if (c->sequence != 0 && s->sa != 0 && s->handle != 0) {
         struct host_sa *sa = host_sa(host, s->sa);
 
-        if (sa->card == s->handle && (sa->flags & SA_HOST_IN) == 0) {
+        bool leaving = s->use[0].frame != 0 &&
+                       host_frame(host, s->use[0].frame)->generation == s->use[0].generation;
+
+        /* lanes may complete out of order; a reset may have taken the handle of one that leaves (move.c) */
+        if ((sa->card == s->handle || leaving) && (sa->flags & SA_HOST_IN) == 0 &&
+            sa->state != SA_HOST_ADDING &&
+            (sa->u.seq_lo == 0 || (int32_t)((uint32_t)c->sequence - sa->u.seq_lo) > 0)) {
             sa->u.seq_lo = (uint32_t)c->sequence;
         }
     }

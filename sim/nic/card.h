@@ -694,6 +694,8 @@ uint64_t nic_firmware_time(struct espnic *card, uint32_t commands);
 /* command.c: the SA leaves the table, and with it what is kept of its keys */
 void nic_forget_sa(struct espnic *card, uint32_t id, uint64_t now_ns);
 /* command.c: an SA that was being deleted has lost its last reference */
+/* A reset: the table is empty from now on, an ADD that is being executed comes to nothing. */
+void nic_commands_wipe(struct espnic *card, uint64_t now);
 void nic_command_drained(struct espnic *card, uint32_t sa, uint64_t cycle);
 
 /* What a PCIe request is for: upper bits of its ref2 may hold a queue, and those from NIC_COUNT_LSB on a number

@@ -320,7 +320,8 @@ static void finish(struct espnic *card, struct nic_slot *s, uint64_t now)
 
 void nic_command_drained(struct espnic *card, uint32_t sa, uint64_t cycle)
 {
-    if (card->mailbox) { /* its entry has changed since: nobody waits for it */
+    /* its entry has changed since, or a reset has wiped it: nobody waits for it */
+    if (card->mailbox || (sa_context(&card->table, sa)->flags & SA_CONTEXT_WIPED) != 0) {
         nic_forget_sa(card, sa, nic_now_ns(card, cycle));
         card->stats.sa_live = card->table.stats.live;
         return;
@@ -366,6 +367,49 @@ static void take_stored(struct espnic *card, uint64_t now)
             sched_wake(&card->sched, card->commands.block, s->stored);
         }
     }
+}
+
+/* An ADD that is being executed comes to nothing. */
+static void abort_add(struct nic_slot *s)
+{
+    s->status = NDIS_STATUS_REQUEST_ABORTED;
+    s->done = 0;
+    for (uint32_t i = 0; i < s->node_count; i++) {
+        s->id[i] = 0;
+        s->handle[i] = 0;
+    }
+}
+
+/* Packets in flight finish with the old keys, as after a DELETE; no later one finds an SA. */
+void nic_commands_wipe(struct espnic *card, uint64_t now)
+{
+    struct nic_commands *c = &card->commands;
+    uint64_t now_ns = nic_now_ns(card, now);
+    uint32_t id = 0;
+
+    if (c->s.running) {
+        struct nic_slot *s = slot_at(card, c->s.running - 1);
+
+        if (s->command.opcode == ABI_OP_ADD_SA || s->command.opcode == ABI_OP_ADD_SA_EX) {
+            abort_add(s);
+        }
+    }
+    while ((id = sa_table_next(&card->table, id)) != 0) {
+        uint32_t found;
+
+        if (sa_context(&card->table, id)->state == SA_DELETING) {
+            continue; /* its DELETE ends when packets in flight have let go */
+        }
+        nic_forward_removed(card, id);
+        if (sa_table_begin_delete(&card->table, sa_table_handle(&card->table, id), &found) ==
+            SA_DELETE_READY) {
+            nic_forget_sa(card, id, now_ns);
+        } else {
+            sa_context(&card->table, id)->flags |= SA_CONTEXT_WIPED;
+        }
+        card->stats.sa_wiped++;
+    }
+    card->stats.sa_live = card->table.stats.live;
 }
 
 /* ---- the block ---------------------------------------------------------------------------------------- */
@@ -581,6 +625,37 @@ static void wake(void *self, uint64_t now)
         sched_wake(&card->sched, card->commands.block,
                    slot_at(card, card->commands.s.running - 1)->finish);
     }
+}
+
+void nic_command_at_once(struct espnic *card, const struct abi_command *command, uint8_t *buffer,
+                         struct abi_command_completion *c)
+{
+    uint64_t now = clock_cycles_from_ps(&card->clocks, card->core, espnic_now(card));
+    struct nic_slot s = { .command = *command };
+
+    memset(c, 0, sizeof *c);
+    if (command->length != 0 && command->length <= MAX_BUFFER) {
+        s.buffer = nic_pool_take(&card->buffers[BUFFER_CLASS]);
+        memcpy(buffer_of(card, &s), buffer, command->length);
+    }
+    start(card, &s);
+    finish(card, &s, now);
+    for (uint32_t i = 0; i < s.writes; i++) {
+        memcpy(buffer + s.offset[i], &s.handle[i], sizeof s.handle[i]);
+    }
+    for (uint32_t i = 0; i < s.node_count && s.state == NIC_SLOT_DRAIN; i++) {
+        if (s.id[i] != 0) {
+            sa_context(&card->table, s.id[i])->flags |= SA_CONTEXT_WIPED; /* nobody waits for it */
+        }
+    }
+    if (s.buffer) {
+        nic_pool_release(&card->buffers[BUFFER_CLASS], s.buffer);
+    }
+    *c = (struct abi_command_completion){ .cookie = command->cookie,
+                                          .status = s.status,
+                                          .nodes = s.done,
+                                          .reason = s.reason,
+                                          .bytes_read = s.bytes_read };
 }
 
 bool espnic_preload_add(struct espnic *card, const struct esp_node *node, uint64_t *handle,

@@ -104,8 +104,13 @@ static const struct param sa[] = {
       "The card asks when an inbound SA has no more than so many sequence numbers left; 0: never." },
     { "delete_again", PARAM_TIME, F(nic_sa_config, delete_again), 0, 0, LONGEST, NULL, NULL,
       "From one SaDeleteReq of an SA to the next, while it is not deleted and the reason lasts (O-15); 0: one only." },
-    { "context", PARAM_BYTES, F(nic_sa_config, context), 256, 16, 4096, NULL, NULL,
-      "Bytes of one SA context in storage." },
+    { "reset_wipes", PARAM_BOOL, F(nic_sa_config, reset_wipes), 0, 0, 1, NULL, NULL,
+      "A reset (recorded, or faults.reset) makes the card forget all SAs, which it reports, and the host adds them "
+      "again (O-26); false: they are there afterwards. Tables behind registers survive, and their driver rewrites "
+      "them." },
+    { "context", PARAM_BYTES, F(nic_sa_config, context), 0, 0, 4096, NULL, NULL,
+      "Bytes of one SA context in storage, at least 16; 0: what card.algorithms and card.capabilities need (keys expanded "
+      "at ADD unless card.crypto.key_setup is 1), in steps of 64." },
     { "lookup_port", PARAM_BOOL, F(nic_sa_config, lookup_port), 0, 0, 1, NULL, NULL,
       "Look-ups and commands share one port of the look-up memories (card.sa.table.organisation); false: neither "
       "waits for the other." },
@@ -127,6 +132,8 @@ static const struct param sa[] = {
     { "wait_queues", PARAM_U32, F(nic_sa_config, wait_queues), 1, 1, NIC_MAX_WAIT_QUEUES, NULL, NULL,
       "Queues that they wait in, by a hash of the SA, each with its share of wait_depth: a packet whose context is there "
       "passes those of other queues. 1: in order." },
+    { "memory", PARAM_BYTES, F(nic_sa_config, memory), 0, 0, 1ull << 40, NULL, NULL,
+      "Memory for contexts, which says how many SAs there can be (of context bytes each); 0: card.sa.table.capacity does." },
     { "host_base", PARAM_U64, F(nic_sa_config, host_base), 1ull << 40, 0, UINT64_MAX >> 1, NULL,
       NULL, "Address of the backing store in host memory." },
     { "context_used", PARAM_BYTES, F(nic_sa_config, context_used), 0, 0, 4096, NULL, NULL,
@@ -498,6 +505,58 @@ static bool check_organisation(const struct sa_table_config *t, char *error, siz
                   t->choices);
 }
 
+/* ---- contexts and capacity ------------------------------------------------------------------------ */
+
+enum { CONTEXT_STEP = 64, SHORTEST_CONTEXT = 16, SEQUENCE_BYTES = 8 };
+
+static bool size_context(struct nic_config *config, char *error, size_t error_size)
+{
+    struct nic_sa_config *c = &config->sa;
+    const struct sa_capabilities *can = &config->capabilities;
+    uint32_t window = can->host_checks_replay ? 0 : can->window_max;
+
+    c->layout = sa_layout_of(can, !config->crypto.key_setup);
+    c->context_bytes =
+        c->context ? c->context : (c->layout.total + CONTEXT_STEP - 1) / CONTEXT_STEP * CONTEXT_STEP;
+    if (c->context_bytes < SHORTEST_CONTEXT) {
+        return refuse(error, error_size, "card.sa.context: found %llu bytes, expected 0 or 16 to 4096",
+                      (unsigned long long)c->context);
+    }
+    if (window > (c->context_bytes - SEQUENCE_BYTES) * 8) {
+        return refuse(error, error_size,
+                      "card.capabilities.window_max: found %u, expected at most %llu: the bits that "
+                      "card.sa.context (%llu bytes) has beside a sequence number",
+                      window, (unsigned long long)(c->context_bytes - SEQUENCE_BYTES) * 8,
+                      (unsigned long long)c->context_bytes);
+    }
+    return true;
+}
+
+/* card.sa.memory says how many contexts there can be. */
+static bool size_table(struct nic_config *config, char *error, size_t error_size)
+{
+    uint64_t contexts = config->sa.memory / config->sa.context_bytes;
+
+    if (config->sa.memory == 0) {
+        return true;
+    }
+    if (config->table.per_direction) {
+        return refuse(error, error_size,
+                      "card.sa.memory: found %llu bytes, expected 0: with card.sa.table.per_direction "
+                      "capacity_in and capacity_out say how many SAs there can be",
+                      (unsigned long long)config->sa.memory);
+    }
+    if (contexts == 0 || contexts > SA_TABLE_MOST) {
+        return refuse(error, error_size,
+                      "card.sa.memory: found %llu bytes, expected room for 1 to %u contexts of %llu "
+                      "bytes (card.sa.context)",
+                      (unsigned long long)config->sa.memory, SA_TABLE_MOST,
+                      (unsigned long long)config->sa.context_bytes);
+    }
+    config->table.capacity = (uint32_t)contexts;
+    return true;
+}
+
 static bool check_table(const struct nic_config *config, char *error, size_t error_size)
 {
     const struct sa_table_config *t = &config->table;
@@ -522,7 +581,7 @@ struct sa_cache_config nic_cache_config(const struct nic_config *config)
     char ignored[160];
 
     if (cache.line_bytes == 0) {
-        cache.line_bytes = (uint32_t)config->sa.context;
+        cache.line_bytes = (uint32_t)config->sa.context_bytes;
     }
     sa_cache_check(&cache, ignored, sizeof ignored);
     return cache;
@@ -532,7 +591,7 @@ uint32_t nic_context_lines(const struct nic_config *config, bool changed)
 {
     const struct nic_sa_config *c = &config->sa;
     uint64_t line = nic_cache_config(config).line_bytes;
-    uint64_t used = c->context_used ? c->context_used : c->context;
+    uint64_t used = c->context_used ? c->context_used : c->context_bytes;
     uint64_t bytes = changed && c->context_written ? c->context_written : used;
 
     return (uint32_t)((bytes + line - 1) / line);
@@ -543,17 +602,17 @@ static bool check_lines(const struct nic_config *config, const struct sa_cache_c
                         char *error, size_t error_size)
 {
     const struct nic_sa_config *c = &config->sa;
-    uint64_t used = c->context_used ? c->context_used : c->context;
+    uint64_t used = c->context_used ? c->context_used : c->context_bytes;
     uint32_t lines = nic_context_lines(config, false);
-    uint64_t all = (c->context + cache->line_bytes - 1) / cache->line_bytes;
+    uint64_t all = (c->context_bytes + cache->line_bytes - 1) / cache->line_bytes;
 
-    if (cache->line_bytes > c->context) {
+    if (cache->line_bytes > c->context_bytes) {
         return refuse(error, error_size,
                       "card.sa.cache.line_bytes: found %u, expected at most card.sa.context (%llu "
                       "bytes): a line is of one context",
-                      cache->line_bytes, (unsigned long long)c->context);
+                      cache->line_bytes, (unsigned long long)c->context_bytes);
     }
-    if (used > c->context) {
+    if (used > c->context_bytes) {
         return refuse(error, error_size,
                       "card.sa.context_used: found %llu bytes, expected at most card.sa.context "
                       "(%llu)",
@@ -599,7 +658,7 @@ static bool check_cache(const struct nic_config *config, char *error, size_t err
     char why[256];
 
     if (cache.line_bytes == 0) {
-        cache.line_bytes = (uint32_t)config->sa.context;
+        cache.line_bytes = (uint32_t)config->sa.context_bytes;
     }
     if (!sa_cache_check(&cache, why, sizeof why)) {
         return refuse(error, error_size, "card.sa.cache.%s", why);
@@ -838,6 +897,7 @@ bool nic_config_check(struct nic_config *config, char *error, size_t error_size)
     }
     return check_ideal(config, error, error_size) &&
            check_capabilities(config, error, error_size) &&
+           size_context(config, error, error_size) && size_table(config, error, error_size) &&
            check_table(config, error, error_size) && check_cache(config, error, error_size) &&
            check_path(config, error, error_size) && check_forward(config, error, error_size) &&
            check_rss(&config->rss, error, error_size) &&

@@ -7,6 +7,7 @@
 #include "pcie_model/link.h"
 #include "sa_table/cache.h"
 #include "sa_table/capabilities.h"
+#include "sa_table/layout.h"
 #include "sa_table/table.h"
 
 enum { NIC_MAX_PORTS = 4, NIC_MAX_LANES = 4, NIC_MAX_ENGINES = 14, NIC_MAX_WAIT_QUEUES = 16 };
@@ -78,7 +79,11 @@ struct nic_sa_config {
     bool delete_on_soft;       /* SaDeleteReq at a soft lifetime limit */
     uint64_t delete_sequence;  /* SaDeleteReq with no more than so many numbers left, 0: never */
     uint64_t delete_again;     /* ps: from one SaDeleteReq of an SA to the next, 0: only one */
+    bool reset_wipes;          /* the table does not survive a reset (O-26) */
     uint64_t context;          /* bytes */
+    uint64_t memory;           /* bytes for all contexts, 0: the table has its own capacity */
+    uint64_t context_bytes;    /* found by nic_config_check(): context, or what the layout needs */
+    struct sa_layout layout;   /* likewise */
     bool lookup_port;          /* look-ups and commands share one port of the look-up memories */
     uint32_t lookup_pace;      /* cycles from one access of a command to the next */
     uint32_t rmw;              /* cycles between two updates of one SA */

@@ -18,6 +18,8 @@ static uint32_t capability_flags(const struct nic_config *config)
     v = REG_PUT(CAP_FLAGS, TRANSPORT_TUNNEL, v, can->transport_tunnel);
     v = REG_PUT(CAP_FLAGS, LSO, v, can->lso);
     v = REG_PUT(CAP_FLAGS, ESN, v, can->esn);
+    v = REG_PUT(CAP_FLAGS, RESET_WIPES, v,
+                config->sa.reset_wipes && config->command.path != NIC_PATH_REGISTERS);
     v = REG_PUT(CAP_FLAGS, PACKET_OFFLOAD, v, config->general.offload == NIC_OFFLOAD_PACKET);
     v = REG_PUT(CAP_FLAGS, ESN_INFERRED, v, config->sa.esn == NIC_ESN_INFERRED);
     v = REG_PUT(CAP_FLAGS, UNIT_SAS, v, config->table.unit == SA_UNIT_SAS);
@@ -109,6 +111,8 @@ static void control(struct espnic *card, uint64_t now)
         nic_faults_reset(card, now);
         if (card->mailbox) {
             nic_mailbox_reset(card, now);
+        } else if (card->config.sa.reset_wipes) {
+            nic_commands_wipe(card, now);
         }
     }
     card->commands.s.resetting = reset;

@@ -93,6 +93,7 @@ struct nic_stats {
     uint64_t soft_limits, hard_limits; /* lifetime limits reached */
     uint64_t ecn_marked, ecn_suspicious;
     uint64_t sa_live, sa_peak;
+    uint64_t sa_wiped; /* forgotten in resets */
 };
 
 /* A block of the card in the report: its issue-slot-cycles by state. */
@@ -108,6 +109,13 @@ struct nic_block_stats {
 enum { NIC_MAX_BLOCK_STATS = 96 };
 
 /* Install an SA before time starts, at no cost. False with the reason if the card refuses it. */
+/* Execute a command of the command queue now, at no cost and outside of time, as an experiment: `buffer` holds its
+ * request and gets the handles. A DELETE is complete at once; packets in flight finish with the old keys. */
+struct abi_command;
+struct abi_command_completion;
+void nic_command_at_once(struct espnic *card, const struct abi_command *command, uint8_t *buffer,
+                         struct abi_command_completion *completion);
+
 bool espnic_preload_add(struct espnic *card, const struct esp_node *node, uint64_t *handle,
                         enum sa_reason *reason);
 

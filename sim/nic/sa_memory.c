@@ -42,14 +42,14 @@ static uint64_t line_of(const struct espnic *card, uint32_t sa, uint32_t part)
 static uint32_t line_length(const struct espnic *card, uint64_t line)
 {
     uint64_t before = line % card->memory.lines * card->memory.line_bytes;
-    uint64_t rest = card->config.sa.context - before;
+    uint64_t rest = card->config.sa.context_bytes - before;
 
     return (uint32_t)(rest < card->memory.line_bytes ? rest : card->memory.line_bytes);
 }
 
 static uint64_t line_address(const struct espnic *card, uint64_t line)
 {
-    return card->config.sa.host_base + line / card->memory.lines * card->config.sa.context +
+    return card->config.sa.host_base + line / card->memory.lines * card->config.sa.context_bytes +
            line % card->memory.lines * card->memory.line_bytes;
 }
 
@@ -453,7 +453,7 @@ void nic_memory_init(struct espnic *card)
     uint64_t line = card->cache.config.line_bytes;
 
     m->line_bytes = (uint32_t)line;
-    m->lines = (uint32_t)((card->config.sa.context + line - 1) / line);
+    m->lines = (uint32_t)((card->config.sa.context_bytes + line - 1) / line);
     m->needed = nic_context_lines(&card->config, false);
     m->written = nic_context_lines(&card->config, true);
     m->block = sched_add_block(&card->sched, "sa_memory", card->core, wake, card);

@@ -113,6 +113,7 @@ static const struct stat_field lso[] = {
 static const struct stat_field control[] = {
     CARD("commands", commands, "commands", "commands executed by the card"),
     CARD("nodes", command_nodes, "nodes", "nodes of ADD and DELETE among them"),
+    CARD("wiped", sa_wiped, "SAs", "SAs that resets made the card forget (card.sa.reset_wipes)"),
     CARD("doorbells", doorbells, "writes", "register writes that the card acted on"),
     CARD("mmio_reads", mmio_reads, "reads", "register reads"),
     CARD("interrupts", interrupts, "messages", "MSI-X messages sent"),

@@ -517,6 +517,38 @@ static void memory_of_sas(void)
     }
 }
 
+/* Traffic and SAs made in memory: 472 tunnels of two SAs with packets, the others without. No checker of recordings. */
+static struct cost with_installed(uint64_t tunnels)
+{
+    char installed[64];
+    const char *arguments[] = { "--timing-only", "--packets", "20000",
+                                "--set",         "traffic.profile=mno",
+                                "--set",         "traffic.tunnels=472",
+                                "--set",         "card.sa.table.capacity=16777216",
+                                "--set",         installed,
+                                NULL };
+
+    snprintf(installed, sizeof installed, "traffic.installed=%llu", (unsigned long long)tunnels);
+    return espnic(arguments);
+}
+
+static void memory_of_installed(bool many)
+{
+    static const uint64_t sas[] = { 1000000, 10000000 };
+    struct cost none = with_installed(472);
+
+    printf("\nSAs made in memory, 944 of them with traffic\n");
+    printf("live SAs   bytes/SA   resident MB   us/SA\n");
+    for (unsigned i = 0; i < (many ? 2 : 1); i++) {
+        struct cost cost = with_installed(sas[i] / 2);
+
+        printf("%8llu %10.1f %13.1f %7.2f\n", (unsigned long long)sas[i],
+               (cost.bytes - none.bytes) / (double)(sas[i] - 944), cost.bytes / 1e6,
+               (cost.seconds - none.seconds) * 1e6 / (double)sas[i]);
+        fflush(stdout);
+    }
+}
+
 static void memory_of_packets(bool many)
 {
     static const char *const loads[] = { "20Gbps" };
@@ -673,6 +705,7 @@ int main(int argc, char **argv)
     compare_speeds("max");
     cost_of_detail();
     memory_of_sas();
+    memory_of_installed(many);
     memory_of_packets(many);
     cost_of_add();
     clean_up();

@@ -126,6 +126,7 @@ static void set_storage(struct card_case *c, struct rng *r)
     set(c, "card.sa.cache.seed=%" PRIu64, between(r, 0, 9));
     set(c, "card.sa.cache.mshrs=%" PRIu64, mshrs);
     set(c, "card.sa.cache.merge=%" PRIu64, once_in(r, 2) ? 0 : between(r, 1, 4));
+    set(c, "card.capabilities.window_max=%d", 128); /* has room in the shortest context */
     set(c, "card.sa.context_used=%" PRIu64 "B", used == context ? 0 : used);
     set(c, "card.sa.context_written=%" PRIu64 "B", once_in(r, 2) ? 0 : between(r, 1, used));
     set(c, "card.sa.memory_latency=%" PRIu64 "ps", between(r, 1, 300) * 1001);

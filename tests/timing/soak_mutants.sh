@@ -49,7 +49,7 @@ an item passes without room@lane.h@s/return out->s.credits >= j->beats_out ||/re
 the tail of an item that passes is not counted@account.h@s/r->tail = tail;/r->tail = 0;/
 lanes with nothing to do keep their old reason@stage.c@/^static inline bool rests/,/^}/s/if (l->s.next_start <= now) {/if (0) {/
 all slots are taken for back when one is@channel.c@s/if (!all \&\& last_back(ch, p) > now) {/if (0) {/
-the block that runs does not get its next wake@sched.c@s/replace(t, b->leaf, next == CLOCK_NEVER/replace(t, b->leaf, next > cycle + 1/
+the block that runs does not get its next wake@sched.c@s/replace(t, b->leaf, event);/replace(t, b->leaf, next > cycle + 1 ? CLOCK_NEVER : event);/
 a clock goes on leading when another is earlier@sched.c@s/s->limit = s->key\[b->domain\];/;/
 the last beat of a run is not counted@account.c@/^static uint64_t run_end/,/^}/s/+ r->busy + r->tail/+ (r->beats > 1 ? 0 : r->busy) + r->tail/
 '

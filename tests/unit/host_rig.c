@@ -82,7 +82,13 @@ static void dma_write(void *self, uint64_t time, uint64_t address, const uint8_t
 {
     struct rig *rig = self;
     struct abi_rx_completion c;
+    uint8_t spoilt[256];
 
+    if (rig->spoil_answer != NULL && bytes != NULL && length <= sizeof spoilt) {
+        memcpy(spoilt, bytes, length);
+        rig->spoil_answer(rig, address, spoilt, length);
+        bytes = spoilt;
+    }
     if (rig->ask_delete && bytes != NULL && is_rx_completion(rig, address, length)) {
         memcpy(&c, bytes, sizeof c);
         c.offload_word |= ABI_RX_SA_DELETE_REQ;
@@ -96,8 +102,16 @@ static void dma_write(void *self, uint64_t time, uint64_t address, const uint8_t
 static const uint8_t *dma_read(void *self, uint64_t time, uint64_t address, uint32_t length)
 {
     struct rig *rig = self;
+    static uint8_t spoilt[4096];
+    const uint8_t *bytes = rig->inner.dma_read(rig->inner.self, time, address, length);
 
-    return rig->inner.dma_read(rig->inner.self, time, address, length);
+    if (rig->spoil_request != NULL && bytes != NULL && address >> REGION_SHIFT == REGION_COMMANDS &&
+        length <= sizeof spoilt) {
+        memcpy(spoilt, bytes, length);
+        rig->spoil_request(rig, spoilt, length);
+        return spoilt;
+    }
+    return bytes;
 }
 
 static void msix(void *self, uint64_t time, unsigned vector)

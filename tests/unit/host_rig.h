@@ -30,6 +30,9 @@ struct rig {
     unsigned oids;
     uint64_t tx_drops;
     bool ask_delete; /* set SaDeleteReq in every receive completion */
+    /* Change what the card reads of a request, or writes to the host; NULL: as it is. */
+    void (*spoil_request)(struct rig *rig, uint8_t *bytes, uint32_t length);
+    void (*spoil_answer)(struct rig *rig, uint64_t address, uint8_t *bytes, uint32_t length);
     uint64_t t0;
 };
 

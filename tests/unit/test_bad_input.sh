@@ -171,8 +171,17 @@ cache() {
     local name=$1 pattern=$2
     shift 2
     scenario "context cache: $name" "s\.yaml:3:[0-9]+: $pattern" 'preset: generic-100g' \
-        'card.sa.storage: host-cache' "$@"
+        'card.sa.storage: host-cache' "$@" 'card.sa.context: 256B' 'card.capabilities.window_max: 1024'
 }
+scenario "a window that a context has no bits for" \
+    's\.yaml:3:[0-9]+: card\.capabilities\.window_max: found 1024, expected at most 448: the bits that card\.sa\.context \(64 bytes\)' \
+    'preset: generic-100g' 'card.sa.context: 64B' 'card.capabilities.window_max: 1024'
+scenario "a context of 8 bytes" 's\.yaml:2:[0-9]+: card\.sa\.context: found 8 bytes, expected 0 or 16 to 4096' \
+    'preset: generic-100g' 'card.sa.context: 8B'
+scenario "memory for no context" 's\.yaml:2:[0-9]+: card\.sa\.memory: found 2047 bytes, expected room for 1 to' \
+    'preset: generic-100g' 'card.sa.memory: 2047B'
+scenario "memory and a capacity for each direction" 's\.yaml:2:[0-9]+: card\.sa\.memory: found 65536 bytes, expected 0' \
+    'preset: ixgbe-82599' 'card.sa.memory: 64KiB'
 cache "no sets" 'card\.sa\.cache\.sets: found "0", which is too small, expected' 'card.sa.cache.sets: 0'
 cache "no ways" 'card\.sa\.cache\.ways: found "0", which is too small, expected' 'card.sa.cache.ways: 0'
 cache "no MSHR" 'card\.sa\.cache\.mshrs: found "0", which is too small, expected' 'card.sa.cache.mshrs: 0'

@@ -136,6 +136,20 @@ START_TEST(rule_5_handles)
 }
 END_TEST
 
+START_TEST(rule_12_turned_off)
+{
+    static const char off[] = "{\"t_ns\":1,\"event\":\"encapsulation\",\"on\":false}\n";
+    static const char on[] = "{\"t_ns\":3,\"event\":\"encapsulation\",\"on\":true}\n";
+    char text[2048];
+
+    snprintf(text, sizeof text, "%s%s%s%s%s", ADD("0", "1", ""), off, ADD("2", "2", ""), on,
+             ADD("4", "3", "") DELETE("5", "1,3", ""));
+    expect(text, "12@3 oid: an ADD while the offload is turned off\n");
+    snprintf(text, sizeof text, "%s%s%s", ADD("0", "1", ""), off, DELETE("2", "1", ""));
+    expect(text, ""); /* what is there may go */
+}
+END_TEST
+
 START_TEST(rule_7_capacity)
 {
     use_capabilities = true;
@@ -196,7 +210,7 @@ END_TEST
 
 START_TEST(the_other_rules_say_where_they_are_checked)
 {
-    static const unsigned elsewhere[] = { 1, 6, 10, 11, 12 };
+    static const unsigned elsewhere[] = { 1, 6, 10, 11 };
 
     for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++) {
         enum rules_where where = rules_info(elsewhere[i])->where;
@@ -294,6 +308,7 @@ int main(void)
     tcase_add_test(tc, rule_7_capacity);
     tcase_add_test(tc, rule_8_update);
     tcase_add_test(tc, rule_9_delete);
+    tcase_add_test(tc, rule_12_turned_off);
     tcase_add_test(tc, the_other_rules_say_where_they_are_checked);
     tcase_add_test(tc, against_an_array);
     suite_add_tcase(suite, tc);

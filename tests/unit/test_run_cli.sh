@@ -49,6 +49,26 @@ verdict "the input is untouched" cmp in.pcap "$samples/vpn-gateway-rx.pcap"
 verdict "two outputs in one file" refused '"x" is named for two outputs' "$scenario" --csv x --report x
 verdict "an unknown library" env ESPNIC_CRYPTO=none bash -c "! $espnic run $scenario"
 verdict "stamps faster than the line" "$espnic" run "$scenario" --pace 1000Gbps --experiments 0
+made=(--set traffic.profile=mno --timing-only --packets 1000)
+verdict "made traffic by itself" "$espnic" run --preset generic-100g --experiments 0 "${made[@]}"
+for way in tx rx; do
+    verdict "made traffic and a capture, $way" refused \
+        "^espnic run: --$way: workload\\.$way: found \"in.pcap\" and a traffic.profile, expected either" \
+        --preset generic-100g "${made[@]}" --$way in.pcap
+done
+verdict "made traffic and a capture of port 1" refused \
+    '^espnic run: --rx: workload\.rx1: found "in.pcap" and a traffic.profile' \
+    --preset generic-100g --set card.ports=2 "${made[@]}" --rx 1:in.pcap
+verdict "made traffic and the captures of a scenario" refused \
+    'vpn-gateway\.yaml:[0-9:]+: workload\.tx: found ".*" and a traffic.profile' "$scenario" "${made[@]}"
+refused_sweep() {
+    "$espnic" sweep "$@" >out 2>err </dev/null
+    local got=$?
+    cat out err
+    [ "$got" -eq 2 ] && grep -q 'workload\.tx: found ".*" and a traffic.profile' err
+}
+verdict "made traffic and captures, sweep" refused_sweep "$scenario" traffic.profile=mno,six-bucket \
+    workload.timing_only=true stop.packets=1000
 verdict "a count that is none" refused '^espnic run: --experiments: found "-1"' "$scenario" --experiments -1
 verdict "strict: within the card" "$espnic" run "$scenario" --strict --experiments 0
 verdict "strict: beyond the card" refused 'vpn-gateway.jsonl:3: rule 3: .*aes-gcm-256 is not among those reported' \

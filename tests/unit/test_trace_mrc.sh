@@ -84,7 +84,7 @@ sas,kib,rx_hits,rx_ratio,rx_low,rx_high
 2,0.5,1,0.142857,0.142857,0.142857
 3,0.75,3,0.428571,0.428571,0.428571
 END
-"$espnic" trace mrc --oids abc.jsonl --rx abc.pcap --csv --accesses uses --interval 20ns --active active >out 2>err
+"$espnic" trace mrc --oids abc.jsonl --rx abc.pcap --csv --accesses uses --interval 20ns --active active --context-bytes 256 >out 2>err
 verdict "depths by hand" diff expected out
 cat >expected <<END
 t_ns,what,handle
@@ -180,7 +180,7 @@ verdict "a preset: its context" numbers out.json inputs.context_bytes=26
 # ---- the sample ------------------------------------------------------------------------------------------
 
 both=(--oids "$sample.jsonl" --rx "$sample-rx.pcap" --tx "$sample-tx.pcap")
-"$espnic" trace mrc "${both[@]}" >out 2>err
+"$espnic" trace mrc "${both[@]}" --context-bytes 256B >out 2>err
 verdict "text says it in one page" bash -c 'grep -q "^RX 4 305 packets, 4 298 use an SA; without: not_ipsec 6, no_sa 1" out &&
     grep -q "^exact: every access counted" out && grep -qE "^all that can be +286 +71\.50 +139 " out &&
     [ "$(awk "length > 120" out | wc -l)" -eq 0 ]'
@@ -249,7 +249,7 @@ refused "sizes that are none" '--sizes: found "1:2"' "${good[@]}" --sizes 1:2
 refused "a size of 0" '--sizes: found 0, expected at least 1' "${good[@]}" --sizes 0,4
 refused "a size with a unit" '--sizes: ' "${good[@]}" --sizes 4KiB
 refused "sizes that fall" '--sizes: found "8,4", expected rising numbers' "${good[@]}" --sizes 8,4
-refused "a context of nothing" '--context-bytes: card\.sa\.context: found "0B", which is too small' \
+refused "a context of nothing" '--context-bytes: found "0", expected 16 to 1048576' \
     "${good[@]}" --context-bytes 0
 refused "no such preset" '--preset: .*cx8' "${good[@]}" --preset cx8
 refused "no such parameter" '--set: unknown key card\.sa\.contxt' "${good[@]}" --set card.sa.contxt=1B

@@ -25,11 +25,12 @@ verdict() { # NAME COMMAND...
         failed=1
     fi
 }
+context=(card.sa.context=256B card.capabilities.window_max=1024)
 # run NAME PATH=VALUE...: NAME.json; a run that does not end is stopped
 run() {
     local name=$1 settings=()
     shift
-    for s in "$@"; do settings+=(--set "$s"); done
+    for s in "${context[@]}" "$@"; do settings+=(--set "$s"); done
     timeout 120 "$espnic" run "$sample.yaml" --timing-only --experiments 0 "${settings[@]}" -o "$work/$name.json" \
         >"$work/$name.txt" 2>"$work/$name.err" || { cat "$work/$name.err"; return 1; }
 }
@@ -146,7 +147,7 @@ ordered() { # DIRECTION
 if command -v tshark >/dev/null; then
     for name in in:1 out:16; do
         settings=()
-        for s in "${slow[@]}" card.dma.tx_queues=1 card.sa.wait_queues=${name#*:}; do settings+=(--set "$s"); done
+        for s in "${context[@]}" "${slow[@]}" card.dma.tx_queues=1 card.sa.wait_queues=${name#*:}; do settings+=(--set "$s"); done
         "$espnic" run "$sample.yaml" --experiments 0 "${settings[@]}" --rx-out "$work/${name%:*}.rx.pcap" \
             --tx-out "$work/${name%:*}.tx.pcap" >/dev/null
     done
@@ -166,7 +167,7 @@ for i in range(64):
 PYTHON
 for storage in on-chip card-cache host-cache; do
     "$espnic" run --preset generic-100g --oids "$work/adds.jsonl" --no-preload --experiments 0 -o "$work/$storage.json" \
-        --set card.sa.storage=$storage --set card.sa.context=512B --set card.sa.cache.line_bytes=128 --set card.sa.memory_rate=1Gbps >/dev/null
+        --set card.sa.storage=$storage --set card.sa.context=512B --set card.capabilities.window_max=1024 --set card.sa.cache.line_bytes=128 --set card.sa.memory_rate=1Gbps >/dev/null
 done
 # 512 bytes at 1 Gb/s are 4096 ns; and they cross the link once.
 verdict "ADD writes its context" python3 - "$work" <<'PYTHON'

@@ -53,7 +53,7 @@ cards=(
     "packet offload|"
     "crypto offload, ESN by the host|--set card.offload=crypto --set card.sa.esn=host"
     "cache over host memory, random replacement|--set card.sa.storage=host-cache --set card.sa.cache.replacement=random --set card.sa.cache.sets=8 --set card.sa.cache.ways=8"
-    "contexts of four lines, prefetches, pins, srrip|--load max --set card.sa.storage=host-cache --set card.sa.cache.replacement=srrip --set card.sa.cache.sets=16 --set card.sa.cache.line_bytes=64 --set card.sa.cache.prefetch_tx=ring --set card.sa.cache.prefetch_rx=parser --set card.sa.cache.pinned=10"
+    "contexts of four lines, prefetches, pins, srrip|--load max --set card.sa.storage=host-cache --set card.sa.cache.replacement=srrip --set card.sa.cache.sets=16 --set card.sa.context=256B --set card.capabilities.window_max=1024 --set card.sa.cache.line_bytes=64 --set card.sa.cache.prefetch_tx=ring --set card.sa.cache.prefetch_rx=parser --set card.sa.cache.pinned=10"
     "as fast as the card takes it, four lanes|--load max --set card.lanes=4"
     "slow crypto, experiments|--load max --set card.crypto.width=2B --packets 2000 --experiments 3"
 )

@@ -357,6 +357,37 @@ START_TEST(latency)
 }
 END_TEST
 
+/* What stands in front of a packet (host.rx.done head) tells when it came, also where the host leaves room for
+ * headers before that: the host sees a packet before it is sent on, so reception takes less than forwarding. */
+START_TEST(latency_of_prefixes)
+{
+    char clear[TXO_PATH];
+    json_t *report[2];
+
+    if (!txo_data("captures/linux61-18-gcm128-bulk-tcp-tunnel4in4.clear.pcap", clear)) {
+        return;
+    }
+    write_text(file("out.jsonl"), recording_out);
+    for (unsigned i = 0; i < 2; i++) {
+        report[i] = run(TWO_PORTS "--oids '%s' --rx '%s' --rx-filter 'src host 192.168.10.1' "
+                                  "--forward host --set host.rx.done=%s",
+                        file("out.jsonl"), clear, i ? "head" : "each");
+        ck_assert_uint_gt(txo_number(report[i], "forward.packets"), 500);
+        ck_assert_double_eq(real(report[i], "rx.latency_ns.count"),
+                            real(report[i], "forward.packets"));
+        ck_assert_double_lt(real(report[i], "rx.latency_ns.max"),
+                            real(report[i], "forward.latency_ns.max"));
+        ck_assert_double_lt(real(report[i], "rx.latency_ns.min"),
+                            real(report[i], "forward.latency_ns.min"));
+    }
+    /* the prefix moves with the packet, the number behind it: not far from an entry behind a packet */
+    ck_assert_double_eq_tol(real(report[1], "rx.latency_ns.p50"),
+                            real(report[0], "rx.latency_ns.p50"), 2000);
+    json_decref(report[0]);
+    json_decref(report[1]);
+}
+END_TEST
+
 /* Contents have no influence on time. */
 START_TEST(timing_only)
 {
@@ -602,6 +633,7 @@ int main(void)
     tcase_add_loop_test(tc, chain, 0, PATHS);
     tcase_add_loop_test(tc, kernel, 0, 3 * PATHS);
     tcase_add_loop_test(tc, latency, 0, PATHS);
+    tcase_add_test(tc, latency_of_prefixes);
     tcase_add_loop_test(tc, timing_only, 0, PATHS);
     tcase_add_loop_test(tc, stays, 0, PATHS);
     tcase_add_loop_test(tc, rules_come_and_go, 0, PATHS);
