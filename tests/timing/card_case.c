@@ -142,6 +142,21 @@ static void set_storage(struct card_case *c, struct rng *r)
     set(c, "card.sa.rmw=%" PRIu64, once_in(r, 2) ? between(r, 1, 8) : between(r, 9, 60));
 }
 
+/* A few SAs whose hazards hold up all before them: what replay_check lets pass is accepted much later. */
+static void set_congestion(struct card_case *c, struct rng *r)
+{
+    c->sas = (uint32_t)between(r, 1, 3);
+    c->window = 100;
+    set(c, "card.mac.mtu=600B");
+    set(c, "card.bus=%" PRIu64 "B", ONE_OF(r, 64, 128));
+    set(c, "card.replay_check.depth=%" PRIu64, between(r, 2, 4));
+    set(c, "card.crypto.depth=32");
+    set(c, "card.crypto.engines=%" PRIu64, between(r, 1, 2));
+    set(c, "card.crypto.contexts=1");
+    set(c, "card.replay_update.depth=2");
+    set(c, "card.sa.rmw=%" PRIu64, between(r, 20, 100));
+}
+
 static void set_card(struct card_case *c, struct rng *r)
 {
     set(c, "preset=generic-100g");
@@ -160,6 +175,9 @@ static void set_card(struct card_case *c, struct rng *r)
     set_stages(c, r);
     set_crypto(c, r);
     set_storage(c, r);
+    if (c->congested) {
+        set_congestion(c, r);
+    }
 }
 
 /* ---- packets --------------------------------------------------------------------------------- */
@@ -181,7 +199,8 @@ static void make_packets(struct card_case *c, struct rng *r)
     uint64_t t = 0;
     uint32_t hot = 0;
     uint32_t hots = 1;
-    uint64_t longest = once_in(r, 2) ? 1500 : 300;
+    uint64_t longest = !c->congested && once_in(r, 2) ? 1500 : 300;
+    uint64_t again = c->congested ? 3 : 16;
     unsigned burst = 0;
 
     c->packets = CARD_PACKETS - (unsigned)rng_below(r, CARD_PACKETS / 2);
@@ -208,8 +227,11 @@ static void make_packets(struct card_case *c, struct rng *r)
                     (uint32_t)(once_in(r, 3) ? between(r, 100, longest) : between(r, 100, 140)));
         p->bad_icv = c->functional && once_in(r, 12);
         p->sequence = ++last[p->sa];
-        if (once_in(r, 16) && p->sequence > 1) {
-            p->sequence -= (uint32_t)between(r, 1, p->sequence - 1);
+        if (once_in(r, again) && p->sequence > 1) {
+            uint32_t back = p->sequence - 1;
+
+            back = c->congested && back > 40 ? 40 : back;
+            p->sequence -= (uint32_t)between(r, 1, back);
         } else if (once_in(r, 16)) {
             last[p->sa] += (uint32_t)between(r, 1, 40);
         }
@@ -223,6 +245,7 @@ void card_case_make(struct card_case *c, uint64_t seed)
     memset(c, 0, sizeof *c);
     c->seed = seed;
     c->functional = once_in(&r, 3);
+    c->congested = once_in(&r, 10);
     c->sas = (uint32_t)(once_in(&r, 4) ? between(&r, 1, 6) : between(&r, 7, CARD_SAS));
     c->window = (uint32_t)ONE_OF(&r, 0, 8, 64, 64, 100);
     set_card(c, &r);

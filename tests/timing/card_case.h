@@ -48,6 +48,7 @@ struct card_case {
     uint32_t sas, window;
     bool
         functional; /* packets are really encrypted; else padding is not known and counts as payload */
+    bool congested;
     struct card_packet packet[CARD_PACKETS];
     unsigned packets;
     uint64_t

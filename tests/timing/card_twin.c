@@ -58,6 +58,7 @@ struct memory {
 };
 
 struct packet_state {
+    bool was_good;                /* while it had no room before the engines */
     bool queued, good, reordered; /* is before sa_wait; passed replay_check; left the engines */
     uint64_t waits[MOST_LINES];   /* lines on their way */
     unsigned waiting;
@@ -645,11 +646,12 @@ static void wait_job(void *self, uint64_t now, unsigned lane, struct lane_job *j
 
 static void check_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)
 {
-    const struct model *m = self;
+    struct model *m = self;
 
     (void)now;
     (void)lane;
     plain_job(m, &m->card->replay, job);
+    m->packet[job->item].was_good |= check(m, job->item) == GOOD;
     if (check(m, job->item) != GOOD) {
         drop(job);
     }
@@ -859,14 +861,13 @@ static uint32_t depth_before(const struct nic_config *card, enum card_block b)
 static void build(struct model *m)
 {
     const struct nic_config *card = m->card;
-    uint64_t crypto_clock = card->crypto.clock ? card->crypto.clock : card->general.clock;
     unsigned lanes = card->crypto.engines * card->crypto.contexts +
                      1; /* the last one is the way around the engines */
 
     twin_init(&m->tw);
     m->domain = m->crypto_domain = twin_add_domain(&m->tw, card->general.clock, 1000);
-    if (crypto_clock != card->general.clock) {
-        m->crypto_domain = twin_add_domain(&m->tw, crypto_clock, 1000);
+    if (card->crypto.clock) { /* also one that is as fast as the core's */
+        m->crypto_domain = twin_add_domain(&m->tw, card->crypto.clock, 1000);
     }
     for (unsigned b = 0; b < CARD_BLOCKS; b++) {
         struct stage_config s = {
@@ -1116,6 +1117,7 @@ static void tally(const struct model *m)
         r->passed += s->passed;
         r->reordered += !ahead && is_ahead(m, i, CARD_REORDER);
         r->dropped += !s->good;
+        r->moved += !s->good && s->was_good;
         r->late += s->good && !m->result->span[i][CARD_DECAPSULATE].seen;
     }
     r->prefetches += m->result->prefetches;

@@ -23,6 +23,7 @@ struct card_reached {
     uint64_t evictions[SA_CACHE_REPLACEMENTS]; /* lines, by policy */
     uint64_t prefetches, ahead_late,
         ahead_useless; /* lines fetched ahead; asked for on their way; never */
+    uint64_t moved; /* refused because the window moved while they had no room before the engines */
     uint64_t bypasses; /* fills against a set full of pinned lines */
     uint64_t memory_busy,
         behind_write; /* fetches that found the memory occupied; by a write-back */

@@ -35,9 +35,6 @@ a fill is most distant@sa_table/cache.c@s/rrip_bits) - 2 : 0/rrip_bits) - 1 : 0/
 a set does not age@sa_table/cache.c@/^static size_t rrip_victim/,/^}/s/ distant : 0/ 0 : 0/
 a prefetch is an access@sa_table/cache.c@/^struct sa_cache_access sa_cache_prefetch/,/^}/s/.prefetch = 1 }/.waiters = 1, .prefetch = 1 }/
 a prefetch starts a cycle early@sim/nic/parser.c@s/nic_memory_expect_rx(\(.*\));/nic_memory_expect_rx(\1 - 1);/
-what is received is fetched ahead out of turn@sim/nic/sa_memory.c@/^static void run_prefetch/,/^}/s/done = true;/;/
-pinned lines age@sa_table/cache.c@/^static size_t rrip_victim/,/^}/s/(cache->flags\[i\] \& PINNED) == 0 ? distant : 0/distant/
-pinned lines are drawn@sa_table/cache.c@s/config.ways - pinned);/config.ways);/
 what passes pinned lines by is not written back@sim/nic/sa_memory.c@s/if (f.dirty \&\& in_host(card)) {/if (f.bypassed) { } else if (f.dirty \&\& in_host(card)) {/
 another random stream@sa_table/cache.c@s/rng_stream(config->seed, 0)/rng_stream(config->seed, 1)/
 another mix of sets@sa_table/cache.c@s/rng_mix(id) : id/rng_mix(id + 1) : id/

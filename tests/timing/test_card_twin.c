@@ -162,7 +162,7 @@ static void at_least(const char *what, uint64_t n, double percent, uint64_t of)
 {
     double share = of ? 100.0 * (double)n / (double)of : 0;
 
-    printf("  %-58s %9" PRIu64 " of %9" PRIu64 ", %5.1f %%, at least %4.1f %%\n", what, n, of,
+    printf("  %-58s %9" PRIu64 " of %9" PRIu64 ", %7.3f %%, at least %6.3f %%\n", what, n, of,
            share, percent);
     fflush(stdout);
     ck_assert_msg(share >= percent, "%s: %.2f %%, at least %.2f %%", what, share, percent);
@@ -184,6 +184,7 @@ static void check_shares(unsigned cases)
     at_least("... that left the engines before an earlier one", r->reordered, 1, r->packets);
     at_least("... held behind the engines for an earlier one", r->in_order, 3, r->packets);
     at_least("... dropped by replay_check", r->dropped, 1, r->packets);
+    at_least("... since the window moved while they had no room", r->moved, 0.005, r->packets);
     at_least("... dropped by replay_update", r->late, 1, r->packets);
     at_least("... without an SA", r->unknown, 2, r->packets);
     at_least("fills with a victim", r->victims, 50, r->fills);
