@@ -313,6 +313,7 @@ enum { NIC_MAX_NODES = 64, NIC_MAX_SLOTS = 256, NIC_COMMAND_RING = 65536 };
 struct nic_slot {
     uint8_t state;
     uint8_t writes; /* handle write-backs to do */
+    bool at_once;   /* an experiment: it costs nothing, and is in no slot */
     uint16_t reason;
     uint32_t status;
     uint32_t nodes, done; /* of the command; offloaded or found */

@@ -275,6 +275,9 @@ static void finish_add(struct espnic *card, struct nic_slot *s, uint32_t id, uin
 
     sa_table_commit(&card->table, id, nic_now_ns(card, now));
     nic_forward_added(card, id);
+    if (s->at_once) {
+        return;
+    }
     stored = nic_memory_store(card, id, (uint32_t)(s - card->commands.slot), now);
     if (stored == CLOCK_NEVER) {
         s->waiting++;
@@ -631,7 +634,7 @@ void nic_command_at_once(struct espnic *card, const struct abi_command *command,
                          struct abi_command_completion *c)
 {
     uint64_t now = clock_cycles_from_ps(&card->clocks, card->core, espnic_now(card));
-    struct nic_slot s = { .command = *command };
+    struct nic_slot s = { .command = *command, .at_once = true };
 
     memset(c, 0, sizeof *c);
     if (command->length != 0 && command->length <= MAX_BUFFER) {
