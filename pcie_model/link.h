@@ -111,17 +111,18 @@ struct pcie_config {
     uint32_t lcrc_ppb;       /* TLPs of 10^9 that arrive damaged, both directions */
     uint32_t dllp_crc_ppb;   /* DLLPs of 10^9 that arrive damaged, both directions */
     uint32_t replay_timer;   /* symbol times, beyond the latencies; 0: what the specification has */
-    uint64_t refresh_ps;     /* UpdateFC on an idle link; 0: 30 us if DLLPs can be damaged, else never */
-    uint64_t retrain_ps;     /* that the link is down after a rollover of REPLAY_NUM */
-    uint32_t poison_ppb;     /* completions of 10^9 that arrive poisoned */
+    uint64_t
+        refresh_ps; /* UpdateFC on an idle link; 0: 30 us if DLLPs can be damaged, else never */
+    uint64_t retrain_ps;       /* that the link is down after a rollover of REPLAY_NUM */
+    uint32_t poison_ppb;       /* completions of 10^9 that arrive poisoned */
     uint32_t poison_write_ppb; /* writes to host memory, writes to registers of 10^9, too */
     uint32_t lost_ppb;         /* read TLPs of 10^9 that the host does not answer */
     uint32_t abort_ppb;        /* that it answers with Completer Abort */
     uint32_t late_ppb;         /* whose data is ready late_ps later */
     uint64_t late_ps;
-    uint64_t timeout_ps;    /* completion timeout; 0: none */
-    uint64_t quarantine_ps; /* after it a tag is not used again for that long */
-    uint32_t tags;           /* read TLPs outstanding */
+    uint64_t timeout_ps;                 /* completion timeout; 0: none */
+    uint64_t quarantine_ps;              /* after it a tag is not used again for that long */
+    uint32_t tags;                       /* read TLPs outstanding */
     uint32_t space_headers, space_data;  /* of the card for completions, units; 0: infinite */
     uint32_t host_ph, host_pd, host_nph; /* units that the host advertises; 0: infinite */
     uint32_t card_ph, card_pd, card_nph; /* units that the card advertises; 0: infinite */
@@ -162,7 +163,7 @@ struct pcie_request {
     uint32_t ref2;
     uint8_t id;          /* of the requester, below PCIE_IDS */
     uint8_t reserved[7]; /* 0: no hidden padding, so that a snapshot copies only data */
-    uint64_t visible; /* out: cycle (of the link's domain) of ops.memory */
+    uint64_t visible;    /* out: cycle (of the link's domain) of ops.memory */
 };
 
 /* What the link calls; `cycle` is in the link's domain. A callback may make requests, release
@@ -223,7 +224,7 @@ struct pcie_stats {
     uint64_t poisoned, timeouts, unsupported_reads, unsupported_writes;
     uint64_t aborted_reads, unexpected, poisoned_writes, poisoned_mmio;
     uint64_t unsupported_mmio, aborted_mmio; /* register reads that the card refused */
-    uint64_t retrains; /* of the link, after rollovers */
+    uint64_t retrains;                       /* of the link, after rollovers */
 };
 
 extern const struct stat_field pcie_stat_table[]; /* of struct pcie_stats, but for dir */

@@ -54,7 +54,8 @@ static uint32_t key_bytes(enum esp_alg alg, bool expanded)
 }
 
 /* The longest key of the algorithms in `mask` that are of this kind, or of the other. */
-static uint32_t longest(uint32_t mask, enum esp_alg_kind kind, enum esp_alg_kind other, bool expanded)
+static uint32_t longest(uint32_t mask, enum esp_alg_kind kind, enum esp_alg_kind other,
+                        bool expanded)
 {
     uint32_t most = 0;
 

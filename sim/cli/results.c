@@ -194,7 +194,8 @@ static const struct stat_field time_fields[] = {
 static const struct stat_field sa_fields[] = {
     R("capacity", capacity, STAT_U64, "",
       "of the card's table: bundles or SAs (card.sa.table.unit)"),
-    R("capacity_kib", capacity_kib, STAT_REAL, "KiB", "the same as memory: capacity * context_bytes"),
+    R("capacity_kib", capacity_kib, STAT_REAL, "KiB",
+      "the same as memory: capacity * context_bytes"),
     R("context_bytes", context_bytes, STAT_U64, "bytes", "of a context (card.sa.context)"),
     R("peak_kib", peak_kib, STAT_REAL, "KiB", "memory of peak_live contexts"),
     R("live", live, STAT_GAUGE, "bundles", "in the card's table at the end"),
@@ -260,13 +261,16 @@ static const struct stat_field churn_fields[] = {
 };
 
 static const struct stat_field layout_fields[] = {
-    { "endpoints", STAT_U64, offsetof(struct sa_layout, endpoints), "bytes", "addresses, mode, UDP ports" },
+    { "endpoints", STAT_U64, offsetof(struct sa_layout, endpoints), "bytes",
+      "addresses, mode, UDP ports" },
     { "numbers", STAT_U64, offsetof(struct sa_layout, numbers), "bytes",
       "what packets change: sequence number, window of card.capabilities.window_max, packets and bytes so far" },
-    { "limits", STAT_U64, offsetof(struct sa_layout, limits), "bytes", "SPI, algorithms, lifetime limits" },
+    { "limits", STAT_U64, offsetof(struct sa_layout, limits), "bytes",
+      "SPI, algorithms, lifetime limits" },
     { "keys", STAT_U64, offsetof(struct sa_layout, keys), "bytes",
       "of the longest suite; expanded at ADD unless card.crypto.key_setup is 1" },
-    { "total", STAT_U64, offsetof(struct sa_layout, total), "bytes", "all of it; card.sa.context 0 takes this" },
+    { "total", STAT_U64, offsetof(struct sa_layout, total), "bytes",
+      "all of it; card.sa.context 0 takes this" },
 };
 
 static const struct stat_field *refused_fields(void)
@@ -344,7 +348,8 @@ void results_register(const struct run_results *results, const struct host_stats
                   tx_reasons()->count);
     stat_register(r, "sa", "Security associations.", results, sa_fields, STAT_COUNT(sa_fields));
     stat_register(r, "sa.layout", "What the context of an SA holds at least (sa_table/layout.h).",
-                  at(results, offsetof(struct run_results, layout)), layout_fields, STAT_COUNT(layout_fields));
+                  at(results, offsetof(struct run_results, layout)), layout_fields,
+                  STAT_COUNT(layout_fields));
     stat_register(r, "churn", "What SA churn costs the data path.", results, churn_fields,
                   STAT_COUNT(churn_fields));
     stat_register(r, "sa.add_failures", "Nodes that the card refused, by reason.",

@@ -233,8 +233,11 @@ static void print_oids(FILE *out, const struct run_results *r, const struct host
     } else {
         text_table_clear(&t);
     }
-    fprintf(out, "SAs: %s on the card at the end, peak %s (%.0f KiB, %" PRIu64 " bytes each); %.0f changes/s\n",
-            count(r->live, a), count(r->peak_live, b), r->peak_kib, r->context_bytes, r->churn_per_s);
+    fprintf(out,
+            "SAs: %s on the card at the end, peak %s (%.0f KiB, %" PRIu64
+            " bytes each); %.0f changes/s\n",
+            count(r->live, a), count(r->peak_live, b), r->peak_kib, r->context_bytes,
+            r->churn_per_s);
     if (r->violations) {
         fprintf(out, "the recording breaks %s rules of the interface (espnic trace check)\n",
                 count(r->violations, a));

@@ -127,7 +127,8 @@ static bool bytes_up(const char *sets, double *bytes, char *error, size_t error_
 {
     struct bench b;
     double rate;
-    bool ok = bench_config(&b, "generic-100g", sets, "") && bench_open(&b, false) && connect_all(&b, &rate);
+    bool ok = bench_config(&b, "generic-100g", sets, "") && bench_open(&b, false) &&
+              connect_all(&b, &rate);
 
     if (ok) {
         *bytes = (double)nic_pcie_payload(b.card, 0);
@@ -144,8 +145,9 @@ static bool add_written(struct validation *v, char *error, size_t error_size)
     const struct tables_figure f = {
         .group = group,
         .kind = VALIDATION_COMPUTED,
-        .source = PSP ": 2 x 256 B each, 100 k new connections/s. Simulated: bytes up the link, less those with contexts on "
-                      "the chip, for each connection; x 100 k/s",
+        .source = PSP
+        ": 2 x 256 B each, 100 k new connections/s. Simulated: bytes up the link, less those with contexts on "
+        "the chip, for each connection; x 100 k/s",
         .preset = "generic-100g",
         .sets = "host-memory",
         .settings = ""
@@ -153,7 +155,8 @@ static bool add_written(struct validation *v, char *error, size_t error_size)
     double with;
     double without;
 
-    if (!bytes_up("host-memory", &with, error, error_size) || !bytes_up("", &without, error, error_size)) {
+    if (!bytes_up("host-memory", &with, error, error_size) ||
+        !bytes_up("", &without, error, error_size)) {
         return false;
     }
     tables_add(v, &f, "MB/s", 51.2, (with - without) / REQUESTS * 100000 / 1e6,

@@ -192,7 +192,8 @@ static int take_context(struct mrc_command *c, struct options *o)
 {
     bool plain = o->value[0] != '\0' && o->value[strspn(o->value, "0123456789")] == '\0';
 
-    return take_number(o, "context-bytes", plain ? PARAM_U64 : PARAM_BYTES, 16, 1u << 20, &c->context);
+    return take_number(o, "context-bytes", plain ? PARAM_U64 : PARAM_BYTES, 16, 1u << 20,
+                       &c->context);
 }
 
 static int take_option(struct mrc_command *c, struct options *o, int option)

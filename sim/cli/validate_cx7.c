@@ -53,7 +53,7 @@ static const struct validation_setting settings[] = {
     { "flower-cache", "card.sa.cache.sets", "104", "fitted", "1664 contexts; " FITTED_ON },
     { "flower-cache", "card.sa.cache.mshrs", "3", "fitted", FITTED_ON },
     { "flower-cache", "card.sa.miss_time", "30ns", "fitted", FITTED_ON },
-    { "xdp-cache", "card.sa.cache.sets", "110", "fitted", "1760 contexts; " FITTED_ON },
+    { "xdp-cache", "card.sa.cache.sets", "112", "fitted", "1792 contexts; " FITTED_ON },
     { "xdp-cache", "card.sa.cache.mshrs", "4", "fitted", FITTED_ON },
     { "xdp-cache", "card.sa.mshrs_tx", "2", "fitted", FITTED_ON },
     { "xdp-cache", "host.rx.ring", "512", "assumed",

@@ -207,8 +207,8 @@ struct nic_memory {
         uint32_t fill_head, fill_tail;
         uint32_t back_head, back_tail; /* dirty victims that wait for room in the request queue */
         uint32_t store_head, store_tail, store_line; /* and the line of the first that is next */
-        uint32_t received;             /* MSHRs taken for received packets */
-        struct nic_prefetch_queue prefetch[2]; /* NIC_RX, NIC_TX */
+        uint32_t received;                           /* MSHRs taken for received packets */
+        struct nic_prefetch_queue prefetch[2];       /* NIC_RX, NIC_TX */
     } s;
     uint64_t *mshr_ticket; /* [mshr]: of the miss it holds, or the last one it held */
     uint8_t *mshr_done;    /* [mshr]: filled */
@@ -317,8 +317,9 @@ struct nic_slot {
     uint16_t reason;
     uint32_t status;
     uint32_t nodes, done; /* of the command; offloaded or found */
-    uint32_t waiting;     /* DELETE: contexts still in use; ADD: contexts not yet on their way to host memory */
-    uint64_t stored;      /* ADD: cycle in which all contexts are in card memory */
+    uint32_t
+        waiting; /* DELETE: contexts still in use; ADD: contexts not yet on their way to host memory */
+    uint64_t stored; /* ADD: cycle in which all contexts are in card memory */
     uint32_t node_count;
     uint32_t buffer;
     uint32_t bytes_read;

@@ -129,7 +129,8 @@ static const struct param sa[] = {
       NULL, NULL, "Card memory: bandwidth for contexts." },
     { "wait_depth", PARAM_U32, F(nic_sa_config, wait_depth), 1024, 256, 65536, NULL, NULL,
       "Beats of packets that may wait for their contexts, per lane and direction." },
-    { "wait_queues", PARAM_U32, F(nic_sa_config, wait_queues), 1, 1, NIC_MAX_WAIT_QUEUES, NULL, NULL,
+    { "wait_queues", PARAM_U32, F(nic_sa_config, wait_queues), 1, 1, NIC_MAX_WAIT_QUEUES, NULL,
+      NULL,
       "Queues that they wait in, by a hash of the SA, each with its share of wait_depth: a packet whose context is there "
       "passes those of other queues. 1: in order." },
     { "memory", PARAM_BYTES, F(nic_sa_config, memory), 0, 0, 1ull << 40, NULL, NULL,
@@ -516,18 +517,21 @@ static bool size_context(struct nic_config *config, char *error, size_t error_si
     uint32_t window = can->host_checks_replay ? 0 : can->window_max;
 
     c->layout = sa_layout_of(can, !config->crypto.key_setup);
-    c->context_bytes =
-        c->context ? c->context : (c->layout.total + CONTEXT_STEP - 1) / CONTEXT_STEP * CONTEXT_STEP;
+    c->context_bytes = c->context
+                           ? c->context
+                           : (c->layout.total + CONTEXT_STEP - 1) / CONTEXT_STEP * CONTEXT_STEP;
     if (c->context_bytes < SHORTEST_CONTEXT) {
-        return refuse(error, error_size, "card.sa.context: found %llu bytes, expected 0 or 16 to 4096",
+        return refuse(error, error_size,
+                      "card.sa.context: found %llu bytes, expected 0 or 16 to 4096",
                       (unsigned long long)c->context);
     }
     if (window > (c->context_bytes - SEQUENCE_BYTES) * 8) {
-        return refuse(error, error_size,
-                      "card.capabilities.window_max: found %u, expected at most %llu: the bits that "
-                      "card.sa.context (%llu bytes) has beside a sequence number",
-                      window, (unsigned long long)(c->context_bytes - SEQUENCE_BYTES) * 8,
-                      (unsigned long long)c->context_bytes);
+        return refuse(
+            error, error_size,
+            "card.capabilities.window_max: found %u, expected at most %llu: the bits that "
+            "card.sa.context (%llu bytes) has beside a sequence number",
+            window, (unsigned long long)(c->context_bytes - SEQUENCE_BYTES) * 8,
+            (unsigned long long)c->context_bytes);
     }
     return true;
 }
@@ -541,17 +545,19 @@ static bool size_table(struct nic_config *config, char *error, size_t error_size
         return true;
     }
     if (config->table.per_direction) {
-        return refuse(error, error_size,
-                      "card.sa.memory: found %llu bytes, expected 0: with card.sa.table.per_direction "
-                      "capacity_in and capacity_out say how many SAs there can be",
-                      (unsigned long long)config->sa.memory);
+        return refuse(
+            error, error_size,
+            "card.sa.memory: found %llu bytes, expected 0: with card.sa.table.per_direction "
+            "capacity_in and capacity_out say how many SAs there can be",
+            (unsigned long long)config->sa.memory);
     }
     if (contexts == 0 || contexts > SA_TABLE_MOST) {
-        return refuse(error, error_size,
-                      "card.sa.memory: found %llu bytes, expected room for 1 to %u contexts of %llu "
-                      "bytes (card.sa.context)",
-                      (unsigned long long)config->sa.memory, SA_TABLE_MOST,
-                      (unsigned long long)config->sa.context_bytes);
+        return refuse(
+            error, error_size,
+            "card.sa.memory: found %llu bytes, expected room for 1 to %u contexts of %llu "
+            "bytes (card.sa.context)",
+            (unsigned long long)config->sa.memory, SA_TABLE_MOST,
+            (unsigned long long)config->sa.context_bytes);
     }
     config->table.capacity = (uint32_t)contexts;
     return true;
@@ -625,10 +631,11 @@ static bool check_lines(const struct nic_config *config, const struct sa_cache_c
                       (unsigned long long)c->context_written, (unsigned long long)used);
     }
     if (c->mshrs_tx != 0 && c->mshrs_tx + lines > cache->mshrs) {
-        return refuse(error, error_size,
-                      "card.sa.mshrs_tx: found %u, expected less: received packets need %u of the %u MSHRs "
-                      "(card.sa.cache.mshrs)",
-                      c->mshrs_tx, lines, cache->mshrs);
+        return refuse(
+            error, error_size,
+            "card.sa.mshrs_tx: found %u, expected less: received packets need %u of the %u MSHRs "
+            "(card.sa.cache.mshrs)",
+            c->mshrs_tx, lines, cache->mshrs);
     }
     if (lines > cache->mshrs) {
         return refuse(error, error_size,

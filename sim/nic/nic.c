@@ -287,10 +287,10 @@ static uint32_t loop_beats(const struct espnic *card, const struct nic_crypt *c)
     const struct nic_config *cfg = &card->config;
 
     return cfg->parser.depth + cfg->lookup.depth + cfg->replay.depth +
-           cfg->sa.wait_queues * wait_depth(card) +
-           cfg->fetch.depth + cfg->sequence.depth + cfg->encapsulate.depth +
-           (c->engines + 1) * whole(card, cfg->crypto.depth) + 4 * longest_beats(card) +
-           whole(card, cfg->update.depth) + whole(card, cfg->decapsulate.depth) + 1024;
+           cfg->sa.wait_queues * wait_depth(card) + cfg->fetch.depth + cfg->sequence.depth +
+           cfg->encapsulate.depth + (c->engines + 1) * whole(card, cfg->crypto.depth) +
+           4 * longest_beats(card) + whole(card, cfg->update.depth) +
+           whole(card, cfg->decapsulate.depth) + 1024;
 }
 
 static void wire_rx(struct espnic *card, struct nic_lane *l)

@@ -78,10 +78,10 @@ struct nic_stats {
     uint64_t replay[4];   /* enum replay_verdict of the check before the crypto */
     uint64_t replay_late; /* passed the check, failed at the update after the crypto */
     uint64_t context_hits, context_misses; /* of the context cache */
-    uint64_t context_stores; /* contexts of added SAs that went to the backing store */
-    uint64_t context_passed; /* packets that left sa_wait before one that came earlier */
-    uint64_t prefetch_dropped;             /* no room in its queue, or for its request */
-    uint64_t lso_frames, lso_segments;     /* large sends that were cut, and into what */
+    uint64_t context_stores;           /* contexts of added SAs that went to the backing store */
+    uint64_t context_passed;           /* packets that left sa_wait before one that came earlier */
+    uint64_t prefetch_dropped;         /* no room in its queue, or for its request */
+    uint64_t lso_frames, lso_segments; /* large sends that were cut, and into what */
     uint64_t lso_wraps; /* of them, where the lower half of the number wrapped inside */
     uint64_t doorbells, mmio_reads;
     uint64_t interrupts;

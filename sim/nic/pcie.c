@@ -185,7 +185,8 @@ static void memory(void *self, uint64_t cycle, const struct pcie_request *r)
 static bool mapped(void *self, uint64_t address, uint32_t length)
 {
     struct espnic *card = self;
-    uint64_t contexts = (card->table.stats.capacity + 1) * card->config.sa.context_bytes; /* from 1 */
+    uint64_t contexts =
+        (card->table.stats.capacity + 1) * card->config.sa.context_bytes; /* from 1 */
 
     if (!card->ports.dma_mapped || address == MSI_ADDRESS ||
         (address >= card->config.sa.host_base &&

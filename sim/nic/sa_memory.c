@@ -86,8 +86,8 @@ static void ask_card_memory(struct espnic *card, uint64_t line, uint32_t mshr, u
 
     m->s.card_free = start + (transfer ? transfer : 1);
     fill_later(card, mshr,
-               m->s.card_free + clock_cycles_from_ps(&card->clocks, card->core,
-                                                     card->config.sa.memory_latency));
+               m->s.card_free +
+                   clock_cycles_from_ps(&card->clocks, card->core, card->config.sa.memory_latency));
 }
 
 static void ask_host_memory(struct espnic *card, uint64_t line, uint32_t mshr, uint64_t now)
@@ -139,9 +139,8 @@ static bool room_for(struct espnic *card, uint32_t fetches, unsigned dir, uint64
         return false;
     }
     return card->cache.state.mshrs_used + fetches <= mshrs &&
-           (!in_host(card) ||
-            (m->s.back_tail - m->s.back_head + fetches <= mshrs &&
-             nic_request_room(card, m->client, now, fetches + ONE_TO_SPARE)));
+           (!in_host(card) || (m->s.back_tail - m->s.back_head + fetches <= mshrs &&
+                               nic_request_room(card, m->client, now, fetches + ONE_TO_SPARE)));
 }
 
 bool nic_memory_can_ask(struct espnic *card, const struct nic_packet *p)

@@ -78,5 +78,6 @@ void nic_wait_init(struct espnic *card, struct nic_lane *lane, unsigned dir)
     const struct stage_ops ops = { .job = job, .begin = begin, .ready = there };
 
     nic_stage(card, dir == NIC_RX ? &lane->wait : &lane->tx_wait,
-              dir == NIC_RX ? "sa_wait_rx" : "sa_wait_tx", card->core, 1, LANE_START_FIRST, &ops, lane);
+              dir == NIC_RX ? "sa_wait_rx" : "sa_wait_tx", card->core, 1, LANE_START_FIRST, &ops,
+              lane);
 }

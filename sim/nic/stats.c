@@ -78,10 +78,12 @@ static const struct stat_field contexts[] = {
          "packets that found all lines they need of their context in the cache"),
     CARD("misses", context_misses, "look-ups",
          "packets that had to wait for a line, fetched for them or for another packet"),
-    CARD("passed", context_passed, "packets",
-         "packets that went on while the first of another queue, which came before them, still waited for its context "
-         "(card.sa.wait_queues)"),
-    CARD("stored", context_stores, "contexts", "of added SAs, written to the backing store; preloaded ones are there"),
+    CARD(
+        "passed", context_passed, "packets",
+        "packets that went on while the first of another queue, which came before them, still waited for its context "
+        "(card.sa.wait_queues)"),
+    CARD("stored", context_stores, "contexts",
+         "of added SAs, written to the backing store; preloaded ones are there"),
     CARD("prefetch_dropped", prefetch_dropped, "contexts",
          "prefetches given up: no room in their queue, for their request, or in the MSHRs"),
     CARD("soft_limits", soft_limits, "", "soft lifetime limits reached, each SA's once"),

@@ -521,11 +521,17 @@ static void memory_of_sas(void)
 static struct cost with_installed(uint64_t tunnels)
 {
     char installed[64];
-    const char *arguments[] = { "--timing-only", "--packets", "20000",
-                                "--set",         "traffic.profile=mno",
-                                "--set",         "traffic.tunnels=472",
-                                "--set",         "card.sa.table.capacity=16777216",
-                                "--set",         installed,
+    const char *arguments[] = { "--timing-only",
+                                "--packets",
+                                "20000",
+                                "--set",
+                                "traffic.profile=mno",
+                                "--set",
+                                "traffic.tunnels=472",
+                                "--set",
+                                "card.sa.table.capacity=16777216",
+                                "--set",
+                                installed,
                                 NULL };
 
     snprintf(installed, sizeof installed, "traffic.installed=%llu", (unsigned long long)tunnels);

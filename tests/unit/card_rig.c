@@ -182,7 +182,8 @@ void crig_post_rx(struct crig *rig, unsigned q, uint32_t count, uint32_t bytes)
 {
     for (uint32_t i = 0; i < count; i++) {
         uint32_t n = rig->rx_tail[q]++ % rig->rx_size[q];
-        struct abi_rx_descriptor d = { .address = CRIG_ORIGIN + CRIG_BUFFERS + (uint64_t)n * CRIG_BUFFER,
+        struct abi_rx_descriptor d = { .address =
+                                           CRIG_ORIGIN + CRIG_BUFFERS + (uint64_t)n * CRIG_BUFFER,
                                        .length = bytes,
                                        .cookie = n };
 

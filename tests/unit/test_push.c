@@ -11,9 +11,10 @@ enum { DESCRIPTOR = 64, WINDOW = 0x400 };
 /* Frame `n` as it stands behind a descriptor. */
 static uint32_t entry(struct crig *rig, unsigned n, uint32_t length, bool along, uint8_t *bytes)
 {
-    struct abi_tx_descriptor d = {
-        .length = length, .tag = n, .address = CRIG_ORIGIN + crig_frame_at(n), .flags = along ? ABI_TX_INLINE : 0
-    };
+    struct abi_tx_descriptor d = { .length = length,
+                                   .tag = n,
+                                   .address = CRIG_ORIGIN + crig_frame_at(n),
+                                   .flags = along ? ABI_TX_INLINE : 0 };
 
     crig_udp(crig_frame_bytes(rig, n), n, length);
     memcpy(bytes, &d, sizeof d);
