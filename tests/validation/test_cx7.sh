@@ -20,4 +20,17 @@ verdict() { # NAME COMMAND...
 }
 
 verdict "wire ceilings" "$espnic" validate cx7 --only ceilings
+# The other side of "installed": as many active as installed, and the same card falls.
+received() { # INSTALLED ACTIVE
+    "$espnic" run --preset cx7-like --timing-only --experiments 0 --forward hairpin --packets 100000 --warmup 1ms \
+        --set card.mac.tx_buffer=256KiB --set traffic.profile=mno --set traffic.tunnels="$2" --set traffic.installed="$1" \
+        -o "$work/$1-$2.json" >"$work/log" 2>&1 || cat "$work/log"
+}
+falls() {
+    received 2000 472 && received 2000 2000 && python3 -c '
+import json, sys
+few, all = (json.load(open(p))["tx"]["gbps"] for p in sys.argv[1:])
+assert few > 180 and all < 0.5 * few, (few, all)' "$work/2000-472.json" "$work/2000-2000.json"
+}
+verdict "2000 tunnels active of 2000 installed fall, 472 do not" falls
 exit $failed
