@@ -94,8 +94,8 @@ static bool set_by_size(struct sa_cache_config *c, char *error, size_t error_siz
 
     if (c->line_bytes > c->size) {
         return refuse(error, error_size,
-                      "line_bytes: found %u, expected at most the size of the cache (%llu bytes)",
-                      c->line_bytes, (unsigned long long)c->size);
+                      "size: found %llu bytes, expected at least a line (%u bytes)",
+                      (unsigned long long)c->size, c->line_bytes);
     }
     if (c->size % set_bytes != 0 || c->size / set_bytes > MAX_LINES) {
         return refuse(error, error_size,

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/nearest.h"
 #include "sa_table/replay.h"
 
 /* ---- reasons --------------------------------------------------------------------------------- */
@@ -353,6 +354,27 @@ static bool add_name(const char *name, size_t length, bool authentication, uint3
     return true;
 }
 
+static void refuse_name(const char *name, size_t length, bool authentication, char *error,
+                        size_t error_size)
+{
+    char wanted[64];
+    const char *near = NULL;
+    unsigned distance = 0;
+
+    snprintf(wanted, sizeof wanted, "%.*s", (int)(length < 63 ? length : 63), name);
+    for (unsigned a = 1; a < ESP_ALG_COUNT; a++) {
+        if (is_authentication((enum esp_alg)a) == authentication) {
+            nearest_offer(wanted, esp_algorithms[a].name, &near, &distance);
+        }
+    }
+    near = near && nearest_plausible(wanted, distance) ? near : NULL;
+    snprintf(
+        error, error_size,
+        "found \"%.*s\", expected \"all\", \"none\" or %s algorithms separated by commas%s%s%s",
+        (int)length, name, authentication ? "authentication" : "encryption",
+        near ? ", did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
 bool sa_algorithm_mask(const char *list, bool authentication, uint32_t *mask, char *error,
                        size_t error_size)
 {
@@ -366,10 +388,7 @@ bool sa_algorithm_mask(const char *list, bool authentication, uint32_t *mask, ch
         size_t length = strcspn(name, ",");
 
         if (!add_name(name, length, authentication, &result)) {
-            snprintf(
-                error, error_size,
-                "found \"%.*s\", expected \"all\", \"none\" or %s algorithms separated by commas",
-                (int)length, name, authentication ? "authentication" : "encryption");
+            refuse_name(name, length, authentication, error, error_size);
             return false;
         }
         name += length;

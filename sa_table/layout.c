@@ -69,17 +69,27 @@ static uint32_t longest(uint32_t mask, enum esp_alg_kind kind, enum esp_alg_kind
     return most;
 }
 
-struct sa_layout sa_layout_of(const struct sa_capabilities *can, bool expanded)
+/* Of the longest suite. */
+static uint32_t all_keys(const struct sa_capabilities *can, bool expanded)
 {
     uint32_t aead = longest(can->encryption, ESP_KIND_AEAD, ESP_KIND_AEAD, expanded);
     uint32_t cipher = longest(can->encryption, ESP_KIND_CIPHER, ESP_KIND_CIPHER, expanded);
     uint32_t integrity = longest(can->authentication, ESP_KIND_HMAC, ESP_KIND_GMAC, expanded);
-    uint32_t sas = can->ah_esp ? 2 : 1;
-    struct sa_layout l = { .endpoints = 2 * (can->ipv6 ? 16u : 4u) + 4 + (can->udp ? 4 : 0) };
 
     /* the second SA of a bundle is AH, which has an integrity algorithm alone */
-    l.keys = larger(aead, cipher + integrity) + (can->ah_esp ? integrity : 0);
-    l.numbers = sas * (8 + (can->host_checks_replay ? 0 : (can->window_max + 7) / 8) + 8 + 8);
+    return larger(aead, cipher + integrity) + (can->ah_esp ? integrity : 0);
+}
+
+struct sa_layout sa_layout_of(const struct sa_capabilities *can, bool expanded)
+{
+    uint32_t sas = can->ah_esp ? 2 : 1;
+    uint32_t sequence =
+        can->host_checks_replay ? (can->esn ? 4 : 0) : 8 + (can->window_max + 7) / 8;
+    struct sa_layout l = { .endpoints = 2 * (can->ipv6 ? 16u : 4u) + 4 + (can->udp ? 4 : 0) };
+
+    l.keys = all_keys(can, expanded);
+    l.least = all_keys(can, false) + sas * sequence;
+    l.numbers = sas * (sequence + 8 + 8);
     l.limits = sas * (8 + 4 * 8 + 2 * 4);
     l.total = l.endpoints + l.numbers + l.limits + l.keys;
     return l;

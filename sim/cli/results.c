@@ -271,6 +271,8 @@ static const struct stat_field layout_fields[] = {
       "of the longest suite; expanded at ADD unless card.crypto.key_setup is 1" },
     { "total", STAT_U64, offsetof(struct sa_layout, total), "bytes",
       "all of it; card.sa.context 0 takes this" },
+    { "least", STAT_U64, offsetof(struct sa_layout, least), "bytes",
+      "what no card can do without: keys as given, sequence numbers, windows; a bundle of AH and ESP has two SAs" },
 };
 
 static const struct stat_field *refused_fields(void)

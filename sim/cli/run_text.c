@@ -195,13 +195,52 @@ static void print_moves(FILE *out, const struct run_results *r, const struct hos
     }
 }
 
+/* SAs that the card did not take, by reason; those that were preloaded are among them. */
+static void print_refused(FILE *out, const struct run_results *r)
+{
+    bool any = false;
+    char text[TEXT_CELL];
+
+    for (unsigned i = 1; i < SA_REASON_COUNT; i++) {
+        if (r->refused[i]) {
+            fprintf(out, "%s%s %s",
+                    any ? ", " : "refused by the card (SAs): ", sa_reason_name((enum sa_reason)i),
+                    count(r->refused[i], text));
+            any = true;
+        }
+    }
+    if (any) {
+        fputc('\n', out);
+    }
+}
+
+static void print_table_use(FILE *out, const struct run_results *r)
+{
+    char live[TEXT_CELL];
+    char peak[TEXT_CELL];
+    char capacity[TEXT_CELL];
+
+    fprintf(out,
+            "SAs: %s on the card at the end, peak %s of %s (%.0f of %.0f KiB, %" PRIu64
+            " bytes each); %.0f changes/s\n",
+            count(r->live, live), count(r->peak_live, peak), count(r->capacity, capacity),
+            r->peak_kib, r->capacity_kib, r->context_bytes, r->churn_per_s);
+    if (r->context_bytes < r->layout.least) {
+        fprintf(
+            out,
+            "card.sa.context is too short for this card: keys, numbers and windows alone take %" PRIu64
+            " bytes (sa.layout.least)\n",
+            r->layout.least);
+    }
+    print_refused(out, r);
+}
+
 static void print_oids(FILE *out, const struct run_results *r, const struct host_stats *h)
 {
     static const char *const headings[] = { "",        ">requests", ">nodes done",
                                             ">p50 us", ">p99 us",   ">max us" };
     static const char *const names[] = { "ADD_SA", "UPDATE_SA", "DELETE_SA" };
     char a[TEXT_CELL];
-    char b[TEXT_CELL];
     struct text_table t;
     bool any = false;
 
@@ -233,11 +272,7 @@ static void print_oids(FILE *out, const struct run_results *r, const struct host
     } else {
         text_table_clear(&t);
     }
-    fprintf(out,
-            "SAs: %s on the card at the end, peak %s (%.0f KiB, %" PRIu64
-            " bytes each); %.0f changes/s\n",
-            count(r->live, a), count(r->peak_live, b), r->peak_kib, r->context_bytes,
-            r->churn_per_s);
+    print_table_use(out, r);
     if (r->violations) {
         fprintf(out, "the recording breaks %s rules of the interface (espnic trace check)\n",
                 count(r->violations, a));

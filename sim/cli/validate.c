@@ -378,11 +378,24 @@ static int print_json(const struct suite *suite, const struct validation *v)
 
 /* ---- the command ---------------------------------------------------------------------------------------- */
 
+/* " crypto ixgbe ..." */
+static const char *group_names(const struct suite *suite, char *names, size_t size)
+{
+    size_t at = 0;
+
+    names[0] = '\0';
+    for (size_t i = 0; suite->groups[i].name != NULL && at < size; i++) {
+        at += (size_t)snprintf(names + at, size - at, " %s", suite->groups[i].name);
+    }
+    return names;
+}
+
 static bool is_group(const struct options *o, const struct suite *suite, const char *name)
 {
     const char *near = NULL;
     unsigned distance = 0;
     char shown[64];
+    char names[256];
 
     for (size_t i = 0; suite->groups[i].name != NULL; i++) {
         if (strcmp(suite->groups[i].name, name) == 0) {
@@ -390,11 +403,13 @@ static bool is_group(const struct options *o, const struct suite *suite, const c
         }
         nearest_offer(name, suite->groups[i].name, &near, &distance);
     }
-    options_complain(o, "--only: found \"%s\", expected a group of figures%s%s%s",
-                     nearest_shown(name, shown),
-                     nearest_plausible(name, distance) ? ", did you mean " : "",
-                     nearest_plausible(name, distance) ? near : "",
-                     nearest_plausible(name, distance) ? "?" : "");
+    if (nearest_plausible(name, distance)) {
+        options_complain(o, "--only: found \"%s\", expected a group of figures, did you mean %s?",
+                         nearest_shown(name, shown), near);
+    } else {
+        options_complain(o, "--only: found \"%s\", expected one of%s", nearest_shown(name, shown),
+                         group_names(suite, names, sizeof names));
+    }
     return false;
 }
 

@@ -194,8 +194,8 @@ cache "an unknown replacement" 'card\.sa\.cache\.replacement: found "mru", expec
 cache "no bits for srrip" 'card\.sa\.cache\.rrip_bits: found "0", which is too small' 'card.sa.cache.rrip_bits: 0'
 cache "nine bits for srrip" 'card\.sa\.cache\.rrip_bits: found "9", which is too large' 'card.sa.cache.rrip_bits: 9'
 cache "a line larger than the cache" \
-    'card\.sa\.cache\.line_bytes: found 256, expected at most the size of the cache \(128 bytes\)' \
-    'card.sa.cache.line_bytes: 256' 'card.sa.cache.size: 128B'
+    'card\.sa\.cache\.size: found 128 bytes, expected at least a line \(256 bytes\)' \
+    'card.sa.cache.size: 128B' 'card.sa.cache.line_bytes: 256'
 cache "a size of no whole sets" 'card\.sa\.cache\.size: found 3000 bytes, expected a multiple of a set' \
     'card.sa.cache.size: 3000B'
 cache "a line larger than a context" \

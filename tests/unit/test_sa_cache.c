@@ -742,7 +742,7 @@ REFUSED(too_many_rrip_bits_are_refused, (c.replacement = SA_CACHE_SRRIP, c.rrip_
 REFUSED(more_prefetches_than_mshrs_are_refused, c.prefetches = 5,
         "prefetches: found 5, expected at most mshrs (4)")
 REFUSED(a_line_larger_than_the_cache_is_refused, c.size = 64,
-        "line_bytes: found 128, expected at most the size of the cache (64 bytes)")
+        "size: found 64 bytes, expected at least a line (128 bytes)")
 REFUSED(a_size_of_no_whole_sets_is_refused, c.size = 1000,
         "size: found 1000 bytes, expected a multiple of a set (4 ways of 128 bytes)")
 

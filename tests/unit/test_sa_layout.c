@@ -27,6 +27,8 @@ START_TEST(a_small_card)
     ck_assert_uint_eq(raw.limits, 4 + 4 + 2 * 8 + 2 * 8 + 2 * 4);
     ck_assert_uint_eq(raw.keys, 16 + 4);
     ck_assert_uint_eq(raw.total, 12 + 32 + 48 + 20);
+    ck_assert_uint_eq(raw.least, 20 + 8 + 8);
+    ck_assert_uint_eq(expanded.least, 20 + 8 + 8);
     ck_assert_uint_eq(expanded.keys, 11 * 16 + 16 + 4); /* 10 rounds; H; salt */
     ck_assert_uint_eq(expanded.total, raw.total - raw.keys + expanded.keys);
 }
@@ -45,8 +47,10 @@ START_TEST(each_ability_costs_its_bytes)
     can = small_card();
     can.window_max = 4096;
     ck_assert_uint_eq(sa_layout_of(&can, false).total - before, 512 - 8);
-    can.host_checks_replay = true; /* no window on the card */
-    ck_assert_uint_eq(before - sa_layout_of(&can, false).total, 8);
+    can.host_checks_replay = true; /* no number and no window on the card */
+    ck_assert_uint_eq(before - sa_layout_of(&can, false).total, 8 + 8);
+    can.esn = true; /* the upper half is part of what is authenticated */
+    ck_assert_uint_eq(before - sa_layout_of(&can, false).total, 8 + 8 - 4);
 }
 END_TEST
 
