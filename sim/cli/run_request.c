@@ -16,7 +16,7 @@ const struct option_spec run_request_options[RUN_REQUEST_OPTIONS] = {
     { "rx", 0, "FILE", "capture of what arrives on the wire; P:FILE on that of port P (0)" },
     { "tx-filter", 0, "BPF", "take only these packets of --tx (libpcap syntax)" },
     { "rx-filter", 0, "BPF", "take only these packets of --rx" },
-    { "pace", 0, "PACE", "recorded, a factor (2x: twice as fast) or a rate (40Gbps)" },
+    { "pace", 0, "PACE", "of packets: recorded, a factor (2x: twice as fast) or a rate" },
     { "load", 0, "LOAD", "recorded, max (as fast as the card takes it) or a rate" },
     { "loop", 0, "N", "play the captures N times" },
     { "tx-sa", 0, "HANDLE", "outbound SA for clear packets that no selector takes" },

@@ -151,7 +151,8 @@ static const struct param cache_use[] = {
       "descriptor has come (ring)." },
     { "prefetch_rx", PARAM_ENUM, F(nic_sa_config, prefetch_rx), NIC_PREFETCH_NO_RX, 0, 1,
       rx_prefetches, NULL,
-      "Fetch the context of a received packet ahead: when the parser passes it on." },
+      "Fetch the context of a received packet ahead: when the parser passes it on. Of use where packets queue before "
+      "sa_lookup; else the look-up asks as soon." },
     { "pinned", PARAM_U32, F(nic_sa_config, pinned), 0, 0, UINT32_MAX, NULL, NULL,
       "SAs whose contexts stay in the cache once they are there: those of the first places of the table." },
 };
