@@ -536,6 +536,16 @@ static inline const struct esp_transform *nic_transform(const struct nic_packet 
 {
     return &p->transform;
 }
+/* Bytes of its header, from p->bounds.ipsec to the payload: of ESP with the IV, of AH with the ICV and padding. In
+ * transport mode p->version must be that of the header in front; a tunnel's is that of the SA. */
+static inline uint32_t nic_ipsec_bytes(const struct nic_packet *p)
+{
+    const struct esp_transform *t = &p->transform;
+
+    return t->op == ESP_OP_AH
+               ? esp_ah_bytes(t, t->mode == ESP_MODE_TUNNEL ? t->dst.family : p->version)
+               : ESP_HEADER + (uint32_t)t->iv;
+}
 void nic_suite(struct espnic *card, const struct nic_packet *p, struct esp_suite *suite);
 struct esp_key_ref nic_key(struct espnic *card, const struct nic_packet *p);
 
