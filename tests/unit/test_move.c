@@ -449,6 +449,45 @@ START_TEST(wiped_amid_an_add)
 }
 END_TEST
 
+/* The indices of fills, victims and contexts to be stored run freely: they pass their end. */
+START_TEST(rings_of_contexts_wrap)
+{
+    enum { COUNT = 12, PACKETS = 600 };
+    struct rig *rig = new_rig(true);
+    struct loop *l = loop_new(rig);
+    struct nic_memory_state *m;
+
+    rig->card_config.sa.storage = _i == 0 ? NIC_STORAGE_CARD_CACHE : NIC_STORAGE_HOST_CACHE;
+    rig->card_config.sa.miss_time = US;
+    rig->card_config.cache.sets = 2;
+    rig->card_config.cache.ways = 2;
+    rig->card_config.cache.mshrs = 6;
+    rig_open(rig);
+    m = &rig->card->memory.s;
+    m->fill_head = m->fill_tail = UINT32_MAX - 100;
+    m->back_head = m->back_tail = UINT32_MAX - 100;
+    m->store_head = m->store_tail = UINT32_MAX - 10;
+    for (unsigned p = 0; p < COUNT; p++) {
+        add_pair(l, p, (uint8_t)(p + 1), FIRST_SPI + p);
+    }
+    settle(l);
+    ck_assert_uint_eq(stats_of(l)->sa.on_card, 2 * COUNT);
+    for (unsigned i = 0; i < PACKETS; i++) {
+        send(l, (uint8_t)(i * 7 % COUNT + 1));
+    }
+    settle(l);
+    ck_assert_uint_eq(delivered(l), l->sent);
+    ck_assert_uint_eq(stats_of(l)->tx.software, 0);
+    ck_assert_uint_lt(m->fill_tail, UINT32_MAX / 2); /* it has passed it */
+    ck_assert_uint_eq(m->fill_tail, m->fill_head);
+    if (_i == 1) {
+        ck_assert_uint_lt(m->back_tail, UINT32_MAX / 2);
+        ck_assert_uint_eq(m->store_tail, 2 * COUNT - 11);
+    }
+    loop_free(l);
+}
+END_TEST
+
 /* ---- failover ------------------------------------------------------------------------------------------------------ */
 
 START_TEST(link_down_and_up)
@@ -728,6 +767,7 @@ int main(void)
     tcase_add_loop_test(tc, kept, 0, 2);
     tcase_add_loop_test(tc, requests_amid, 0, 6);
     tcase_add_loop_test(tc, wiped_amid_an_add, 0, 2);
+    tcase_add_loop_test(tc, rings_of_contexts_wrap, 0, 2);
     tcase_add_loop_test(tc, link_down_and_up, 0, 2);
     tcase_add_loop_test(tc, reset_amid_restoration, 0, 4);
     tcase_add_loop_test(tc, rekeying_overlaps, 0, 2);
