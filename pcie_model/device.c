@@ -466,14 +466,15 @@ static void next_timeout(struct pcie_link *link)
     }
     if ((int32_t)(link->s.expiring - link->s.first_read) <= 0) {
         link->s.expiring = link->s.first_read;
-    } else if (link->s.expiring != device_next_read(link)) {
-        read = device_read(link, link->s.expiring);
     }
-    while (link->s.expiring != device_next_read(link) && read->over) {
-        link->s.expiring++;
+    link->s.expires = CLOCK_NEVER;
+    for (; link->s.expiring != device_next_read(link); link->s.expiring++) {
         read = device_read(link, link->s.expiring);
+        if (!read->over) {
+            link->s.expires = read->expires;
+            break;
+        }
     }
-    link->s.expires = link->s.expiring == device_next_read(link) ? CLOCK_NEVER : read->expires;
 }
 
 /* Tag and space come back in this cycle. */

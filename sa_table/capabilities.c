@@ -409,8 +409,6 @@ const struct param sa_capabilities_params[] = {
       0, REPLAY_MAX_WINDOW, NULL, NULL, "Largest replay window, packets." },
     { FIELD(window_off), 1, 0, 1, NULL, NULL, "SAs without replay window are accepted." },
     { FIELD(window_power_of_two), 0, 0, 1, NULL, NULL, "Only powers of two as replay window." },
-    { FIELD(host_checks_replay), 0, 0, 1, NULL, NULL,
-      "The host checks replay (crypto offload): the card accepts any window and keeps none." },
     { FIELD(ipv6), 1, 0, 1, NULL, NULL, "SAs between IPv6 addresses." },
     { FIELD(ah), 1, 0, 1, NULL, NULL, "AH (RFC 4302), alone or around ESP." },
     { FIELD(esp), 1, 0, 1, NULL, NULL, "ESP (RFC 4303)." },

@@ -52,18 +52,35 @@ name_of() {
     echo "${name#tests/}"
 }
 
-# Runs one test; its log, and beside it, when it has ended, its exit status and how many seconds it took.
+# Runs one test; its log, and beside it, when it has ended, its exit status and how many seconds it took. Returns
+# 125 if that cannot be written. A signal ends the test, and all that it has started: they are a group of timeout's.
 run_one() {
-    local log command began=$SECONDS
+    local log command child status began=$SECONDS
     log=$logs/$(name_of "$1").log
     case $1 in
     *.sh) command=(bash "$1") ;;
     *) command=("$1") ;;
     esac
+    timeout -k 10 "$limit" "${command[@]}" >"$log" 2>&1 </dev/null &
+    child=$!
+    trap 'kill -TERM "$child"; wait "$child"; exit 143' TERM
     # The braces keep the shell's own word on a crash off the screen.
-    { timeout -k 10 "$limit" "${command[@]}" >"$log" 2>&1 </dev/null; } 2>/dev/null
-    echo "$? $((SECONDS - began))" >"$log.ended.new"
-    mv "$log.ended.new" "$log.ended"
+    { wait "$child"; } 2>/dev/null
+    status=$?
+    { echo "$status $((SECONDS - began))" >"$log.ended.new" && mv "$log.ended.new" "$log.ended"; } 2>/dev/null ||
+        return 125
+}
+
+# Ends the tests that are running, and this program: $1 exit status, $2 why.
+stop() {
+    local pids
+    trap '' INT TERM
+    mapfile -t pids < <(jobs -pr)
+    [ ${#pids[@]} -eq 0 ] || kill -TERM "${pids[@]}" 2>/dev/null
+    wait
+    echo "tests/run.sh: $2" >&2
+    echo "$passed passed, $((failed + 1)) failed, $skipped skipped"
+    exit "$1"
 }
 
 report() {
@@ -102,6 +119,8 @@ for test in "${tests[@]}"; do
     mkdir -p "$(dirname "$log")"
     rm -f "$log.ended"
 done
+trap 'stop 130 "interrupted"' INT
+trap 'stop 143 "terminated"' TERM
 started=0 running=0 shown=0
 while [ "$shown" -lt ${#tests[@]} ]; do
     while [ "$running" -lt "$jobs" ] && [ "$started" -lt ${#tests[@]} ]; do
@@ -109,6 +128,9 @@ while [ "$shown" -lt ${#tests[@]} ]; do
         started=$((started + 1)) running=$((running + 1))
     done
     wait -n
+    case $? in # 127: there is none to wait for, and yet one has not said that it has ended
+    125 | 127) stop 1 "$logs: what a test came to cannot be written there" ;;
+    esac
     running=$((running - 1))
     while [ "$shown" -lt "$started" ] && [ -e "$logs/$(name_of "${tests[shown]}").log.ended" ]; do
         report "${tests[shown]}"

@@ -1,23 +1,31 @@
 /* The rules that a recorded host and card keep, checked record by record.
  *
- * The numbers are used everywhere in espnic:
+ * The numbers are used everywhere in espnic. Where a rule is checked stands behind it:
  *
- *  1  object header: type, revision, size       not in the text form (it has no header bytes)
- *  2  one or two entries; two are one ESP and   here (the count itself is refused by the reader)
- *     one AH; AH has integrity and no cipher
- *  3  algorithm among those reported            here if capabilities are given, else the card
- *  4  ESN, UDP kind, IPv6 only as reported      here if capabilities are given, else the card
- *  5  a node's handle is nonzero, was not live  here (zero is refused by the reader)
- *  6  a failing request hands out no handle     not in the text form (it names refused nodes too)
- *  7  live bundles within the capacity          here if a capacity is given, else the card
- *  8  UPDATE only of a live entry with ESN,     here
- *     else INVALID_PARAMETER
- *  9  DELETE: its status; each handle at most   here
- *     once; no use after it
- * 10  SaDeleteReq is answered by two DELETEs    the reference host (the text form has no packets)
- * 11  CryptoDone and CryptoStatus agree         the reference host, of every completion
- * 12  nothing before activation and report      ADD while the offload is off: here; the rest: the running
- *                                               card and the reference host
+ *  1  The object header of a request has type 0x80, revision 1 and an accepted size.
+ *     Not in the text form: it has no header bytes.
+ *  2  A node has one or two entries; two are one ESP and one AH; an AH entry has integrity and no cipher.
+ *     Here; the count itself is refused by the reader.
+ *  3  Every algorithm is among those that the card has reported.
+ *     Here if capabilities are given, else the card.
+ *  4  ESN, a UDP kind and IPv6 are used only as the card has reported.
+ *     Here if capabilities are given, else the card.
+ *  5  The handle of a node that was added is nonzero and was not live.
+ *     Here; zero is refused by the reader.
+ *  6  A failing request hands out no handle, a successful one at least one.
+ *     Not in the text form: it names refused nodes, too.
+ *  7  The live bundles are never more than the capacity.
+ *     Here if a capacity is given, else the card.
+ *  8  UPDATE names a live entry with ESN, else it ends with INVALID_PARAMETER.
+ *     Here.
+ *  9  DELETE ends with SUCCESS, NOT_ACCEPTED or REQUEST_ABORTED; each handle is deleted at most once, and not used
+ *     after it. Here.
+ * 10  A delete request of the card (SaDeleteReq) is answered by two DELETEs, of the inbound SA and its partner.
+ *     The reference host: the text form has no packets.
+ * 11  The words of a received packet, CryptoDone and CryptoStatus among them, agree with each other.
+ *     The reference host, of every completion.
+ * 12  Nothing is offloaded before activation, and no SA added before the card has reported or while the offload is off.
+ *     ADD while it is off: here; the rest: the running card and the reference host.
  *
  * Memory is proportional to the handles that are live or being deleted, not to the recording. */
 #ifndef ESPNIC_TRACES_RULES_H

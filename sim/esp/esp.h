@@ -70,6 +70,9 @@ struct esp_lengths {
     uint32_t l3_length; /* of the resulting packet */
 };
 
+/* Bytes of an AH header behind IP of this version: RFC 4302 2.6 wants a multiple of 4 (IPv4) or 8 (IPv6). */
+uint32_t esp_ah_bytes(const struct esp_transform *transform, uint8_t version);
+
 /* `l3_length`: of the packet to be protected; `l3_header`: the part of it that stays in front in
  * transport mode (IP header, options, extension headers, see esp_transport_header); `version`: of
  * that packet. `tfc`: wanted extra bytes, tunnel mode only. */

@@ -19,9 +19,6 @@ bool esp_split_packet(const uint8_t *frame, uint32_t length, uint32_t l3, struct
  * l3. 0 if `at` is not where an upper-layer header can stand. */
 uint32_t esp_find_next_field(const uint8_t *frame, uint32_t length, uint32_t l3, uint32_t at);
 
-/* Bytes of an AH header: RFC 4302 2.6 wants a multiple of 4 (IPv4) or 8 (IPv6). */
-uint32_t esp_ah_bytes(const struct esp_transform *transform, uint8_t version);
-
 /* Write the IP length fields for an L3 packet of `total` bytes and repair the IPv4 checksum. */
 void esp_set_ip_length(uint8_t *ip, uint32_t total);
 

@@ -215,7 +215,7 @@ struct nic_memory {
     uint8_t *mshr_dir;     /* [mshr]: NIC_RX, NIC_TX */
     uint64_t *fill_cycle;  /* ring of fills under way in the card */
     uint32_t *fill_mshr;
-    uint32_t ring;
+    uint32_t ring; /* sizes of rings are powers of two */
     uint64_t *back; /* ring of lines */
     uint32_t back_ring;
     struct nic_stored *store; /* ring of contexts to be written to host memory, of added SAs */
@@ -316,7 +316,7 @@ struct nic_slot {
     bool at_once;   /* an experiment: it costs nothing, and is in no slot */
     uint16_t reason;
     uint32_t status;
-    uint32_t nodes, done; /* of the command; offloaded or found */
+    uint32_t done; /* nodes offloaded or found */
     uint32_t
         waiting; /* DELETE: contexts still in use; ADD: contexts not yet on their way to host memory */
     uint64_t stored; /* ADD: cycle in which all contexts are in card memory */
@@ -536,6 +536,16 @@ static inline const struct esp_transform *nic_transform(const struct nic_packet 
 {
     return &p->transform;
 }
+/* Bytes of its header, from p->bounds.ipsec to the payload: of ESP with the IV, of AH with the ICV and padding. In
+ * transport mode p->version must be that of the header in front; a tunnel's is that of the SA. */
+static inline uint32_t nic_ipsec_bytes(const struct nic_packet *p)
+{
+    const struct esp_transform *t = &p->transform;
+
+    return t->op == ESP_OP_AH
+               ? esp_ah_bytes(t, t->mode == ESP_MODE_TUNNEL ? t->dst.family : p->version)
+               : ESP_HEADER + (uint32_t)t->iv;
+}
 void nic_suite(struct espnic *card, const struct nic_packet *p, struct esp_suite *suite);
 struct esp_key_ref nic_key(struct espnic *card, const struct nic_packet *p);
 
@@ -568,9 +578,6 @@ void nic_parse(struct espnic *card, struct nic_packet *p, uint32_t l3);
 /* Of the addresses, and of the SPI if asked for (the packet must have one). */
 uint32_t nic_flow_hash(const struct espnic *card, const struct nic_packet *p, bool spi);
 
-/* sa_memory.c: may the context of p->sa be asked for now (MSHRs are free)? Ask for it. Is it there? The SA is
- * gone. Its context will be needed: of a transmit descriptor; of a received packet that has been parsed, known
- * to the card from `cycle` on. */
 /* sa_lookup.c: context of the outbound SA of a handle, 0 = none */
 uint32_t nic_tx_sa(struct espnic *card, uint64_t handle);
 
@@ -580,7 +587,7 @@ bool nic_lso_begin(struct espnic *card, struct nic_lane *lane, uint32_t item, ui
 uint64_t nic_lso_number(struct espnic *card, const struct nic_packet *p, uint64_t number);
 uint32_t nic_lso_end(struct espnic *card, uint32_t item);
 
-/* sa_memory.c: may the context of p->sa be asked for now (an MSHR is free)? Ask for it. Is it there? */
+/* sa_memory.c: may the context of p->sa be asked for now (MSHRs are free)? Ask for it. Is it there? The SA is gone. */
 bool nic_memory_can_ask(struct espnic *card, const struct nic_packet *p);
 void nic_memory_ask(struct espnic *card, struct nic_packet *p, uint64_t cycle, bool write);
 bool nic_memory_there(const struct espnic *card, struct nic_packet *p);
@@ -590,6 +597,8 @@ void nic_memory_forget(struct espnic *card, uint32_t sa);
 uint64_t nic_memory_store(struct espnic *card, uint32_t sa, uint32_t slot, uint64_t now);
 /* A context of the command in this slot has left for host memory. */
 void nic_command_stored(struct espnic *card, uint32_t slot, uint64_t cycle);
+/* Contexts will be needed: of a transmit descriptor; of a received packet that has been parsed, known to the card from
+ * `cycle` on. */
 void nic_memory_expect_tx(struct espnic *card, const struct abi_tx_descriptor *d, uint64_t now);
 void nic_memory_expect_rx(struct espnic *card, const struct nic_packet *p, uint64_t cycle);
 
@@ -695,9 +704,9 @@ void nic_carried_free(struct espnic *card, struct nic_packet *p);
 uint64_t nic_firmware_time(struct espnic *card, uint32_t commands);
 /* command.c: the SA leaves the table, and with it what is kept of its keys */
 void nic_forget_sa(struct espnic *card, uint32_t id, uint64_t now_ns);
-/* command.c: an SA that was being deleted has lost its last reference */
 /* A reset: the table is empty from now on, an ADD that is being executed comes to nothing. */
 void nic_commands_wipe(struct espnic *card, uint64_t now);
+/* command.c: an SA that was being deleted has lost its last reference */
 void nic_command_drained(struct espnic *card, uint32_t sa, uint64_t cycle);
 
 /* What a PCIe request is for: upper bits of its ref2 may hold a queue, and those from NIC_COUNT_LSB on a number
@@ -726,6 +735,7 @@ unsigned nic_client(struct espnic *card, const char *name, unsigned writer, unsi
 /* Room for `count` requests in cycle `now`? If not, the writer is woken when there is. */
 bool nic_request_room(struct espnic *card, unsigned client, uint64_t now, uint32_t count);
 /* Push one, in cycle `at` or after the one before it. */
+void nic_request(struct espnic *card, unsigned client, uint64_t at, const struct pcie_request *r);
 /* The ID of a queue's requests (struct pcie_request): descriptors, payload, completions, interrupts keep their order
  * among each other, not with other queues. Commands and contexts have ID 0. */
 static inline uint8_t nic_queue_id(unsigned queue)
@@ -733,7 +743,6 @@ static inline uint8_t nic_queue_id(unsigned queue)
     return (uint8_t)(1 + queue);
 }
 
-void nic_request(struct espnic *card, unsigned client, uint64_t at, const struct pcie_request *r);
 void nic_pcie_init(struct espnic *card);
 void nic_command_memory(struct espnic *card, uint64_t time, const struct pcie_request *r);
 

@@ -8,7 +8,8 @@
  * DELETE has two phases: from its execution no packet finds the SA; it completes when the last packet that
  * holds it has let go. Other commands go on meanwhile, so completions can overtake each other, as direct
  * OIDs may. Statuses: where the interface is silent, the choices O-n of sa_table/README.md.
- * In a reset DELETE is NOT_ACCEPTED, everything else RESET_IN_PROGRESS; the table survives. */
+ * In a reset DELETE is NOT_ACCEPTED, everything else RESET_IN_PROGRESS; the table survives, unless
+ * `card.sa.reset_wipes`. */
 #include "engine/must.h"
 #include "nic/card.h"
 #include "nic/ndis.h"
@@ -30,6 +31,16 @@ static uint8_t *buffer_of(const struct espnic *card, const struct nic_slot *s)
 
 /* ---- what moves by DMA ---------------------------------------------------------------------------- */
 
+/* Memory without contents (NULL) reads as zeros: never what a slot held before. */
+static void take_contents(void *to, const uint8_t *from, size_t length)
+{
+    if (from) {
+        memcpy(to, from, length);
+    } else {
+        memset(to, 0, length);
+    }
+}
+
 void nic_command_memory(struct espnic *card, uint64_t time, const struct pcie_request *r)
 {
     struct nic_slot *s = slot_at(card, r->ref);
@@ -43,18 +54,14 @@ void nic_command_memory(struct espnic *card, uint64_t time, const struct pcie_re
             break;
         }
         bytes = card->ports.dma_read(card->ports.self, time, r->address, r->length);
-        if (bytes) {
-            memcpy(&s->command, bytes, sizeof s->command);
-        }
+        take_contents(&s->command, bytes, sizeof s->command);
         break;
     case NIC_FOR_COMMAND_BUFFER:
         if (r->status != PCIE_OK) {
             break;
         }
         bytes = card->ports.dma_read(card->ports.self, time, r->address, r->length);
-        if (bytes) {
-            memcpy(buffer_of(card, s), bytes, r->length);
-        }
+        take_contents(buffer_of(card, s), bytes, r->length);
         break;
     case NIC_FOR_HANDLE:
         bytes = (const uint8_t *)&s->handle[r->ref2 >> NIC_PURPOSE_BITS];
@@ -255,9 +262,9 @@ static uint64_t start(struct espnic *card, struct nic_slot *s)
     }
 }
 
-void nic_forget_sa(struct espnic *card, uint32_t id, uint64_t now_ns)
+/* It leaves the table, and with it what is kept of its keys and its context. */
+static void drop_sa(struct espnic *card, uint32_t id)
 {
-    histogram_add(&card->residence_ns, sa_table_age_ns(&card->table, id, now_ns));
     for (uint32_t e = 0; e < ESP_MAX_SAS; e++) {
         struct esp_key_ref key = { .id = id * 2 + e,
                                    .generation = sa_context(&card->table, id)->generation };
@@ -266,6 +273,12 @@ void nic_forget_sa(struct espnic *card, uint32_t id, uint64_t now_ns)
     }
     nic_memory_forget(card, id);
     sa_table_free(&card->table, id);
+}
+
+void nic_forget_sa(struct espnic *card, uint32_t id, uint64_t now_ns)
+{
+    histogram_add(&card->residence_ns, sa_table_age_ns(&card->table, id, now_ns));
+    drop_sa(card, id);
 }
 
 /* The SA is live, and its context goes to where it is kept. */
@@ -376,10 +389,29 @@ static void take_stored(struct espnic *card, uint64_t now)
 static void abort_add(struct nic_slot *s)
 {
     s->status = NDIS_STATUS_REQUEST_ABORTED;
+    s->reason = 0;
     s->done = 0;
     for (uint32_t i = 0; i < s->node_count; i++) {
         s->id[i] = 0;
         s->handle[i] = 0;
+    }
+}
+
+/* An SA goes in a reset. One that was being added has never been live: it has no residence, and is not counted. */
+static void wipe_sa(struct espnic *card, uint32_t id, uint64_t now_ns)
+{
+    bool adding = sa_context(&card->table, id)->state == SA_ADDING;
+    uint32_t found;
+    enum sa_delete left =
+        sa_table_begin_delete(&card->table, sa_table_handle(&card->table, id), &found);
+
+    card->stats.sa_wiped += !adding;
+    if (adding) {
+        drop_sa(card, id); /* no packet has found it */
+    } else if (left == SA_DELETE_READY) {
+        nic_forget_sa(card, id, now_ns);
+    } else {
+        sa_context(&card->table, id)->flags |= SA_CONTEXT_WIPED;
     }
 }
 
@@ -398,19 +430,11 @@ void nic_commands_wipe(struct espnic *card, uint64_t now)
         }
     }
     while ((id = sa_table_next(&card->table, id)) != 0) {
-        uint32_t found;
-
         if (sa_context(&card->table, id)->state == SA_DELETING) {
             continue; /* its DELETE ends when packets in flight have let go */
         }
         nic_forward_removed(card, id);
-        if (sa_table_begin_delete(&card->table, sa_table_handle(&card->table, id), &found) ==
-            SA_DELETE_READY) {
-            nic_forget_sa(card, id, now_ns);
-        } else {
-            sa_context(&card->table, id)->flags |= SA_CONTEXT_WIPED;
-        }
-        card->stats.sa_wiped++;
+        wipe_sa(card, id, now_ns);
     }
     card->stats.sa_live = card->table.stats.live;
 }

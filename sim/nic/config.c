@@ -470,6 +470,13 @@ static bool check_capabilities(struct nic_config *config, char *error, size_t er
                       "to 4096: RFC 4303 3.4.3 asks for 32 at least",
                       can->window_max);
     }
+    if (can->ah_esp && !(can->ah && can->esp)) {
+        return refuse(
+            error, error_size,
+            "card.capabilities.ah_esp: found true, expected false: card.capabilities.%s is "
+            "false",
+            can->ah ? "esp" : "ah");
+    }
     can->host_checks_replay = config->general.offload == NIC_OFFLOAD_CRYPTO;
     return true;
 }
@@ -623,7 +630,7 @@ static bool check_lines(const struct nic_config *config, const struct sa_cache_c
         return refuse(error, error_size,
                       "card.sa.context_used: found %llu bytes, expected at most card.sa.context "
                       "(%llu)",
-                      (unsigned long long)used, (unsigned long long)c->context);
+                      (unsigned long long)used, (unsigned long long)c->context_bytes);
     }
     if (c->context_written > used) {
         return refuse(error, error_size,

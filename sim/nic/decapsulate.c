@@ -54,10 +54,8 @@ static void repair_ip(const struct nic_packet *p, const struct esp_transform *t,
 /* The same lengths and verdicts as with contents, as far as what is known allows. */
 static enum esp_status shorten(struct nic_packet *p, const struct esp_transform *t, uint8_t *frame)
 {
-    uint32_t over =
-        t->op == ESP_OP_AH ? ESP_AH_FIXED + (uint32_t)t->iv + t->icv : ESP_HEADER + (uint32_t)t->iv;
     uint32_t behind = t->op == ESP_OP_AH ? 0 : t->icv + 2u + (p->info ? p->pad_length : 0u);
-    uint32_t payload = p->bounds.ipsec + over;
+    uint32_t payload = p->bounds.ipsec + nic_ipsec_bytes(p);
     uint32_t room;
     uint32_t front = p->bounds.ipsec - p->bounds.l3 - (t->udp ? ESP_UDP_HEADER : 0);
     uint32_t start = p->start;
@@ -191,8 +189,7 @@ static bool next_header(struct espnic *card, struct nic_packet *p, const struct 
         if (t->mode != ESP_MODE_TUNNEL) {
             return false;
         }
-        l3 = p->bounds.ipsec + (t->op == ESP_OP_AH ? ESP_AH_FIXED + (uint32_t)t->iv + t->icv
-                                                   : ESP_HEADER + (uint32_t)t->iv);
+        l3 = p->bounds.ipsec + nic_ipsec_bytes(p);
     } else if (last && t->mode == ESP_MODE_TRANSPORT) {
         return false;
     }

@@ -34,7 +34,9 @@ bool nic_lookup_port_free(const struct espnic *card, uint64_t now, unsigned *cau
 
 void nic_lookup_port_use(struct espnic *card, uint64_t now, uint32_t accesses)
 {
-    card->lookup_port.free = now + accesses;
+    if (accesses) { /* none: a packet that is not looked up leaves the port to whoever has it */
+        card->lookup_port.free = now + accesses;
+    }
 }
 
 uint64_t nic_lookup_port_command(struct espnic *card, uint64_t from, uint32_t accesses)

@@ -160,12 +160,10 @@ static void update_job(void *self, uint64_t now, unsigned slot, struct lane_job 
 static uint64_t lifetime_bytes(const struct nic_packet *p)
 {
     const struct esp_transform *t = nic_transform(p);
-    uint32_t over;
+    uint32_t over = nic_ipsec_bytes(p);
 
-    if (t->op == ESP_OP_AH) {
-        over = ESP_AH_FIXED + (uint32_t)t->icv + t->iv;
-    } else {
-        over = ESP_HEADER + (uint32_t)t->iv + t->icv + 2u + p->pad_length;
+    if (t->op != ESP_OP_AH) {
+        over += t->icv + 2u + p->pad_length;
     }
     return p->bounds.end - p->bounds.ipsec > over ? p->bounds.end - p->bounds.ipsec - over : 0;
 }

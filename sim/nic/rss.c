@@ -11,7 +11,7 @@
 #include "engine/must.h"
 #include "nic/card.h"
 
-enum { INPUT = 36 /* bytes: two IPv6 addresses and ports */, KEY = 40 };
+enum { INPUT = 36 /* bytes: two IPv6 addresses and ports */ };
 
 /* ---- the hash ------------------------------------------------------------------------------------------ */
 
@@ -91,8 +91,7 @@ static struct place behind_ipsec(const struct nic_packet *p, const uint8_t *byte
 {
     const struct esp_transform *t = nic_transform(p);
     bool ah = t->op == ESP_OP_AH;
-    uint32_t payload = p->bounds.ipsec + (ah ? ESP_AH_FIXED + (uint32_t)t->iv + t->icv
-                                             : ESP_HEADER + (uint32_t)t->iv);
+    uint32_t payload = p->bounds.ipsec + nic_ipsec_bytes(p);
     struct place place;
 
     if (t->mode == ESP_MODE_TUNNEL) {

@@ -77,8 +77,10 @@ static bool rx_ready(void *self, uint64_t now, uint32_t item, unsigned *cause, u
     struct espnic *card = lane->card;
     struct nic_packet *p = nic_packet(card, item);
 
-    if (stopped(card, NIC_RX, cause) ||
-        (!p->bypass && !nic_lookup_port_free(card, now, cause, again))) {
+    /* a packet that has found no SA has looked for one all the same, and may have to wait on */
+    bool looks = !p->bypass || p->bypass == NIC_BYPASS_NO_SA;
+
+    if (stopped(card, NIC_RX, cause) || (looks && !nic_lookup_port_free(card, now, cause, again))) {
         return false;
     }
     if (!p->looked) {

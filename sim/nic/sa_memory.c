@@ -70,7 +70,7 @@ static uint64_t transfer_cycles(const struct espnic *card, uint64_t line)
 static void fill_later(struct espnic *card, uint32_t mshr, uint64_t cycle)
 {
     struct nic_memory *m = &card->memory;
-    uint32_t at = m->s.fill_tail++ % m->ring;
+    uint32_t at = m->s.fill_tail++ & (m->ring - 1);
 
     m->fill_mshr[at] = mshr;
     m->fill_cycle[at] =
@@ -337,7 +337,7 @@ uint64_t nic_memory_store(struct espnic *card, uint32_t sa, uint32_t slot, uint6
     }
     card->stats.context_stores++;
     if (in_host(card)) {
-        m->store[m->s.store_tail++ % m->store_ring] = (struct nic_stored){ sa, slot };
+        m->store[m->s.store_tail++ & (m->store_ring - 1)] = (struct nic_stored){ sa, slot };
         sched_wake(&card->sched, m->block, now + 1);
         return CLOCK_NEVER;
     }
@@ -355,7 +355,7 @@ static void store(struct espnic *card, uint64_t now)
 
     while (m->s.store_head != m->s.store_tail &&
            nic_request_room(card, m->client, now, 1 + ONE_TO_SPARE)) {
-        const struct nic_stored *first = &m->store[m->s.store_head % m->store_ring];
+        const struct nic_stored *first = &m->store[m->s.store_head & (m->store_ring - 1)];
 
         write_line(card, line_of(card, first->sa, m->s.store_line), now);
         if (++m->s.store_line == m->lines) {
@@ -374,7 +374,7 @@ static void write_back(struct espnic *card, uint64_t now)
     struct nic_memory *m = &card->memory;
 
     while (m->s.back_head != m->s.back_tail && nic_request_room(card, m->client, now, 1)) {
-        write_line(card, m->back[m->s.back_head++ % m->back_ring], now);
+        write_line(card, m->back[m->s.back_head++ & (m->back_ring - 1)], now);
     }
 }
 
@@ -400,7 +400,7 @@ static void fill(struct espnic *card, uint32_t mshr, uint64_t now)
     m->mshr_done[mshr] = 1;
     m->s.received -= m->mshr_dir[mshr] == NIC_RX;
     if (f.dirty && in_host(card)) {
-        m->back[m->s.back_tail++ % m->back_ring] = f.victim;
+        m->back[m->s.back_tail++ & (m->back_ring - 1)] = f.victim;
         write_back(card, now);
     } else if (f.dirty) {
         m->s.card_free =
@@ -417,11 +417,12 @@ static void wake(void *self, uint64_t now)
 
     write_back(card, now);
     wake_waiting(card, now);
-    while (m->s.fill_head != m->s.fill_tail && m->fill_cycle[m->s.fill_head % m->ring] <= now) {
-        fill(card, m->fill_mshr[m->s.fill_head++ % m->ring], now);
+    while (m->s.fill_head != m->s.fill_tail &&
+           m->fill_cycle[m->s.fill_head & (m->ring - 1)] <= now) {
+        fill(card, m->fill_mshr[m->s.fill_head++ & (m->ring - 1)], now);
     }
     if (m->s.fill_head != m->s.fill_tail) {
-        sched_wake(&card->sched, m->block, m->fill_cycle[m->s.fill_head % m->ring]);
+        sched_wake(&card->sched, m->block, m->fill_cycle[m->s.fill_head & (m->ring - 1)]);
     }
     while (channel_next_visible(answers) <= now) {
         uint32_t index = channel_head(answers)->item;
@@ -445,6 +446,17 @@ static void wake(void *self, uint64_t now)
     }
 }
 
+/* Not less than `least`: free-running indices stay in step with their ring when they wrap. */
+static uint32_t power_of_two(uint32_t least)
+{
+    uint32_t size = 1;
+
+    while (size < least) {
+        size *= 2;
+    }
+    return size;
+}
+
 void nic_memory_init(struct espnic *card)
 {
     struct nic_memory *m = &card->memory;
@@ -456,9 +468,9 @@ void nic_memory_init(struct espnic *card)
     m->needed = nic_context_lines(&card->config, false);
     m->written = nic_context_lines(&card->config, true);
     m->block = sched_add_block(&card->sched, "sa_memory", card->core, wake, card);
-    m->ring = mshrs + 1;
-    m->back_ring = 2 * mshrs; /* those that wait, and one for each fetch */
-    m->store_ring = card->config.command.depth * NIC_MAX_NODES;
+    m->ring = power_of_two(mshrs + 1);
+    m->back_ring = power_of_two(2 * mshrs); /* those that wait, and one for each fetch */
+    m->store_ring = power_of_two(card->config.command.depth * NIC_MAX_NODES);
     m->store = must(calloc(m->store_ring, sizeof *m->store));
     m->back = must(calloc(m->back_ring, sizeof *m->back));
     m->mshr_ticket = must(calloc(mshrs, sizeof *m->mshr_ticket));

@@ -173,9 +173,8 @@ static void frame_packet(struct espnic *card, struct nic_packet *p, uint64_t now
         p->bounds.l3 = p->l3;
         p->length = p->l3 + lengths.l3_length;
         p->bounds.end = p->length;
-        p->bounds.ipsec = p->length - (lengths.payload + lengths.trailer + lengths.icv) -
-                          (t->op == ESP_OP_AH ? ESP_AH_FIXED + (uint32_t)t->icv + t->iv
-                                              : ESP_HEADER + (uint32_t)t->iv);
+        p->bounds.ipsec =
+            p->length - (lengths.payload + lengths.trailer + lengths.icv) - nic_ipsec_bytes(p);
     }
     p->drop = status == ESP_OK ? NIC_DROP_NONE : NIC_DROP_NOT_IP;
     p->kind = t->op == ESP_OP_AH ? ESP_PACKET_AH : ESP_PACKET_ESP;

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The invariants of ipsecov2.md 13.4 that a recording can break, broken on purpose and replayed by `espnic run`; the
-# others (1, 6, 11 and what only bytes or a card can get wrong of 3, 5, 8, 9, 10, 12) in tests/unit/test_invariants.c.
+# The rules of the interface (traces/rules.h) that a recording can break, broken on purpose and replayed by
+# `espnic run`; the others (1, 6, 11 and what only bytes or a card can get wrong of 3, 5, 8, 9, 10, 12) in tests/unit/test_invariants.c.
 #
-# Of each: the card's status is the documented one (1.4, and O-2, O-3, O-19, O-32, O-33 of sa_table/README.md), the
+# Of each: the card's status is the documented one (O-2, O-3, O-19, O-32, O-33 of sa_table/README.md), the
 # report counts the breach by rule and by record (the line), and the table is unharmed: SAs that were there before carry
 # packets afterwards, new ones can be added, and when all are deleted the table is empty. --strict: status 2 with the
 # line. Case by case: 2 two-esp ah-cipher ah-bare; 3 algorithm; 4 esn udp ipv6; 5 live; 7 capacity; 8 update-*;

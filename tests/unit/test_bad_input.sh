@@ -86,6 +86,14 @@ for way in rx tx; do
     refused "$way: a folder" '.*: ' --preset generic-100g --$way .
 done
 
+# ---- cards that cannot be ---------------------------------------------------------------------------
+
+refused "more of a context than there is, of a derived one" \
+    '--set: card\.sa\.context_used: found 4096 bytes, expected at most card\.sa\.context \([1-9][0-9]*\)$' \
+    --preset generic-100g --set card.sa.storage=card-cache --set card.sa.context=0B --set card.sa.context_used=4096B
+refused "AH and ESP in one packet without AH" '.*card\.capabilities\.ah_esp: found true, expected false' \
+    --preset generic-100g --set card.capabilities.ah=false
+
 # ---- recordings -------------------------------------------------------------------------------------
 
 key=00112233445566778899aabbccddeeff01020304

@@ -662,27 +662,31 @@ END_TEST
 
 /* ---- cards that cannot be -------------------------------------------------------------------------------------- */
 
+static const struct {
+    enum nic_path path;
+    const char *parameter, *value, *named;
+} cases[] = {
+    { NIC_PATH_REGISTERS, "card.offload", "packet", "card.offload" },
+    { NIC_PATH_REGISTERS, "card.sa.storage", "host-cache", "card.sa.storage" },
+    { NIC_PATH_REGISTERS, "card.sa.table.organisation", "hash", "card.sa.table.organisation" },
+    { NIC_PATH_REGISTERS, "card.sa.table.capacity_in", "1025", "card.sa.table.capacity_in" },
+    { NIC_PATH_REGISTERS, "card.sa.table.ip_entries", "0", "card.sa.table.ip_entries" },
+    { NIC_PATH_REGISTERS, "card.sa.table.per_direction", "false", "card.sa.table.per_direction" },
+    { NIC_PATH_REGISTERS, "card.algorithms.encryption", "all", "card.algorithms.encryption" },
+    { NIC_PATH_REGISTERS, "card.capabilities.esn", "true", "card.capabilities.esn" },
+    { NIC_PATH_FIRMWARE, "card.command.p99", "1us", "card.command.p99" },
+    { NIC_PATH_FIRMWARE, "card.command.least", "1s", "card.command.least" },
+    { NIC_PATH_FIRMWARE, "card.capabilities.ah", "false", "card.capabilities.ah_esp" },
+    { NIC_PATH_FIRMWARE, "card.capabilities.esp", "false", "card.capabilities.ah_esp" },
+    { NIC_PATH_DESCRIPTOR, "card.offload", "packet", "card.offload" },
+    { NIC_PATH_DESCRIPTOR, "card.command.context", "72B", "card.command.context" },
+    { NIC_PATH_DESCRIPTOR, "card.capabilities.ah_esp", "true", "card.capabilities.ah_esp" },
+};
+
+enum { IMPOSSIBLE_CARDS = sizeof cases / sizeof cases[0] };
+
 START_TEST(impossible_cards)
 {
-    static const struct {
-        enum nic_path path;
-        const char *parameter, *value, *named;
-    } cases[] = {
-        { NIC_PATH_REGISTERS, "card.offload", "packet", "card.offload" },
-        { NIC_PATH_REGISTERS, "card.sa.storage", "host-cache", "card.sa.storage" },
-        { NIC_PATH_REGISTERS, "card.sa.table.organisation", "hash", "card.sa.table.organisation" },
-        { NIC_PATH_REGISTERS, "card.sa.table.capacity_in", "1025", "card.sa.table.capacity_in" },
-        { NIC_PATH_REGISTERS, "card.sa.table.ip_entries", "0", "card.sa.table.ip_entries" },
-        { NIC_PATH_REGISTERS, "card.sa.table.per_direction", "false",
-          "card.sa.table.per_direction" },
-        { NIC_PATH_REGISTERS, "card.algorithms.encryption", "all", "card.algorithms.encryption" },
-        { NIC_PATH_REGISTERS, "card.capabilities.esn", "true", "card.capabilities.esn" },
-        { NIC_PATH_FIRMWARE, "card.command.p99", "1us", "card.command.p99" },
-        { NIC_PATH_FIRMWARE, "card.command.least", "1s", "card.command.least" },
-        { NIC_PATH_DESCRIPTOR, "card.offload", "packet", "card.offload" },
-        { NIC_PATH_DESCRIPTOR, "card.command.context", "72B", "card.command.context" },
-        { NIC_PATH_DESCRIPTOR, "card.capabilities.ah_esp", "true", "card.capabilities.ah_esp" },
-    };
     struct rig *rig = rig_new(false, false);
     char error[512] = "";
 
@@ -716,7 +720,7 @@ int main(void)
     tcase_add_test(tcase, firmware_takes_its_time);
     tcase_add_loop_test(tcase, through_descriptors, 0, 8);
     tcase_add_test(tcase, descriptors_carry_their_bytes);
-    tcase_add_loop_test(tcase, impossible_cards, 0, 12);
+    tcase_add_loop_test(tcase, impossible_cards, 0, IMPOSSIBLE_CARDS);
     tcase_set_timeout(tcase, 60);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_NORMAL);

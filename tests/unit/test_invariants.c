@@ -1,5 +1,5 @@
-/* The invariants of ipsecov2.md 13.4 that a recording cannot break, broken on purpose between driver and card, one test
- * each. The others are broken by recordings in tests/fault/test_invariants.sh:
+/* The rules of the interface (traces/rules.h) that a recording cannot break, broken on purpose between driver and
+ * card, one test each. The others are broken by recordings in tests/fault/test_invariants.sh:
  *
  *    1  object header, Size, length                    here: request_headers
  *    2  entries of a node                              recording (counts of 0 and 3: here, request_headers)

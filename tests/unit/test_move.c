@@ -9,6 +9,7 @@
 #include "engine/rng.h"
 #include "host/internal.h"
 #include "host_rig.h"
+#include "nic/card.h"
 
 #define US UINT64_C(1000000)
 
@@ -416,6 +417,77 @@ START_TEST(requests_amid)
 }
 END_TEST
 
+/* Of SAs that a reset wipes only those count that were live: not the ones of an ADD that it ends. */
+START_TEST(wiped_amid_an_add)
+{
+    struct rig *rig = new_rig(_i == 0);
+    struct loop *l = loop_new(rig);
+    const struct nic_stats *card;
+    uint64_t t;
+
+    rig->card_config.sa.reset_wipes = true;
+    rig->card_config.command.add = 40 * US;
+    rig_open(rig);
+    card = nic_statistics(rig->card);
+    add_pair(l, 0, 1, FIRST_SPI);
+    run_until(l, host_now(rig->host) + 300 * US);
+    ck_assert_uint_eq(card->sa_live, 2);
+    t = host_now(rig->host);
+    add_pair(l, 1, 2, FIRST_SPI + 1);
+    run_until(l, t + 50 * US); /* of 80 */
+    ck_assert(host_event(rig->host, host_now(rig->host), HOST_EVENT_RESET_BEGIN, 0));
+    run_until(l, t + 60 * US);
+    ck_assert_uint_eq(card->sa_live, 0);
+    ck_assert_uint_eq(card->sa_wiped, 2);
+    ck_assert_uint_eq(rig->card->residence_ns.count, 2);
+    ck_assert_uint_lt(rig->card->residence_ns.max, 1000000);
+    ck_assert(host_event(rig->host, host_now(rig->host), HOST_EVENT_RESET_END, 0));
+    settle(l);
+    ck_assert_uint_eq(card->sa_live, 4);
+    ck_assert_uint_eq(card->sa_wiped, 2);
+    loop_free(l);
+}
+END_TEST
+
+/* The indices of fills, victims and contexts to be stored run freely: they pass their end. */
+START_TEST(rings_of_contexts_wrap)
+{
+    enum { COUNT = 12, PACKETS = 600 };
+    struct rig *rig = new_rig(true);
+    struct loop *l = loop_new(rig);
+    struct nic_memory_state *m;
+
+    rig->card_config.sa.storage = _i == 0 ? NIC_STORAGE_CARD_CACHE : NIC_STORAGE_HOST_CACHE;
+    rig->card_config.sa.miss_time = US;
+    rig->card_config.cache.sets = 2;
+    rig->card_config.cache.ways = 2;
+    rig->card_config.cache.mshrs = 6;
+    rig_open(rig);
+    m = &rig->card->memory.s;
+    m->fill_head = m->fill_tail = UINT32_MAX - 100;
+    m->back_head = m->back_tail = UINT32_MAX - 100;
+    m->store_head = m->store_tail = UINT32_MAX - 10;
+    for (unsigned p = 0; p < COUNT; p++) {
+        add_pair(l, p, (uint8_t)(p + 1), FIRST_SPI + p);
+    }
+    settle(l);
+    ck_assert_uint_eq(stats_of(l)->sa.on_card, 2 * COUNT);
+    for (unsigned i = 0; i < PACKETS; i++) {
+        send(l, (uint8_t)(i * 7 % COUNT + 1));
+    }
+    settle(l);
+    ck_assert_uint_eq(delivered(l), l->sent);
+    ck_assert_uint_eq(stats_of(l)->tx.software, 0);
+    ck_assert_uint_lt(m->fill_tail, UINT32_MAX / 2); /* it has passed it */
+    ck_assert_uint_eq(m->fill_tail, m->fill_head);
+    if (_i == 1) {
+        ck_assert_uint_lt(m->back_tail, UINT32_MAX / 2);
+        ck_assert_uint_eq(m->store_tail, 2 * COUNT - 11);
+    }
+    loop_free(l);
+}
+END_TEST
+
 /* ---- failover ------------------------------------------------------------------------------------------------------ */
 
 START_TEST(link_down_and_up)
@@ -550,7 +622,7 @@ START_TEST(rekeying_overlaps)
     struct rng rng = rng_stream(3, (uint64_t)_i);
     const struct host_sa_stats *s;
     uint64_t old[2 * TUNNELS] = { 0 };
-    uint64_t late[8];
+    uint64_t late[8] = { 0 };
     unsigned lates = 0;
     double sum = 0;
     unsigned peak = 0;
@@ -694,6 +766,8 @@ int main(void)
     tcase_add_loop_test(tc, wiped_and_restored, 0, 4);
     tcase_add_loop_test(tc, kept, 0, 2);
     tcase_add_loop_test(tc, requests_amid, 0, 6);
+    tcase_add_loop_test(tc, wiped_amid_an_add, 0, 2);
+    tcase_add_loop_test(tc, rings_of_contexts_wrap, 0, 2);
     tcase_add_loop_test(tc, link_down_and_up, 0, 2);
     tcase_add_loop_test(tc, reset_amid_restoration, 0, 4);
     tcase_add_loop_test(tc, rekeying_overlaps, 0, 2);

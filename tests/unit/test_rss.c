@@ -252,6 +252,8 @@ static const struct cover {
     enum esp_op op[2]; /* as received: outermost first */
     enum esp_mode mode;
     enum esp_udp udp;
+    enum esp_alg ah; /* of AH; NONE: SHA-1 */
+    bool six;        /* a tunnel over IPv6 */
 } covers[] = {
     { "ESP, tunnel", { ESP_OP_ESP }, ESP_MODE_TUNNEL, ESP_UDP_NONE },
     { "ESP, transport", { ESP_OP_ESP }, ESP_MODE_TRANSPORT, ESP_UDP_NONE },
@@ -261,28 +263,43 @@ static const struct cover {
     { "AH, transport", { ESP_OP_AH }, ESP_MODE_TRANSPORT, ESP_UDP_NONE },
     { "AH and ESP, tunnel", { ESP_OP_AH, ESP_OP_ESP }, ESP_MODE_TUNNEL, ESP_UDP_NONE },
     { "AH and ESP, transport", { ESP_OP_AH, ESP_OP_ESP }, ESP_MODE_TRANSPORT, ESP_UDP_NONE },
+    /* 28 bytes, which IPv6 makes 32 (RFC 4302 2.6) */
+    { "long AH, tunnel", { ESP_OP_AH }, ESP_MODE_TUNNEL, ESP_UDP_NONE, ESP_ALG_SHA_256, true },
+    { "long AH, transport",
+      { ESP_OP_AH },
+      ESP_MODE_TRANSPORT,
+      ESP_UDP_NONE,
+      ESP_ALG_SHA_256,
+      false },
+    { "long AH and ESP, tunnel",
+      { ESP_OP_AH, ESP_OP_ESP },
+      ESP_MODE_TUNNEL,
+      ESP_UDP_NONE,
+      ESP_ALG_SHA_256,
+      true },
 };
 
 enum { COVERS = sizeof covers / sizeof covers[0] };
 
-static struct esp_sa make_sa(enum esp_op op, uint32_t spi)
+static struct esp_sa make_sa(enum esp_op op, enum esp_alg ah, uint32_t spi)
 {
     struct esp_sa sa = { .op = op, .spi = spi };
     struct esp_key *key = op == ESP_OP_AH ? &sa.auth : &sa.enc;
 
-    key->alg = op == ESP_OP_AH ? ESP_ALG_SHA_1 : ESP_ALG_AES_GCM_128;
-    key->icv = op == ESP_OP_AH ? 12 : 16;
-    key->length = 20;
-    memset(key->bytes, (int)spi, 20);
+    key->alg = op != ESP_OP_AH ? ESP_ALG_AES_GCM_128 : ah == ESP_ALG_NONE ? ESP_ALG_SHA_1 : ah;
+    key->icv = esp_alg_info(key->alg)->icv_default;
+    key->length = key->alg == ESP_ALG_SHA_256 ? 32 : 20;
+    memset(key->bytes, (int)spi, key->length);
     return sa;
 }
 
 static const struct flow tunnel = { 4, "192.0.2.77", "192.0.2.99", 0, 0, 0, 0 };
+static const struct flow tunnel_six = { 6, "2001:db8::77", "2001:db8::99", 0, 0, 0, 0 };
 
 /* Of a flow's packets: in transport mode the addresses are its own, a tunnel's are others. */
 static struct esp_node make_node(const struct cover *c, const struct flow *f, uint32_t spi)
 {
-    const struct flow *of = c->mode == ESP_MODE_TUNNEL ? &tunnel : f;
+    const struct flow *of = c->mode != ESP_MODE_TUNNEL ? f : c->six ? &tunnel_six : &tunnel;
     unsigned each = of->family == 6 ? 16 : 4;
     struct esp_node node = { .handle = 1, .dir = ESP_DIR_IN, .mode = c->mode, .udp = c->udp };
     uint8_t input[36];
@@ -293,7 +310,7 @@ static struct esp_node make_node(const struct cover *c, const struct flow *f, ui
     memcpy(node.dst.bytes, input + each, each);
     node.encap_sport = node.encap_dport = 4500;
     for (unsigned i = 0; i < 2 && c->op[i]; i++) {
-        node.sa[node.sa_count++] = make_sa(c->op[i], spi + i);
+        node.sa[node.sa_count++] = make_sa(c->op[i], c->ah, spi + i);
     }
     return node;
 }

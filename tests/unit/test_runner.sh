@@ -56,5 +56,47 @@ make_test many-1 'echo "100%: Checks: 1, Failures: 0, Errors: 0"'
 make_test many-2.sh 'echo "ok one"' 'exit 3'
 expect many '2 passed, 1 failed, 0 skipped' 1
 
+# What a test came to cannot be written: the runner says so and ends.
+make_test unwritable 'echo "100%: Checks: 1, Failures: 0, Errors: 0"'
+mkdir -p "$work/build/tests/log$work/unwritable.log.ended.new" || exit 1
+chmod +x "$work/unwritable"
+said=$(BUILD=$work/build timeout 60 bash tests/run.sh "$work/unwritable" 2>&1)
+got=$?
+if [ $got -eq 1 ] && grep -q 'cannot be written' <<<"$said"; then
+    echo 'ok unwritable'
+else
+    echo "not ok unwritable: status $got and:"
+    echo "$said"
+    status=1
+fi
+
+# PID: it is no more, or a zombie, within 10 s.
+ended() {
+    local i
+    for ((i = 0; i < 100; i++)); do
+        case $(ps -o stat= -p "$1") in '' | Z*) return 0 ;; esac
+        sleep 0.1
+    done
+    return 1
+}
+
+# A signal ends the runner, the tests and what they have started.
+for signal in INT TERM; do
+    make_test "long-$signal.sh" "sleep 321 & echo \$! >$work/$signal.new; mv $work/$signal.new $work/$signal.pid; wait"
+    BUILD=$work/build env --default-signal=INT bash tests/run.sh "$work/long-$signal.sh" >/dev/null 2>&1 &
+    runner=$!
+    for ((i = 0; i < 300; i++)); do [ -e "$work/$signal.pid" ] && break || sleep 0.1; done
+    kill -"$signal" "$runner"
+    wait "$runner" 2>/dev/null
+    got=$?
+    if { [ $got -eq 130 ] || [ $got -eq 143 ]; } && ended "$(cat "$work/$signal.pid")"; then
+        echo "ok $signal ends the tests"
+    else
+        echo "not ok $signal ends the tests: status $got"
+        kill "$(cat "$work/$signal.pid")"
+        status=1
+    fi
+done
+
 expect nothing '0 passed, 1 failed, 0 skipped' 1
 exit $status

@@ -251,8 +251,8 @@ START_TEST(asks_when_the_table_is_nearly_full)
 {
     struct rig *rig = open_loop(at_half, 0);
 
-    for (uint8_t sa = 1; sa <= SAS; sa++) {
-        ck_assert(go_round(rig, rig->t0 + sa * 50 * US, sa));
+    for (unsigned sa = 1; sa <= SAS; sa++) {
+        ck_assert(go_round(rig, rig->t0 + sa * 50 * US, (uint8_t)sa));
     }
     ck_assert(!go_round(rig, rig->t0 + 600 * US, 1)); /* once an SA */
     ck_assert_uint_eq(nic_statistics(rig->card)->asked[NIC_ASK_ROOM], SAS);
