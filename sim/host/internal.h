@@ -507,6 +507,7 @@ struct host_restore {
     uint32_t next;      /* SA to look at */
     uint32_t under_way; /* nodes */
     bool running;
+    bool stepping; /* an ADD that ends at once does not step again */
 };
 
 struct host_due {
@@ -553,7 +554,9 @@ struct host_state {
     uint64_t reset_check;   /* time of the next look, CLOCK_NEVER */
     uint64_t reset_over_at; /* when the last look found it over */
     uint64_t reset_end;     /* when the driver ends the reset by itself */
+    uint64_t reset_due;     /* when it would have first, CLOCK_NEVER: not yet */
     uint32_t reset_reads;   /* looks under way */
+    uint32_t reset_tail;    /* cmd_tail when it began */
     bool rings_lost;
     struct host_list delayed; /* by time */
     struct host_restore restore;

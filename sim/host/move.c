@@ -506,6 +506,10 @@ static void restore_step(struct host *host, uint64_t time)
 {
     struct host_restore *restore = &host->s->restore;
 
+    if (restore->stepping) {
+        return; /* the loop below goes on */
+    }
+    restore->stepping = true;
     while (restore->running && restore->under_way < host->config.oid.restore &&
            restore->next < host->sas.used) {
         uint32_t id = restore->next;
@@ -518,6 +522,7 @@ static void restore_step(struct host *host, uint64_t time)
         }
         if ((host_sa(host, id)->flags & SA_HOST_LEAVING) != 0 ||
             (frame->flags & HOST_FRAME_LEAVING) != 0 || host->s->resetting) {
+            restore->stepping = false;
             return;
         }
         restore->next++;
@@ -531,6 +536,7 @@ static void restore_step(struct host *host, uint64_t time)
             host->stats->restore.failed++;
         }
     }
+    restore->stepping = false;
     if (restore->running && restore->next >= host->sas.used && restore->under_way == 0) {
         end_restore(host, time);
     }
@@ -550,7 +556,8 @@ static void begin_restore(struct host *host, uint64_t began, uint64_t time)
                                       .software = restore->software,
                                       .under_way = restore->under_way,
                                       .next = 1,
-                                      .running = true };
+                                      .running = true,
+                                      .stepping = restore->stepping };
     restore_step(host, time);
 }
 
