@@ -508,6 +508,7 @@ struct host_restore {
     uint32_t under_way; /* nodes */
     bool running;
     bool stepping; /* an ADD that ends at once does not step again */
+    bool due;      /* a late refusal has left an SA behind that none brings back */
 };
 
 struct host_due {
@@ -930,6 +931,8 @@ void host_wiped(struct host *host, uint64_t time);
 void host_link(struct host *host, bool up, uint64_t time);
 /* A reset that the table has survived is over: a restoration goes on. */
 void host_restore_go(struct host *host, uint64_t time);
+/* Begin one if a request that a reset has refused ended after the last. */
+void host_restore_late(struct host *host, uint64_t time);
 /* The driver has rewritten `nodes` entries of tables behind registers, from `first` on. */
 void host_restored(struct host *host, uint32_t nodes, uint64_t first, uint64_t time);
 /* Are contents kept because SAs may have to come back? */

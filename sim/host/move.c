@@ -455,6 +455,7 @@ void host_settled(struct host *host, const struct host_item *item,
     if (again && cut_by_reset(c->status)) {
         frame->flags |= HOST_FRAME_RESTORE;
         restore->next = item->sa < restore->next ? item->sa : restore->next;
+        restore->due = !restore->running;
     }
     away_since(frame, time);
 }
@@ -595,6 +596,17 @@ void host_wiped(struct host *host, uint64_t time)
 void host_restore_go(struct host *host, uint64_t time)
 {
     restore_step(host, time);
+    host_restore_late(host, time);
+}
+
+void host_restore_late(struct host *host, uint64_t time)
+{
+    struct host_restore *restore = &host->s->restore;
+
+    if (restore->due && !restore->running && !host->s->resetting) {
+        restore->software = host->stats->software_packets;
+        begin_restore(host, time, time);
+    }
 }
 
 void host_restored(struct host *host, uint32_t nodes, uint64_t first, uint64_t time)

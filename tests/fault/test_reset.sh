@@ -172,6 +172,39 @@ else
     failed=1
 fi
 
+# An ADD that the card has executed, and not yet answered, when the reset wipes its table: one SA, a reset at every
+# stage of its ADD, and packets from long after.
+python3 - <<'END'
+import struct
+lines = open("sas.jsonl").read().split("\n")
+open("one.jsonl", "w").write("\n".join(lines[:2]) + "\n")
+out = struct.pack("<IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, 65535, 1)
+for i in range(100):
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 86, i, 0, 64, 17, 0, bytes([192, 168, 0, 1]), bytes([10, 9, 9, 9]))
+    frame = bytes(12) + b"\x08\x00" + ip + struct.pack("!HHHH", 1, 2, 66, 0) + bytes(58)
+    out += struct.pack("<IIII", 0, 100000 + i * 4000, len(frame), len(frame)) + frame
+open("one.pcap", "wb").write(out)
+END
+lost=0
+for at in 500 1000 1500 2000 2500 3000 3500 4000 4500 5000 5500 6000; do
+    "$espnic" run --preset generic-100g --oids one.jsonl --no-preload --tx one.pcap --timing-only --experiments 0 \
+        --set card.sa.reset_wipes=true --set faults.reset.at=${at}ns --set faults.reset.hold=1ns \
+        --set host.reset_poll=100ns -o r.json >out 2>err || lost=1
+    python3 -c 'import json, sys; r = json.load(open("r.json"))
+sys.exit(not (r["sa"]["live"] == 1 and r["tx"]["packets_out"] == 100 and r["host"]["sa"]["resets"] <= 1))' || lost=1
+done
+if [ $lost -eq 0 ]; then
+    echo "ok reset: an ADD under way is not lost"
+else
+    echo "not ok reset: an ADD under way is not lost"
+    failed=1
+fi
+
+# shellcheck disable=SC2086
+run behind sas.jsonl --set card.sa.reset_wipes=true --set faults.reset.at=20ms --set faults.reset.hold=100us $add
+claim "behind the last packet" \
+    'h["sa"]["resets"] == 1 and b["nodes"] == 95 and r["sa"]["live"] == 95 and r["tx"]["packets_out"] == 2000'
+
 refuse() { # NAME PATTERN ARG...
     local name=$1 pattern=$2
     shift 2
@@ -183,6 +216,8 @@ refuse() { # NAME PATTERN ARG...
     fi
 }
 refuse "no unit" 'faults\.reset\.at: found "5", which has no unit' --set faults.reset.at=5
+refuse "an end without a begin" 'faults\.reset\.hold: .* without faults\.reset\.at' --set faults.reset.hold=5ms
+refuse "after the end" 'faults\.reset\.at: .* stop\.time' --set faults.reset.at=5ms --stop-time 5ms
 refuse "misspelt" 'unknown key faults\.reset\.wait' --set faults.reset.wait=5ms
 refuse "no such policy" 'host\.readd: found "always", expected never or on_use' --set host.readd=always
 exit $failed
