@@ -1,5 +1,6 @@
 #include "cli/run_request.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,12 +198,40 @@ bool run_request_idealise(const struct run_request *r, struct espnic_config *con
     return true;
 }
 
+/* A key that would be read and do nothing. */
+static bool does_something(const struct espnic_config *config, char *error, size_t error_size)
+{
+    const struct faults_config *f = &config->faults;
+
+    if (f->reset_hold != 0 && f->reset_at == 0) {
+        snprintf(error, error_size,
+                 "faults.reset.hold: found %" PRIu64 " ps without faults.reset.at, expected the time of the reset "
+                 "as well",
+                 f->reset_hold);
+        return false;
+    }
+    if (config->stop.time != 0 && f->reset_at >= config->stop.time) {
+        snprintf(error, error_size,
+                 "faults.reset.at: found %" PRIu64 " ps, expected less than stop.time (%" PRIu64
+                 " ps): it would never happen",
+                 f->reset_at, config->stop.time);
+        return false;
+    }
+    if (config->traffic.profile[0] != 0 && config->workload.preload == PRELOAD_OFF) {
+        snprintf(error, error_size,
+                 "workload.preload: found off (--no-preload), expected auto or on: the SAs of traffic.profile are "
+                 "there before time starts");
+        return false;
+    }
+    return true;
+}
+
 bool run_request_possible(struct espnic_config *config, char *error, size_t error_size)
 {
     return nic_config_check(&config->card, error, error_size) &&
            host_config_check(&config->host, error, error_size) &&
            espnic_config_ports(config, error, error_size) &&
-           synthesis_possible(config, error, error_size);
+           does_something(config, error, error_size) && synthesis_possible(config, error, error_size);
 }
 
 bool run_request_has_input(const struct espnic_config *config)

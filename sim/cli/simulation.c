@@ -963,8 +963,8 @@ enum simulation_end simulation_run(struct simulation *s, char *error, size_t err
         return SIMULATION_BAD_INPUT;
     }
     end_of_measure(s);
-    if (s->resets == 1 && reset_time(s) != ESPNIC_NEVER) {
-        give_reset(s); /* it has begun, so it ends */
+    while (reset_time(s) < s->stop || (s->resets == 1 && reset_time(s) != ESPNIC_NEVER)) {
+        give_reset(s); /* also behind the last input; one that has begun ends */
     }
     end = drain(s);
     sum_up(s);
@@ -1191,6 +1191,7 @@ double simulation_p99(const struct simulation *s, bool rx)
         for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
             since->buckets[i] -= s->before[rx]->buckets[i];
         }
+        histogram_bound(since);
     }
     p99 = histogram_scaled(all, histogram_percentile(since ? since : all, 99, 100));
     free(since);

@@ -24,6 +24,30 @@ static uint64_t bucket_value(size_t index)
     return low + ((UINT64_C(1) << shift) - 1) / 2;
 }
 
+void histogram_bound(struct histogram *h)
+{
+    size_t low = 0;
+    size_t high = HISTOGRAM_OVERFLOW;
+
+    if (h->count == 0) {
+        h->max = 0;
+        h->not_min = 0;
+        return;
+    }
+    while (low < HISTOGRAM_OVERFLOW && h->buckets[low] == 0) {
+        low++;
+    }
+    while (high > 0 && h->buckets[high] == 0) {
+        high--;
+    }
+    if (high < histogram_index(h->max)) {
+        h->max = bucket_value(high);
+    }
+    if (low < HISTOGRAM_OVERFLOW && low > histogram_index(histogram_min(h))) {
+        h->not_min = ~bucket_value(low);
+    }
+}
+
 uint64_t histogram_percentile(const struct histogram *h, uint64_t numerator, uint64_t denominator)
 {
     if (h->count == 0 || denominator == 0) {

@@ -74,6 +74,10 @@ static inline void histogram_add(struct histogram *h, uint64_t value)
 /* Exact; 0 when empty. */
 uint64_t histogram_min(const struct histogram *h);
 
+/* Of a histogram from whose count and buckets those of an earlier one have been taken away: minimum and maximum are set
+ * to what the lowest and the highest bucket left stand for, where those of before lie outside. */
+void histogram_bound(struct histogram *h);
+
 /* Nearest rank: an estimate, within 1/1024, of the smallest recorded value v such that at least
  * ceil(numerator / denominator * count) recorded values are <= v (rank at least 1, at most count).
  * p99.9 is (999, 1000). Never below the minimum or above the maximum. 0 when empty.

@@ -7,6 +7,8 @@
 /* Tags of register reads. */
 enum { READ_CAPABILITY = 0, READ_RESET = 100, READ_RINGS, READ_MAILBOX };
 
+#define RESET_PATIENCE UINT64_C(1000000000) /* ps: 1 ms for commands that a card refuses one after the other */
+
 enum { CTRL_ENABLE = 1, CTRL_RESET = 2, CTRL_OFFLOAD = 4 };
 enum { FLAG_PACKET_OFFLOAD = 1 << 11, FLAG_ESN_INFERRED = 1 << 12 };
 enum { VECTOR_COMMANDS = 0, VECTOR_RX = 1, VECTOR_TX = 17 };
@@ -527,18 +529,36 @@ void host_begin_reset(struct host *host, uint64_t time)
         host->s->restore.software = host->stats->software_packets;
     }
     host->s->reset_end = time + host->config.general.reset_hold;
+    host->s->reset_due = CLOCK_NEVER;
+    host->s->reset_tail = host->s->cmd_tail;
     host_write_register(host, time, REG_CTRL, 0, running(host) | CTRL_RESET);
     look(host, time + host->config.general.reset_poll);
 }
 
-/* The driver lets the card go on; it has done so when RESET reads 0. */
+/* An ADD from before the reset may end well for an SA that is wiped already: what the card answered to all of them is
+ * known before the SAs are added again. A card that answers nothing is not waited for without end. */
+static bool commands_out(const struct host *host, uint64_t time)
+{
+    return host->s->wiped_by_reset && !host->s->rings_lost &&
+           (int32_t)(host->s->cmd_done - host->s->reset_tail) < 0 &&
+           time - host->s->reset_due < RESET_PATIENCE;
+}
+
+/* The driver lets the card go on; it has done so when RESET reads 0. If it is too early, it tries again with the next
+ * look. */
 void host_end_reset(struct host *host, uint64_t time)
 {
-    if (host->s->resetting && host->s->reset_end != CLOCK_NEVER) {
-        host->s->reset_end = CLOCK_NEVER;
-        host_write_register(host, time, REG_CTRL, 0, running(host));
-        look(host, time);
+    if (!host->s->resetting || host->s->reset_end == CLOCK_NEVER) {
+        return;
     }
+    host->s->reset_due = host->s->reset_due == CLOCK_NEVER ? time : host->s->reset_due;
+    if (commands_out(host, time)) {
+        host->s->reset_end = time;
+        return;
+    }
+    host->s->reset_end = CLOCK_NEVER;
+    host_write_register(host, time, REG_CTRL, 0, running(host));
+    look(host, time);
 }
 
 static void flush_rx(struct host *host)
@@ -596,7 +616,7 @@ void host_timer_wake(struct host *host, uint64_t time)
         host->s->reset_check = CLOCK_NEVER;
         if (host->s->reset_end <= time) {
             host_end_reset(host, time);
-            host->s->reset_check = CLOCK_NEVER;
+            host->s->reset_check = CLOCK_NEVER; /* this is the look */
         }
         host->s->reset_reads = 2;
         espnic_mmio_read(host->card, time, reg_table[REG_CMD_SIZE].offset, 4, READ_RINGS);

@@ -507,6 +507,8 @@ struct host_restore {
     uint32_t next;      /* SA to look at */
     uint32_t under_way; /* nodes */
     bool running;
+    bool stepping; /* an ADD that ends at once does not step again */
+    bool due;      /* a late refusal has left an SA behind that none brings back */
 };
 
 struct host_due {
@@ -553,7 +555,9 @@ struct host_state {
     uint64_t reset_check;   /* time of the next look, CLOCK_NEVER */
     uint64_t reset_over_at; /* when the last look found it over */
     uint64_t reset_end;     /* when the driver ends the reset by itself */
+    uint64_t reset_due;     /* when it would have first, CLOCK_NEVER: not yet */
     uint32_t reset_reads;   /* looks under way */
+    uint32_t reset_tail;    /* cmd_tail when it began */
     bool rings_lost;
     struct host_list delayed; /* by time */
     struct host_restore restore;
@@ -927,6 +931,8 @@ void host_wiped(struct host *host, uint64_t time);
 void host_link(struct host *host, bool up, uint64_t time);
 /* A reset that the table has survived is over: a restoration goes on. */
 void host_restore_go(struct host *host, uint64_t time);
+/* Begin one if a request that a reset has refused ended after the last. */
+void host_restore_late(struct host *host, uint64_t time);
 /* The driver has rewritten `nodes` entries of tables behind registers, from `first` on. */
 void host_restored(struct host *host, uint32_t nodes, uint64_t first, uint64_t time);
 /* Are contents kept because SAs may have to come back? */

@@ -455,6 +455,7 @@ void host_settled(struct host *host, const struct host_item *item,
     if (again && cut_by_reset(c->status)) {
         frame->flags |= HOST_FRAME_RESTORE;
         restore->next = item->sa < restore->next ? item->sa : restore->next;
+        restore->due = !restore->running;
     }
     away_since(frame, time);
 }
@@ -506,6 +507,10 @@ static void restore_step(struct host *host, uint64_t time)
 {
     struct host_restore *restore = &host->s->restore;
 
+    if (restore->stepping) {
+        return; /* the loop below goes on */
+    }
+    restore->stepping = true;
     while (restore->running && restore->under_way < host->config.oid.restore &&
            restore->next < host->sas.used) {
         uint32_t id = restore->next;
@@ -518,6 +523,7 @@ static void restore_step(struct host *host, uint64_t time)
         }
         if ((host_sa(host, id)->flags & SA_HOST_LEAVING) != 0 ||
             (frame->flags & HOST_FRAME_LEAVING) != 0 || host->s->resetting) {
+            restore->stepping = false;
             return;
         }
         restore->next++;
@@ -531,6 +537,7 @@ static void restore_step(struct host *host, uint64_t time)
             host->stats->restore.failed++;
         }
     }
+    restore->stepping = false;
     if (restore->running && restore->next >= host->sas.used && restore->under_way == 0) {
         end_restore(host, time);
     }
@@ -550,7 +557,8 @@ static void begin_restore(struct host *host, uint64_t began, uint64_t time)
                                       .software = restore->software,
                                       .under_way = restore->under_way,
                                       .next = 1,
-                                      .running = true };
+                                      .running = true,
+                                      .stepping = restore->stepping };
     restore_step(host, time);
 }
 
@@ -588,6 +596,17 @@ void host_wiped(struct host *host, uint64_t time)
 void host_restore_go(struct host *host, uint64_t time)
 {
     restore_step(host, time);
+    host_restore_late(host, time);
+}
+
+void host_restore_late(struct host *host, uint64_t time)
+{
+    struct host_restore *restore = &host->s->restore;
+
+    if (restore->due && !restore->running && !host->s->resetting) {
+        restore->software = host->stats->software_packets;
+        begin_restore(host, time, time);
+    }
 }
 
 void host_restored(struct host *host, uint32_t nodes, uint64_t first, uint64_t time)

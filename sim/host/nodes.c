@@ -144,6 +144,7 @@ void host_finish_add(struct host *host, uint32_t id, const struct abi_command_co
 
         host_came_back(host, &ended, e.done, time);
     }
+    host_restore_late(host, time);
     host_request_end(host, id, &e, time);
 }
 

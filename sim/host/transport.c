@@ -567,6 +567,25 @@ static bool in_software(const struct host *host, uint32_t sa)
                        host_sa(host, sa)->state == SA_HOST_ADDING);
 }
 
+/* One of a pair is in software, so the host seals for both; the other one is on a card that gives its numbers, and the
+ * host would use some of them a second time. */
+static bool card_numbers(const struct host *host, uint32_t sa, uint32_t tunnel)
+{
+    return host->s->packet_offload && tunnel != 0 &&
+           (!in_software(host, sa) || !in_software(host, tunnel));
+}
+
+/* Nothing is sealed for such a pair, but its use counts: what brings the missing one back (host.readd). */
+static enum host_tx_drop refuse_pair(struct host *host, uint32_t sa, uint32_t tunnel, uint64_t time)
+{
+    if (in_software(host, sa)) {
+        host_used(host, sa, time);
+    } else {
+        host_used(host, tunnel, time);
+    }
+    return HOST_TX_DROP_NO_KEYS;
+}
+
 static bool usable(const struct host *host, uint32_t sa)
 {
     uint8_t state = sa == 0 ? SA_HOST_FREE : host_sa(host, sa)->state;
@@ -680,7 +699,8 @@ uint64_t host_send(struct host *host, uint32_t slot, uint64_t time, bool *post)
         }
         cost += host_software_cost(host, s->length);
         host_slot_own(host, slot, time);
-        drop = host_seal(host, sa, slot);
+        drop = card_numbers(host, sa, tunnel) ? refuse_pair(host, sa, tunnel, time)
+                                               : host_seal(host, sa, slot);
         if (drop == HOST_TX_DROP_NONE && tunnel != 0) {
             drop = host_seal(host, tunnel, slot);
         }

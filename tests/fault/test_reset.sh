@@ -114,6 +114,97 @@ claim "without failover they stay" 'b["times"] == 0 and r["sa"]["deletes"] == 5 
 claim "tables behind registers" \
     'b["times"] == 1 and b["nodes"] == r["sa"]["live"] > 0 and b["ps"] >= b["add_ps"] == h["engine"]["restore_ps"]'
 
+# Requests that end at once (the run that finds what churn costs) come back without a call inside a call for each.
+"$espnic" run --preset generic-100g --set traffic.profile=mno --set traffic.tunnels=4000 --timing-only --forward hairpin \
+    --packets 3000 --set card.ports=2 --set card.sa.table.capacity=20000 --set card.sa.reset_wipes=true \
+    --set faults.reset.at=20us --set faults.reset.hold=10us --set card.command.add=100ns -o r.json >out 2>err
+status=$?
+if [ $status -eq 0 ]; then
+    claim "8000 SAs come back" 'b["nodes"] == 8000 and r["churn"]["compared"] == 1'
+else
+    echo "not ok reset: 8000 SAs come back: status $status"
+    failed=1
+fi
+
+# A card of packet offload gives the numbers of the SAs that it has; the host does not seal for them as well. Here there
+# is room for one of the two around each packet.
+python3 - <<'END'
+import json, struct
+with open("nest.jsonl", "w") as f:
+    f.write('{"recording":1,"epoch_ns":0}\n')
+    for i, mode in enumerate(("tunnel", "transport")):
+        f.write(json.dumps({"t_ns": i * 50000, "oid": "ADD_SA", "nodes": [
+            {"handle": 1 + i, "dir": "out", "src": "10.0.0.%d" % (3 - 2 * i), "dst": "10.0.0.%d" % (4 - 2 * i),
+             "mode": mode, "sel": {"src": "10.0.0.1/32", "dst": "10.0.0.2/32"},
+             "sa": [{"op": "esp", "spi": 256 + i, "enc": {"alg": "aes-gcm-128", "key": "%040x" % (i + 1)}}]}]}) + "\n")
+out = struct.pack("<IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, 65535, 1)
+for i in range(50):
+    # between the two ADDs, and after both
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 86, i, 0, 64, 17, 0, bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2]))
+    frame = bytes(12) + b"\x08\x00" + ip + struct.pack("!HHHH", 1, 2, 66, 0) + bytes(58)
+    out += struct.pack("<IIII", 0, 20000 + i * 4000, len(frame), len(frame)) + frame
+open("nest.pcap", "wb").write(out)
+END
+if "$espnic" run --preset generic-100g --oids nest.jsonl --no-preload --tx nest.pcap --tx-out nest-out.pcap --experiments 0 \
+    --set host.tx.nest=true --set host.software.keep=both --set card.sa.table.capacity=1 -o r.json >out 2>err; then
+    if python3 - <<'END'; then
+import json, struct, sys
+data = open("nest-out.pcap", "rb").read()
+seen, twice, at = set(), 0, 24
+while at < len(data):
+    length = struct.unpack_from("<I", data, at + 8)[0]
+    frame = data[at + 16:at + 16 + length]
+    at += 16 + length
+    key = frame[34:42]
+    twice += key in seen
+    seen.add(key)
+r = json.load(open("r.json"))
+print("  | sent", len(seen) + twice, "twice", twice, {k: v for k, v in r["tx"]["drops"].items() if v})
+sys.exit(not (twice == 0 and len(seen) > 0 and len(seen) + r["tx"]["drops"]["no_keys"] == 50))
+END
+        echo "ok reset: half a pair in software: no number twice"
+    else
+        echo "not ok reset: half a pair in software: no number twice"
+        failed=1
+    fi
+else
+    echo "not ok reset: half a pair in software: $(head -1 err)"
+    failed=1
+fi
+
+# An ADD that the card has executed, and not yet answered, when the reset wipes its table: one SA, a reset at every
+# stage of its ADD, and packets from long after.
+python3 - <<'END'
+import struct
+lines = open("sas.jsonl").read().split("\n")
+open("one.jsonl", "w").write("\n".join(lines[:2]) + "\n")
+out = struct.pack("<IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, 65535, 1)
+for i in range(100):
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 86, i, 0, 64, 17, 0, bytes([192, 168, 0, 1]), bytes([10, 9, 9, 9]))
+    frame = bytes(12) + b"\x08\x00" + ip + struct.pack("!HHHH", 1, 2, 66, 0) + bytes(58)
+    out += struct.pack("<IIII", 0, 100000 + i * 4000, len(frame), len(frame)) + frame
+open("one.pcap", "wb").write(out)
+END
+lost=0
+for at in 500 1000 1500 2000 2500 3000 3500 4000 4500 5000 5500 6000; do
+    "$espnic" run --preset generic-100g --oids one.jsonl --no-preload --tx one.pcap --timing-only --experiments 0 \
+        --set card.sa.reset_wipes=true --set faults.reset.at=${at}ns --set faults.reset.hold=1ns \
+        --set host.reset_poll=100ns -o r.json >out 2>err || lost=1
+    python3 -c 'import json, sys; r = json.load(open("r.json"))
+sys.exit(not (r["sa"]["live"] == 1 and r["tx"]["packets_out"] == 100 and r["host"]["sa"]["resets"] <= 1))' || lost=1
+done
+if [ $lost -eq 0 ]; then
+    echo "ok reset: an ADD under way is not lost"
+else
+    echo "not ok reset: an ADD under way is not lost"
+    failed=1
+fi
+
+# shellcheck disable=SC2086
+run behind sas.jsonl --set card.sa.reset_wipes=true --set faults.reset.at=20ms --set faults.reset.hold=100us $add
+claim "behind the last packet" \
+    'h["sa"]["resets"] == 1 and b["nodes"] == 95 and r["sa"]["live"] == 95 and r["tx"]["packets_out"] == 2000'
+
 refuse() { # NAME PATTERN ARG...
     local name=$1 pattern=$2
     shift 2
@@ -125,6 +216,8 @@ refuse() { # NAME PATTERN ARG...
     fi
 }
 refuse "no unit" 'faults\.reset\.at: found "5", which has no unit' --set faults.reset.at=5
+refuse "an end without a begin" 'faults\.reset\.hold: .* without faults\.reset\.at' --set faults.reset.hold=5ms
+refuse "after the end" 'faults\.reset\.at: .* stop\.time' --set faults.reset.at=5ms --stop-time 5ms
 refuse "misspelt" 'unknown key faults\.reset\.wait' --set faults.reset.wait=5ms
 refuse "no such policy" 'host\.readd: found "always", expected never or on_use' --set host.readd=always
 exit $failed
