@@ -446,15 +446,15 @@ static void wake(void *self, uint64_t now)
     }
 }
 
-/* Not less than `least`: free-running indices stay in step with their ring when they wrap. */
+/* Not less than `least`, which is not 0: free-running indices stay in step with their ring when they wrap. */
 static uint32_t power_of_two(uint32_t least)
 {
-    uint32_t size = 1;
+    uint32_t below = least - 1;
 
-    while (size < least) {
-        size *= 2;
+    for (unsigned shift = 1; shift < 32; shift *= 2) {
+        below |= below >> shift;
     }
-    return size;
+    return below + 1;
 }
 
 void nic_memory_init(struct espnic *card)
