@@ -32,8 +32,10 @@ static struct run_churn compare(struct simulation *measured, struct simulation *
 
     c.rx_slowdown = more(w->rx.mpps, r->rx.mpps);
     c.tx_slowdown = more(w->tx.mpps, r->tx.mpps);
-    c.rx_p99_added_ns = simulation_p99(measured, true) - c.rx_p99_ns;
-    c.tx_p99_added_ns = simulation_p99(measured, false) - c.tx_p99_ns;
+    c.rx_comparable = simulation_latencies(measured, true) == simulation_latencies(without, true);
+    c.tx_comparable = simulation_latencies(measured, false) == simulation_latencies(without, false);
+    c.rx_p99_added_ns = c.rx_comparable ? simulation_p99(measured, true) - c.rx_p99_ns : 0;
+    c.tx_p99_added_ns = c.tx_comparable ? simulation_p99(measured, false) - c.tx_p99_ns : 0;
     return c;
 }
 

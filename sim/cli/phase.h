@@ -20,6 +20,7 @@ struct phase_mark {
     uint64_t time; /* ps */
     struct nic_stats card;
     uint64_t delivered, sent;              /* packets: to the host's stack, on the wire */
+    uint64_t given;                        /* to send: packets, and segments that they became */
     uint64_t changes[HOST_OID_KINDS];      /* adds, updates and deletes of SAs */
     uint64_t requests_in, requests_out;    /* OIDs: asked for, ended */
     uint64_t core_busy_ps[HOST_MAX_CORES]; /* work begun, to its end */

@@ -175,7 +175,8 @@ static const struct stat_field tx_fields[] = {
     D(loss, STAT_REAL, "",
       "share of packets_in and created that host or card dropped, over the whole run"),
     D(blocked_us, STAT_REAL, "us",
-      "effective blocked time: packets lost over the rate at which the card read packets in the measured phase"),
+      "effective blocked time: packets lost over the rate at which the host was given packets (and they "
+      "became segments) in the measured phase"),
 };
 
 #define R(name, field, type, unit, help)                                                           \
@@ -227,7 +228,8 @@ static const struct stat_field sa_fields[] = {
       "share of the protected packets sent that the host protected in software"),
     R("overlap_peak", overlap_peak, STAT_U64, "bundles",
       "most SAs at a time that were on the card beside another one for the same traffic: rekeying makes before it "
-      "breaks (same direction, mode, UDP kind, endpoints and selector)"),
+      "breaks (same direction, mode, UDP kind, endpoints and selector; an inbound one without a selector is for the "
+      "traffic of its outbound partner, other SAs without a selector do not count)"),
     R("overlap_s", overlap_s, STAT_REAL, "bundle s",
       "their number over time, from the end of an ADD to the end of a DELETE as the driver sees them"),
     R("overlap_share", overlap_share, STAT_REAL, "", "overlap_peak over capacity"),
@@ -253,11 +255,16 @@ static const struct stat_field churn_fields[] = {
       "99 % of the latencies (as rx.latency_ns) since the begin of the measured phase, without the cost of churn"),
     C(tx_p99_ns, STAT_REAL, "ns",
       "99 % of the latencies (as tx.latency_ns) since the begin of the measured phase, without the cost of churn"),
-    C(rx_slowdown, STAT_REAL, "", "rx_mpps over rx.mpps, less 1: what churn takes from throughput"),
+    C(rx_slowdown, STAT_REAL, "",
+      "rx_mpps over rx.mpps, less 1: what churn takes from throughput; positive: churn costs"),
     C(tx_slowdown, STAT_REAL, "", "tx_mpps over tx.mpps, less 1"),
     C(rx_p99_added_ns, STAT_REAL, "ns",
-      "the same of the measured run less rx_p99_ns: what churn adds"),
-    C(tx_p99_added_ns, STAT_REAL, "ns", "the same of the measured run less tx_p99_ns"),
+      "the same of the measured run less rx_p99_ns: what churn adds; 0 if not rx_comparable"),
+    C(tx_p99_added_ns, STAT_REAL, "ns",
+      "the same of the measured run less tx_p99_ns; 0 if not tx_comparable"),
+    C(rx_comparable, STAT_U64, "",
+      "1: both runs have as many latencies of received packets, so that their 99 % are of the same packets"),
+    C(tx_comparable, STAT_U64, "", "1: as many of sent packets"),
 };
 
 static const struct stat_field layout_fields[] = {

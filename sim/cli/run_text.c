@@ -145,6 +145,17 @@ static void print_left_alone(FILE *out, const struct nic_stats *n, const struct 
     }
 }
 
+static void print_cost(FILE *out, const char *direction, double slowdown, bool comparable, double added_ns)
+{
+    fprintf(out, " %s %+.2f %% of throughput, p99 ", direction, 100 * slowdown);
+    if (comparable) {
+        fprintf(out, "%+.3f us", added_ns / 1000);
+    } else {
+        fputs("not comparable (other packets)", out);
+    }
+}
+
+/* Positive: it costs. */
 static void print_churn(FILE *out, const struct run_results *r)
 {
     const struct run_churn *c = &r->churn;
@@ -152,15 +163,13 @@ static void print_churn(FILE *out, const struct run_results *r)
     if (!c->compared) {
         return;
     }
-    fputs("without the cost of churn:", out);
+    fputs("churn costs:", out);
     if (r->rx.packets_in) {
-        fprintf(out, " RX %.2f Gb/s (%+.2f %%), p99 %.3f us (%+.3f)", c->rx_gbps,
-                100 * c->rx_slowdown, c->rx_p99_ns / 1000, (0.0 - c->rx_p99_added_ns) / 1000);
+        print_cost(out, "RX", c->rx_slowdown, c->rx_comparable, c->rx_p99_added_ns);
     }
     if (r->tx.packets_in) {
-        fprintf(out, "%s TX %.2f Gb/s (%+.2f %%), p99 %.3f us (%+.3f)", r->rx.packets_in ? ";" : "",
-                c->tx_gbps, 100 * c->tx_slowdown, c->tx_p99_ns / 1000,
-                (0.0 - c->tx_p99_added_ns) / 1000);
+        fputs(r->rx.packets_in ? ";" : "", out);
+        print_cost(out, "TX", c->tx_slowdown, c->tx_comparable, c->tx_p99_added_ns);
     }
     fputc('\n', out);
 }

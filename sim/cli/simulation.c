@@ -1030,11 +1030,9 @@ static double changes_per_s(const struct simulation *s, enum host_oid_kind kind)
 }
 
 /* FD.io CSIT's measure of a change under load: packets lost, over the rate at which they were offered. */
-static double blocked_us(const struct run_direction *d)
+static double blocked_us(uint64_t lost, uint64_t offered, double measured_us)
 {
-    double lost = d->loss * (double)d->packets_in;
-
-    return d->offered_mpps > 0 ? lost / d->offered_mpps : 0;
+    return offered > 0 ? (double)lost * measured_us / (double)offered : 0;
 }
 
 /* The work of the measured phase, and its rates. */
@@ -1050,8 +1048,9 @@ static void sum_up_phase(struct simulation *s)
     rates(&r->rx, &s->begin.card.rx, &s->end.card.rx,
           s->end.card.forward.packets - s->begin.card.forward.packets, ps);
     rates(&r->tx, &s->begin.card.tx, &s->end.card.tx, 0, ps);
-    r->rx.blocked_us = blocked_us(&r->rx);
-    r->tx.blocked_us = blocked_us(&r->tx);
+    r->rx.blocked_us = blocked_us(
+        sum(r->rx_drop), s->end.card.rx.packets_in - s->begin.card.rx.packets_in, r->measured_us);
+    r->tx.blocked_us = blocked_us(sum(r->tx_drop), s->end.given - s->begin.given, r->measured_us);
     for (unsigned k = 0; k < SYNTHESIS_KINDS; k++) {
         r->tally.packets[k] -= s->tally_begin.packets[k];
         r->tally.bytes[k] -= s->tally_begin.bytes[k];
@@ -1196,6 +1195,11 @@ double simulation_p99(const struct simulation *s, bool rx)
     p99 = histogram_scaled(all, histogram_percentile(since ? since : all, 99, 100));
     free(since);
     return p99;
+}
+
+uint64_t simulation_latencies(const struct simulation *s, bool rx)
+{
+    return latency(s, rx)->count - (s->before[rx] ? s->before[rx]->count : 0);
 }
 
 void simulation_note_churn(struct simulation *s, const struct run_churn *churn)

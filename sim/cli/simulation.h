@@ -52,7 +52,8 @@ struct run_churn {
     uint64_t compared;                                               /* 1: there was such a run */
     double rx_gbps, tx_gbps, rx_mpps, tx_mpps, rx_p99_ns, tx_p99_ns; /* of that run */
     double rx_slowdown, tx_slowdown; /* its rate over the measured one, less 1 */
-    double rx_p99_added_ns, tx_p99_added_ns;
+    double rx_p99_added_ns, tx_p99_added_ns; /* positive: churn costs, as above */
+    uint64_t rx_comparable, tx_comparable;   /* 1: as many latencies in both runs */
 };
 
 struct run_results {
@@ -133,6 +134,8 @@ enum simulation_end simulation_run(struct simulation *s, char *error, size_t err
 const struct inputs *simulation_inputs(const struct simulation *s);
 
 /* For its results: what an experiment has found. */
+/* As many latencies that is of. */
+uint64_t simulation_latencies(const struct simulation *s, bool rx);
 void simulation_note_churn(struct simulation *s, const struct run_churn *churn);
 
 /* After the run. */

@@ -76,7 +76,7 @@ static void settle(struct host *host, uint32_t id, uint64_t handle, uint64_t pai
     }
     learn_port(host, &node);
     if (handle != 0) {
-        host_overlap_add(host, id, &node, time);
+        host_overlap_add(host, id, &node, pair, time);
     }
     explicit_bzero(&node, sizeof node);
     host_sa_settle(host, id, handle != 0);

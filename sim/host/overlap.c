@@ -2,8 +2,11 @@
  * both together hold?
  *
  * SAs for the same traffic are those of one direction, mode and UDP kind, between the same endpoints and with the same
- * selector, whatever SPI, keys and algorithms they have. All but one of those that are on the card at a time are
- * overlap. An SA is there from the end of its ADD to the end of its DELETE, as the driver sees them. */
+ * selector, whatever SPI, keys and algorithms they have. An SA without a selector says nothing of its traffic: many may
+ * serve the same endpoints side by side. An outbound one is never overlap; an inbound one is for the same traffic as
+ * others whose partners (esp_node.pair) are outbound SAs for the same traffic, and counts from when it and its partner
+ * have been there. All but one of those that are on the card at a time are overlap. An SA is there from the end of its
+ * ADD to the end of its DELETE, as the driver sees them. */
 #include <string.h>
 
 #include "host/internal.h"
@@ -52,6 +55,7 @@ static uint64_t mix_prefix(uint64_t h, const struct esp_prefix *p, bool there)
     return rng_mix(h ^ p->length);
 }
 
+/* Of one with a selector. */
 static uint64_t of_node(const struct esp_node *node)
 {
     const struct esp_selector *sel = &node->sel;
@@ -59,13 +63,11 @@ static uint64_t of_node(const struct esp_node *node)
 
     h = mix_bytes(h ^ node->src.family, node->src.bytes, sizeof node->src.bytes);
     h = mix_bytes(h, node->dst.bytes, sizeof node->dst.bytes);
-    if (sel->present) {
-        h = mix_prefix(h, &sel->src, sel->has_src);
-        h = mix_prefix(h, &sel->dst, sel->has_dst);
-        h = rng_mix(h ^ ((uint64_t)sel->proto << 1 | sel->has_proto));
-        h = rng_mix(h ^ ((uint64_t)sel->sport_lo << 48 | (uint64_t)sel->sport_hi << 32 |
-                         (uint64_t)sel->dport_lo << 16 | sel->dport_hi));
-    }
+    h = mix_prefix(h, &sel->src, sel->has_src);
+    h = mix_prefix(h, &sel->dst, sel->has_dst);
+    h = rng_mix(h ^ ((uint64_t)sel->proto << 1 | sel->has_proto));
+    h = rng_mix(h ^ ((uint64_t)sel->sport_lo << 48 | (uint64_t)sel->sport_hi << 32 |
+                     (uint64_t)sel->dport_lo << 16 | sel->dport_hi));
     return h != 0 ? h : 1;
 }
 
@@ -89,21 +91,22 @@ static void pass(struct host *host, uint64_t time)
     host->stats->sa.overlap_s = (double)o->sa_ps / 1e12;
 }
 
-void host_overlap_add(struct host *host, uint32_t sa, const struct esp_node *node, uint64_t time)
+static uint32_t *family_of(const struct host *host, uint32_t sa)
+{
+    return host_at(&host->family_of, sa);
+}
+
+static void join(struct host *host, uint32_t sa, uint64_t hash, uint64_t time)
 {
     struct host_overlap *o = &host->s->overlap;
-    uint64_t hash = of_node(node);
     uint32_t id = find(host, hash);
 
-    while (host->family_of.used <= sa) {
-        host_array_take(&host->family_of);
-    }
     if (id == 0) {
         id = host_array_take(&host->families);
         *family(host, id) = (struct host_family){ .hash = hash };
         host_index_insert(&host->by_family, &by_hash, host, id);
     }
-    *(uint32_t *)host_at(&host->family_of, sa) = id;
+    *family_of(host, sa) = id;
     if (family(host, id)->live++ != 0) {
         pass(host, time);
         o->now++;
@@ -114,14 +117,44 @@ void host_overlap_add(struct host *host, uint32_t sa, const struct esp_node *nod
     }
 }
 
+/* An inbound SA without a selector is for the traffic of its outbound partner. */
+static void join_partner(struct host *host, uint32_t in, uint32_t out, uint64_t time)
+{
+    if (*family_of(host, in) == 0 && *family_of(host, out) != 0) {
+        join(host, in, rng_mix(family(host, *family_of(host, out))->hash + 1), time);
+    }
+}
+
+static bool there(const struct host *host, uint32_t sa, bool inbound)
+{
+    return sa != 0 && sa < host->family_of.used && host_sa(host, sa)->state == SA_HOST_CARD &&
+           ((host_sa(host, sa)->flags & SA_HOST_IN) != 0) == inbound;
+}
+
+void host_overlap_add(struct host *host, uint32_t sa, const struct esp_node *node, uint64_t pair, uint64_t time)
+{
+    bool inbound = node->dir == ESP_DIR_IN;
+    uint32_t partner = pair == 0 ? 0 : host_sa_find(host, pair);
+
+    while (host->family_of.used <= sa) {
+        host_array_take(&host->family_of);
+    }
+    if (node->sel.present) {
+        join(host, sa, of_node(node), time);
+    }
+    if (there(host, partner, !inbound)) {
+        join_partner(host, inbound ? sa : partner, inbound ? partner : sa, time);
+    }
+}
+
 void host_overlap_end(struct host *host, uint32_t sa, uint64_t time)
 {
-    uint32_t id = sa < host->family_of.used ? *(uint32_t *)host_at(&host->family_of, sa) : 0;
+    uint32_t id = sa < host->family_of.used ? *family_of(host, sa) : 0;
 
     if (id == 0) {
         return;
     }
-    *(uint32_t *)host_at(&host->family_of, sa) = 0;
+    *family_of(host, sa) = 0;
     if (--family(host, id)->live != 0) {
         pass(host, time);
         host->s->overlap.now--;

@@ -272,7 +272,8 @@ static const struct stat_field sa_stats[] = {
     U64(host_sa_stats, esn_updates, "", "UPDATE_SA of inbound SAs that the host made by itself."),
     U64(host_sa_stats, resets, "", "Resets of the card."),
     U64(host_sa_stats, overlaps, "",
-        "SAs that came to the card while it had one for the same traffic (direction, mode, endpoints, selector)."),
+        "SAs that came to the card while it had one for the same traffic (direction, mode, "
+        "endpoints, selector; an inbound one without a selector: that of its outbound partner)."),
     U64(host_sa_stats, overlap_peak, "",
         "Most such SAs on the card at a time, beside one for each traffic."),
     { "overlap_s", STAT_REAL, offsetof(struct host_sa_stats, overlap_s), "SA s",

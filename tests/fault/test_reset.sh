@@ -106,6 +106,7 @@ claim "failover: all deleted, all added again" \
 claim "failover: as long as so many commands" '95 * 10e6 <= b["ps"] <= 95 * 10e6 * 1.01 + 6e6'
 claim "failover: 250 packets meet no link" 'abs(r["tx"]["drops"]["link_down"] - 250) <= 1'
 run no-failover link.jsonl
+claim "blocked for as long as the link was down" 'abs(r["tx"]["blocked_us"] - 1000) <= 8'
 claim "without failover they stay" 'b["times"] == 0 and r["sa"]["deletes"] == 5 and r["oids"]["add"]["requests"] == 100'
 
 # Tables behind registers survive; their driver rewrites them, as Linux's ixgbe does.

@@ -158,6 +158,32 @@ START_TEST(test_many_is_one_by_one)
 }
 END_TEST
 
+/* What came after a snapshot, which held both extremes: those of the rest, within a bucket. */
+START_TEST(test_bound)
+{
+    static struct histogram all;
+    static struct histogram rest;
+
+    histogram_init(&all, 1);
+    histogram_add(&all, 5);
+    histogram_add(&all, 9000000);
+    rest = all; /* as a snapshot */
+    histogram_add_many(&all, 20000, 9);
+    histogram_add(&all, 700000);
+    all.count -= rest.count;
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        all.buckets[i] -= rest.buckets[i];
+    }
+    histogram_bound(&all);
+    ck_assert_uint_le(histogram_percentile(&all, 99, 100), 700000 + 700000 / 1024);
+    ck_assert_uint_ge(histogram_percentile(&all, 99, 100), 700000 - 700000 / 1024);
+    ck_assert_uint_ge(histogram_min(&all), 20000 - 20000 / 1024);
+    all.count = 0;
+    histogram_bound(&all);
+    ck_assert_uint_eq(histogram_percentile(&all, 99, 100), 0);
+}
+END_TEST
+
 START_TEST(test_reported_unit)
 {
     struct histogram *h = calloc(1, sizeof *h);
@@ -179,6 +205,7 @@ int main(void)
     tcase_add_test(tc, test_extremes);
     tcase_add_test(tc, test_merge);
     tcase_add_test(tc, test_many_is_one_by_one);
+    tcase_add_test(tc, test_bound);
     tcase_add_test(tc, test_reported_unit);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

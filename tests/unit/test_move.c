@@ -679,6 +679,51 @@ START_TEST(rekeying_overlaps)
 }
 END_TEST
 
+/* Pairs whose inbound SAs have no selector, among SAs without one and without a partner, all between the same endpoints.
+ * Twice as many of the latter do not change the count; a new pair beside an old one is two. */
+START_TEST(only_replacements_overlap)
+{
+    enum { MANY = 50, REKEYS = 10 };
+    struct rig *rig = rig_new(_i == 0, false);
+    const struct host_sa_stats *s;
+    uint64_t handle = 1;
+
+    rig_open(rig);
+    s = &host_statistics(rig->host)->sa;
+    for (unsigned i = 0; i < 2 * MANY; i++, handle++) {
+        struct esp_node node = rig_node(handle, i < MANY ? ESP_DIR_IN : ESP_DIR_OUT, ESP_MODE_TUNNEL,
+                                        FIRST_SPI + (uint32_t)handle);
+
+        ck_assert(host_oid_add(rig->host, host_now(rig->host), &node, 1, false, 0, 0));
+    }
+    for (unsigned i = 0; i < MANY + REKEYS; i++, handle += 2) {
+        uint32_t spi = FIRST_SPI + (uint32_t)handle;
+        bool first = i % 2 == 0; /* the outbound one */
+        struct esp_node node[2] = { rig_node(handle, ESP_DIR_OUT, ESP_MODE_TUNNEL, spi),
+                                    rig_node(handle + 1, ESP_DIR_IN, ESP_MODE_TUNNEL, spi) };
+
+        if (i == MANY) {
+            rig_settle(rig);
+            ck_assert_uint_eq(s->overlap_peak, 0);
+        }
+        rig_select(&node[0], (uint8_t)(i % MANY));
+        node[0].pair = handle + 1;
+        node[1].pair = handle;
+        ck_assert(host_oid_add(rig->host, host_now(rig->host), &node[first ? 0 : 1], 1, false, 0, 0));
+        ck_assert(host_oid_add(rig->host, host_now(rig->host), &node[first ? 1 : 0], 1, false, 0, 0));
+    }
+    rig_settle(rig);
+    ck_assert_uint_eq(s->on_card, 4 * MANY + 2 * REKEYS);
+    ck_assert_uint_eq(s->overlap_peak, 2 * REKEYS);
+    for (uint64_t old = 2 * MANY + 1; old < 2 * MANY + 1 + 2 * REKEYS; old++) {
+        ck_assert(host_oid_delete(rig->host, host_now(rig->host), &old, 1, 0, 0));
+    }
+    rig_settle(rig);
+    ck_assert_uint_eq(rig->host->s->overlap.now, 0);
+    rig_free(rig);
+}
+END_TEST
+
 /* ---- everything at random ------------------------------------------------------------------------------------------- */
 
 /* Pairs come and go, the card asks at random and has room for half of them, resets wipe it, the link goes down. */
@@ -771,6 +816,7 @@ int main(void)
     tcase_add_loop_test(tc, link_down_and_up, 0, 2);
     tcase_add_loop_test(tc, reset_amid_restoration, 0, 4);
     tcase_add_loop_test(tc, rekeying_overlaps, 0, 2);
+    tcase_add_loop_test(tc, only_replacements_overlap, 0, 2);
     tcase_add_loop_test(tc, commotion, 0, 8);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
