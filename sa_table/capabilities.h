@@ -74,7 +74,8 @@ struct sa_capabilities {
     uint32_t window_min, window_max; /* packets; 0 and 0: no window at all */
     bool window_off;                 /* replay_window 0 is accepted */
     bool window_power_of_two;
-    bool host_checks_replay; /* follows from card.offload: in crypto offload the window is the host's, any is
+    bool
+        host_checks_replay; /* follows from card.offload: in crypto offload the window is the host's, any is
                               * accepted and none is kept */
     bool ipv6;
     bool ah, esp, ah_esp; /* ah_esp: both in one bundle */

@@ -28,7 +28,8 @@ bool phase_take(struct phase_mark *mark, struct espnic *card, struct host *host,
     mark->card = *nic_statistics(card);
     mark->delivered = h->rx.delivered;
     mark->sent = h->tx.sent + h->rx.forwarded;
-    mark->given = h->tx.packets_in + h->tx.lso_created + h->tx.segments_created + mark->card.forward.packets;
+    mark->given =
+        h->tx.packets_in + h->tx.lso_created + h->tx.segments_created + mark->card.forward.packets;
     mark->requests_in = mark->requests_out = 0;
     for (unsigned k = 0; k < HOST_OID_KINDS; k++) {
         const struct host_oid_stats *o = &h->oid[k];

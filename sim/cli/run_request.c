@@ -205,7 +205,8 @@ static bool does_something(const struct espnic_config *config, char *error, size
 
     if (f->reset_hold != 0 && f->reset_at == 0) {
         snprintf(error, error_size,
-                 "faults.reset.hold: found %" PRIu64 " ps without faults.reset.at, expected the time of the reset "
+                 "faults.reset.hold: found %" PRIu64
+                 " ps without faults.reset.at, expected the time of the reset "
                  "as well",
                  f->reset_hold);
         return false;
@@ -218,9 +219,10 @@ static bool does_something(const struct espnic_config *config, char *error, size
         return false;
     }
     if (config->traffic.profile[0] != 0 && config->workload.preload == PRELOAD_OFF) {
-        snprintf(error, error_size,
-                 "workload.preload: found off (--no-preload), expected auto or on: the SAs of traffic.profile are "
-                 "there before time starts");
+        snprintf(
+            error, error_size,
+            "workload.preload: found off (--no-preload), expected auto or on: the SAs of traffic.profile are "
+            "there before time starts");
         return false;
     }
     return true;
@@ -231,7 +233,8 @@ bool run_request_possible(struct espnic_config *config, char *error, size_t erro
     return nic_config_check(&config->card, error, error_size) &&
            host_config_check(&config->host, error, error_size) &&
            espnic_config_ports(config, error, error_size) &&
-           does_something(config, error, error_size) && synthesis_possible(config, error, error_size);
+           does_something(config, error, error_size) &&
+           synthesis_possible(config, error, error_size);
 }
 
 bool run_request_has_input(const struct espnic_config *config)

@@ -145,7 +145,8 @@ static void print_left_alone(FILE *out, const struct nic_stats *n, const struct 
     }
 }
 
-static void print_cost(FILE *out, const char *direction, double slowdown, bool comparable, double added_ns)
+static void print_cost(FILE *out, const char *direction, double slowdown, bool comparable,
+                       double added_ns)
 {
     fprintf(out, " %s %+.2f %% of throughput, p99 ", direction, 100 * slowdown);
     if (comparable) {

@@ -51,7 +51,7 @@ enum { RUN_MAX_DROPS = 64 };
 struct run_churn {
     uint64_t compared;                                               /* 1: there was such a run */
     double rx_gbps, tx_gbps, rx_mpps, tx_mpps, rx_p99_ns, tx_p99_ns; /* of that run */
-    double rx_slowdown, tx_slowdown; /* its rate over the measured one, less 1 */
+    double rx_slowdown, tx_slowdown;         /* its rate over the measured one, less 1 */
     double rx_p99_added_ns, tx_p99_added_ns; /* positive: churn costs, as above */
     uint64_t rx_comparable, tx_comparable;   /* 1: as many latencies in both runs */
 };

@@ -7,7 +7,8 @@
 /* Tags of register reads. */
 enum { READ_CAPABILITY = 0, READ_RESET = 100, READ_RINGS, READ_MAILBOX };
 
-#define RESET_PATIENCE UINT64_C(1000000000) /* ps: 1 ms for commands that a card refuses one after the other */
+#define RESET_PATIENCE                                                                             \
+    UINT64_C(1000000000) /* ps: 1 ms for commands that a card refuses one after the other */
 
 enum { CTRL_ENABLE = 1, CTRL_RESET = 2, CTRL_OFFLOAD = 4 };
 enum { FLAG_PACKET_OFFLOAD = 1 << 11, FLAG_ESN_INFERRED = 1 << 12 };

@@ -941,7 +941,8 @@ bool host_may_move(const struct host *host);
 /* ---- overlap.c: SAs for the same traffic on the card at once -------------------------------------- */
 
 /* `pair`: recorded handle of its partner, 0: none. */
-void host_overlap_add(struct host *host, uint32_t sa, const struct esp_node *node, uint64_t pair, uint64_t time);
+void host_overlap_add(struct host *host, uint32_t sa, const struct esp_node *node, uint64_t pair,
+                      uint64_t time);
 void host_overlap_end(struct host *host, uint32_t sa, uint64_t time);
 void host_overlap_pass(struct host *host); /* the statistics are those of now */
 

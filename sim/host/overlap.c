@@ -131,7 +131,8 @@ static bool there(const struct host *host, uint32_t sa, bool inbound)
            ((host_sa(host, sa)->flags & SA_HOST_IN) != 0) == inbound;
 }
 
-void host_overlap_add(struct host *host, uint32_t sa, const struct esp_node *node, uint64_t pair, uint64_t time)
+void host_overlap_add(struct host *host, uint32_t sa, const struct esp_node *node, uint64_t pair,
+                      uint64_t time)
 {
     bool inbound = node->dir == ESP_DIR_IN;
     uint32_t partner = pair == 0 ? 0 : host_sa_find(host, pair);

@@ -700,7 +700,7 @@ uint64_t host_send(struct host *host, uint32_t slot, uint64_t time, bool *post)
         cost += host_software_cost(host, s->length);
         host_slot_own(host, slot, time);
         drop = card_numbers(host, sa, tunnel) ? refuse_pair(host, sa, tunnel, time)
-                                               : host_seal(host, sa, slot);
+                                              : host_seal(host, sa, slot);
         if (drop == HOST_TX_DROP_NONE && tunnel != 0) {
             drop = host_seal(host, tunnel, slot);
         }

@@ -215,7 +215,7 @@ struct nic_memory {
     uint8_t *mshr_dir;     /* [mshr]: NIC_RX, NIC_TX */
     uint64_t *fill_cycle;  /* ring of fills under way in the card */
     uint32_t *fill_mshr;
-    uint32_t ring; /* sizes of rings are powers of two */
+    uint32_t ring;  /* sizes of rings are powers of two */
     uint64_t *back; /* ring of lines */
     uint32_t back_ring;
     struct nic_stored *store; /* ring of contexts to be written to host memory, of added SAs */

@@ -15,6 +15,7 @@
  * has a port of its own and takes no time. */
 #include "nic/card.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -463,6 +464,7 @@ void nic_memory_init(struct espnic *card)
     uint32_t mshrs = card->cache.config.mshrs;
     uint64_t line = card->cache.config.line_bytes;
 
+    assert(mshrs > 0);
     m->line_bytes = (uint32_t)line;
     m->lines = (uint32_t)((card->config.sa.context_bytes + line - 1) / line);
     m->needed = nic_context_lines(&card->config, false);

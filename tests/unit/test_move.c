@@ -691,8 +691,8 @@ START_TEST(only_replacements_overlap)
     rig_open(rig);
     s = &host_statistics(rig->host)->sa;
     for (unsigned i = 0; i < 2 * MANY; i++, handle++) {
-        struct esp_node node = rig_node(handle, i < MANY ? ESP_DIR_IN : ESP_DIR_OUT, ESP_MODE_TUNNEL,
-                                        FIRST_SPI + (uint32_t)handle);
+        struct esp_node node = rig_node(handle, i < MANY ? ESP_DIR_IN : ESP_DIR_OUT,
+                                        ESP_MODE_TUNNEL, FIRST_SPI + (uint32_t)handle);
 
         ck_assert(host_oid_add(rig->host, host_now(rig->host), &node, 1, false, 0, 0));
     }
@@ -709,8 +709,10 @@ START_TEST(only_replacements_overlap)
         rig_select(&node[0], (uint8_t)(i % MANY));
         node[0].pair = handle + 1;
         node[1].pair = handle;
-        ck_assert(host_oid_add(rig->host, host_now(rig->host), &node[first ? 0 : 1], 1, false, 0, 0));
-        ck_assert(host_oid_add(rig->host, host_now(rig->host), &node[first ? 1 : 0], 1, false, 0, 0));
+        ck_assert(
+            host_oid_add(rig->host, host_now(rig->host), &node[first ? 0 : 1], 1, false, 0, 0));
+        ck_assert(
+            host_oid_add(rig->host, host_now(rig->host), &node[first ? 1 : 0], 1, false, 0, 0));
     }
     rig_settle(rig);
     ck_assert_uint_eq(s->on_card, 4 * MANY + 2 * REKEYS);
