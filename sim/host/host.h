@@ -317,7 +317,7 @@ struct host_engine_stats {
 
 enum {
     HOST_CARD_RULES = 13
-}; /* rules of the interface 1 to 12 (ipsecov2.md 13.4); index 0 is not used */
+}; /* rules of the interface 1 to 12 (traces/rules.h); index 0 is not used */
 
 struct host_sa_stats {
     uint64_t live, peak_live; /* nodes that the host holds */

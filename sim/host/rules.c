@@ -1,4 +1,4 @@
-/* What the host can see the card break of the rules of the interface (ipsecov2.md 13.4, numbered as there). The
+/* What the host can see the card break of the rules of the interface (traces/rules.h, numbered as there). The
  * model keeps them; damaged links, a card in RTL or a user's own may not. Counted, and an error with --strict.
  *
  *   5  a node was added under a handle that a live one has (inbound: the host looks these up)
