@@ -33,7 +33,7 @@ const struct param sa_table_params[] = {
       "Places for inbound SAs, with per_direction." },
     { "capacity_out", PARAM_U32, FIELD(capacity_out), 1024, 0, SA_TABLE_MOST, NULL, NULL,
       "Places for outbound SAs, with per_direction." },
-    { "ip_entries", PARAM_U32, FIELD(ip_entries), 0, 0, 0x7ffffffe, NULL, NULL,
+    { "ip_entries", PARAM_U32, FIELD(ip_entries), 0, 0, SA_TABLE_MOST, NULL, NULL,
       "Places of a separate table of inbound destination addresses, shared by SAs (82599: 128); "
       "0: no such table." },
     { "outbound_duplicates", PARAM_BOOL, FIELD(outbound_duplicates), 0, 0, 1, NULL, NULL,

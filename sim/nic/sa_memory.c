@@ -10,8 +10,9 @@
  * room in its queue is given up; one starts in a cycle. Pinned: the contexts of the first places of the table.
  * `mshrs_tx` MSHRs are for packets to send alone: without them a host that sends on what it receives can lose what
  * has been decrypted, as received packets take every MSHR that comes free.
- * Simplified: ADD and UPDATE leave the cache as it is, and UPDATE costs no transfer; evictions of contexts that packets in flight use are possible and cost a write-back and a miss more;
- * their state is never lost, since it is kept in sa_table. The look-up before a prefetch of a received packet
+ * Simplified: ADD and UPDATE leave the cache as it is, and UPDATE costs no transfer; evictions of contexts that
+ * packets in flight use are possible and cost a write-back and a miss more; their state is never lost, since it is
+ * kept in sa_table. The look-up before a prefetch of a received packet
  * has a port of its own and takes no time. */
 #include "nic/card.h"
 

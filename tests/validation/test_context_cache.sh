@@ -181,7 +181,7 @@ assert sent[1] == sent[0] and sent[2] - sent[0] == 64 * 512, sent
 assert stored == [0, 64, 64], stored
 PYTHON
 
-verdict "requests that cost nothing write no context" bash -c '"$0" run "$1.yaml" --timing-only --set card.sa.storage=host-cache \
+verdict "a run without the cost of churn ends, and is compared" bash -c '"$0" run "$1.yaml" --timing-only --set card.sa.storage=host-cache \
     -o "$2/free.json" >/dev/null && python3 -c "
 import json, sys
 c = json.load(open(sys.argv[1]))[\"churn\"]
