@@ -30,52 +30,6 @@ bool bench_fail(struct bench *b, const char *format, ...)
 
 /* ---- description ---------------------------------------------------------------------------------- */
 
-static bool apply_set(struct scenario *s, const char *name, size_t length)
-{
-    struct validation_setting v;
-
-    for (size_t i = 0; (v = validate_tables_setting(i)).path != NULL; i++) {
-        char assignment[512];
-
-        if (strlen(v.set) != length || strncmp(v.set, name, length) != 0) {
-            continue;
-        }
-        snprintf(assignment, sizeof assignment, "%s=%s", v.path, v.value);
-        if (!scenario_set(s, v.set, assignment)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool apply_sets(struct scenario *s, const char *names)
-{
-    for (const char *at = names; *at != '\0';) {
-        size_t length = strcspn(at, " ");
-
-        if (!apply_set(s, at, length)) {
-            return false;
-        }
-        at += length + (at[length] == ' ');
-    }
-    return true;
-}
-
-static bool apply_settings(struct scenario *s, const char *text)
-{
-    for (const char *at = text; *at != '\0';) {
-        size_t length = strcspn(at, " ");
-        char assignment[512];
-
-        snprintf(assignment, sizeof assignment, "%.*s", (int)length, at);
-        if (!scenario_set(s, "published figure", assignment)) {
-            return false;
-        }
-        at += length + (at[length] == ' ');
-    }
-    return true;
-}
-
 bool bench_config(struct bench *b, const char *preset, const char *sets, const char *settings)
 {
     struct scenario s;
@@ -86,8 +40,9 @@ bool bench_config(struct bench *b, const char *preset, const char *sets, const c
     memset(b, 0, sizeof *b);
     b->config = must(calloc(1, sizeof *b->config));
     scenario_init(&s, groups, n, b->config);
-    ok = scenario_load_preset(&s, preset) && apply_sets(&s, sets) && apply_settings(&s, settings) &&
-         espnic_config_check(&s);
+    ok = scenario_load_preset(&s, preset) &&
+         validation_apply_sets(&s, sets, validate_tables_setting) &&
+         validation_apply_settings(&s, settings) && espnic_config_check(&s);
     if (!ok) {
         bench_fail(b, "%s", s.error);
     }

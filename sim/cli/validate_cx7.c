@@ -71,22 +71,12 @@ struct validation_setting validate_cx7_setting(size_t n)
 
 /* ---- one point ------------------------------------------------------------------------------------ */
 
-static bool set(struct scenario *s, const char *path, const char *value)
+static const char *sets_of(bool hairpin, bool cache)
 {
-    char assignment[1200];
-
-    snprintf(assignment, sizeof assignment, "%s=%s", path, value);
-    return scenario_set(s, "published figure", assignment);
-}
-
-static bool apply_set(struct scenario *s, const char *name)
-{
-    for (size_t i = 0; i < SETTINGS; i++) {
-        if (strcmp(settings[i].set, name) == 0 && !set(s, settings[i].path, settings[i].value)) {
-            return false;
-        }
+    if (cache) {
+        return hairpin ? "cx7 flower flower-cache" : "cx7 xdp xdp-cache";
     }
-    return true;
+    return hairpin ? "cx7 flower" : "cx7 xdp";
 }
 
 /* "path=value path=value" of what the workload sets. */
@@ -98,21 +88,6 @@ static void describe(const struct cx7_workload *w, uint64_t line, char *text, si
         "stop.packets=%llu",
         w->profile, w->tunnels, w->installed, w->random ? "random" : "cyclic",
         (unsigned long long)(w->offered * (double)line), (unsigned long long)w->packets);
-}
-
-static bool apply_text(struct scenario *s, const char *text)
-{
-    for (const char *at = text; at[0] != '\0';) {
-        size_t length = strcspn(at, " ");
-        char assignment[1200];
-
-        snprintf(assignment, sizeof assignment, "%.*s", (int)length, at);
-        if (!scenario_set(s, "published figure", assignment)) {
-            return false;
-        }
-        at += length + (at[length] == ' ');
-    }
-    return true;
 }
 
 static void take_outcome(struct simulation *s, struct cx7_outcome *o)
@@ -163,12 +138,11 @@ bool cx7_simulate(const struct cx7_workload *w, struct cx7_outcome *o, char *tex
     bool ok;
 
     scenario_init(&s, groups, n, config);
-    ok = scenario_load_preset(&s, "cx7-like") && apply_set(&s, "cx7") &&
-         apply_set(&s, w->hairpin ? "flower" : "xdp") &&
-         (!w->cache || apply_set(&s, w->hairpin ? "flower-cache" : "xdp-cache"));
+    ok = scenario_load_preset(&s, "cx7-like") &&
+         validation_apply_sets(&s, sets_of(w->hairpin, w->cache), validate_cx7_setting);
     if (ok) {
         describe(w, config->card.mac.rate, text, text_size);
-        ok = apply_text(&s, text) && espnic_config_check(&s);
+        ok = validation_apply_settings(&s, text) && espnic_config_check(&s);
     }
     if (!ok) {
         snprintf(error, error_size, "%s", s.error);
@@ -226,7 +200,7 @@ static void add_ceiling(struct validation *v, const struct ceiling *c, bool hair
     row->tolerance = c->tolerance;
     row->kind = VALIDATION_PREDICTED;
     row->source = c->source;
-    row->sets = hairpin ? "cx7 flower" : "cx7 xdp";
+    row->sets = sets_of(hairpin, false);
     row->simulated = pick(o, c->quantity);
     snprintf(row->settings, sizeof row->settings, "%s", text);
     validation_judge(row);
@@ -351,7 +325,7 @@ static void add_scaling(struct validation *v, const struct scaling *p, bool over
     row->source = misses     ? misses
                   : overload ? SOURCE ", received at heavy overload, read off a figure"
                              : SOURCE ", maximum sustained";
-    row->sets = p->hairpin ? "cx7 flower flower-cache" : "cx7 xdp xdp-cache";
+    row->sets = sets_of(p->hairpin, true);
     snprintf(row->settings, sizeof row->settings, "%s", text);
     validation_judge(row);
 }
@@ -410,7 +384,7 @@ static bool add_installed(struct validation *v, char *error, size_t error_size)
         row->tolerance = 1;
         row->kind = VALIDATION_PREDICTED;
         row->source = "acassen/fastswan, Nvidia-ConnectX-7-Benchmark, commit 48c4e05 (first issue)";
-        row->sets = w.hairpin ? "cx7 flower flower-cache" : "cx7 xdp xdp-cache";
+        row->sets = sets_of(w.hairpin, true);
         snprintf(row->settings, sizeof row->settings, "%s", text);
         validation_judge(row);
     }

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "cli/validate_pcie.h"
+#include "cli/validation.h"
 
 /* Measure every group, or the one called `only`. False with a sentence in `error`. */
 bool validate_cx7(struct validation *v, const char *only, char *error, size_t error_size);

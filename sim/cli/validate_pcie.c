@@ -100,62 +100,7 @@ struct validation_setting validate_pcie_setting(size_t n)
     return n < SETTINGS ? settings[n] : (struct validation_setting){ 0 };
 }
 
-bool validation_as_said(const struct validation_row *row)
-{
-    return validation_is_absent(row) || row->held != (row->kind == VALIDATION_MISSED);
-}
-
-const char *validation_kind_name(enum validation_kind kind)
-{
-    static const char *const names[] = { "computed", "fitted", "predicted", "predicted", "-", "-" };
-
-    return names[kind];
-}
-
 /* ---- setting up ------------------------------------------------------------------------------------ */
-
-static bool is_word(const char *words, size_t length, const char *name)
-{
-    return strlen(name) == length && strncmp(words, name, length) == 0;
-}
-
-/* The parameters of the sets that are named, one set after the other. */
-static bool apply_sets(struct scenario *s, const char *sets)
-{
-    for (const char *at = sets; at[0] != '\0';) {
-        size_t length = strcspn(at, " ");
-
-        for (size_t i = 0; i < SETTINGS; i++) {
-            char assignment[256];
-
-            if (!is_word(at, length, settings[i].set)) {
-                continue;
-            }
-            snprintf(assignment, sizeof assignment, "%s=%s", settings[i].path, settings[i].value);
-            if (!scenario_set(s, settings[i].set, assignment)) {
-                return false;
-            }
-        }
-        at += length + (at[length] == ' ');
-    }
-    return true;
-}
-
-/* "path=value path=value" */
-static bool apply_settings(struct scenario *s, const char *text)
-{
-    for (const char *at = text; at[0] != '\0';) {
-        size_t length = strcspn(at, " ");
-        char assignment[256];
-
-        snprintf(assignment, sizeof assignment, "%.*s", (int)length, at);
-        if (!scenario_set(s, "published figure", assignment)) {
-            return false;
-        }
-        at += length + (at[length] == ' ');
-    }
-    return true;
-}
 
 /* Of the last measurement; large, and wholly set by scenario_init(). */
 static struct pcie_setup setup;
@@ -173,7 +118,8 @@ static bool measure(const char *sets, const char *first, const char *second, enu
     bool ok;
 
     scenario_init(&s, groups, n, &setup);
-    ok = apply_sets(&s, sets) && apply_settings(&s, first) && apply_settings(&s, second) &&
+    ok = validation_apply_sets(&s, sets, validate_pcie_setting) &&
+         validation_apply_settings(&s, first) && validation_apply_settings(&s, second) &&
          pcie_setup_check(&s, quantity == MEDIAN);
     if (!ok) {
         snprintf(error, error_size, "%s", s.error);
@@ -189,49 +135,6 @@ static bool measure(const char *sets, const char *first, const char *second, enu
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------ */
-
-struct validation_row *validation_add(struct validation *v)
-{
-    v->rows = must(realloc(v->rows, (v->count + 1) * sizeof *v->rows));
-    memset(&v->rows[v->count], 0, sizeof *v->rows);
-    return &v->rows[v->count++];
-}
-
-/* Strictly between, as the model with DLLPs is never as good as that without. */
-static void judge_range(struct validation_row *row)
-{
-    double above = row->simulated - row->most;
-    double below = row->simulated - row->published;
-
-    row->held = below > 0 && above < 0;
-    row->error = row->held    ? 0
-                 : above >= 0 ? 100 * above / row->most
-                              : 100 * below / row->published;
-}
-
-void validation_judge(struct validation_row *row)
-{
-    double difference = row->simulated - row->published;
-
-    if (validation_is_absent(row)) {
-        row->simulated = row->error = NAN;
-        return;
-    }
-    if (validation_is_range(row)) {
-        judge_range(row);
-        return;
-    }
-    row->error = row->published != 0 ? 100 * difference / fabs(row->published) : NAN;
-    if (row->words != NULL) {
-        row->error = NAN; /* of words there is no percentage */
-    }
-    if (row->shape != NULL) {
-        row->held = row->simulated >= row->shape->least && row->simulated <= row->shape->most;
-        return;
-    }
-    row->held = row->tolerance > 0 ? fabs(row->error) <= row->tolerance
-                                   : fabs(difference) <= -row->tolerance;
-}
 
 static void show_progress(const char *group)
 {
@@ -390,10 +293,4 @@ bool validate_pcie(struct validation *v, const char *only, char *error, size_t e
         fputs("\r\033[K", stderr);
     }
     return ok;
-}
-
-void validation_free(struct validation *v)
-{
-    free(v->rows);
-    *v = (struct validation){ 0 };
 }

@@ -5,7 +5,7 @@
 #define ESPNIC_CLI_VALIDATE_TABLES_H
 
 #include "cli/validate_bench.h"
-#include "cli/validate_pcie.h"
+#include "cli/validation.h"
 
 /* Measure every group, or the one called `only`. False with a sentence in `error`. */
 bool validate_tables(struct validation *v, const char *only, char *error, size_t error_size);
