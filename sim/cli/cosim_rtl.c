@@ -56,8 +56,8 @@ static bool find_places(struct places *p, const char *folder)
     if (slash) {
         *slash = '\0';
     }
-    ok = join_path(p->rtl, program, "/../rtl_models") && join_path(p->pins, program, "/../sim/nic") &&
-         join_path(p->shim, program, "/../sim");
+    ok = join_path(p->rtl, program, "/../rtl_models") &&
+         join_path(p->pins, program, "/../sim/nic") && join_path(p->shim, program, "/../sim");
     if (ok && !exists(p->rtl)) {
         ok = join_path(base, program, "/../share/espnic/rtl_models") &&
              join_path(p->rtl, base, "") && join_path(p->pins, base, "/pins") &&

@@ -25,6 +25,8 @@ struct block_ops {
     void (*tick)(void *self, const uint32_t *in);
     /* Write what happens from the next tick on to a waveform file; NULL: no more. False: it cannot. May be NULL. */
     bool (*wave)(void *self, const char *file);
+    /* What an assertion inside has said since creation; NULL: none has failed. May be NULL. */
+    const char *(*error)(void *self);
 };
 
 /* A pin, or a bundle of them. */
