@@ -76,7 +76,7 @@ static inline void block_set(uint32_t *v, uint32_t lsb, uint32_t bits, uint64_t 
         uint32_t mask = (uint32_t)(block_ones(take) << shift);
 
         v[lsb / 32] = (v[lsb / 32] & ~mask) | ((uint32_t)(value << shift) & mask);
-        value >>= take;
+        value = value >> 1 >> (take - 1);
         lsb += take;
         bits -= take;
     }
