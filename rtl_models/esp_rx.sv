@@ -186,7 +186,7 @@ module esp_rx #(
   logic [5:0]                    c_icv;
   logic [31:0]                   c_salt;
   logic [127:0]                  c_h;
-  logic [15:0]                   c_begin, c_icv_at;
+  logic [15:0]                   c_kept_length, c_begin, c_icv_at;
   logic [63:0]                   c_header;   // SPI and number, as in the packet
   logic [159:0]                  c_aad;
   logic [aes_gcm_pkg::INFO_W-1:0] c_info;
@@ -196,7 +196,10 @@ module esp_rx #(
   always_ff @(posedge clk) begin
     if (rst) c_midway <= 1'b0;
     else if (c_pop) c_midway <= !c_last;
-    if (c_pop && !c_midway) c_kept_crypt <= c_crypt;
+    if (c_pop && !c_midway) begin
+      c_kept_crypt  <= c_crypt;
+      c_kept_length <= c_length;
+    end
   end
 
   assign {c_esn, c_gmac, c_rounds, c_icv, c_salt, c_h} = keep[c_sa][KEEP_W-2:0];
@@ -243,7 +246,7 @@ module esp_rx #(
 
   lane #(.WIDTH(16 + 512), .DEPTH(AES_DEPTH), .LATENCY(1)) u_around (
     .clk, .rst, .in_valid(c_valid && !c_engine), .in_whole(1'b0), .in_last(c_last), .in_pop(a_pop),
-    .ready(1'b1), .drop(1'b0), .start(), .beat({c_length, c_beat}),
+    .ready(1'b1), .drop(1'b0), .start(), .beat({c_midway ? c_kept_length : c_length, c_beat}),
     .out_valid(a_valid), .out_whole(a_whole), .out_last(a_last), .out_data({a_length, a_beat}), .out_pop(a_taken)
   );
 
