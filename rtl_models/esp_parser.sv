@@ -94,7 +94,7 @@ module esp_parser #(
   logic [511:0] upper;
   /* verilator lint_on UNUSEDSIGNAL */
   logic [16:0]  udp_length;
-  logic [9:0]   ah_length;
+  logic [10:0]  ah_length;
   logic         port, ip_good, fragment, options, extension;
   logic [2:0]   bypass;
   logic         v6, udp;
@@ -123,7 +123,7 @@ module esp_parser #(
     options   = is4 && header4 > 7'd20;
     extension = is6 && (proto == 8'd0 || proto == 8'd43 || proto == 8'd60 || proto == 8'd135);
 
-    ah_length  = ({2'b00, upper[8+:8]} + 10'd2) << 2;
+    ah_length  = ({3'b000, upper[8+:8]} + 11'd2) << 2;
     udp_length = {1'b0, get16(upper, 4)};
     port       = is4 && left >= 17'd8 && (get16(upper, 0) == 16'd4500 || get16(upper, 2) == 16'd4500);
     udp        = 1'b0;
@@ -137,7 +137,7 @@ module esp_parser #(
     else if (proto == 8'd50) bypass = left < 17'd8 ? esp_rx_pkg::PASS_MALFORMED : esp_rx_pkg::PASS_NONE;
     else if (proto == 8'd51) begin
       bypass = esp_rx_pkg::PASS_NO_SA;
-      if (left < 17'd12 || ah_length < 10'd12 || {7'd0, ah_length} > left) bypass = esp_rx_pkg::PASS_MALFORMED;
+      if (left < 17'd12 || ah_length < 11'd12 || {6'd0, ah_length} > left) bypass = esp_rx_pkg::PASS_MALFORMED;
     end else if (proto == 8'd17 && port) begin
       if (udp_length < 17'd8 || udp_length > left) bypass = esp_rx_pkg::PASS_MALFORMED;
       else if (udp_length >= 17'd12 && upper[64+:32] != '0) begin  // else a keepalive, or IKE, or nothing

@@ -23,6 +23,7 @@ struct traffic {
     uint64_t drain_at;    /* from this cycle on nothing new begins */
     uint64_t empty_since; /* UINT64_MAX: it is not */
     struct cosim_pace in_pace, out_pace;
+    uint64_t stall_from, stall_to; /* cycles in which the host takes nothing, long enough to fill all */
     uint64_t cycle, pushed, popped, full, held, sas_set, refused;
     uint64_t not_ipsec, no_sa, fragment, options, malformed, duplicate, too_old, zero, late, bad_icv,
         bad_length, bad_padding, dummy, wrong, bad_inner, ecn;
@@ -158,7 +159,11 @@ static void drive_out(struct traffic *t, const uint32_t *out, uint32_t *in)
 {
     const bool valid = GET(&t->pins, out, VALID);
 
-    if (!valid || !cosim_pace(&t->out_pace, &t->random)) {
+    if (t->cycle >= t->stall_to) {
+        t->stall_from = t->cycle + 2000 + rng_below(&t->random, 20000);
+        t->stall_to = t->stall_from + rng_below(&t->random, 4000);
+    }
+    if (!valid || t->cycle >= t->stall_from || !cosim_pace(&t->out_pace, &t->random)) {
         t->held += valid;
         return;
     }
