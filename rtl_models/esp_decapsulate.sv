@@ -28,6 +28,8 @@ module esp_decapsulate #(
     input  logic         in_tunnel,
     input  logic         in_v6,          // outside
     input  logic         in_udp,
+    input  logic [6:0]   in_l3,          // offsets of the IP header and of ESP
+    input  logic [6:0]   in_ipsec,
     input  logic [7:0]   in_next,
     input  logic         in_inner6,
     input  logic         in_ecn_set,
@@ -98,6 +100,7 @@ module esp_decapsulate #(
   logic         s_crypt, s_tunnel, s_v6, s_udp, s_inner6, s_ecn_set;
   logic [1:0]   s_ecn;
   logic [7:0]   s_next;
+  logic [6:0]   s_l3, s_keep;  // bytes that do not move
   logic [15:0]  s_length;
 
   always_ff @(posedge clk) begin
@@ -112,6 +115,8 @@ module esp_decapsulate #(
       s_tunnel  <= in_tunnel;
       s_v6      <= in_v6;
       s_udp     <= in_udp;
+      s_l3      <= in_l3;
+      s_keep    <= in_tunnel ? in_l3 : in_udp ? in_ipsec - 7'd8 : in_ipsec;
       s_next    <= in_next;
       s_inner6  <= in_inner6;
       s_ecn_set <= in_ecn_set;
@@ -121,57 +126,65 @@ module esp_decapsulate #(
   end
 
   logic [511:0]  low, high, moved, edited;
-  // the first 16 bytes go in all cases, and the last 8 never come that far down
+  // the first 16 bytes go in all cases
   /* verilator lint_off UNUSEDSIGNAL */
   logic [1023:0] both;
   /* verilator lint_on UNUSEDSIGNAL */
   logic [511:0]  stays;          // ones in the bytes that do not move
-  logic [16:0]   sum4, sum_ecn;
+  logic [319:0]  ip;             // the IP header, which is in the first beat
+  logic [16:0]   folded;
   logic [19:0]   sum;
   logic [15:0]   total, checksum;
   logic [15:0]   left;           // bytes from the beginning of the beat on
   integer        i;
 
+  // Byte `at` is the first, and the high one.
+  function automatic logic [15:0] get16(input logic [319:0] bytes, input integer at);
+    get16 = {bytes[8*at+:8], bytes[8*at+8+:8]};
+  endfunction
+
   always_comb begin
     low  = held[s_number[4:0]];
     high = kept_skip == '0 ? in_beat : held[s_number[4:0] + 5'd1];
     both = {high, low};
-    if (s_tunnel) moved = s_v6 ? both[8*56+:512] : s_udp ? both[8*44+:512] : both[8*36+:512];
-    else moved = s_udp ? both[8*24+:512] : both[8*16+:512];
-    stays = '0;
-    if (s_number == '0) stays = {512{1'b1}} >> (s_tunnel ? 10'd400 : s_v6 ? 10'd80 : 10'd240);
+    // outer header, UDP, ESP header and IV; or the last of these only
+    if (!s_tunnel) moved = s_udp ? both[8*24+:512] : both[8*16+:512];
+    else if (s_v6) moved = s_udp ? both[8*64+:512] : both[8*56+:512];
+    else moved = s_udp ? both[8*44+:512] : both[8*36+:512];
+    stays  = s_number == '0 ? ~({512{1'b1}} << {s_keep, 3'b000}) : '0;
     edited = s_crypt ? (low & stays) | (moved & ~stays) : low;
 
-    total    = s_length - 16'd14;
-    sum      = '0;
-    sum4     = '0;
-    sum_ecn  = '0;
-    checksum = '0;
-    if (s_number == '0 && s_crypt && !s_tunnel) begin
-      if (s_v6) begin
-        edited[8*18+:16] = {total[7:0] - 8'd40, 8'(16'(total - 16'd40) >> 8)};
-        edited[8*20+:8]  = s_next;
-      end else begin
-        edited[8*16+:16] = {total[7:0], total[15:8]};
-        edited[8*23+:8]  = s_next;
-        edited[8*24+:16] = '0;
-        for (i = 14; i < 34; i = i + 2) sum = sum + {4'd0, edited[8*i+:8], edited[8*i+8+:8]};
-        sum4             = {1'b0, sum[15:0]} + {13'd0, sum[19:16]};
-        checksum         = ~(sum4[15:0] + {15'd0, sum4[16]});
-        edited[8*24+:16] = {checksum[7:0], checksum[15:8]};
-      end
+    ip     = s_l3 == 7'd14 ? edited[8*14+:320] : s_l3 == 7'd18 ? edited[8*18+:320] : edited[8*22+:320];
+    total  = s_length - {9'd0, s_l3};
+    sum    = '0;
+    if (s_tunnel) begin
+      // RFC 1624: ~sum + ~old + new
+      sum = {4'd0, ~get16(ip, 10)} + {4'd0, ~get16(ip, 0)};
+      if (s_ecn_set && s_inner6) ip[8+4+:2] = s_ecn;
+      if (s_ecn_set && !s_inner6) ip[8+:2] = s_ecn;
+      sum = sum + {4'd0, get16(ip, 0)};
+    end else if (s_v6) begin
+      total      = total - 16'd40;
+      ip[32+:16] = {total[7:0], total[15:8]};
+      ip[48+:8]  = s_next;
+    end else begin
+      ip[16+:16] = {total[7:0], total[15:8]};
+      ip[72+:8]  = s_next;
+      ip[80+:16] = '0;
+      for (i = 0; i < 20; i = i + 2) sum = sum + {4'd0, get16(ip, i)};
     end
-    if (s_number == '0 && s_crypt && s_tunnel) begin
-      edited[8*12+:16] = s_inner6 ? 16'hdd86 : 16'h0008;
-      if (s_ecn_set && s_inner6) edited[8*15+4+:2] = s_ecn;
-      if (s_ecn_set && !s_inner6) begin
-        // ~sum + ~old + new
-        sum      = {4'd0, ~{edited[8*24+:8], edited[8*25+:8]}} + {4'd0, ~{edited[8*14+:8], edited[8*15+:8]}};
-        edited[8*15+:2]  = s_ecn;
-        sum      = sum + {4'd0, edited[8*14+:8], edited[8*15+:8]};
-        sum_ecn  = {1'b0, sum[15:0]} + {13'd0, sum[19:16]};
-        checksum = ~(sum_ecn[15:0] + {15'd0, sum_ecn[16]});
-        edited[8*24+:16] = {checksum[7:0], checksum[15:8]};
+    folded   = {1'b0, sum[15:0]} + {13'd0, sum[19:16]};
+    checksum = ~(folded[15:0] + {15'd0, folded[16]});
+    if (s_tunnel ? s_ecn_set && !s_inner6 : !s_v6) ip[80+:16] = {checksum[7:0], checksum[15:8]};
+
+    if (s_number == '0 && s_crypt) begin
+      if (s_l3 == 7'd14) edited[8*14+:320] = ip;
+      else if (s_l3 == 7'd18) edited[8*18+:320] = ip;
+      else edited[8*22+:320] = ip;
+      if (s_tunnel) begin
+        if (s_l3 == 7'd14) edited[8*12+:16] = s_inner6 ? 16'hdd86 : 16'h0008;
+        else if (s_l3 == 7'd18) edited[8*16+:16] = s_inner6 ? 16'hdd86 : 16'h0008;
+        else edited[8*20+:16] = s_inner6 ? 16'hdd86 : 16'h0008;
       end
     end
     left = s_length - {4'd0, s_number, 6'd0};
@@ -180,6 +193,10 @@ module esp_decapsulate #(
 
   // ---- and out -------------------------------------------------------------------------------------------------------
   logic         p_valid, p_last;
+  // nobody behind waits for a whole item
+  /* verilator lint_off UNUSEDSIGNAL */
+  logic         unused;
+  /* verilator lint_on UNUSEDSIGNAL */
   logic [527:0] p_data;
 
   pipe #(.WIDTH(1 + 16 + 512), .STAGES(LATENCY - 1)) u_pipe (
@@ -189,7 +206,7 @@ module esp_decapsulate #(
 
   channel #(.WIDTH(528), .DEPTH(DEPTH)) u_out (
     .clk, .rst, .room, .reserve(in_pop && pushes), .push(p_valid), .push_last(p_last), .push_data(p_data),
-    .valid(out_valid), .whole(), .last(out_last), .data({out_length, out_beat}), .pop(out_pop)
+    .valid(out_valid), .whole(unused), .last(out_last), .data({out_length, out_beat}), .pop(out_pop)
   );
 
   always_ff @(posedge clk) begin

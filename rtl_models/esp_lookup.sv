@@ -11,7 +11,8 @@ module esp_lookup #(
     parameter int SA_W     = 4,
     parameter int LATENCY  = 12,
     parameter int OVERHEAD = 0,
-    parameter int DEPTH    = 64
+    parameter int DEPTH    = 64,
+    parameter int SIDE_W   = 1
 ) (
     input  logic            clk,
     input  logic            rst,
@@ -26,9 +27,9 @@ module esp_lookup #(
     input  logic [2:0]      in_bypass,
     input  logic            in_v6,
     input  logic            in_udp,
-    input  logic [15:0]     in_length,
-    input  logic [15:0]     in_end,
-    input  logic [63:0]     in_iv,
+    input  logic [127:0]    in_dst,
+    input  logic [63:0]     in_header,
+    input  logic [SIDE_W-1:0] in_side,  // what goes along
     input  logic [511:0]    in_beat,
     output logic            in_pop,
     output logic            out_valid,
@@ -37,9 +38,8 @@ module esp_lookup #(
     output logic [SA_W-1:0] out_sa,
     output logic            out_v6,
     output logic            out_udp,
-    output logic [15:0]     out_length,
-    output logic [15:0]     out_end,
-    output logic [63:0]     out_iv,
+    output logic [63:0]     out_header,
+    output logic [SIDE_W-1:0] out_side,
     output logic [511:0]    out_beat,
     input  logic            out_pop,
     output logic [31:0]     count_not_ipsec,
@@ -72,10 +72,13 @@ module esp_lookup #(
   logic            hit, crypt, wrong, start;
   logic [2:0]      bypass;
   integer          i;
+  // nobody behind waits for a whole item
+  /* verilator lint_off UNUSEDSIGNAL */
+  logic            unused;
+  /* verilator lint_on UNUSEDSIGNAL */
 
   always_comb begin
-    wanted = in_v6 ? {1'b1, in_beat[8*38+:128], in_beat[8*54+:32]}
-                   : {1'b0, 96'd0, in_beat[8*30+:32], in_udp ? in_beat[8*42+:32] : in_beat[8*34+:32]};
+    wanted = {in_v6, in_dst, in_header[31:0]};
     hit = 1'b0;
     sa  = '0;
     for (i = 1; i < SAS; i = i + 1) begin
@@ -89,13 +92,13 @@ module esp_lookup #(
     wrong  = crypt && with_udp[sa] != in_udp;
   end
 
-  lane #(.WIDTH(1 + SA_W + 1 + 1 + 16 + 16 + 64 + 512), .DEPTH(DEPTH), .LATENCY(LATENCY), .OVERHEAD(OVERHEAD)) u_lane (
+  lane #(.WIDTH(1 + SA_W + 1 + 1 + 64 + SIDE_W + 512), .DEPTH(DEPTH), .LATENCY(LATENCY), .OVERHEAD(OVERHEAD)) u_lane (
     .clk, .rst,
     .in_valid, .in_whole(1'b0), .in_last, .in_pop,
     .ready(1'b1), .drop(wrong), .start,
-    .beat({crypt, sa, in_v6, in_udp, in_length, in_end, in_iv, in_beat}),
-    .out_valid, .out_whole(), .out_last,
-    .out_data({out_crypt, out_sa, out_v6, out_udp, out_length, out_end, out_iv, out_beat}), .out_pop
+    .beat({crypt, sa, in_v6, in_udp, in_header, in_side, in_beat}),
+    .out_valid, .out_whole(unused), .out_last,
+    .out_data({out_crypt, out_sa, out_v6, out_udp, out_header, out_side, out_beat}), .out_pop
   );
 
   always_ff @(posedge clk) begin

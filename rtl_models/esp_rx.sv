@@ -7,7 +7,7 @@
 // Each box is a module, whose header says what it does and when; the channel behind it belongs to it. The C blocks are those
 // of a lane of the card from mac_rx.parser to decapsulate.rx_dma, with one engine of one context, a bus and a width of 64
 // bytes, contexts on the chip, packet offload, ESN inferred, order of SAs. What the RTL leaves out is said in
-// esp_parser.sv (VLAN, some extension headers, UDP over IPv6) and esp_decapsulate.sv (IPsec within IPsec; selectors).
+// esp_parser.sv (more than two VLAN tags, counts of extension headers) and esp_decapsulate.sv (IPsec within IPsec; selectors).
 // Lifetimes, soft and hard, are not counted.
 //
 // Engines: the packet at the head of the channel behind the replay check goes into the engine if it has an SA, else around
@@ -95,37 +95,46 @@ module esp_rx #(
   initial if (SA_W < 1 || SA_W > 8) $fatal(1, "esp_rx: SA_W is %0d, must be 1 to 8", SA_W);
 `endif
 
+  // pins of the modules below that nobody needs here
+  /* verilator lint_off UNUSEDSIGNAL */
+  logic [38:0] unused;
+  /* verilator lint_on UNUSEDSIGNAL */
+
   // ---- parser, look-up -----------------------------------------------------------------------------------------------
-  logic            p_valid, p_last, p_v6, p_udp, p_pop;
-  logic [2:0]      p_bypass;
-  logic [15:0]     p_length, p_end;
-  logic [63:0]     p_iv;
-  logic [511:0]    p_beat;
+  localparam int SIDE_W = 7 + 7 + 16 + 16 + 64;  // offsets of IP header and ESP, lengths, IV
+
+  logic              p_valid, p_last, p_v6, p_udp, p_pop;
+  logic [2:0]        p_bypass;
+  logic [6:0]        p_l3, p_ipsec;
+  logic [15:0]       p_length, p_end;
+  logic [127:0]      p_dst;
+  logic [63:0]       p_header, p_iv;
+  logic [511:0]      p_beat;
 
   esp_parser #(.LATENCY(PARSER_LATENCY), .OVERHEAD(PARSER_OVERHEAD), .DEPTH(PARSER_DEPTH)) u_parser (
     .clk, .rst, .in_valid, .in_last, .in_length, .in_beat, .in_pop,
-    .out_valid(p_valid), .out_last(p_last), .out_bypass(p_bypass), .out_v6(p_v6), .out_udp(p_udp),
-    .out_length(p_length), .out_end(p_end), .out_iv(p_iv), .out_beat(p_beat), .out_pop(p_pop)
+    .out_valid(p_valid), .out_last(p_last), .out_bypass(p_bypass), .out_v6(p_v6), .out_udp(p_udp), .out_l3(p_l3),
+    .out_ipsec(p_ipsec), .out_length(p_length), .out_end(p_end), .out_dst(p_dst), .out_header(p_header), .out_iv(p_iv),
+    .out_beat(p_beat), .out_pop(p_pop)
   );
 
-  logic            l_valid, l_last, l_crypt, l_v6, l_udp, l_pop;
-  logic [SA_W-1:0] l_sa;
-  logic [15:0]     l_length, l_end;
-  logic [63:0]     l_iv;
-  logic [511:0]    l_beat;
-  logic [31:0]     l_number;
-  logic [31:0]     wrong_lookup, wrong_open;
+  logic              l_valid, l_last, l_crypt, l_v6, l_udp, l_pop;
+  logic [SA_W-1:0]   l_sa;
+  logic [63:0]       l_header;
+  logic [SIDE_W-1:0] l_side;
+  logic [511:0]      l_beat;
+  logic [31:0]       wrong_lookup, wrong_open;
 
-  esp_lookup #(.SA_W(SA_W), .LATENCY(LOOKUP_LATENCY), .OVERHEAD(LOOKUP_OVERHEAD), .DEPTH(LOOKUP_DEPTH)) u_lookup (
+  esp_lookup #(
+    .SA_W(SA_W), .LATENCY(LOOKUP_LATENCY), .OVERHEAD(LOOKUP_OVERHEAD), .DEPTH(LOOKUP_DEPTH), .SIDE_W(SIDE_W)
+  ) u_lookup (
     .clk, .rst, .cfg_we, .cfg_sa, .cfg_spi, .cfg_v6, .cfg_dst, .cfg_udp,
-    .in_valid(p_valid), .in_last(p_last), .in_bypass(p_bypass), .in_v6(p_v6), .in_udp(p_udp), .in_length(p_length),
-    .in_end(p_end), .in_iv(p_iv), .in_beat(p_beat), .in_pop(p_pop),
+    .in_valid(p_valid), .in_last(p_last), .in_bypass(p_bypass), .in_v6(p_v6), .in_udp(p_udp), .in_dst(p_dst),
+    .in_header(p_header), .in_side({p_l3, p_ipsec, p_length, p_end, p_iv}), .in_beat(p_beat), .in_pop(p_pop),
     .out_valid(l_valid), .out_last(l_last), .out_crypt(l_crypt), .out_sa(l_sa), .out_v6(l_v6), .out_udp(l_udp),
-    .out_length(l_length), .out_end(l_end), .out_iv(l_iv), .out_beat(l_beat), .out_pop(l_pop),
+    .out_header(l_header), .out_side(l_side), .out_beat(l_beat), .out_pop(l_pop),
     .count_not_ipsec, .count_no_sa, .count_fragment, .count_options, .count_malformed, .count_wrong(wrong_lookup)
   );
-
-  assign l_number = l_v6 ? l_beat[8*58+:32] : l_udp ? l_beat[8*46+:32] : l_beat[8*38+:32];
 
   // ---- SAs, what the engine and what is behind it want of them -----------------------------------------------------------
   localparam int KEEP_W = 1 + 1 + 1 + 2 + 6 + 32 + 128;
@@ -141,13 +150,14 @@ module esp_rx #(
   end
 
   // ---- replay check, and update (below) -----------------------------------------------------------------------------------
-  localparam int CHECK_W = 1 + SA_W + 1 + 1 + 16 + 16 + 64 + 512;
-  localparam int OPEN_W  = 1 + 3 + 1 + 1 + 1 + 8 + 1 + 1 + 2 + 16 + 16;
+  localparam int CHECK_W = 1 + SA_W + 1 + 1 + 64 + SIDE_W + 512;
+  localparam int OPEN_W  = 1 + 3 + 1 + 1 + 1 + 7 + 7 + 8 + 1 + 1 + 2 + 16 + 16;
 
   logic            c_valid, c_last, c_crypt, c_v6, c_udp, c_pop;
   logic [SA_W-1:0] c_sa;
+  logic [6:0]      c_l3, c_ipsec;
   logic [15:0]     c_length, c_end;
-  logic [63:0]     c_iv, c_number;
+  logic [63:0]     c_header, c_iv, c_number;  // SPI and number, as in the packet
   logic [511:0]    c_beat;
 
   logic            m_valid, m_whole, m_last, m_pop;
@@ -167,18 +177,19 @@ module esp_rx #(
   ) u_replay (
     .clk, .rst, .cfg_we, .cfg_sa, .cfg_window, .cfg_esn, .cfg_top,
     .chk_valid(l_valid), .chk_last(l_last), .chk_crypt(l_crypt), .chk_sa(l_sa),
-    .chk_low({l_number[7:0], l_number[15:8], l_number[23:16], l_number[31:24]}),
-    .chk_data({l_crypt, l_sa, l_v6, l_udp, l_length, l_end, l_iv, l_beat}), .chk_pop(l_pop),
-    .checked_valid(c_valid), .checked_whole(), .checked_last(c_last), .checked_number(c_number),
-    .checked_data({c_crypt, c_sa, c_v6, c_udp, c_length, c_end, c_iv, c_beat}), .checked_pop(c_pop),
+    .chk_low({l_header[39:32], l_header[47:40], l_header[55:48], l_header[63:56]}),
+    .chk_data({l_crypt, l_sa, l_v6, l_udp, l_header, l_side, l_beat}), .chk_pop(l_pop),
+    .checked_valid(c_valid), .checked_whole(unused[0]), .checked_last(c_last), .checked_number(c_number),
+    .checked_data({c_crypt, c_sa, c_v6, c_udp, c_header, c_l3, c_ipsec, c_length, c_end, c_iv, c_beat}),
+    .checked_pop(c_pop),
     .upd_valid(m_valid), .upd_whole(m_whole), .upd_last(m_last), .upd_crypt(v_crypt), .upd_sa(v_sa),
     .upd_number(v_number), .upd_good(v_good), .upd_data({v_open, m_beat}), .upd_pop(m_pop),
-    .updated_valid(u_valid), .updated_whole(), .updated_last(u_last), .updated_data(u_data), .updated_pop(u_pop),
-    .count_ok, .count_duplicate, .count_too_old, .count_zero, .count_late, .count_bad_icv()
+    .updated_valid(u_valid), .updated_whole(unused[1]), .updated_last(u_last), .updated_data(u_data), .updated_pop(u_pop),
+    .count_ok, .count_duplicate, .count_too_old, .count_zero, .count_late, .count_bad_icv(unused[33:2])
   );
 
   // ---- the engine, and the way around it --------------------------------------------------------------------------------
-  localparam int TAG_W = SA_W + 1 + 1 + 16 + 16 + 64;
+  localparam int TAG_W = SA_W + 1 + 1 + 7 + 7 + 16 + 16 + 64;
 
   logic                          c_midway, c_kept_crypt, c_engine;
   logic                          c_esn, c_gmac;
@@ -187,7 +198,6 @@ module esp_rx #(
   logic [31:0]                   c_salt;
   logic [127:0]                  c_h;
   logic [15:0]                   c_kept_length, c_begin, c_icv_at;
-  logic [63:0]                   c_header;   // SPI and number, as in the packet
   logic [159:0]                  c_aad;
   logic [aes_gcm_pkg::INFO_W-1:0] c_info;
 
@@ -203,9 +213,8 @@ module esp_rx #(
   end
 
   assign {c_esn, c_gmac, c_rounds, c_icv, c_salt, c_h} = keep[c_sa][KEEP_W-2:0];
-  assign c_begin  = c_v6 ? 16'd70 : c_udp ? 16'd58 : 16'd50;
+  assign c_begin  = {9'd0, c_ipsec} + 16'd16;
   assign c_icv_at = c_end - {10'd0, c_icv};
-  assign c_header = c_v6 ? c_beat[8*54+:64] : c_udp ? c_beat[8*42+:64] : c_beat[8*34+:64];
 
   always_comb begin
     c_aad = {96'd0, c_header};
@@ -240,13 +249,13 @@ module esp_rx #(
 
   aes_gcm #(.BLOCKS(4), .DEPTH(AES_DEPTH), .OVERHEAD(AES_OVERHEAD), .STAGES_PER_ROUND(AES_STAGES), .TAG_W(TAG_W)) u_engine (
     .clk, .rst, .in_valid(c_valid && c_engine), .in_last(c_last),
-    .in_data({c_sa, c_v6, c_udp, c_length, c_end, c_number, c_info, c_beat}), .in_pop(e_pop),
+    .in_data({c_sa, c_v6, c_udp, c_l3, c_ipsec, c_length, c_end, c_number, c_info, c_beat}), .in_pop(e_pop),
     .out_valid(e_valid), .out_whole(e_whole), .out_last(e_last), .out_data({e_tag, e_ok, e_beat}), .out_pop(e_taken)
   );
 
   lane #(.WIDTH(16 + 512), .DEPTH(AES_DEPTH), .LATENCY(1)) u_around (
     .clk, .rst, .in_valid(c_valid && !c_engine), .in_whole(1'b0), .in_last(c_last), .in_pop(a_pop),
-    .ready(1'b1), .drop(1'b0), .start(), .beat({c_midway ? c_kept_length : c_length, c_beat}),
+    .ready(1'b1), .drop(1'b0), .start(unused[34]), .beat({c_midway ? c_kept_length : c_length, c_beat}),
     .out_valid(a_valid), .out_whole(a_whole), .out_last(a_last), .out_data({a_length, a_beat}), .out_pop(a_taken)
   );
 
@@ -254,6 +263,7 @@ module esp_rx #(
   localparam int MERGED_W = 1 + TAG_W + 1 + 512;
 
   logic                r_take, r_last, r_crypt, r_v6, r_udp, r_ok, r_tunnel;
+  logic [6:0]          r_l3, r_ipsec;
   logic [SA_W-1:0]     r_sa;
   logic [15:0]         r_length, r_end;
   logic [63:0]         r_number;
@@ -270,7 +280,7 @@ module esp_rx #(
     .b_valid(a_valid), .b_whole(a_whole), .b_last(a_last),
     .b_data({1'b0, {(TAG_W - 96) {1'b0}}, a_length, 80'd0, 1'b0, a_beat}), .b_pop(a_taken),
     .takes(r_take), .takes_last(r_last),
-    .takes_data({r_crypt, r_sa, r_v6, r_udp, r_length, r_end, r_number, r_ok, r_beat}),
+    .takes_data({r_crypt, r_sa, r_v6, r_udp, r_l3, r_ipsec, r_length, r_end, r_number, r_ok, r_beat}),
     .out_valid(m_valid), .out_whole(m_whole), .out_last(m_last), .out_data(m_data), .out_pop(m_pop)
   );
 
@@ -285,7 +295,8 @@ module esp_rx #(
   logic [15:0] w_length;
 
   esp_verdict u_verdict (
-    .clk, .rst, .take(r_take), .last(r_last), .crypt(r_crypt), .v6(r_v6), .udp(r_udp), .tunnel(r_tunnel), .icv(r_icv),
+    .clk, .rst, .take(r_take), .last(r_last), .crypt(r_crypt), .v6(r_v6), .udp(r_udp), .l3(r_l3), .ipsec(r_ipsec),
+    .tunnel(r_tunnel), .icv(r_icv),
     .length(r_length), .last_byte(r_end), .icv_ok(r_ok), .beat(r_beat),
     .push(w_push), .is_short(w_short), .open(w_open), .good(w_good), .next(w_next), .inner6(w_inner6),
     .ecn_set(w_ecn_set), .ecn(w_ecn), .out_length(w_length)
@@ -302,10 +313,10 @@ module esp_rx #(
 
   // Packets whose beats are in the channel behind reorder, or on their way into it.
   channel #(.WIDTH(1 + 1 + 1 + SA_W + 64 + OPEN_W), .DEPTH(REORDER_DEPTH)) u_verdicts (
-    .clk, .rst, .room(), .reserve(w_push), .push(w_push), .push_last(1'b1),
+    .clk, .rst, .room(unused[35]), .reserve(w_push), .push(w_push), .push_last(1'b1),
     .push_data({r_crypt, w_good, w_short, r_sa, r_number,
-                r_crypt, w_open, r_tunnel, r_v6, r_udp, w_next, w_inner6, w_ecn_set, w_ecn, r_length, w_length}),
-    .valid(), .whole(), .last(), .data({v_crypt, v_good, v_short, v_sa, v_number, v_open}), .pop(v_pop)
+                r_crypt, w_open, r_tunnel, r_v6, r_udp, r_l3, r_ipsec, w_next, w_inner6, w_ecn_set, w_ecn, r_length, w_length}),
+    .valid(unused[36]), .whole(unused[37]), .last(unused[38]), .data({v_crypt, v_good, v_short, v_sa, v_number, v_open}), .pop(v_pop)
   );
 
   always_ff @(posedge clk) begin
@@ -319,11 +330,21 @@ module esp_rx #(
   end
 
   // ---- decapsulation -----------------------------------------------------------------------------------------------------
+  logic        o_crypt, o_tunnel, o_v6, o_udp, o_inner6, o_ecn_set;
+  logic [2:0]  o_open;
+  logic [6:0]  o_l3, o_ipsec;
+  logic [7:0]  o_next;
+  logic [1:0]  o_ecn;
+  logic [15:0] o_length, o_out_length;
+
+  assign {o_crypt, o_open, o_tunnel, o_v6, o_udp, o_l3, o_ipsec, o_next, o_inner6, o_ecn_set, o_ecn, o_length,
+          o_out_length} = u_data[512+:OPEN_W];
+
   esp_decapsulate #(.LATENCY(OPEN_LATENCY), .OVERHEAD(OPEN_OVERHEAD), .DEPTH(OPEN_DEPTH)) u_open (
     .clk, .rst, .in_valid(u_valid), .in_last(u_last),
-    .in_crypt(u_data[512+OPEN_W-1]), .in_open(u_data[512+47+:3]), .in_tunnel(u_data[512+46]), .in_v6(u_data[512+45]),
-    .in_udp(u_data[512+44]), .in_next(u_data[512+36+:8]), .in_inner6(u_data[512+35]), .in_ecn_set(u_data[512+34]),
-    .in_ecn(u_data[512+32+:2]), .in_length(u_data[512+16+:16]), .in_out_length(u_data[512+:16]),
+    .in_crypt(o_crypt), .in_open(o_open), .in_tunnel(o_tunnel), .in_v6(o_v6), .in_udp(o_udp), .in_l3(o_l3),
+    .in_ipsec(o_ipsec), .in_next(o_next), .in_inner6(o_inner6), .in_ecn_set(o_ecn_set), .in_ecn(o_ecn),
+    .in_length(o_length), .in_out_length(o_out_length),
     .in_beat(u_data[511:0]), .in_pop(u_pop),
     .out_valid, .out_last, .out_length, .out_beat, .out_pop,
     .count_bad_padding, .count_dummy, .count_wrong(wrong_open), .count_bad_inner, .count_ecn

@@ -16,29 +16,32 @@ module esp_verdict (
     input  logic         take,
     input  logic         last,
     input  logic         crypt,
-    input  logic         v6,          // outside
+    input  logic         v6,         // outside
     input  logic         udp,
-    input  logic         tunnel,      // mode of the SA
-    input  logic [5:0]      icv,      // bytes
-    input  logic [15:0]     length,   // of the frame
-    input  logic [15:0]     last_byte,// offset behind the ICV
-    input  logic         icv_ok,      // with the last beat
-    input  logic [511:0]    beat,
+    input  logic [6:0]   l3,         // offset of the IP header
+    input  logic [6:0]   ipsec,      // offset of ESP
+    input  logic         tunnel,     // mode of the SA
+    input  logic [5:0]   icv,        // bytes
+    input  logic [15:0]  length,     // of the frame
+    input  logic [15:0]  last_byte,  // offset behind the ICV
+    input  logic         icv_ok,     // with the last beat
+    input  logic [511:0] beat,
     output logic         push,
-    output logic         is_short,    // no room for header, IV, trailer and ICV
-    output logic [2:0]      open,     // esp_rx_pkg::OPEN_
+    output logic         is_short,   // no room for header, IV, trailer and ICV
+    output logic [2:0]   open,       // esp_rx_pkg::OPEN_
     output logic         good,
-    output logic [7:0]      next,     // protocol of what is inside
+    output logic [7:0]   next,       // protocol of what is inside
     output logic         inner6,
-    output logic         ecn_set,     // the ECN field inside becomes `ecn`
-    output logic [1:0]      ecn,
-    output logic [15:0]     out_length// of the frame that comes out
+    output logic         ecn_set,    // the ECN field inside becomes `ecn`
+    output logic [1:0]   ecn,
+    output logic [15:0]  out_length  // of the frame that comes out
 );
   logic         first, inner;     // `inner`: behind the first beat
   logic [9:0]   number;           // of the beat
   logic [15:0]  base;
   logic [15:0]  begins, stop;     // payload; end of the padding, where its length stands
-  logic [6:0]   header;           // bytes before ESP, without UDP
+  logic [6:0]   header;           // bytes before ESP, without UDP: what stays in transport mode
+  logic [5:0]   tos;              // where its second byte stands in the first beat
 
   always_ff @(posedge clk) begin
     if (rst) begin
@@ -52,8 +55,9 @@ module esp_verdict (
 
   assign first  = !inner;
   assign base   = {number, 6'd0};
-  assign begins = v6 ? 16'd70 : udp ? 16'd58 : 16'd50;
-  assign header = v6 ? 7'd54 : 7'd34;
+  assign begins = {9'd0, ipsec} + 16'd16;
+  assign header = udp ? ipsec - 7'd8 : ipsec;
+  assign tos    = 6'(l3 + 7'd1);
   assign stop   = last_byte - {10'd0, icv} - 16'd2;
   assign is_short = last_byte < begins + {10'd0, icv} + 16'd2;
 
@@ -63,6 +67,7 @@ module esp_verdict (
   logic [1:0]  kept_outer, outer;
   logic [47:0] kept_head, head;                             // first bytes inside
   logic [7:0]  pad, final_byte, previous;
+  logic [15:0] at;
   integer      i;
 
   always_comb begin
@@ -70,10 +75,12 @@ module esp_verdict (
     pad        = kept_pad;
     next       = kept_next;
     final_byte = kept_final;
-    outer      = first ? (v6 ? beat[8*15+4+:2] : beat[8*15+:2]) : kept_outer;
+    outer      = first ? beat[{tos, v6, 2'b00}+:2] : kept_outer;
     head       = kept_head;
-    if (first) head = udp ? beat[8*58+:48] : beat[8*50+:48];
-    else if (v6 && number == 10'd1) head = beat[8*6+:48];
+    for (i = 0; i < 6; i = i + 1) begin
+      at = begins + 16'(i);
+      if (at[15:6] == number) head[8*i+:8] = beat[{at[5:0], 3'b000}+:8];
+    end
     previous = kept_byte;
     for (i = 0; i < 64; i = i + 1) begin
       if (base + 16'(i) < stop && {1'b0, beat[8*i+:8]} != {1'b0, previous} + 9'd1) place = base + 16'(i);
@@ -126,7 +133,7 @@ module esp_verdict (
     else if (tunnel && !is4 && !inner6) open = esp_rx_pkg::OPEN_WRONG;
     else if (tunnel && !whole) open = esp_rx_pkg::OPEN_BAD_INNER;
     else if (tunnel && inner_ecn == 2'd0 && outer == 2'd3) open = esp_rx_pkg::OPEN_ECN;
-    out_length = !crypt ? length : tunnel ? total[15:0] + 16'd14 : room + {9'd0, header};
+    out_length = !crypt ? length : tunnel ? total[15:0] + {9'd0, l3} : room + {9'd0, header};
   end
 
   assign push = take && last;

@@ -6,7 +6,8 @@
 
 enum {
     ETHERNET = 14,
-    START = 512, /* room for headers before the frame */
+    HEADERS = 22, /* with two tags */
+    START = 512,  /* room for headers before the frame */
     NAT_PORT = 4500,
     SHORTEST = 60,
     ICV_LONGEST = 16
@@ -88,7 +89,7 @@ void frames_new_peer(struct frames *f, uint32_t number)
     p->gmac = one_in(f, 5);
     *t = (struct esp_transform){ .op = ESP_OP_ESP,
                                  .mode = one_in(f, 3) ? ESP_MODE_TRANSPORT : ESP_MODE_TUNNEL,
-                                 .udp = family == 4 && one_in(f, 4),
+                                 .udp = one_in(f, 4),
                                  .esn = !one_in(f, 3),
                                  .enc = (uint8_t)(p->gmac ? ESP_ALG_NULL : gcm[p->rounds]),
                                  .auth = (uint8_t)(p->gmac ? gmac[p->rounds] : ESP_ALG_NONE),
@@ -295,9 +296,10 @@ static void note_sealed(struct frames *f, uint32_t number, const struct esp_tran
 }
 
 /* A bit of what is authenticated, or of the ICV, beside the SPI; or the packet is cut short by its own length field. */
-static void harm_sealed(struct frames *f, const struct esp_bounds *b)
+static void harm_sealed(struct frames *f, const struct esp_bounds *b, bool udp)
 {
     uint8_t *ip = f->bytes + b->l3;
+    const uint32_t header = ip[0] >> 4 == 6 ? ESP_IPV6_HEADER : ESP_IPV4_HEADER;
     uint32_t length;
 
     if (one_in(f, 4)) {
@@ -305,14 +307,27 @@ static void harm_sealed(struct frames *f, const struct esp_bounds *b)
         if (length < b->end - b->l3) {
             esp_put16(ip + (ip[0] >> 4 == 6 ? 4 : 2),
                       (uint16_t)(length - (ip[0] >> 4 == 6 ? ESP_IPV6_HEADER : 0)));
-            if (b->ipsec - b->l3 == 28) {
-                esp_put16(f->bytes + b->ipsec - 4, (uint16_t)(length - 20));
+            if (udp) {
+                esp_put16(f->bytes + b->ipsec - 4, (uint16_t)(length - header));
             }
         }
         return;
     }
     length = b->end - b->ipsec - 4;
     f->bytes[b->ipsec + 4 + below(f, length)] ^= (uint8_t)(1u << below(f, 8));
+}
+
+/* Ethernet addresses, up to two tags, and an EtherType (random). Bytes. */
+static uint32_t put_ethernet(struct frames *f, uint8_t *frame)
+{
+    static const uint16_t tags[] = { 0x8100, 0x88a8, 0x9100 };
+    const uint32_t count = one_in(f, 5) ? 1 + below(f, 2) : 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        esp_put16(frame + 12 + (size_t)4 * i, tags[below(f, 3)]);
+    }
+    f->tagged += count > 0;
+    return ETHERNET + 4 * count;
 }
 
 static void make_esp(struct frames *f)
@@ -322,10 +337,9 @@ static void make_esp(struct frames *f)
     struct esp_transform t;
     struct esp_bounds bounds;
     struct esp_encap encap = { .iv_given = true };
-    struct esp_packet packet = { .buffer = f->buffer,
-                                 .capacity = sizeof f->buffer,
-                                 .start = START,
-                                 .l3 = ETHERNET };
+    struct esp_packet packet = {
+        .buffer = f->buffer, .capacity = sizeof f->buffer, .start = START, .l3 = ETHERNET
+    };
     uint8_t *ip = f->buffer + START + ETHERNET;
     uint64_t before;
     uint32_t inner;
@@ -338,18 +352,21 @@ static void make_esp(struct frames *f)
     p = &f->peer[number];
     t = p->transform;
     tunnel = t.mode == ESP_MODE_TUNNEL;
-    t.udp = one_in(f, 40) && t.dst.family == 4 ? !t.udp : t.udp;
+    t.udp = one_in(f, 40) ? !t.udp : t.udp;
     before = p->next;
     encap.seq = pick_number(f, p);
     f->crossings += before >> 32 != p->next >> 32;
     if (!t.esn && p->next > UINT32_MAX - 10) {
-        p->next = UINT32_MAX - 400; /* a peer without ESN has to stop: here it goes on with old ones */
+        p->next =
+            UINT32_MAX - 400; /* a peer without ESN has to stop: here it goes on with old ones */
     }
     fill(f, encap.iv, sizeof encap.iv);
     encap.tfc = tunnel && one_in(f, 8) ? below(f, one_in(f, 3) ? 400 : 80) : 0;
 
     inner = pick_length(f, ESP_IPV6_HEADER, FRAMES_LONGEST - 150 - encap.tfc);
-    fill(f, f->buffer + START, inner + ETHERNET);
+    fill(f, f->buffer + START, inner + HEADERS);
+    packet.l3 = put_ethernet(f, f->buffer + START);
+    ip = f->buffer + START + packet.l3;
     esp_put16(ip - 2, ESP_ETHERTYPE_IPV4); /* without tunnel it stays */
     if (!tunnel && t.dst.family == 6) {
         esp_put16(ip - 2, ESP_ETHERTYPE_IPV6);
@@ -358,7 +375,7 @@ static void make_esp(struct frames *f)
     if (!tunnel) {
         memcpy(ip + (t.dst.family == 6 ? 24 : 16), t.dst.bytes, t.dst.family == 6 ? 16 : 4);
     }
-    packet.length = ETHERNET + inner;
+    packet.length = packet.l3 + inner;
     if (esp_encapsulate(&t, &packet, &encap, &bounds) != ESP_OK) {
         fprintf(stderr, "espnic: internal error: a packet of %u bytes finds no room\n", inner);
         abort();
@@ -367,16 +384,16 @@ static void make_esp(struct frames *f)
     f->length = packet.length;
     if (tunnel && one_in(f, 3)) {
         /* the network has something to say of congestion */
-        ip = f->bytes + ETHERNET;
+        ip = f->bytes + packet.l3;
         ip[1] = (uint8_t)(ip[1] ^ below(f, 4) << (ip[0] >> 4 == 6 ? 4 : 0));
         f->ecn++;
     }
-    harm_inside(f, &t, f->bytes + bounds.ipsec + ESP_HEADER + t.iv, f->bytes + bounds.end - t.icv - 2,
-                inner);
+    harm_inside(f, &t, f->bytes + bounds.ipsec + ESP_HEADER + t.iv,
+                f->bytes + bounds.end - t.icv - 2, inner);
     seal(f, number, &t, f->bytes, &bounds, encap.seq);
     note_sealed(f, number, &t);
     if (one_in(f, 12)) {
-        harm_sealed(f, &bounds);
+        harm_sealed(f, &bounds, t.udp);
     }
 }
 
@@ -400,6 +417,7 @@ static void make_clear(struct frames *f)
     const struct frames_peer *p = &f->peer[1 + below(f, f->sas - 1)];
     uint8_t *ip;
     uint32_t header;
+    uint32_t l3;
 
     f->bytes = f->buffer + START;
     f->length = pick_length(f, one_in(f, 4) ? 1 : SHORTEST, FRAMES_LONGEST);
@@ -410,28 +428,32 @@ static void make_clear(struct frames *f)
                                                            : ESP_ETHERTYPE_IPV6));
         return;
     }
-    ip = f->bytes + ETHERNET;
+    l3 = f->length > 80 ? put_ethernet(f, f->bytes) : ETHERNET;
+    ip = f->bytes + l3;
     if (one_in(f, 3)) {
         esp_put16(ip - 2, ESP_ETHERTYPE_IPV6);
-        put_ip(f, ip, 6, f->length - ETHERNET - (one_in(f, 2) ? below(f, 6) : 0), false);
+        put_ip(f, ip, 6, f->length - l3 - (one_in(f, 2) ? below(f, 6) : 0), false);
         ip[6] = one_in(f, 5) ? ESP_PROTO_FRAGMENT : protos[below(f, 6)];
         memcpy(ip + 24, p->transform.dst.bytes, 16);
+        if (ip[6] == ESP_PROTO_UDP && one_in(f, 2) && f->length >= l3 + ESP_IPV6_HEADER + 12) {
+            put_udp(f, ip + ESP_IPV6_HEADER, f->length - l3 - ESP_IPV6_HEADER);
+        }
         return;
     }
     esp_put16(ip - 2, ESP_ETHERTYPE_IPV4);
-    header = put_ip(f, ip, 4, f->length - ETHERNET - (one_in(f, 2) ? below(f, 6) : 0), one_in(f, 2));
+    header = put_ip(f, ip, 4, f->length - l3 - (one_in(f, 2) ? below(f, 6) : 0), one_in(f, 2));
     ip[9] = protos[below(f, 6)];
     memcpy(ip + 16, p->transform.dst.bytes, 4);
     if (one_in(f, 10)) {
         esp_put16(ip + 2, 0);
     }
-    if (ip[9] == ESP_PROTO_UDP && one_in(f, 2) && f->length >= ETHERNET + header + 12) {
-        put_udp(f, ip + header, f->length - ETHERNET - header);
+    if (ip[9] == ESP_PROTO_UDP && one_in(f, 2) && f->length >= l3 + header + 12) {
+        put_udp(f, ip + header, f->length - l3 - header);
     }
-    if (ip[9] == ESP_PROTO_ESP && one_in(f, 2) && f->length >= ETHERNET + header + 8) {
+    if (ip[9] == ESP_PROTO_ESP && one_in(f, 2) && f->length >= l3 + header + 8) {
         esp_put32(ip + header, p->transform.spi); /* of an SA, if the rest were right */
     }
-    if (ip[9] == ESP_PROTO_AH && one_in(f, 2) && f->length >= ETHERNET + header + 8) {
+    if (ip[9] == ESP_PROTO_AH && one_in(f, 2) && f->length >= l3 + header + 8) {
         ip[header + 1] = (uint8_t)below(f, 8);
     }
 }
@@ -439,19 +461,20 @@ static void make_clear(struct frames *f)
 /* What the RTL takes for something else than the C block does (rtl_models/esp_parser.sv). */
 static bool beyond_rtl(const uint8_t *b, uint32_t length)
 {
-    uint16_t type = length >= ETHERNET ? esp_get16(b + 12) : 0;
+    uint32_t at = 12;
+    uint32_t tags = 0;
+    uint16_t type = 0;
 
-    if (type == 0x8100 || type == 0x88a8 || type == 0x9100) {
-        return true;
+    for (; length >= at + 2; at += 4) {
+        type = esp_get16(b + at);
+        if (type != 0x8100 && type != 0x88a8 && type != 0x9100) {
+            break;
+        }
+        tags++;
     }
-    if (type == ESP_ETHERTYPE_IPV6) {
-        return b[20] == ESP_PROTO_HOP_BY_HOP || b[20] == ESP_PROTO_ROUTING ||
-               b[20] == ESP_PROTO_DESTINATION || b[20] == ESP_PROTO_MOBILITY ||
-               (b[20] == ESP_PROTO_UDP &&
-                (esp_get16(b + 54) == NAT_PORT || esp_get16(b + 56) == NAT_PORT));
-    }
-    return type == ESP_ETHERTYPE_IPV4 && (b[14] & 15) >= 10 &&
-           (b[23] == ESP_PROTO_UDP || b[23] == ESP_PROTO_AH);
+    return tags > 2 || (type == ESP_ETHERTYPE_IPV6 && length >= at + 2 + ESP_IPV6_HEADER &&
+                        (b[at + 8] == ESP_PROTO_HOP_BY_HOP || b[at + 8] == ESP_PROTO_ROUTING ||
+                         b[at + 8] == ESP_PROTO_DESTINATION || b[at + 8] == ESP_PROTO_MOBILITY));
 }
 
 /* Garbage in the headers: a few bytes, or all of them. */

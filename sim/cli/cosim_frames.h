@@ -28,8 +28,9 @@ struct frames {
     uint8_t buffer[4096];
     uint8_t *bytes; /* the present frame */
     uint32_t length;
-    uint64_t total, sealed, tunnel, v6, udp, gmac, longest_key, esn, crossings, close, damaged;
-    uint64_t clear, garbage, with_tail, one_beat, long_padding, same_beats, ecn;
+    uint64_t total, sealed, tunnel, v6, udp, gmac, longest_key, esn, crossings, close, damaged,
+        tagged;
+    uint64_t clear, garbage, with_tail, one_beat, long_padding, ecn;
 };
 
 void frames_init(struct frames *f, uint64_t seed, uint32_t sas, uint32_t window);

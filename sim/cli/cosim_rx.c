@@ -23,10 +23,11 @@ struct traffic {
     uint64_t drain_at;    /* from this cycle on nothing new begins */
     uint64_t empty_since; /* UINT64_MAX: it is not */
     struct cosim_pace in_pace, out_pace;
-    uint64_t stall_from, stall_to; /* cycles in which the host takes nothing, long enough to fill all */
+    uint64_t stall_from,
+        stall_to; /* cycles in which the host takes nothing, long enough to fill all */
     uint64_t cycle, pushed, popped, full, held, sas_set, refused;
-    uint64_t not_ipsec, no_sa, fragment, options, malformed, duplicate, too_old, zero, late, bad_icv,
-        bad_length, bad_padding, dummy, wrong, bad_inner, ecn;
+    uint64_t not_ipsec, no_sa, fragment, options, malformed, duplicate, too_old, zero, late,
+        bad_icv, bad_length, bad_padding, dummy, wrong, bad_inner, ecn;
 };
 
 static uint32_t number_in(const char *config, const char *name)
@@ -219,12 +220,15 @@ static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHAR
         { "with ESN", f->esn, f->sealed, 300 },
         { "with keys of 256 bits", f->longest_key, f->sealed, 100 },
         { "right behind one of the same SA", f->close, f->sealed, 300 },
+        { "behind VLAN tags", f->tagged, f->total, 100 },
         { "with padding of more than a beat", f->long_padding, f->sealed, 1 },
         { "frames of one beat", f->one_beat, f->total, 10 },
         { "frames with bytes behind the packet", f->with_tail, f->total, 50 },
         { "frames with garbage in the headers", f->garbage, f->total, 20 },
-        { "went out untouched", t->not_ipsec + t->no_sa + t->fragment + t->options + t->malformed, t->pushed, 100 },
-        { "of them fragments, options, malformed", t->fragment + t->options + t->malformed, t->pushed, 20 },
+        { "went out untouched", t->not_ipsec + t->no_sa + t->fragment + t->options + t->malformed,
+          t->pushed, 100 },
+        { "of them fragments, options, malformed", t->fragment + t->options + t->malformed,
+          t->pushed, 20 },
         { "refused by the replay check", t->duplicate + t->too_old + t->zero, t->pushed, 50 },
         { "refused by replay update", t->late, t->pushed, 2 },
         { "bad ICVs", t->bad_icv, t->pushed, 10 },

@@ -276,7 +276,7 @@ static struct esp_node node_of(const struct rx *r, const uint32_t *in)
     uint8_t spi[4];
 
     node.mode = get(r, in, IN_CFG_TUNNEL) ? ESP_MODE_TUNNEL : ESP_MODE_TRANSPORT;
-    node.udp = !get(r, in, IN_CFG_UDP)         ? ESP_UDP_NONE
+    node.udp = !get(r, in, IN_CFG_UDP)        ? ESP_UDP_NONE
                : node.mode == ESP_MODE_TUNNEL ? ESP_UDP_TUNNEL
                                               : ESP_UDP_TRANSPORT;
     node.encap_sport = node.encap_dport = 4500;
