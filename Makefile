@@ -304,7 +304,9 @@ $(BUILD)/lint/cppcheck.ok: $(ALL_SRC) $(ALL_HEADERS) .cppcheck
 .PHONY: lint-rtl
 lint-rtl:
 	$(say) VERILATE '--lint-only rtl_models'
-	$(Q)set -e; for f in $(wildcard rtl_models/*.sv); do $(VERILATOR) --lint-only -Wall -Irtl_models $$f; done
+	$(Q)set -e; for f in $(RTL_PKG); do $(VERILATOR) --lint-only -Wall $$f; done
+	$(Q)set -e; for f in $(filter-out $(RTL_PKG),$(wildcard rtl_models/*.sv)); do \
+		$(VERILATOR) --lint-only -Wall -Irtl_models $(RTL_PKG) $$f; done
 
 # ---- installation -------------------------------------------------------------------------------
 
