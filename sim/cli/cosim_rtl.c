@@ -15,8 +15,6 @@
 
 #include "cli/cosim.h"
 
-extern char **environ;
-
 enum { PATH_BYTES = 4096, MAX_WORDS = 64 };
 
 static char coverage_file[PATH_BYTES + 64];
