@@ -27,7 +27,8 @@ static uint8_t substitute(uint8_t x)
     for (unsigned i = 0; i < 254; i++) {
         inverse = times(inverse, x);
     }
-    return (uint8_t)(inverse ^ turned(inverse, 1) ^ turned(inverse, 2) ^ turned(inverse, 3) ^ turned(inverse, 4) ^ 0x63);
+    return (uint8_t)(inverse ^ turned(inverse, 1) ^ turned(inverse, 2) ^ turned(inverse, 3) ^
+                     turned(inverse, 4) ^ 0x63);
 }
 
 static const uint8_t *table(void)
@@ -94,12 +95,14 @@ static void mix(uint8_t *state)
 
         memcpy(a, state + c, 4);
         for (unsigned r = 0; r < 4; r++) {
-            state[c + r] = (uint8_t)(times(a[r], 2) ^ times(a[(r + 1) % 4], 3) ^ a[(r + 2) % 4] ^ a[(r + 3) % 4]);
+            state[c + r] = (uint8_t)(times(a[r], 2) ^ times(a[(r + 1) % 4], 3) ^ a[(r + 2) % 4] ^
+                                     a[(r + 3) % 4]);
         }
     }
 }
 
-void cosim_keys(const uint8_t *key, unsigned length, uint8_t round_keys[COSIM_ROUND_KEYS], uint8_t h[COSIM_BLOCK])
+void cosim_keys(const uint8_t *key, unsigned length, uint8_t round_keys[COSIM_ROUND_KEYS],
+                uint8_t h[COSIM_BLOCK])
 {
     unsigned rounds = length / 4 + 6;
 

@@ -7,6 +7,7 @@
 enum { COSIM_ROUND_KEYS = 240 /* bytes, of AES-256; shorter keys need less */, COSIM_BLOCK = 16 };
 
 /* `length`: 16, 24 or 32 bytes of key. */
-void cosim_keys(const uint8_t *key, unsigned length, uint8_t round_keys[COSIM_ROUND_KEYS], uint8_t h[COSIM_BLOCK]);
+void cosim_keys(const uint8_t *key, unsigned length, uint8_t round_keys[COSIM_ROUND_KEYS],
+                uint8_t h[COSIM_BLOCK]);
 
 #endif

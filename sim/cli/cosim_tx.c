@@ -13,9 +13,24 @@
 #define PINS_FILE "nic/pins_esp_tx.def"
 #include "cli/cosim_pins.h"
 
-enum { MAX_SAS = 256, BUS = 64, LONGEST = 9216 + 256 + BUS, READY = 16 /* frames, a power of two */ };
+enum {
+    MAX_SAS = 256,
+    BUS = 64,
+    LONGEST = 9216 + 256 + BUS,
+    READY = 16 /* frames, a power of two */
+};
 
-enum { HOP_BY_HOP = 0, ICMP = 1, TCP = 6, UDP = 17, ROUTING = 43, FRAGMENT = 44, NO_NEXT = 59, DESTINATION = 60, MOBILITY = 135 };
+enum {
+    HOP_BY_HOP = 0,
+    ICMP = 1,
+    TCP = 6,
+    UDP = 17,
+    ROUTING = 43,
+    FRAGMENT = 44,
+    NO_NEXT = 59,
+    DESTINATION = 60,
+    MOBILITY = 135
+};
 
 /* An SA as the host has it. */
 struct sender {
@@ -44,10 +59,11 @@ struct traffic {
     uint64_t drain_at; /* from this cycle on nothing new is made, until nothing is under way */
     uint64_t finished;
     struct cosim_pace in_pace, out_pace;
+    uint64_t hold_until; /* a wire that takes nothing for long: all channels fill */
     uint64_t cycle;
     struct {
-        uint64_t full, held, frames, bare, close, sas_set, tunnels, transports, v6_outer, tags, options, extensions,
-            fragments, padded, trailing, edge, long_frames;
+        uint64_t full, held, frames, bare, close, sas_set, tunnels, transports, v6_outer, tags,
+            options, extensions, fragments, padded, trailing, edge, shrunk, grown, wraps;
         uint64_t unknown, not_ip, mtu, exhausted, protect; /* as the block counts them */
     } n;
 };
@@ -88,14 +104,16 @@ static void destroy(void *self)
 
 /* ---- SAs ------------------------------------------------------------------------------------------- */
 
-static void set_bytes(uint32_t *in, const struct block_pin *pin, const uint8_t *bytes, uint32_t count)
+static void set_bytes(uint32_t *in, const struct block_pin *pin, const uint8_t *bytes,
+                      uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         block_set(in, pin->lsb + 8 * i, 8, bytes[i]);
     }
 }
 
-#define SET_BYTES(pins, v, name, bytes, count) set_bytes((v), &(pins)->in[INDEX_IN_##name], (bytes), (count))
+#define SET_BYTES(pins, v, name, bytes, count)                                                     \
+    set_bytes((v), &(pins)->in[INDEX_IN_##name], (bytes), (count))
 
 static void random_bytes(struct traffic *t, uint8_t *bytes, uint32_t count)
 {
@@ -114,7 +132,9 @@ static uint64_t first_number(struct traffic *t, bool esn)
     switch (below(t, 5)) {
     case 0: return 1;
     case 1: return 1 + (esn ? rng_next(&t->random) >> 1 : below(t, UINT32_MAX - 1));
-    case 2: return esn ? ((1 + (uint64_t)below(t, 1u << 20)) << 32) - before : UINT32_MAX - before + 1;
+    case 2:
+        t->n.wraps += esn;
+        return esn ? ((1 + (uint64_t)below(t, 1u << 20)) << 32) - before : UINT32_MAX - before + 1;
     case 3: return esn ? UINT64_MAX - before + 1 : UINT32_MAX - before + 1;
     default: return 1 + below(t, 1u << 30);
     }
@@ -140,7 +160,9 @@ static void set_sa(struct traffic *t, uint32_t *in, uint32_t sa)
     struct sender *s = &t->sender[sa];
     uint8_t address[32];
 
-    *s = (struct sender){ .live = !one_in(t, 8), .transport = one_in(t, 3), .v6 = one_in(t, 3), .esn = one_in(t, 2) };
+    *s = (struct sender){
+        .live = !one_in(t, 8), .transport = one_in(t, 3), .v6 = one_in(t, 3), .esn = one_in(t, 2)
+    };
     s->icv = one_in(t, 2) ? 16 : 8 + 4 * below(t, 3);
     s->handle = (below(t, 1u << 20) + 1) * t->sas + sa;
     random_bytes(t, address, sizeof address);
@@ -200,7 +222,10 @@ static uint32_t pick_total(struct traffic *t, const struct sender *s, uint32_t l
     case 0:
     case 1:
     case 2: total = least + below(t, 100); break;
-    case 3: t->n.edge++; total = fits - 4 + below(t, 9); break;
+    case 3:
+        t->n.edge++;
+        total = fits - 4 + below(t, 9);
+        break;
     case 4: total = one_in(t, 2) ? t->mtu + below(t, 100) : least + below(t, 600); break;
     default: total = least + below(t, (one_in(t, 4) || fits < 600 ? fits : 600) - least); break;
     }
@@ -217,7 +242,8 @@ static uint8_t any_proto(struct traffic *t)
 /* An IPv4 header at `ip`, of a packet that stands `l3` bytes behind the beginning of the frame. */
 static uint32_t make_ipv4(struct traffic *t, const struct sender *s, uint8_t *ip, uint32_t l3)
 {
-    uint32_t most = s->transport ? (BUS - l3) / 4 : 15; /* the RTL wants to see all of it in the first beat */
+    uint32_t most =
+        s->transport ? (BUS - l3) / 4 : 15; /* the RTL wants to see all of it in the first beat */
     uint32_t words = one_in(t, 6) ? 5 + below(t, (most > 15 ? 15 : most) - 4) : 5;
     uint32_t total = pick_total(t, s, words * 4);
 
@@ -244,7 +270,8 @@ static uint32_t make_ipv4(struct traffic *t, const struct sender *s, uint8_t *ip
 static uint32_t make_extensions(struct traffic *t, const struct sender *s, uint8_t *ip, uint32_t l3)
 {
     static const uint8_t kinds[] = { HOP_BY_HOP, ROUTING, DESTINATION, MOBILITY, FRAGMENT };
-    uint32_t count = s->transport ? (l3 > 22 ? 0u : 1u) : 1 + below(t, 3); /* as the RTL can follow */
+    uint32_t count =
+        s->transport ? (l3 > 22 ? 0u : 1u) : 1 + below(t, 3); /* as the RTL can follow */
     uint32_t at = 40;
     uint8_t *field = ip + 6;
 
@@ -288,6 +315,16 @@ static uint32_t make_tags(struct traffic *t, uint8_t *bytes)
     return 14 + 4 * count;
 }
 
+/* `made`: bytes of the frame that it becomes. */
+static void note_growth(struct traffic *t, const struct frame *f, const struct sender *s,
+                        uint32_t made)
+{
+    uint32_t beats = (f->length + BUS - 1) / BUS, beats_out = (made + BUS - 1) / BUS;
+
+    t->n.shrunk += s->live && beats_out < beats;
+    t->n.grown += s->live && beats_out > beats;
+}
+
 /* The frame's bytes are random before. */
 static void make_contents(struct traffic *t, struct frame *f, const struct sender *s)
 {
@@ -306,11 +343,14 @@ static void make_contents(struct traffic *t, struct frame *f, const struct sende
     } else if (one_in(t, 60)) {
         f->length -= 1 + below(t, 8);
     }
+    if (f->length > t->mtu + 256) {
+        f->length = t->mtu + 256;
+    }
     if (f->length < 60) {
         f->length = 60;
         t->n.padded++;
     }
-    t->n.long_frames += f->length > 1024;
+    note_growth(t, f, s, l3 + total + added(s));
 }
 
 static const struct sender *pick_sender(struct traffic *t, struct frame *f)
@@ -356,7 +396,8 @@ static void drive_ahead(struct traffic *t, uint32_t *in)
 {
     const struct frame *f;
 
-    if (t->shown == t->made && t->made - t->begun < READY && t->cycle <= t->drain_at && !t->setting && !t->to_set) {
+    if (t->shown == t->made && t->made - t->begun < READY && t->cycle <= t->drain_at &&
+        !t->setting && !t->to_set) {
         make_frame(t);
     }
     if (t->shown == t->made) {
@@ -400,7 +441,10 @@ static void drive_out(struct traffic *t, const uint32_t *out, uint32_t *in)
 {
     bool valid = GET(&t->pins, out, OUT_VALID);
 
-    if (!valid || !cosim_pace(&t->out_pace, &t->random)) {
+    if (t->cycle > t->hold_until && one_in(t, 4000)) {
+        t->hold_until = t->cycle + 200 + below(t, 600);
+    }
+    if (!valid || t->cycle < t->hold_until || !cosim_pace(&t->out_pace, &t->random)) {
         t->n.held += valid;
         return;
     }
@@ -447,12 +491,16 @@ static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHAR
         { "padded to 60 bytes", t->n.padded, t->n.frames, 20 },
         { "with bytes behind the IP packet", t->n.trailing, t->n.frames, 20 },
         { "around the longest that fits", t->n.edge, t->n.frames, 50 },
-        { "longer than 1024 bytes", t->n.long_frames, t->n.frames, t->mtu > 1200 ? 100 : 0 },
+        { "with more beats behind ESP than before", t->n.grown, t->n.frames, 100 },
+        { "with fewer beats", t->n.shrunk, t->n.frames, 5 },
         { "SAs set", t->n.sas_set, t->n.frames, 1 },
+        { "... shortly before a multiple of 2^32", t->n.wraps, t->n.sas_set, 30 },
     };
 
     memcpy(share, all, sizeof all);
-    return t->mtu > 1200 ? sizeof all / sizeof *all : sizeof all / sizeof *all;
+    return sizeof all / sizeof *all;
 }
 
-const struct cosim_stimulus cosim_tx_stimulus = { .create = create, .destroy = destroy, .drive = drive, .shares = shares };
+const struct cosim_stimulus cosim_tx_stimulus = {
+    .create = create, .destroy = destroy, .drive = drive, .shares = shares
+};

@@ -29,11 +29,13 @@ static const struct nic_solo_param params[] = {
     { "ENCAP_LATENCY", "card.encapsulate.latency", 4, 1, 64, "cycles" },
     { "ENCAP_OVERHEAD", "card.encapsulate.overhead", 0, 0, 64, "cycles more from item to item" },
     { "ENCAP_DEPTH", "card.encapsulate.depth", 8, 2, 256, "beats of the channel behind" },
-    { "CRYPTO_OVERHEAD", "card.crypto.overhead", 1, 0, 64, "cycles of a packet that the engine cannot hide" },
+    { "CRYPTO_OVERHEAD", "card.crypto.overhead", 1, 0, 64,
+      "cycles of a packet that the engine cannot hide" },
     { "CRYPTO_STAGES", "card.crypto.stages_per_round", 1, 1, 2, "registers of an AES round" },
     { "CRYPTO_DEPTH", "card.crypto.depth", 32, 32, 1024,
       "beats of the channels behind the engine, at least two of the longest frames" },
-    { "ORDER", NULL, 0, 0, 1, "what comes out in order: 0 the packets of an SA, 1 all; card.crypto.order" },
+    { "ORDER", NULL, 0, 0, 1,
+      "what comes out in order: 0 the packets of an SA, 1 all; card.crypto.order" },
     { "OUT_DEPTH", NULL, 32, 2, 1024,
       "beats of the channel to the MAC, at least two of the longest frames; card.mac.tx_buffer" },
 };
@@ -57,8 +59,9 @@ struct tx {
     struct named sa[SAS];
     uint32_t sas;
     struct ahead ahead[AHEAD];
-    uint32_t ahead_from, ahead_to; /* free-running: frames whose turn has come, frames that are there */
-    uint32_t item;                 /* packet that is going in */
+    uint32_t ahead_from,
+        ahead_to;  /* free-running: frames whose turn has come, frames that are there */
+    uint32_t item; /* packet that is going in */
     char config[512];
 };
 
@@ -73,7 +76,8 @@ static void set(const struct tx *t, uint32_t *out, enum out_pin pin, uint64_t va
 }
 
 /* The first `count` bytes of a wide pin. */
-static void get_bytes(const struct tx *t, const uint32_t *in, enum in_pin pin, uint8_t *bytes, uint32_t count)
+static void get_bytes(const struct tx *t, const uint32_t *in, enum in_pin pin, uint8_t *bytes,
+                      uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         bytes[i] = (uint8_t)block_get(in, t->in[pin].lsb + 8 * i, 8);
@@ -233,7 +237,8 @@ static uint32_t new_packet(struct tx *t, const uint32_t *in)
     return item;
 }
 
-static void read_address(const struct tx *t, const uint32_t *in, enum in_pin pin, struct esp_address *to)
+static void read_address(const struct tx *t, const uint32_t *in, enum in_pin pin,
+                         struct esp_address *to)
 {
     *to = (struct esp_address){ .family = get(t, in, IN_CFG_V6) ? 6 : 4 };
     get_bytes(t, in, pin, to->bytes, to->family == 6 ? 16 : 4);
@@ -241,13 +246,15 @@ static void read_address(const struct tx *t, const uint32_t *in, enum in_pin pin
 
 static void read_node(const struct tx *t, const uint32_t *in, struct esp_node *node)
 {
-    static const enum esp_alg algorithm[] = { ESP_ALG_AES_GCM_128, ESP_ALG_AES_GCM_192, ESP_ALG_AES_GCM_256 };
+    static const enum esp_alg algorithm[] = { ESP_ALG_AES_GCM_128, ESP_ALG_AES_GCM_192,
+                                              ESP_ALG_AES_GCM_256 };
     uint32_t rounds = (uint32_t)get(t, in, IN_CFG_ROUNDS);
     uint32_t key = 16 + 8 * rounds;
     uint64_t next = get(t, in, IN_CFG_NEXT);
 
     *node = (struct esp_node){ .dir = ESP_DIR_OUT,
-                               .mode = get(t, in, IN_CFG_TRANSPORT) ? ESP_MODE_TRANSPORT : ESP_MODE_TUNNEL,
+                               .mode = get(t, in, IN_CFG_TRANSPORT) ? ESP_MODE_TRANSPORT
+                                                                    : ESP_MODE_TUNNEL,
                                .sa_count = 1 };
     read_address(t, in, IN_CFG_SRC, &node->src);
     read_address(t, in, IN_CFG_DST, &node->dst);
