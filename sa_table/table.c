@@ -84,7 +84,34 @@ static uint64_t entry_spi(const void *owner, uint32_t reference)
     return referenced(owner, reference)->spi;
 }
 
-static const struct sa_slots_owner hashed = { .hash = entry_hash };
+static uint64_t number_of(const uint8_t *bytes, unsigned count)
+{
+    uint64_t number = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        number = number << 8 | bytes[i];
+    }
+    return number;
+}
+
+/* The bits of a key, as slots.h lays them. */
+static struct sa_slots_key entry_key(const void *owner, uint32_t reference)
+{
+    const struct sa_table *table = owner;
+    const struct sa_context *context = sa_context(table, reference >> 1);
+    const struct sa_entry *entry = referenced(table, reference);
+    bool v6 = (context->flags & SA_CONTEXT_IPV6) != 0;
+    uint8_t buffer[16];
+    const uint8_t *dst = destination(table, context, buffer);
+    struct sa_slots_key key;
+
+    key.word[0] = v6 ? number_of(dst + 8, 8) : number_of(dst, 4);
+    key.word[1] = v6 ? number_of(dst, 8) : 0;
+    key.word[2] = entry->spi | (uint64_t)(entry->op == ESP_OP_AH) << 32 | (uint64_t)v6 << 33;
+    return key;
+}
+
+static const struct sa_slots_owner hashed = { .hash = entry_hash, .key = entry_key };
 static const struct sa_slots_owner numbered = { .hash = entry_spi };
 
 static bool has_key(const struct sa_table *table, uint32_t reference, const struct key *key)
@@ -214,7 +241,8 @@ static void init_slots(struct sa_table *table)
                                      .choices = direct ? 1 : config->choices,
                                      .ways = direct ? 1 : config->ways,
                                      .stash = direct ? 0 : config->stash,
-                                     .search = config->search };
+                                     .search = config->search,
+                                     .hash = direct ? SA_SLOTS_MIX : config->hash };
 
     sa_slots_init(&table->slots, &slots);
     table->stats.slots = slots.slots;

@@ -34,6 +34,7 @@ struct sa_table_config {
     uint32_t organisation; /* enum sa_organisation */
     uint32_t slots;        /* slots.h; 0: as many as sa_table_slots() says */
     uint32_t choices, ways, stash, search;
+    uint32_t hash;      /* enum sa_slots_hash */
     uint32_t unit;      /* enum sa_capacity_unit */
     bool per_direction; /* capacity_in and capacity_out instead of capacity */
     uint32_t capacity;  /* both directions together */
