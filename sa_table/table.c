@@ -735,25 +735,13 @@ uint32_t sa_table_find(struct sa_table *table, uint64_t handle)
     return id;
 }
 
-uint32_t sa_table_probe(const struct sa_table *table, const struct sa_key *wanted)
+/* The reference, if its context is live; else 0. */
+static uint32_t if_live(const struct sa_table *table, uint32_t reference)
 {
-    struct key key = {
-        .spi = wanted->spi, .op = wanted->op, .family = wanted->dst.family, .inbound = 1
-    };
-    uint32_t reference;
-
-    memcpy(key.dst, wanted->dst.bytes, sizeof key.dst);
-    reference = find_key(table, &key);
-    if ((reference == 0 || sa_context(table, reference >> 1)->state != SA_LIVE) &&
-        table->fixed.wildcards != 0) {
-        memset(key.dst, 0, sizeof key.dst);
-        reference = find_key(table, &key);
-    }
-    return reference != 0 && sa_context(table, reference >> 1)->state == SA_LIVE ? reference >> 1
-                                                                                 : 0;
+    return reference != 0 && sa_context(table, reference >> 1)->state == SA_LIVE ? reference : 0;
 }
 
-struct sa_hit sa_table_lookup(struct sa_table *table, const struct sa_key *wanted)
+struct sa_hit sa_table_look(const struct sa_table *table, const struct sa_key *wanted)
 {
     struct key key = {
         .spi = wanted->spi, .op = wanted->op, .family = wanted->dst.family, .inbound = 1
@@ -761,24 +749,40 @@ struct sa_hit sa_table_lookup(struct sa_table *table, const struct sa_key *wante
     struct sa_hit hit = { .probes = 1 };
 
     memcpy(key.dst, wanted->dst.bytes, sizeof key.dst);
-    uint32_t reference = find_key(table, &key);
+    uint32_t reference = if_live(table, find_key(table, &key));
 
-    if ((reference == 0 || sa_context(table, reference >> 1)->state != SA_LIVE) &&
-        table->fixed.wildcards != 0) {
+    if (reference == 0 && table->fixed.wildcards != 0) {
         memset(key.dst, 0, sizeof key.dst);
-        reference = find_key(table, &key);
+        reference = if_live(table, find_key(table, &key));
         hit.probes = 2;
     }
-    table->stats.lookups++;
-    table->stats.probes += hit.probes;
-    if (reference == 0 || sa_context(table, reference >> 1)->state != SA_LIVE) {
-        table->stats.misses++;
-        return hit;
-    }
-    table->stats.hits++;
     hit.id = reference >> 1;
     hit.entry = reference & 1;
     return hit;
+}
+
+void sa_table_count(struct sa_table *table, const struct sa_hit *hit)
+{
+    table->stats.lookups++;
+    table->stats.probes += hit->probes;
+    if (hit->id != 0) {
+        table->stats.hits++;
+    } else {
+        table->stats.misses++;
+    }
+}
+
+struct sa_hit sa_table_lookup(struct sa_table *table, const struct sa_key *wanted)
+{
+    struct sa_hit hit = sa_table_look(table, wanted);
+
+    sa_table_count(table, &hit);
+    return hit;
+}
+
+uint32_t sa_table_probe(const struct sa_table *table, const struct sa_key *wanted)
+{
+    return sa_table_look(table, wanted).id;
 }
 
 uint32_t sa_table_next(const struct sa_table *table, uint32_t id)

@@ -144,7 +144,13 @@ struct sa_hit {
 };
 
 /* Inbound look-up by (SPI, destination, protocol, IP version); a destination of zero in the SA
- * matches any, an exact match goes first (O-13). Only LIVE contexts are found. */
+ * matches any, an exact match goes first (O-13). Only LIVE contexts are found. Uncounted. */
+struct sa_hit sa_table_look(const struct sa_table *table, const struct sa_key *wanted);
+
+/* A look-up with this result has been made. */
+void sa_table_count(struct sa_table *table, const struct sa_hit *hit);
+
+/* Both at once. */
 struct sa_hit sa_table_lookup(struct sa_table *table, const struct sa_key *wanted);
 
 /* The context that it would find, 0: none. Uncounted. */

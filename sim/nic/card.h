@@ -38,7 +38,7 @@ struct nic_packet {
     uint8_t drop;      /* enum nic_drop */
     uint8_t bypass;    /* enum nic_bypass */
     uint8_t pass;      /* IPsec headers processed so far */
-    uint8_t looked;    /* the look-up of this pass has been made */
+    uint8_t looked;    /* TX: the look-up of this pass has been made */
     uint8_t probes;    /* accesses that it takes */
     uint8_t entry;     /* of the context, this pass */
     uint8_t crypt;     /* this pass needs the crypto */
