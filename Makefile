@@ -55,7 +55,7 @@ CORE_PC := libpcap yaml-0.1 jansson libcrypto
 HAVE_CORE := $(shell command -v $(firstword $(CC)) >/dev/null 2>&1 && \
 	pkg-config --exists $(CORE_PC) 2>/dev/null && echo yes)
 CORE_CFLAGS := $(shell pkg-config --cflags $(CORE_PC) 2>/dev/null)
-LIBS := $(shell pkg-config --libs $(CORE_PC) 2>/dev/null) -lm
+LIBS := $(shell pkg-config --libs $(CORE_PC) 2>/dev/null) -lm -ldl
 ifeq ($(origin IPSEC_MB),undefined)
 IPSEC_MB := $(shell echo '\#include <intel-ipsec-mb.h>' | $(CC) -E - >/dev/null 2>&1 && echo 1 || echo 0)
 endif

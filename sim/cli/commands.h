@@ -10,5 +10,6 @@ int cmd_report(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_pcie(int argc, char **argv);
 int cmd_validate(int argc, char **argv);
+int cmd_cosim(int argc, char **argv);
 
 #endif

@@ -25,6 +25,7 @@ static const struct command commands[] = {
     { "trace", cmd_trace, "look at recordings and captures; check them" },
     { "pcie", cmd_pcie, "bandwidth and latency of the modelled PCIe link, as pcie-bench has them" },
     { "validate", cmd_validate, "published figures beside simulated ones, with the error" },
+    { "cosim", cmd_cosim, "a block of the card and its RTL side by side, cycle by cycle" },
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

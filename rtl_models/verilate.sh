@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Make a block's RTL a shared library that `espnic cosim` loads.
+#
+# usage: rtl_models/verilate.sh BLOCK OUT.so [NAME=VALUE...]      OPTIONS as variables:
+#   WAVE=1      with waveforms (slower)
+#   COVERAGE=1  counts which lines and conditions were reached; the library writes coverage.dat beside itself
+#   PINS=DIR    where pins_BLOCK.def lies   RTL=DIR  the RTL   SHIM=DIR  block.h of the engine
+# What is on the way goes below OUT.so.d. Verilator's own word on a mistake is shown, and the exit status is 1; 3 if a
+# tool is missing.
+set -eu
+block=$1 out=$2
+shift 2
+here=$(cd "$(dirname "$0")" && pwd)
+rtl=${RTL:-$here}
+pins=${PINS:-$here/../sim/nic}
+include=${SHIM:-$here/../sim}
+verilator=${VERILATOR:-verilator}
+cxx=${CXX:-g++}
+for tool in "$verilator" "$cxx" make; do
+    command -v "$tool" >/dev/null 2>&1 || { echo "$tool is missing: install the Debian packages verilator, g++ and make" >&2; exit 3; }
+done
+work=$out.d
+rm -rf "$work"
+mkdir -p "$work"
+
+# The pins as a package: for each its lowest bit and its width, and the widths of the two vectors.
+awk -v block="$block" '
+    function pin(side, text,   part) {
+        split(text, part, /[(), ]+/)
+        printf "  localparam int %s_%s_LSB = %d;\n", side, part[2], width[side]
+        width[side] += part[3]
+    }
+    BEGIN { print "/* verilator lint_off UNUSED */\npackage pins_" block "_pkg;" }
+    /^IN\(/ { pin("IN", $0) }
+    /^OUT\(/ { pin("OUT", $0) }
+    END {
+        # wide enough that both are arrays of words
+        for (s in width) width[s] = width[s] > 65 ? width[s] : 65
+        printf "  localparam int IN_BITS = %d;\n  localparam int OUT_BITS = %d;\nendpackage\n", width["IN"], width["OUT"]
+    }' "$pins/pins_$block.def" >"$work/pins_${block}_pkg.sv"
+
+config="$*"
+flags=()
+for setting in "$@"; do flags+=("-G$setting"); done
+[ "${WAVE:-0}" = 1 ] && flags+=(--trace)
+[ "${COVERAGE:-0}" = 1 ] && flags+=(--coverage-line --coverage-user)
+packages=()
+for p in "$rtl"/*_pkg.sv; do [ -e "$p" ] && packages+=("$p"); done
+
+"$verilator" --cc -O3 -Wall -Wno-PINCONNECTEMPTY --assert --x-assign fast --x-initial fast -y "$rtl" "${flags[@]}" \
+    --prefix Vblock --top-module "lock_$block" -Mdir "$work/v" -CFLAGS -fPIC \
+    "${packages[@]}" "$work/pins_${block}_pkg.sv" "$rtl/lockstep/lock_$block.sv" >"$work/verilator.log" 2>&1 ||
+    { cat "$work/verilator.log" >&2; exit 1; }
+{
+    make -C "$work/v" -f Vblock.mk OPT_FAST=-O3 OPT_GLOBAL=-O2 OPT_SLOW=-O1 CXX="$cxx" Vblock__ALL.a
+    root=$("$verilator" --getenv VERILATOR_ROOT)/include
+    sources=("$root/verilated.cpp" "$root/verilated_threads.cpp")
+    [ "${WAVE:-0}" = 1 ] && sources+=("$root/verilated_vcd_c.cpp")
+    [ "${COVERAGE:-0}" = 1 ] && sources+=("$root/verilated_cov.cpp")
+    defines=()
+    [ "${WAVE:-0}" = 1 ] && defines+=(-DSHIM_WAVE -DVM_TRACE=1)
+    [ "${COVERAGE:-0}" = 1 ] && defines+=(-DSHIM_COVERAGE="\"$work/coverage.dat\"" -DVM_COVERAGE=1)
+    "$cxx" -shared -fPIC -O2 -std=c++17 "-I$root" "-I$root/vltstd" "-I$work/v" "-I$include" "${defines[@]}" \
+        "-DSHIM_NAME=\"$block\"" "-DSHIM_CONFIG=\"$config\"" -o "$out.new" \
+        "$here/lockstep/shim.cpp" "$work/v/Vblock__ALL.a" "${sources[@]}" -pthread -latomic
+} >"$work/build.log" 2>&1 || { tail -n 20 "$work/build.log" >&2; exit 1; }
+mv "$out.new" "$out"

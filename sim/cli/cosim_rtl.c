@@ -1,0 +1,259 @@
+/* RTL as a library: found, made by rtl_models/verilate.sh, loaded.
+ *
+ * Libraries are kept by block, parameters and a hash of all sources in ESPNIC_RTL_CACHE, or else below the user's cache
+ * folder, so that what has been made once is there at once the next time, and nothing stale is ever loaded. */
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/cosim.h"
+
+extern char **environ;
+
+enum { PATH_BYTES = 4096, MAX_WORDS = 64 };
+
+static char coverage_file[PATH_BYTES + 64];
+
+const char *cosim_rtl_coverage(void)
+{
+    return coverage_file;
+}
+
+/* ---- where things lie ---------------------------------------------------------------------------- */
+
+static bool exists(const char *path)
+{
+    return access(path, R_OK) == 0;
+}
+
+/* Folders of the RTL, of the pins and of block.h: in the source tree, or installed together. */
+struct places {
+    char rtl[PATH_BYTES], pins[PATH_BYTES], shim[PATH_BYTES], script[PATH_BYTES];
+};
+
+static bool join_path(char to[PATH_BYTES], const char *folder, const char *name)
+{
+    return snprintf(to, PATH_BYTES, "%s%s", folder, name) < PATH_BYTES;
+}
+
+static bool find_places(struct places *p, const char *folder)
+{
+    char program[PATH_BYTES - 64];
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    char *slash;
+    char base[PATH_BYTES];
+    bool ok;
+
+    program[n > 0 ? n : 0] = '\0';
+    slash = strrchr(program, '/');
+    if (slash) {
+        *slash = '\0';
+    }
+    ok = join_path(p->rtl, program, "/../rtl_models") && join_path(p->pins, program, "/../sim/nic") &&
+         join_path(p->shim, program, "/../sim");
+    if (ok && !exists(p->rtl)) {
+        ok = join_path(base, program, "/../share/espnic/rtl_models") &&
+             join_path(p->rtl, base, "") && join_path(p->pins, base, "/pins") &&
+             join_path(p->shim, base, "/include");
+    }
+    ok = ok && join_path(p->script, p->rtl, "/verilate.sh");
+    if (ok && folder) {
+        ok = join_path(p->rtl, folder, "");
+    }
+    if (!ok || !exists(p->rtl) || !exists(p->script)) {
+        fprintf(stderr, "espnic cosim: no RTL in \"%s\"\n", p->rtl);
+        return false;
+    }
+    return true;
+}
+
+/* ---- what it is made from --------------------------------------------------------------------------- */
+
+static void hash_bytes(uint64_t *h, const void *bytes, size_t count)
+{
+    const unsigned char *b = bytes;
+
+    for (size_t i = 0; i < count; i++) {
+        *h = (*h ^ b[i]) * 0x100000001b3ull; /* FNV-1a */
+    }
+}
+
+static void hash_file(uint64_t *h, const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    char buffer[16384];
+    size_t n;
+
+    hash_bytes(h, path, strlen(path) + 1);
+    while (f && (n = fread(buffer, 1, sizeof buffer, f)) > 0) {
+        hash_bytes(h, buffer, n);
+    }
+    if (f) {
+        fclose(f);
+    }
+}
+
+static int is_source(const struct dirent *entry)
+{
+    const char *dot = strrchr(entry->d_name, '.');
+
+    return dot && (!strcmp(dot, ".sv") || !strcmp(dot, ".svh") || !strcmp(dot, ".cpp") ||
+                   !strcmp(dot, ".sh") || !strcmp(dot, ".vlt"));
+}
+
+static void hash_folder(uint64_t *h, const char *folder)
+{
+    struct dirent **names;
+    int count = scandir(folder, &names, is_source, alphasort);
+    char path[2 * PATH_BYTES];
+
+    for (int i = 0; i < count; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]->d_name);
+        hash_file(h, path);
+        free(names[i]);
+    }
+    if (count >= 0) {
+        free(names);
+    }
+}
+
+static uint64_t hash_sources(const struct places *p, const struct cosim_rtl_request *r)
+{
+    uint64_t h = 0xcbf29ce484222325ull;
+    char path[PATH_BYTES + 64];
+
+    hash_bytes(&h, r->config, strlen(r->config) + 1);
+    hash_bytes(&h, &r->wave, 1);
+    hash_bytes(&h, &r->coverage, 1);
+    hash_folder(&h, p->rtl);
+    snprintf(path, sizeof path, "%s/lockstep", p->rtl);
+    hash_folder(&h, path);
+    snprintf(path, sizeof path, "%s/pins_%s.def", p->pins, r->block);
+    hash_file(&h, path);
+    snprintf(path, sizeof path, "%s/engine/block.h", p->shim);
+    hash_file(&h, path);
+    return h;
+}
+
+/* ---- making it ----------------------------------------------------------------------------------------- */
+
+static void make_folders(const char *path)
+{
+    char copy[PATH_BYTES];
+
+    snprintf(copy, sizeof copy, "%s", path);
+    for (char *at = strchr(copy + 1, '/'); at; at = strchr(at + 1, '/')) {
+        *at = '\0';
+        mkdir(copy, 0777);
+        *at = '/';
+    }
+    mkdir(copy, 0777);
+}
+
+static void cache_folder(char folder[PATH_BYTES])
+{
+    const char *set = getenv("ESPNIC_RTL_CACHE");
+    const char *cache = getenv("XDG_CACHE_HOME");
+    const char *home = getenv("HOME");
+
+    if (set && *set) {
+        snprintf(folder, PATH_BYTES, "%s", set);
+    } else if (cache && *cache) {
+        snprintf(folder, PATH_BYTES, "%s/espnic", cache);
+    } else {
+        snprintf(folder, PATH_BYTES, "%s/.cache/espnic", home && *home ? home : "/tmp");
+    }
+    make_folders(folder);
+}
+
+/* bash verilate.sh BLOCK OUT NAME=VALUE...; its exit status. */
+static int run_script(const struct places *p, const struct cosim_rtl_request *r, const char *out)
+{
+    char *words[MAX_WORDS + 8] = { strdup("bash"), strdup(p->script), strdup(r->block),
+                                   strdup(out) };
+    char *config = strdup(r->config);
+    char *rest = NULL;
+    unsigned count = 4;
+    pid_t child;
+    int status = 0;
+
+    for (char *w = strtok_r(config, " ", &rest); w && count < MAX_WORDS;
+         w = strtok_r(NULL, " ", &rest)) {
+        words[count++] = strdup(w);
+    }
+    setenv("RTL", p->rtl, 1);
+    setenv("PINS", p->pins, 1);
+    setenv("SHIM", p->shim, 1);
+    setenv("WAVE", r->wave ? "1" : "0", 1);
+    setenv("COVERAGE", r->coverage ? "1" : "0", 1);
+    if (posix_spawnp(&child, "bash", NULL, NULL, words, environ) != 0 ||
+        waitpid(child, &status, 0) < 0) {
+        fprintf(stderr, "espnic cosim: cannot run bash: %s\n", strerror(errno));
+        status = 1 << 8;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        free(words[i]);
+    }
+    free(config);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+static bool load(struct cosim_rtl *rtl, const char *path)
+{
+    rtl->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (rtl->library) {
+        rtl->ops = dlsym(rtl->library, "espnic_block");
+    }
+    if (!rtl->library || !rtl->ops || rtl->ops->abi != BLOCK_ABI) {
+        const char *why = rtl->library ? NULL : dlerror();
+
+        fprintf(stderr, "espnic cosim: %s: %s\n", path,
+                why ? why : "not a block of this version of espnic");
+        return false;
+    }
+    return true;
+}
+
+enum cosim_rtl_result cosim_rtl_open(struct cosim_rtl *rtl, const struct cosim_rtl_request *r)
+{
+    struct places places;
+    char folder[PATH_BYTES];
+    char path[PATH_BYTES + 64];
+    int status;
+
+    memset(rtl, 0, sizeof *rtl);
+    if (!find_places(&places, r->folder)) {
+        return COSIM_RTL_BAD;
+    }
+    cache_folder(folder);
+    snprintf(path, sizeof path, "%s/%.40s-%016llx.so", folder, r->block,
+             (unsigned long long)hash_sources(&places, r));
+    if (r->coverage) {
+        snprintf(coverage_file, sizeof coverage_file, "%.4000s.d/coverage.dat", path);
+    }
+    if (!exists(path)) {
+        if (isatty(STDERR_FILENO)) {
+            fprintf(stderr, "making the RTL of %s with %s\n", r->block, r->config);
+        }
+        status = run_script(&places, r, path);
+        if (status != 0) {
+            return status == 3 ? COSIM_RTL_NO_TOOL : COSIM_RTL_BAD;
+        }
+    }
+    return load(rtl, path) ? COSIM_RTL_OK : COSIM_RTL_BAD;
+}
+
+void cosim_rtl_close(struct cosim_rtl *rtl)
+{
+    if (rtl->library) {
+        dlclose(rtl->library);
+    }
+    memset(rtl, 0, sizeof *rtl);
+}

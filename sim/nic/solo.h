@@ -1,0 +1,31 @@
+/* Blocks of the card by themselves, cycle by cycle: what RTL and twins are compared with.
+ *
+ * The card is whole, the blocks are those of every other run; only the channels at the edges of the block in question
+ * end at the caller: it pushes beats into one and pops them from another. Nothing else in the card has anything to do.
+ * Each block below is a table of functions (engine/block.h) whose pins stand in a file pins_NAME.def. */
+#ifndef ESPNIC_NIC_SOLO_H
+#define ESPNIC_NIC_SOLO_H
+
+#include "engine/block.h"
+
+/* A block that can stand alone: its pins, its parameters. */
+struct nic_solo_param {
+    const char *name;        /* as in the RTL */
+    const char *path;        /* of the card's parameter, or NULL: of the RTL alone, or set by the block */
+    uint32_t value;          /* when not given */
+    uint32_t least, most;
+    const char *description; /* with its unit */
+};
+
+struct nic_solo_block {
+    const char *name, *title;
+    const struct block_ops *ops;
+    const struct block_pin *in, *out; /* `lsb` is not set */
+    uint32_t ins, outs;
+    const struct nic_solo_param *params;
+    uint32_t param_count;
+};
+
+extern const struct nic_solo_block nic_solo_esn_replay;
+
+#endif

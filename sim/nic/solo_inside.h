@@ -1,0 +1,51 @@
+/* For the files solo*.c: a card whose blocks are driven at their channels. */
+#ifndef ESPNIC_NIC_SOLO_INSIDE_H
+#define ESPNIC_NIC_SOLO_INSIDE_H
+
+#include "nic/card.h"
+#include "nic/solo.h"
+
+enum { SOLO_MAX_PORTS = 8 };
+
+/* The end of a channel that is the caller's. */
+struct solo_port {
+    struct channel *channel;
+    uint32_t beat; /* of the item that is going through: the next one's number */
+};
+
+struct solo {
+    struct espnic *card;
+    uint64_t cycle;   /* the present one: its inputs have not been given yet */
+    unsigned outside; /* number of the block that stands for the caller */
+};
+
+/* The value of a parameter in "NAME=VALUE NAME=VALUE", or the one that it has when not given. */
+uint32_t solo_param(const struct nic_solo_block *block, const char *config, const char *name);
+
+/* A card for this block: packet offload, on-chip contexts, one lane, one clock, and what `config` says of parameters that
+ * are the card's. False with a sentence. */
+bool solo_open(struct solo *solo, const struct nic_solo_block *block, const char *config,
+               const char *const settings[][2], char *error, size_t error_size);
+void solo_close(struct solo *solo);
+
+/* The caller becomes the writer (reader) of this channel. */
+void solo_feed(struct solo *solo, struct solo_port *port, struct channel *channel);
+void solo_drain(struct solo *solo, struct solo_port *port, struct channel *channel);
+
+/* Does the channel take a beat in this cycle? */
+bool solo_room(const struct solo *solo, const struct solo_port *port);
+/* A beat of the item goes in, in this cycle; `last`: it ends the item. */
+void solo_push(struct solo *solo, struct solo_port *port, uint32_t item, bool last);
+
+/* The beat that can be taken in this cycle, if there is one. */
+struct solo_beat {
+    bool valid, first, last;
+    uint32_t item, number;
+};
+struct solo_beat solo_head(const struct solo *solo, const struct solo_port *port);
+void solo_pop(struct solo *solo, struct solo_port *port);
+
+/* What is in this cycle has been given: the card goes through it, and the next one begins. */
+void solo_step(struct solo *solo);
+
+#endif
