@@ -51,7 +51,7 @@ module sa_table #(
     parameter int BUCKETS  = 16,      // of a memory, a power of two
     parameter int WAYS     = 4,       // slots of a bucket, 1 to 16
     parameter int STASH    = 2,       // places, 0 to 64
-    parameter int ENTRIES  = 64,      // 1 to 2^20
+    parameter int ENTRIES  = 96,      // 1 to 2^20
     parameter int LATENCY  = 2,       // cycles, 0 to 255
     parameter int OVERHEAD = 0,       // cycles from item to item, 0 to 255
     parameter int DEPTH    = 8,       // beats of the channel behind, 2 and more
@@ -109,10 +109,11 @@ module sa_table #(
     output logic [CMD_TAG_W-1:0]             rsp_tag,
     output logic [2:0]                       rsp_status,
     output logic [63:0]                      rsp_handle, // INSERT: of the entry; others: as it was given
-    output logic [161:0]                     rsp_key,    // READ: version, protocol, SPI, destination
-    output logic [31:0]                      rsp_value,  // READ
-    output logic [1:0]                       rsp_state,  // READ: 1 being added, 2 live, 3 being deleted
-    output logic [21:0]                      rsp_references  // READ
+    output logic                             rsp_read,   // of a READ that was not stale: then the others mean something
+    output logic [161:0]                     rsp_key,    // version, protocol, SPI, destination
+    output logic [31:0]                      rsp_value,
+    output logic [1:0]                       rsp_state,  // 2 live, 3 being deleted
+    output logic [21:0]                      rsp_references
 );
   localparam int ID_W = $clog2(ENTRIES + 1);
   localparam int IDS  = 2 ** ID_W;  // numbers that a port can name; those above ENTRIES are never taken
@@ -188,6 +189,7 @@ module sa_table #(
   logic                  cesn   [0:COMMANDS-1];
   logic [31:0]           cvalue [0:COMMANDS-1];
   logic [2:0]            status [0:COMMANDS-1];
+  logic                  cread  [0:COMMANDS-1];
   logic [1:0]            cstate [0:COMMANDS-1];
   logic [21:0]           crefs  [0:COMMANDS-1];
   logic [COMMANDS-1:0]   place_used;
@@ -590,11 +592,12 @@ module sa_table #(
     end
     if (ends) begin
       status[run] <= end_status;
+      cread[run]  <= run_op == OP_READ && end_names;
       if (run_op == OP_INSERT && run_status == OK) handle[run] <= {generation[run_id], 32'(run_id)};
       if (run_op == OP_READ && end_names) begin
         ckey[run]   <= key[end_named];
         cvalue[run] <= value[end_named];
-        cstate[run] <= dying[end_named] ? 2'd3 : live[end_named] ? 2'd2 : 2'd1;
+        cstate[run] <= dying[end_named] ? 2'd3 : 2'd2;
         crefs[run]  <= references[end_named];
       end
     end
@@ -656,6 +659,7 @@ module sa_table #(
   assign rsp_tag        = tag[done[done_head]];
   assign rsp_status     = status[done[done_head]];
   assign rsp_handle     = handle[done[done_head]];
+  assign rsp_read       = cread[done[done_head]];
   assign rsp_key        = ckey[done[done_head]];
   assign rsp_value      = cvalue[done[done_head]];
   assign rsp_state      = cstate[done[done_head]];

@@ -13,6 +13,7 @@
 
 static const struct cosim_block blocks[] = {
     { &nic_solo_esn_replay, &cosim_replay_stimulus },
+    { &nic_solo_sa_table, &cosim_table_stimulus },
 };
 
 enum { BLOCK_COUNT = sizeof blocks / sizeof *blocks };

@@ -28,6 +28,7 @@ struct cosim_block {
 };
 
 extern const struct cosim_stimulus cosim_replay_stimulus;
+extern const struct cosim_stimulus cosim_table_stimulus;
 
 /* ---- the RTL ------------------------------------------------------------------------------------- */
 

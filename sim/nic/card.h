@@ -327,6 +327,7 @@ struct nic_slot {
     uint64_t ready;  /* cycle in which command and buffer were there */
     uint64_t card_ps;
     uint32_t accesses; /* of the look-up memories, for the keys of the command */
+    uint8_t updated;   /* UPDATE: enum sa_update */
     struct abi_command command;
     uint32_t id[NIC_MAX_NODES]; /* contexts */
     uint64_t handle[NIC_MAX_NODES];

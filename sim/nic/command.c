@@ -170,6 +170,7 @@ static void finish_update(struct espnic *card, struct nic_slot *s)
     }
     result = sa_table_update(&card->table, u.handle, (enum esp_op)u.op, u.spi, u.seq_hi,
                              card->config.sa.esn == NIC_ESN_HOST);
+    s->updated = (uint8_t)result;
     s->done = result == SA_UPDATE_OK;
     s->status = s->done ? NDIS_STATUS_SUCCESS : NDIS_STATUS_INVALID_PARAMETER;
 }
