@@ -51,7 +51,7 @@ module sa_table #(
     parameter int BUCKETS  = 16,      // of a memory, a power of two
     parameter int WAYS     = 4,       // slots of a bucket, 1 to 16
     parameter int STASH    = 2,       // places, 0 to 64
-    parameter int ENTRIES  = 96,      // 1 to 2^20
+    parameter int ENTRIES  = 112,     // 1 to 2^20
     parameter int LATENCY  = 2,       // cycles, 0 to 255
     parameter int OVERHEAD = 0,       // cycles from item to item, 0 to 255
     parameter int DEPTH    = 8,       // beats of the channel behind, 2 and more

@@ -4,7 +4,7 @@ module lock_sa_table #(
     parameter int BUCKETS = 16,
     parameter int WAYS = 4,
     parameter int STASH = 2,
-    parameter int ENTRIES = 96,
+    parameter int ENTRIES = 112,
     parameter int LATENCY = 2,
     parameter int OVERHEAD = 0,
     parameter int DEPTH = 8,

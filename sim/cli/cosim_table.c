@@ -495,10 +495,10 @@ static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHAR
         { "cycles in which a command has to wait", t->n.order_waits, t->cycle, 20 },
         { "cycles in which a response has to stay", t->n.answer_waits, t->cycle, 10 },
         { "packets past the look-up", t->n.bypass, t->n.items, 50 },
-        { "hits", t->n.hits, looked, 200 },
+        { "hits", t->n.hits, looked, 40 },
         { "misses in one access", t->n.misses, looked, 10 },
-        { "hits of any destination", t->n.any_hits, looked, 20 },
-        { "misses in two accesses", t->n.any_misses, looked, 50 },
+        { "hits of any destination", t->n.any_hits, looked, 8 },
+        { "misses in two accesses", t->n.any_misses, looked, 10 },
         { "releases of nobody", t->n.nobody, t->n.releases, 10 },
         { "INSERT", op[OP_INSERT], t->n.commands, 200 },
         { "DELETE", op[OP_DELETE], t->n.commands, 100 },
@@ -512,7 +512,7 @@ static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHAR
         { "UPDATE without ESN", status[ST_NO_ESN], op[OP_UPDATE], 50 },
         /* if the table can be full, and a key be without a slot before */
         { "refused: full", status[ST_FULL], op[OP_INSERT], 5 },
-        { "refused: no slot", status[ST_NO_SLOT], op[OP_INSERT], 5 },
+        { "refused: no slot", status[ST_NO_SLOT], op[OP_INSERT], 1 },
     };
     unsigned count = sizeof all / sizeof *all;
 
@@ -520,7 +520,7 @@ static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHAR
     if (t->entries > t->slots) { /* never full */
         share[count - 2] = share[count - 1];
         count--;
-    } else if (2 * t->entries < t->slots) { /* there is always a slot */
+    } else if (10 * t->entries < 8 * t->slots || t->entries < 8) { /* a key without a slot is rare */
         count--;
     }
     return count;

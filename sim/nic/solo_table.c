@@ -64,7 +64,7 @@ static const struct nic_solo_param params[] = {
       "buckets of a memory, a power of two; card.sa.table.slots follows" },
     { "WAYS", "card.sa.table.ways", 4, 1, 16, "slots of a bucket" },
     { "STASH", "card.sa.table.stash", 2, 0, 64, "keys" },
-    { "ENTRIES", "card.sa.table.capacity", 96, 1, 4095, "SAs" },
+    { "ENTRIES", "card.sa.table.capacity", 112, 1, 4095, "SAs" },
     { "LATENCY", "card.sa_lookup.latency", 2, 0, 64, "cycles" },
     { "OVERHEAD", "card.sa_lookup.overhead", 0, 0, 64, "cycles more from item to item" },
     { "DEPTH", "card.sa_lookup.depth", 8, 2, 64, "beats of the channel behind" },
