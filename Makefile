@@ -284,7 +284,7 @@ lint: deps-lint deps-test
 	+$(Q)$(REMAKE) format-check $(ALL_SRC:%=$(BUILD)/lint/%.tidy) $(BUILD)/lint/cppcheck.ok $(if $(HAVE_SV),lint-rtl)
 	@echo 'lint: clean'
 
-$(BUILD)/lint/%.c.tidy: %.c $(ALL_HEADERS) .clang-tidy
+$(BUILD)/lint/%.c.tidy: %.c $(ALL_HEADERS) .clang-tidy tests/.clang-tidy
 	$(say) TIDY $<
 	@mkdir -p $(@D)
 	$(Q)$(CLANG_TIDY) --quiet --warnings-as-errors='*' $< -- -std=c17 $(BASE_CPPFLAGS) $(CPPFLAGS) \

@@ -75,7 +75,7 @@ void *create(const char *config, char *error, size_t error_size)
     }
     auto *s = new Shim;
 
-    s->context.fatalOnError(true);
+    s->context.fatalOnError(false); /* the caller asks error() */
 #ifdef SHIM_WAVE
     s->context.traceEverOn(true);
 #endif
@@ -104,6 +104,11 @@ void tick(void *self, const uint32_t *in)
     edge(s, false);
 }
 
+const char *error(void *self)
+{
+    return static_cast<Shim *>(self)->context.errorCount() ? "an assertion of the RTL has failed (above)" : nullptr;
+}
+
 #ifdef SHIM_WAVE
 bool wave(void *self, const char *file)
 {
@@ -125,8 +130,9 @@ bool wave(void *self, const char *file)
 extern "C" const struct block_ops espnic_block = {
     BLOCK_ABI, SHIM_NAME, create, destroy, reset, outputs, tick,
 #ifdef SHIM_WAVE
-    wave
+    wave,
 #else
-    nullptr
+    nullptr,
 #endif
+    error
 };

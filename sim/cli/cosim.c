@@ -17,7 +17,14 @@ static const struct cosim_block blocks[] = {
 };
 
 enum { BLOCK_COUNT = sizeof blocks / sizeof *blocks };
-enum { MAX_PINS = 128, MAX_WORDS = 1024, MAX_CONFIG = 512, HISTORY = 8, WAVE_BEFORE = 100, WAVE_AFTER = 10 };
+enum {
+    MAX_PINS = 128,
+    MAX_WORDS = 1024,
+    MAX_CONFIG = 512,
+    HISTORY = 8,
+    WAVE_BEFORE = 100,
+    WAVE_AFTER = 10
+};
 
 enum option { CYCLES, SEED, PARAM, WAVE, RTL, COVERAGE, LIST };
 
@@ -28,7 +35,8 @@ static const struct option_spec specs[] = {
     [WAVE] = { "wave", 'w', "FILE",
                "waveform (VCD) of the RTL around the first difference, or of the last\ncycles if there is none" },
     [RTL] = { "rtl", 0, "DIR", "other RTL with the same pins, your own for instance" },
-    [COVERAGE] = { "coverage", 0, "FILE", "what the run has reached in the RTL (for verilator_coverage)" },
+    [COVERAGE] = { "coverage", 0, "FILE",
+                   "what the run has reached in the RTL (for verilator_coverage)" },
     [LIST] = { "list", 'l', NULL, "blocks and their parameters" },
 };
 
@@ -76,27 +84,29 @@ static void print_blocks(void)
 
 static void print_help(void)
 {
-    puts("usage: espnic cosim BLOCK [OPTION...]\n"
-         "\n"
-         "Run a block of the card in C and its RTL (rtl_models, through Verilator) side by side on random traffic, and\n"
-         "compare every output in every cycle. The first difference is shown with the cycle, the signal, both values and\n"
-         "what happened just before; the exit status is then 1. A run that did not reach the hard cases (back-pressure,\n"
-         "hazards, refused packets...) often enough says so and fails too.\n"
-         "\n"
-         "blocks:");
+    puts(
+        "usage: espnic cosim BLOCK [OPTION...]\n"
+        "\n"
+        "Run a block of the card in C and its RTL (rtl_models, through Verilator) side by side on random traffic, and\n"
+        "compare every output in every cycle. The first difference is shown with the cycle, the signal, both values and\n"
+        "what happened just before; the exit status is then 1. A run that did not reach the hard cases (back-pressure,\n"
+        "hazards, refused packets...) often enough says so and fails too.\n"
+        "\n"
+        "blocks:");
     for (unsigned b = 0; b < BLOCK_COUNT; b++) {
         printf("  %-14s %s\n", blocks[b].block->name, blocks[b].block->title);
     }
     puts("\noptions:");
     options_help(specs, SPECS);
-    puts("\n"
-         "Parameters are those of the RTL; where the card has the same one, it is set alike. --list shows them.\n"
-         "The RTL is made once for each set of parameters (Debian packages verilator and g++) and kept in\n"
-         "ESPNIC_RTL_CACHE, or in ~/.cache/espnic.\n"
-         "\n"
-         "examples:\n"
-         "  espnic cosim esn_replay\n"
-         "  espnic cosim esn_replay --param RMW=4 --param WINDOW=1024 --cycles 10000000 --seed 7");
+    puts(
+        "\n"
+        "Parameters are those of the RTL; where the card has the same one, it is set alike. --list shows them.\n"
+        "The RTL is made once for each set of parameters (Debian packages verilator and g++) and kept in\n"
+        "ESPNIC_RTL_CACHE, or in ~/.cache/espnic.\n"
+        "\n"
+        "examples:\n"
+        "  espnic cosim esn_replay\n"
+        "  espnic cosim esn_replay --param RMW=4 --param WINDOW=1024 --cycles 10000000 --seed 7");
 }
 
 /* ---- arguments --------------------------------------------------------------------------------------- */
@@ -170,8 +180,8 @@ static void write_config(struct request *r)
     size_t used = 0;
 
     for (uint32_t i = 0; i < b->param_count; i++) {
-        used += (size_t)snprintf(r->config + used, sizeof r->config - used, "%s%s=%u",
-                                 i ? " " : "", b->params[i].name, r->value[i]);
+        used += (size_t)snprintf(r->config + used, sizeof r->config - used, "%s%s=%u", i ? " " : "",
+                                 b->params[i].name, r->value[i]);
     }
 }
 
@@ -270,7 +280,8 @@ static uint32_t first_difference(const struct pair *pair)
         return count;
     }
     for (uint32_t i = 0; i < count; i++) {
-        if (meaningful(pair->out, i, pair->c_out) && pin_differs(&pair->out[i], pair->c_out, pair->rtl_out)) {
+        if (meaningful(pair->out, i, pair->c_out) &&
+            pin_differs(&pair->out[i], pair->c_out, pair->rtl_out)) {
             return i;
         }
     }
@@ -326,6 +337,12 @@ static void print_history(const struct pair *pair)
 
 static void print_difference(const struct pair *pair, uint64_t cycle, uint32_t index)
 {
+    if (index == pair->what->block->outs) {
+        printf("%s: cycle %llu: %s\n", pair->what->block->name, (unsigned long long)cycle,
+               pair->rtl->error(pair->rtl_self));
+        print_history(pair);
+        return;
+    }
     printf("%s: cycle %llu: %s differs: C ", pair->what->block->name, (unsigned long long)cycle,
            pair->out[index].name);
     print_value(stdout, &pair->out[index], pair->c_out);
@@ -396,7 +413,7 @@ static bool step(struct pair *pair, uint64_t cycle, uint32_t *index)
     remember(pair, cycle);
     pair->c->tick(pair->c_self, pair->pins);
     pair->rtl->tick(pair->rtl_self, pair->pins);
-    return true;
+    return !pair->rtl->error || !pair->rtl->error(pair->rtl_self);
 }
 
 /* Cycles without a difference; *index is the number of outputs if there was none. */
@@ -431,7 +448,9 @@ static bool draw(const struct request *r, uint64_t cycle)
         ok = rtl.ops->wave(pair->rtl_self, r->wave);
         for (uint64_t at = from; ok && at < cycle + WAVE_AFTER; at++) {
             step(pair, at, &index);
-            if (at >= cycle) { /* they go different ways from here: the RTL goes on alone */
+            if (at >=
+                cycle) { /* they go different ways from here: the RTL goes on alone, left in peace */
+                memset(pair->pins, 0, sizeof pair->pins);
                 rtl.ops->tick(pair->rtl_self, pair->pins);
             }
         }
@@ -459,8 +478,7 @@ static bool print_shares(const struct pair *pair)
         bool enough = s->count * 1000 >= (uint64_t)s->per_mille * s->of && s->count > 0;
 
         printf("  %-44s %10llu of %10llu  %5.1f %%%s\n", s->name, (unsigned long long)s->count,
-               (unsigned long long)s->of,
-               s->of ? 100.0 * (double)s->count / (double)s->of : 0.0,
+               (unsigned long long)s->of, s->of ? 100.0 * (double)s->count / (double)s->of : 0.0,
                enough ? "" : "  TOO FEW");
         ok = ok && enough;
     }

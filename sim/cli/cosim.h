@@ -7,9 +7,9 @@
 
 /* How often something that the comparison is to see has happened, and how often it must have at least. */
 struct cosim_share {
-    const char *name;    /* "cycles with back-pressure" */
-    uint64_t count, of;  /* of so many cycles or items */
-    uint32_t per_mille;  /* the least share */
+    const char *name;   /* "cycles with back-pressure" */
+    uint64_t count, of; /* of so many cycles or items */
+    uint32_t per_mille; /* the least share */
 };
 
 enum { COSIM_MAX_SHARES = 24 };
@@ -18,7 +18,8 @@ enum { COSIM_MAX_SHARES = 24 };
 struct cosim_stimulus {
     void *(*create)(const char *config, uint64_t seed);
     void (*destroy)(void *self);
-    void (*drive)(void *self, const uint32_t *out, uint32_t *in); /* the inputs of this cycle; `in` is zero */
+    void (*drive)(void *self, const uint32_t *out,
+                  uint32_t *in); /* the inputs of this cycle; `in` is zero */
     unsigned (*shares)(const void *self, struct cosim_share share[COSIM_MAX_SHARES]);
 };
 
@@ -47,7 +48,8 @@ enum cosim_rtl_result { COSIM_RTL_OK, COSIM_RTL_NO_TOOL, COSIM_RTL_BAD };
 
 /* The RTL of a block with these parameters, made now unless it has been made from the same sources before. What goes
  * wrong is said on standard error. */
-enum cosim_rtl_result cosim_rtl_open(struct cosim_rtl *rtl, const struct cosim_rtl_request *request);
+enum cosim_rtl_result cosim_rtl_open(struct cosim_rtl *rtl,
+                                     const struct cosim_rtl_request *request);
 void cosim_rtl_close(struct cosim_rtl *rtl);
 /* Where the counts of the last library that was made with `coverage` lie. */
 const char *cosim_rtl_coverage(void);

@@ -46,5 +46,5 @@ static void pins_place(struct pins *p)
     block_pins_place(p->out, PINS_OUTS);
 }
 
-#define GET(pins, v, name) block_pin((v), &(pins)->out[INDEX_OUT_##name])
+#define GET(pins, v, name)        block_pin((v), &(pins)->out[INDEX_OUT_##name])
 #define SET(pins, v, name, value) block_set_pin((v), &(pins)->in[INDEX_IN_##name], (value))

@@ -15,8 +15,6 @@
 
 #include "cli/cosim.h"
 
-extern char **environ;
-
 enum { PATH_BYTES = 4096, MAX_WORDS = 64 };
 
 static char coverage_file[PATH_BYTES + 64];
@@ -56,8 +54,8 @@ static bool find_places(struct places *p, const char *folder)
     if (slash) {
         *slash = '\0';
     }
-    ok = join_path(p->rtl, program, "/../rtl_models") && join_path(p->pins, program, "/../sim/nic") &&
-         join_path(p->shim, program, "/../sim");
+    ok = join_path(p->rtl, program, "/../rtl_models") &&
+         join_path(p->pins, program, "/../sim/nic") && join_path(p->shim, program, "/../sim");
     if (ok && !exists(p->rtl)) {
         ok = join_path(base, program, "/../share/espnic/rtl_models") &&
              join_path(p->rtl, base, "") && join_path(p->pins, base, "/pins") &&

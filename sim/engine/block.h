@@ -25,6 +25,8 @@ struct block_ops {
     void (*tick)(void *self, const uint32_t *in);
     /* Write what happens from the next tick on to a waveform file; NULL: no more. False: it cannot. May be NULL. */
     bool (*wave)(void *self, const char *file);
+    /* What an assertion inside has said since creation; NULL: none has failed. May be NULL. */
+    const char *(*error)(void *self);
 };
 
 /* A pin, or a bundle of them. */
@@ -47,32 +49,36 @@ static inline uint32_t block_pins_place(struct block_pin *pin, uint32_t count)
     return (lsb + 31) / 32;
 }
 
+/* `count` ones, 0 to 63 of them; all for 64. */
+static inline uint64_t block_ones(uint32_t count)
+{
+    return count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1;
+}
+
 /* Up to 64 bits of a vector. */
 static inline uint64_t block_get(const uint32_t *v, uint32_t lsb, uint32_t bits)
 {
-    uint64_t value = 0;
+    const uint32_t *word = v + lsb / 32;
+    uint32_t shift = lsb % 32;
+    uint64_t value = *word >> shift;
 
-    for (uint32_t done = 0; done < bits;) {
-        uint32_t at = (lsb + done) % 32;
-        uint32_t take = 32 - at < bits - done ? 32 - at : bits - done;
-        uint64_t part = v[(lsb + done) / 32] >> at & (UINT32_MAX >> (32 - take));
-
-        value |= part << done;
-        done += take;
+    for (uint32_t have = 32 - shift; have < bits; have += 32) {
+        value |= (uint64_t) * ++word << have;
     }
-    return value;
+    return value & block_ones(bits);
 }
 
 static inline void block_set(uint32_t *v, uint32_t lsb, uint32_t bits, uint64_t value)
 {
-    for (uint32_t done = 0; done < bits;) {
-        uint32_t at = (lsb + done) % 32;
-        uint32_t take = 32 - at < bits - done ? 32 - at : bits - done;
-        uint32_t mask = (UINT32_MAX >> (32 - take)) << at;
-        uint32_t *word = &v[(lsb + done) / 32];
+    while (bits > 0) {
+        uint32_t shift = lsb % 32;
+        uint32_t take = 32 - shift < bits ? 32 - shift : bits;
+        uint32_t mask = (uint32_t)(block_ones(take) << shift);
 
-        *word = (*word & ~mask) | ((uint32_t)(value >> done) << at & mask);
-        done += take;
+        v[lsb / 32] = (v[lsb / 32] & ~mask) | ((uint32_t)(value << shift) & mask);
+        value = value >> 1 >> (take - 1);
+        lsb += take;
+        bits -= take;
     }
 }
 

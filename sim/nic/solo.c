@@ -63,12 +63,10 @@ static void no_wake(void *self, uint64_t now)
 static bool set_all(struct nic_config *c, const struct nic_solo_block *block, const char *config,
                     const char *const settings[][2], char *error, size_t error_size)
 {
-    static const char *const common[][2] = { { "card.clock", "1GHz" },
-                                             { "card.offload", "packet" },
-                                             { "card.lanes", "1" },
-                                             { "card.ports", "1" },
-                                             { "card.sa.storage", "on-chip" },
-                                             { NULL, NULL } };
+    static const char *const common[][2] = {
+        { "card.clock", "1GHz" }, { "card.offload", "packet" },     { "card.lanes", "1" },
+        { "card.ports", "1" },    { "card.sa.storage", "on-chip" }, { NULL, NULL }
+    };
     char value[32];
 
     for (unsigned list = 0; list < 2; list++) {
@@ -117,8 +115,7 @@ bool solo_open(struct solo *solo, const struct nic_solo_block *block, const char
         return false;
     }
     solo->card->offload_on = true;
-    solo->outside =
-        sched_add_block(&solo->card->sched, "outside", solo->card->core, no_wake, solo);
+    solo->outside = sched_add_block(&solo->card->sched, "outside", solo->card->core, no_wake, solo);
     return true;
 }
 

@@ -10,9 +10,9 @@
 
 /* A block that can stand alone: its pins, its parameters. */
 struct nic_solo_param {
-    const char *name;        /* as in the RTL */
-    const char *path;        /* of the card's parameter, or NULL: of the RTL alone, or set by the block */
-    uint32_t value;          /* when not given */
+    const char *name; /* as in the RTL */
+    const char *path; /* of the card's parameter, or NULL: of the RTL alone, or set by the block */
+    uint32_t value;   /* when not given */
     uint32_t least, most;
     const char *description; /* with its unit */
 };
