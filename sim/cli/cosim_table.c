@@ -451,9 +451,8 @@ static void note_answer(struct traffic *t, const uint32_t *out)
     if (o->op == OP_INSERT && status == ST_OK) {
         k->state = KEY_IN;
         k->handle = GET(&t->pins, out, RSP_HANDLE);
-    } else if (o->op == OP_INSERT && status != ST_DUPLICATE && k->state == KEY_COMING) {
-        k->state = KEY_OUT;
-    } else if (o->op == OP_DELETE && k->state == KEY_GOING) {
+    } else if (o->op == OP_INSERT ? status != ST_DUPLICATE && k->state == KEY_COMING
+                                  : o->op == OP_DELETE && k->state == KEY_GOING) {
         k->state = KEY_OUT;
     }
 }
@@ -520,7 +519,8 @@ static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHAR
     if (t->entries > t->slots) { /* never full */
         share[count - 2] = share[count - 1];
         count--;
-    } else if (10 * t->entries < 8 * t->slots || t->entries < 8) { /* a key without a slot is rare */
+    } else if (10 * t->entries < 8 * t->slots ||
+               t->entries < 8) { /* a key without a slot is rare */
         count--;
     }
     return count;
