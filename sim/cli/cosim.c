@@ -14,6 +14,7 @@
 static const struct cosim_block blocks[] = {
     { &nic_solo_esn_replay, &cosim_replay_stimulus },
     { &nic_solo_esn_sequence, &cosim_sequence_stimulus },
+    { &nic_solo_csr, &cosim_csr_stimulus },
 };
 
 enum { BLOCK_COUNT = sizeof blocks / sizeof *blocks };

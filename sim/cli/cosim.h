@@ -30,6 +30,7 @@ struct cosim_block {
 
 extern const struct cosim_stimulus cosim_replay_stimulus;
 extern const struct cosim_stimulus cosim_sequence_stimulus;
+extern const struct cosim_stimulus cosim_csr_stimulus;
 
 /* ---- the RTL ------------------------------------------------------------------------------------- */
 

@@ -28,5 +28,6 @@ struct nic_solo_block {
 
 extern const struct nic_solo_block nic_solo_esn_replay;
 extern const struct nic_solo_block nic_solo_esn_sequence;
+extern const struct nic_solo_block nic_solo_csr;
 
 #endif
