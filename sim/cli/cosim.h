@@ -33,6 +33,7 @@ extern const struct cosim_stimulus cosim_sequence_stimulus;
 extern const struct cosim_stimulus cosim_tx_stimulus;
 extern const struct cosim_stimulus cosim_rx_stimulus;
 extern const struct cosim_stimulus cosim_table_stimulus;
+extern const struct cosim_stimulus cosim_csr_stimulus;
 
 /* ---- the RTL ------------------------------------------------------------------------------------- */
 

@@ -572,6 +572,10 @@ void nic_memory_init(struct espnic *card);
 void nic_dma_init(struct espnic *card);
 void nic_commands_init(struct espnic *card);
 void nic_csr_init(struct espnic *card);
+/* The register file's part in it: a read with the answer's status; the registers of the other command path go away. */
+uint64_t nic_csr_read(struct reg_file *registers, const struct nic_mmio *m,
+                      enum pcie_status *status);
+void nic_csr_hide(struct reg_file *registers, bool tables);
 void nic_interrupts_init(struct espnic *card);
 
 /* Reading the packet's headers (parser.c). */
