@@ -85,7 +85,6 @@ module esn_replay #(
     if (WINDOW < 32 || WINDOW > 4096 || (WINDOW & (WINDOW - 1)) != 0)
       $fatal(1, "esn_replay: WINDOW is %0d, must be a power of two from 32 to 4096", WINDOW);
     if (SA_W < 1 || SA_W > 16) $fatal(1, "esn_replay: SA_W is %0d, must be 1 to 16", SA_W);
-    if (RMW < 1 || RMW > 64) $fatal(1, "esn_replay: RMW is %0d, must be 1 to 64", RMW);
   end
 `endif
 
@@ -162,31 +161,9 @@ module esn_replay #(
     .out_pop(updated_pop)
   );
 
-  // The updates of the last RMW - 1 cycles.
-  generate
-    if (RMW == 1) begin : g_at_once
-      assign upd_busy = 1'b0;
-    end else begin : g_hazard
-      logic [RMW-2:0]  recent;
-      logic [SA_W-1:0] recent_sa [0:RMW-2];
-      logic            hit;
-      integer          i;
-
-      always_comb begin
-        hit = 1'b0;
-        for (i = 0; i < RMW - 1; i = i + 1) hit = hit | (recent[i] && recent_sa[i] == upd_sa);
-      end
-      assign upd_busy = hit;
-
-      integer j;
-      always_ff @(posedge clk) begin
-        for (j = 0; j < RMW - 1; j = j + 1) begin
-          recent[j]    <= rst ? 1'b0 : j == 0 ? upd_start && upd_accept && upd_writes : recent[j-1];
-          recent_sa[j] <= j == 0 ? upd_sa : recent_sa[j-1];
-        end
-      end
-    end
-  endgenerate
+  hazard #(.SA_W(SA_W), .RMW(RMW)) u_hazard (
+    .clk, .rst, .note(upd_start && upd_accept && upd_writes), .sa(upd_sa), .busy(upd_busy)
+  );
 
   // The marks of what comes into the window when top moves to the number are taken away; the number's own is set.
   function automatic logic [WINDOW-1:0] marks(input logic [WINDOW-1:0] old, input logic [63:0] high,
