@@ -6,10 +6,12 @@
 #include <check.h>
 #include <dlfcn.h>
 #include <openssl/evp.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "cli/cosim.h"
 
@@ -48,7 +50,7 @@ struct sa {
 };
 
 static struct sa sa[SAS];
-static struct queue clear, unknown;
+static struct queue clear;
 static struct frame in_frame, out_frame;
 static uint32_t in_handle;
 static uint64_t opened, passed, dropped, tunnels, transports;
@@ -244,14 +246,12 @@ static void check_outer_ipv6(const struct sa *s, const uint8_t *ip, const uint8_
 }
 
 /* The frame out is this one in a tunnel: its header, and what was decrypted. */
-static bool is_tunnel_of(const struct sa *s, const struct frame *f, const uint8_t *plain,
-                         uint32_t text, uint32_t next)
+static bool is_tunnel_of(const struct frame *f, const uint8_t *plain, uint32_t text, uint32_t next)
 {
     uint32_t l3 = find_ip(f->bytes);
     uint32_t total = total_of(f, l3);
     uint32_t version = f->bytes[l3] >> 4;
 
-    (void)s;
     return l3 + total <= f->length && total <= text && next == (version == 6 ? 41u : 4u) &&
            memcmp(plain, f->bytes + l3, total) == 0 && text - total < 4;
 }
@@ -331,7 +331,7 @@ static void open_frame(const struct frame *out)
         s->sent.from++;
         if (s->transport
                 ? is_transport_of(out, f, l3, at, last, plain, text - 2 - pad, plain[text - 1])
-                : is_tunnel_of(s, f, plain, text - 2 - pad, plain[text - 1])) {
+                : is_tunnel_of(f, plain, text - 2 - pad, plain[text - 1])) {
             check_lengths(s, f, out, l3);
             break;
         }
@@ -384,7 +384,7 @@ static void run(const struct block_ops *ops, uint64_t cycles, uint64_t seed)
     void *self, *traffic;
 
     memset(sa, 0, sizeof sa);
-    clear.from = clear.to = unknown.from = unknown.to = 0;
+    clear.from = clear.to = 0;
     in_frame.length = out_frame.length = 0;
     opened = passed = dropped = tunnels = transports = 0;
     pins_place(&pins);
@@ -429,21 +429,22 @@ START_TEST(c_frames_open)
 }
 END_TEST
 
-/* The RTL as a library, made anew if a source is younger. 0; 3: a tool is missing; else it went wrong. */
-static int make_rtl(const char *path)
+/* tx_rtl.sh PATH NAME=VALUE...; its exit status: 0; 3 if a tool is missing; else it went wrong. */
+static int make_rtl(char *path)
 {
-    char config[512], command[2048];
-    const char *build = getenv("BUILD");
-    int status;
+    char script[] = "tests/lockstep/tx_rtl.sh", bash[] = "bash", config[512];
+    char *words[64] = { bash, script, path };
+    char *rest = NULL;
+    unsigned count = 3;
+    pid_t child;
+    int status = 0;
 
     write_config(config, sizeof config);
-    snprintf(
-        command, sizeof command,
-        "set -e; so=%s/%s; mkdir -p \"$(dirname \"$so\")\"; "
-        "if [ -e \"$so\" ] && [ -z \"$(find rtl_models sim/nic/pins_esp_tx.def sim/engine/block.h -type f -newer "
-        "\"$so\")\" ]; then exit 0; fi; exec bash rtl_models/verilate.sh esp_tx \"$so\" %s",
-        build ? build : "build", path, config);
-    status = system(command);
+    for (char *w = strtok_r(config, " ", &rest); w && count < 63; w = strtok_r(NULL, " ", &rest)) {
+        words[count++] = w;
+    }
+    ck_assert_int_eq(posix_spawnp(&child, "bash", NULL, NULL, words, environ), 0);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
@@ -453,14 +454,15 @@ START_TEST(rtl_frames_open)
     char path[512];
     void *library;
     const struct block_ops *ops;
-    int status = make_rtl("rtl/tx_frames.so");
+    int status;
 
+    snprintf(path, sizeof path, "%s/rtl/tx_frames.so", build ? build : "build");
+    status = make_rtl(path);
     if (status == 3) {
         puts("SKIP rtl_frames_open: no verilator");
         return;
     }
     ck_assert_int_eq(status, 0);
-    snprintf(path, sizeof path, "%s/rtl/tx_frames.so", build ? build : "build");
     library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     ck_assert_msg(library != NULL, "%s", path);
     ops = dlsym(library, "espnic_block");
