@@ -81,7 +81,7 @@ LIB_SRC := $(sort $(wildcard sim/engine/*.c sim/esp/*.c sim/nic/*.c sim/host/*.c
 	pcie_model/*.c sa_table/*.c traces/*.c))
 CLI_SRC := $(sort $(filter-out sim/cli/main.c,$(wildcard sim/cli/*.c)))
 MAIN_SRC := $(wildcard sim/cli/main.c)
-CHECK_DIRS := unit timing validation fault
+CHECK_DIRS := unit timing validation fault lockstep
 TEST_SRC := $(sort $(wildcard $(CHECK_DIRS:%=tests/%/test_*.c)))
 HELPER_SRC := $(sort $(filter-out $(TEST_SRC),$(wildcard $(CHECK_DIRS:%=tests/%/*.c))))
 SHELL_TESTS := $(sort $(wildcard tests/test_*.sh tests/*/test_*.sh))

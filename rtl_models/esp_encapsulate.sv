@@ -162,22 +162,27 @@ module esp_encapsulate #(
 
   // The first beat with its headers as they will be.
   logic [511:0] mended;
+  logic [15:0]  fixed_sum;
 
   always_comb begin
     fixed = ip;
+    if (in_v6) begin
+      fixed[8*4+:16] = be16(in_framed - 16'd40);
+      if (in_ext) fixed[8*40+:8] = ESP;
+      else fixed[8*6+:8] = ESP;
+    end else begin
+      fixed[8*2+:16]  = be16(in_framed);
+      fixed[8*9+:8]   = ESP;
+      fixed[8*10+:16] = '0;
+    end
+  end
+
+  assign fixed_sum = in_v6 ? 16'd0 : checksum(fixed, {ip[3:0], 2'b00});
+
+  always_comb begin
     mended = in_beat;
     if (in_crypt && transport) begin
-      if (in_v6) begin
-        fixed[8*4+:16] = be16(in_framed - 16'd40);
-        if (in_ext) fixed[8*40+:8] = ESP;
-        else fixed[8*6+:8] = ESP;
-      end else begin
-        fixed[8*2+:16]  = be16(in_framed);
-        fixed[8*9+:8]   = ESP;
-        fixed[8*10+:16] = '0;
-        fixed[8*10+:16] = checksum(fixed, {ip[3:0], 2'b00});
-      end
-      mended = (in_beat & ~({{32{1'b0}}, {480{1'b1}}} << l3_bits)) | ({32'd0, fixed} << l3_bits);
+      mended = (in_beat & ~({{32{1'b0}}, {480{1'b1}}} << l3_bits)) | ({32'd0, fixed | {384'd0, fixed_sum, 80'd0}} << l3_bits);
     end else if (in_crypt) begin
       mended = (in_beat & ~({496'd0, 16'hffff} << (l3_bits - 8'd16)))
                | ({496'd0, outer_v6 ? 16'hdd86 : 16'h0008} << (l3_bits - 8'd16));

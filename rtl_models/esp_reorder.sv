@@ -36,7 +36,7 @@ module esp_reorder #(
   end
 `endif
 
-  logic [7:0]        turn [0:2**KEY_W-1];  // ticket that goes next
+  logic [8*2**KEY_W-1:0] turn;  // ticket that goes next, 8 bits a key
   logic [INPUTS-1:0] can;
   logic              found, begun, room;
   logic [IN_W-1:0]   chosen, serving, after, from;
@@ -47,7 +47,7 @@ module esp_reorder #(
     found  = 1'b0;
     chosen = '0;
     for (n = 0; n < INPUTS; n = n + 1)
-      can[n] = in_valid[n] && (START_LAST == 0 || in_whole[n]) && turn[in_key[n*KEY_W+:KEY_W]] == in_ticket[n*8+:8];
+      can[n] = in_valid[n] && (START_LAST == 0 || in_whole[n]) && turn[8*in_key[n*KEY_W+:KEY_W]+:8] == in_ticket[n*8+:8];
     for (n = INPUTS - 1; n >= 0; n = n - 1) begin
       if (can[n] && IN_W'(n) < after) begin
         found  = 1'b1;
@@ -79,21 +79,20 @@ module esp_reorder #(
     in_pop[from] = go;
   end
 
-  integer k;
   always_ff @(posedge clk) begin
     if (rst) begin
       begun     <= 1'b0;
       serving   <= '0;
       after     <= '0;
       end_valid <= 1'b0;
-      for (k = 0; k < 2 ** KEY_W; k = k + 1) turn[k] <= '0;
+      turn      <= '0;
     end else begin
       end_valid <= go;
       if (go) begun <= !last;
       if (start) begin
         serving   <= chosen;
         after     <= chosen == IN_W'(INPUTS - 1) ? '0 : chosen + 1'b1;
-        turn[key] <= turn[key] + 1'b1;
+        turn[8*key+:8] <= turn[8*key+:8] + 1'b1;
       end
     end
     end_last <= last;

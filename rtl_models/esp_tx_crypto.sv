@@ -62,20 +62,19 @@ module esp_tx_crypto #(
   );
 
   // ---- tickets -------------------------------------------------------------------------------------------------
-  logic [7:0] given [0:2**SA_W-1];
-  logic       inner;
+  logic [8*2**SA_W-1:0] given;  // tickets, 8 bits a key
+  logic                 inner;
 
   assign key = ORDER == 1 || !in_crypt ? '0 : in_sa;
-  assign tag = {key, given[key], in_length[5:0]};
+  assign tag = {key, given[8*key+:8], in_length[5:0]};
 
-  integer k;
   always_ff @(posedge clk) begin
     if (rst) begin
       inner <= 1'b0;
-      for (k = 0; k < 2 ** SA_W; k = k + 1) given[k] <= '0;
+      given <= '0;
     end else if (in_pop) begin
       inner <= !in_last;
-      if (!inner) given[key] <= given[key] + 1'b1;
+      if (!inner) given[8*key+:8] <= given[8*key+:8] + 1'b1;
     end
   end
 

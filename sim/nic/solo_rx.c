@@ -73,7 +73,8 @@ static const struct nic_solo_param params[] = {
 };
 
 struct rx {
-    struct solo solo;
+    struct solo own;
+    struct solo *solo; /* own, or that of a whole of which this is a part */
     struct solo_port in_port, out_port;
     struct block_pin in[INS], out[OUTS];
     uint32_t item; /* packet that is going in */
@@ -101,6 +102,14 @@ static void get_bytes(const struct rx *r, const uint32_t *in, enum in_pin pin, u
 
 /* ---- life ------------------------------------------------------------------------------------------ */
 
+static void attach(struct rx *r)
+{
+    struct nic_lane *lane = &r->solo->card->lane[0];
+
+    solo_feed(r->solo, &r->in_port, lane->parser.in[INPUT]);
+    solo_drain(r->solo, &r->out_port, lane->decapsulate.out[0]);
+}
+
 static bool open_card(struct rx *r, char *error, size_t error_size)
 {
     char buffer[32];
@@ -124,12 +133,12 @@ static bool open_card(struct rx *r, char *error, size_t error_size)
 
     snprintf(buffer, sizeof buffer, "%uB",
              BUS * solo_param(&nic_solo_esp_rx, r->config, "IN_DEPTH"));
-    if (!solo_open(&r->solo, &nic_solo_esp_rx, r->config, settings, error, error_size)) {
+    r->solo = &r->own;
+    if (!solo_open(r->solo, &nic_solo_esp_rx, r->config, settings, error, error_size)) {
         return false;
     }
-    lane = &r->solo.card->lane[0];
-    solo_feed(&r->solo, &r->in_port, lane->parser.in[INPUT]);
-    solo_drain(&r->solo, &r->out_port, lane->decapsulate.out[0]);
+    attach(r);
+    lane = &r->solo->card->lane[0];
     behind = lane->rx.reorder.out[0]->config.depth;
     if (behind != solo_param(&nic_solo_esp_rx, r->config, "REORDER_DEPTH")) {
         snprintf(error, error_size, "the card has %u beats behind reorder", behind);
@@ -143,7 +152,7 @@ static void destroy(void *self)
     struct rx *r = self;
 
     if (r) {
-        solo_close(&r->solo);
+        solo_close(&r->own);
         free(r);
     }
 }
@@ -174,7 +183,7 @@ static void reset(void *self)
     struct rx *r = self;
     char error[256];
 
-    solo_close(&r->solo);
+    solo_close(&r->own);
     memset(r->handle, 0, sizeof r->handle);
     if (!open_card(r, error, sizeof error)) {
         fprintf(stderr, "espnic: internal error: %s\n", error);
@@ -186,7 +195,7 @@ static void reset(void *self)
 
 static void show_beat(const struct rx *r, uint32_t *out, const struct solo_beat *b)
 {
-    const struct espnic *card = r->solo.card;
+    const struct espnic *card = r->solo->card;
     const struct nic_packet *p = nic_packet(card, b->item);
     const uint8_t *bytes = nic_bytes(card, p) + (size_t)b->number * BUS;
     uint32_t left = p->length - b->number * BUS;
@@ -200,7 +209,7 @@ static void show_beat(const struct rx *r, uint32_t *out, const struct solo_beat 
 
 static void show_counters(const struct rx *r, uint32_t *out)
 {
-    const struct nic_stats *s = &r->solo.card->stats;
+    const struct nic_stats *s = &r->solo->card->stats;
     const struct nic_direction_stats *rx = &s->rx;
 
     set(r, out, OUT_COUNT_NOT_IPSEC, rx->bypass[NIC_BYPASS_NOT_IPSEC]);
@@ -225,9 +234,9 @@ static void show_counters(const struct rx *r, uint32_t *out)
 static void outputs(void *self, uint32_t *out)
 {
     const struct rx *r = self;
-    struct solo_beat b = solo_head(&r->solo, &r->out_port);
+    struct solo_beat b = solo_head(r->solo, &r->out_port);
 
-    set(r, out, OUT_ROOM, channel_room(r->in_port.channel, r->solo.cycle));
+    set(r, out, OUT_ROOM, channel_room(r->in_port.channel, r->solo->cycle));
     set(r, out, OUT_VALID, b.valid);
     if (b.valid) {
         show_beat(r, out, &b);
@@ -240,7 +249,7 @@ static void outputs(void *self, uint32_t *out)
 static void push(struct rx *r, const uint32_t *in)
 {
     if (r->in_port.beat == 0) {
-        struct espnic *card = r->solo.card;
+        struct espnic *card = r->solo->card;
         uint32_t length = (uint32_t)get(r, in, IN_PUSH_LENGTH);
         struct nic_packet *p;
 
@@ -250,7 +259,7 @@ static void push(struct rx *r, const uint32_t *in)
         p->present = p->length;
         nic_parse(card, p, UINT32_MAX);
     }
-    solo_push(&r->solo, &r->in_port, r->item, get(r, in, IN_PUSH_LAST));
+    solo_push(r->solo, &r->in_port, r->item, get(r, in, IN_PUSH_LAST));
 }
 
 static struct esp_key key_of(const struct rx *r, const uint32_t *in)
@@ -301,7 +310,7 @@ static struct esp_node node_of(const struct rx *r, const uint32_t *in)
 /* The SA of this number is another one from now on. */
 static void set_sa(struct rx *r, const uint32_t *in)
 {
-    struct espnic *card = r->solo.card;
+    struct espnic *card = r->solo->card;
     uint32_t sa = (uint32_t)get(r, in, IN_CFG_SA);
     const struct esp_node node = node_of(r, in);
     struct sa_added added;
@@ -309,36 +318,67 @@ static void set_sa(struct rx *r, const uint32_t *in)
 
     if (r->handle[sa]) {
         sa_table_begin_delete(&card->table, r->handle[sa], &id);
-        nic_forget_sa(card, id, nic_now_ns(card, r->solo.cycle));
+        nic_forget_sa(card, id, nic_now_ns(card, r->solo->cycle));
     }
     added = sa_table_add(&card->table, &node, true);
-    if (added.id != sa) {
-        fprintf(stderr, "espnic: internal error: SA %u became %u\n", sa, added.id);
+    if (!added.id) {
+        fprintf(stderr, "espnic: internal error: SA %u refused: %d\n", sa, (int)added.reason);
         abort();
     }
     sa_table_commit(&card->table, added.id, 0);
     r->handle[sa] = added.handle;
 }
 
-static void tick(void *self, const uint32_t *in)
+static void inputs(void *self, const uint32_t *in)
 {
     struct rx *r = self;
 
     if (get(r, in, IN_POP)) {
-        struct solo_beat b = solo_head(&r->solo, &r->out_port);
+        struct solo_beat b = solo_head(r->solo, &r->out_port);
 
-        solo_pop(&r->solo, &r->out_port);
+        solo_pop(r->solo, &r->out_port);
         if (b.last) {
-            nic_packet_free(r->solo.card, b.item);
+            nic_packet_free(r->solo->card, b.item);
         }
     }
     if (get(r, in, IN_PUSH)) {
         push(r, in);
     }
-    solo_step(&r->solo);
+}
+
+static void settle(void *self, const uint32_t *in)
+{
+    struct rx *r = self;
+
     if (get(r, in, IN_CFG_WE)) {
         set_sa(r, in); /* seen from the next cycle on */
     }
+}
+
+static void tick(void *self, const uint32_t *in)
+{
+    struct rx *r = self;
+
+    inputs(r, in);
+    solo_step(r->solo);
+    settle(r, in);
+}
+
+bool solo_rx_part(struct solo *solo, struct solo_part *part)
+{
+    struct rx *r = calloc(1, sizeof *r);
+
+    if (!r) {
+        return false;
+    }
+    memcpy(r->in, in_pins, sizeof in_pins);
+    memcpy(r->out, out_pins, sizeof out_pins);
+    block_pins_place(r->in, INS);
+    block_pins_place(r->out, OUTS);
+    r->solo = solo;
+    attach(r);
+    *part = (struct solo_part){ r, outputs, inputs, settle };
+    return true;
 }
 
 static const struct block_ops ops = { .abi = BLOCK_ABI,
