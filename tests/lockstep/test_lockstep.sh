@@ -8,6 +8,7 @@ espnic=$(realpath "${ESPNIC:-build/espnic}")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export ESPNIC_RTL_CACHE=${ESPNIC_RTL_CACHE:-$work/rtl}
+mkdir -p "$ESPNIC_RTL_CACHE"
 cycles=${CYCLES:-100000}
 failed=0
 
@@ -61,7 +62,7 @@ fi
 
 # ... and within the range, but not allowed: the RTL says so when it is made. BLOCK, PARAMETER, what it says.
 elaboration() {
-    if ! bash rtl_models/verilate.sh "$1" "$work/bad.so" "$2" >"$work/out" 2>&1 && grep -q "$3" "$work/out"; then
+    if ! bash rtl_models/verilate.sh "$1" "$ESPNIC_RTL_CACHE/refused.so" "$2" >"$work/out" 2>&1 && grep -q "$3" "$work/out"; then
         ok "refused by the RTL: $1 $2"
     else
         cat "$work/out"
@@ -113,7 +114,7 @@ done
 
 # As a user installs it, away from the sources.
 if make -s --no-print-directory install "BUILD=${BUILD:-build}" DEPS=0 PREFIX=/usr "DESTDIR=$work/root" >"$work/out" 2>&1 &&
-    (cd / && ESPNIC_RTL_CACHE=$work/installed "$work/root/usr/bin/espnic" cosim esn_sequence --cycles 50000) >"$work/out" 2>&1; then
+    (cd / && "$work/root/usr/bin/espnic" cosim esn_sequence --cycles 50000) >"$work/out" 2>&1; then
     ok "installed: cosim finds its RTL"
 else
     cat "$work/out"
