@@ -130,12 +130,14 @@ void solo_close(struct solo *solo)
 void solo_feed(struct solo *solo, struct solo_port *port, struct channel *channel)
 {
     channel->config.writer = solo->outside;
+    channel->wdom = solo->card->core; /* also where the writer was of another clock */
     *port = (struct solo_port){ .channel = channel };
 }
 
 void solo_drain(struct solo *solo, struct solo_port *port, struct channel *channel)
 {
     channel->config.reader = solo->outside;
+    channel->rdom = solo->card->core;
     channel->gate = &channel->own_gate; /* the block behind must not find anything */
     *port = (struct solo_port){ .channel = channel };
 }

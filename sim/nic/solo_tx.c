@@ -1,0 +1,346 @@
+/* solo: the send pipeline of a lane, sa_fetch to reorder_tx, its SAs tunnels and transport with ESP and AES-GCM.
+ *
+ * The pins bring a frame beat by beat; a packet of the card has all of its contents from the beginning. So the frame comes
+ * over pins of its own before. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nic/solo_inside.h"
+
+#define SOLO_PINS "nic/pins_esp_tx.def"
+#include "nic/solo_pins.h"
+
+enum { BUS = 64, LONGEST = 9216 + 256 + BUS, AHEAD = 64 /* frames, a power of two */, SAS = 256 };
+
+/* No SA of a card has had this handle. */
+#define NO_HANDLE UINT64_C(0x7fffffff00000001)
+
+static const struct nic_solo_param params[] = {
+    { "SA_W", NULL, 4, 1, 8, "bits of the number of an SA; numbers 1 to 2^SA_W - 1 are used" },
+    { "MTU", NULL, 1500, 576, 9216, "bytes of the longest IP packet; card.mac.mtu" },
+    { "RMW", "card.sa.rmw", 1, 1, 64, "cycles from a number of an SA to the next" },
+    { "FETCH_LATENCY", "card.sa_fetch.latency", 1, 0, 64, "cycles" },
+    { "FETCH_OVERHEAD", "card.sa_fetch.overhead", 0, 0, 64, "cycles more from item to item" },
+    { "FETCH_DEPTH", "card.sa_fetch.depth", 8, 2, 256, "beats of the channel behind" },
+    { "SEQUENCE_LATENCY", "card.sequence.latency", 1, 0, 64, "cycles" },
+    { "SEQUENCE_OVERHEAD", "card.sequence.overhead", 0, 0, 64, "cycles more from item to item" },
+    { "SEQUENCE_DEPTH", "card.sequence.depth", 8, 2, 256, "beats of the channel behind" },
+    { "ENCAP_LATENCY", "card.encapsulate.latency", 4, 1, 64, "cycles" },
+    { "ENCAP_OVERHEAD", "card.encapsulate.overhead", 0, 0, 64, "cycles more from item to item" },
+    { "ENCAP_DEPTH", "card.encapsulate.depth", 8, 2, 256, "beats of the channel behind" },
+    { "CRYPTO_OVERHEAD", "card.crypto.overhead", 1, 0, 64,
+      "cycles of a packet that the engine cannot hide" },
+    { "CRYPTO_STAGES", "card.crypto.stages_per_round", 1, 1, 2, "registers of an AES round" },
+    { "CRYPTO_DEPTH", "card.crypto.depth", 32, 32, 1024,
+      "beats of the channels behind the engine, at least two of the longest frames" },
+    { "ORDER", NULL, 0, 0, 1,
+      "what comes out in order: 0 the packets of an SA, 1 all; card.crypto.order" },
+    { "OUT_DEPTH", NULL, 32, 2, 1024,
+      "beats of the channel to the MAC, at least two of the longest frames; card.mac.tx_buffer" },
+};
+
+/* An SA, as the pins name it and as the card does. */
+struct named {
+    bool live;
+    uint32_t pin_handle;
+    uint64_t handle; /* of the card; of the last one if it is no more */
+};
+
+struct ahead {
+    uint32_t beats;
+    uint8_t bytes[LONGEST];
+};
+
+struct tx {
+    struct solo solo;
+    struct solo_port in_port, out_port;
+    struct block_pin in[INS], out[OUTS];
+    struct named sa[SAS];
+    uint32_t sas;
+    struct ahead ahead[AHEAD];
+    uint32_t ahead_from,
+        ahead_to;  /* free-running: frames whose turn has come, frames that are there */
+    uint32_t item; /* packet that is going in */
+    char config[512];
+};
+
+static uint64_t get(const struct tx *t, const uint32_t *in, enum in_pin pin)
+{
+    return block_pin(in, &t->in[pin]);
+}
+
+static void set(const struct tx *t, uint32_t *out, enum out_pin pin, uint64_t value)
+{
+    block_set_pin(out, &t->out[pin], value);
+}
+
+/* The first `count` bytes of a wide pin. */
+static void get_bytes(const struct tx *t, const uint32_t *in, enum in_pin pin, uint8_t *bytes,
+                      uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        bytes[i] = (uint8_t)block_get(in, t->in[pin].lsb + 8 * i, 8);
+    }
+}
+
+/* ---- life ------------------------------------------------------------------------------------------ */
+
+static bool open_card(struct tx *t, char *error, size_t error_size)
+{
+    const struct nic_solo_block *block = &nic_solo_esp_tx;
+    char mtu[32], buffer[32];
+    const char *const settings[][2] = { { "card.bus", "64B" },
+                                        { "card.mac.mtu", mtu },
+                                        { "card.mac.tx_buffer", buffer },
+                                        { "card.crypto.order",
+                                          solo_param(block, t->config, "ORDER") ? "lane" : "sa" },
+                                        { NULL, NULL } };
+    struct nic_lane *lane;
+
+    snprintf(mtu, sizeof mtu, "%uB", solo_param(block, t->config, "MTU"));
+    snprintf(buffer, sizeof buffer, "%uB", solo_param(block, t->config, "OUT_DEPTH") * BUS);
+    if (!solo_open(&t->solo, block, t->config, settings, error, error_size)) {
+        return false;
+    }
+    t->sas = 1u << solo_param(block, t->config, "SA_W");
+    lane = &t->solo.card->lane[0];
+    solo_feed(&t->solo, &t->in_port, lane->fetch.in[1]);
+    solo_drain(&t->solo, &t->out_port, lane->tx.reorder.out[0]);
+    return true;
+}
+
+static void destroy(void *self)
+{
+    struct tx *t = self;
+
+    if (t) {
+        solo_close(&t->solo);
+        free(t);
+    }
+}
+
+static void *create(const char *config, char *error, size_t error_size)
+{
+    struct tx *t = calloc(1, sizeof *t);
+
+    if (!t || strlen(config) >= sizeof t->config) {
+        snprintf(error, error_size, "out of memory");
+        free(t);
+        return NULL;
+    }
+    memcpy(t->config, config, strlen(config) + 1);
+    memcpy(t->in, in_pins, sizeof in_pins);
+    memcpy(t->out, out_pins, sizeof out_pins);
+    block_pins_place(t->in, INS);
+    block_pins_place(t->out, OUTS);
+    if (!open_card(t, error, error_size)) {
+        destroy(t);
+        return NULL;
+    }
+    return t;
+}
+
+static void reset(void *self)
+{
+    struct tx *t = self;
+    char error[256];
+
+    solo_close(&t->solo);
+    memset(t->sa, 0, sizeof t->sa);
+    memset(t->ahead, 0, sizeof t->ahead);
+    t->ahead_from = t->ahead_to = 0;
+    if (!open_card(t, error, sizeof error)) {
+        fprintf(stderr, "espnic: internal error: %s\n", error);
+        abort();
+    }
+}
+
+/* ---- out ----------------------------------------------------------------------------------------------- */
+
+static void show_beat(const struct tx *t, uint32_t *out, const struct solo_beat *b)
+{
+    struct espnic *card = t->solo.card;
+    const struct nic_packet *p = nic_packet(card, b->item);
+    const uint8_t *from = nic_bytes(card, p) + (size_t)b->number * BUS;
+    uint32_t left = p->length - b->number * BUS;
+    uint32_t bytes = left < BUS ? left : BUS;
+
+    set(t, out, OUT_OUT_LAST, b->last);
+    set(t, out, OUT_OUT_BYTES, bytes);
+    for (uint32_t i = 0; i < BUS; i++) {
+        block_set(out, t->out[OUT_OUT_BEAT].lsb + 8 * i, 8, i < bytes ? from[i] : 0);
+    }
+}
+
+static void outputs(void *self, uint32_t *out)
+{
+    struct tx *t = self;
+    const struct nic_direction_stats *stats = &t->solo.card->stats.tx;
+    struct solo_beat b = solo_head(&t->solo, &t->out_port);
+
+    set(t, out, OUT_TX_ROOM, solo_room(&t->solo, &t->in_port));
+    set(t, out, OUT_OUT_VALID, b.valid);
+    if (b.valid) {
+        show_beat(t, out, &b);
+    }
+    set(t, out, OUT_COUNT_UNKNOWN_HANDLE, stats->drop[NIC_DROP_UNKNOWN_HANDLE]);
+    set(t, out, OUT_COUNT_NOT_IP, stats->drop[NIC_DROP_NOT_IP]);
+    set(t, out, OUT_COUNT_MTU, stats->drop[NIC_DROP_MTU]);
+    set(t, out, OUT_COUNT_EXHAUSTED, stats->drop[NIC_DROP_SEQ_EXHAUSTED]);
+    set(t, out, OUT_COUNT_PROTECTED, stats->ipsec_passes);
+}
+
+/* ---- in ------------------------------------------------------------------------------------------------ */
+
+static void take_ahead(struct tx *t, const uint32_t *in)
+{
+    struct ahead *a = &t->ahead[t->ahead_to % AHEAD];
+
+    if (t->ahead_to - t->ahead_from == AHEAD || (a->beats + 1) * BUS > LONGEST) {
+        fputs("espnic: internal error: frames too far ahead, or too long\n", stderr);
+        abort();
+    }
+    get_bytes(t, in, IN_AHEAD_BEAT, a->bytes + (size_t)a->beats++ * BUS, BUS);
+    if (get(t, in, IN_AHEAD_LAST)) {
+        t->ahead_to++;
+        t->ahead[t->ahead_to % AHEAD].beats = 0;
+    }
+}
+
+/* A handle that names no live SA remains one: that of an SA which is no more, or of none. */
+static uint64_t card_handle(const struct tx *t, uint32_t pin_handle)
+{
+    const struct named *n = &t->sa[pin_handle & (t->sas - 1)];
+
+    if (pin_handle == 0) {
+        return 0;
+    }
+    if (n->live) {
+        return n->pin_handle == pin_handle ? n->handle : NO_HANDLE;
+    }
+    return n->handle ? n->handle : NO_HANDLE;
+}
+
+/* A packet as the DMA would hand it on; hairpin: no descriptor waits for what becomes of it. */
+static uint32_t new_packet(struct tx *t, const uint32_t *in)
+{
+    struct espnic *card = t->solo.card;
+    const struct ahead *a = &t->ahead[t->ahead_from++ % AHEAD];
+    uint32_t item = nic_packet_new(card, NIC_TX, (uint32_t)get(t, in, IN_TX_LENGTH));
+    struct nic_packet *p = nic_packet(card, item);
+
+    p->hairpin = 1;
+    p->present = p->length;
+    p->handle[0] = card_handle(t, (uint32_t)get(t, in, IN_TX_HANDLE));
+    memcpy(nic_bytes(card, p), a->bytes, p->length);
+    return item;
+}
+
+static void read_address(const struct tx *t, const uint32_t *in, enum in_pin pin,
+                         struct esp_address *to)
+{
+    *to = (struct esp_address){ .family = get(t, in, IN_CFG_V6) ? 6 : 4 };
+    get_bytes(t, in, pin, to->bytes, to->family == 6 ? 16 : 4);
+}
+
+static void read_node(const struct tx *t, const uint32_t *in, struct esp_node *node)
+{
+    static const enum esp_alg algorithm[] = { ESP_ALG_AES_GCM_128, ESP_ALG_AES_GCM_192,
+                                              ESP_ALG_AES_GCM_256 };
+    uint32_t rounds = (uint32_t)get(t, in, IN_CFG_ROUNDS);
+    uint32_t key = 16 + 8 * rounds;
+    uint64_t next = get(t, in, IN_CFG_NEXT);
+
+    *node = (struct esp_node){ .dir = ESP_DIR_OUT,
+                               .mode = get(t, in, IN_CFG_TRANSPORT) ? ESP_MODE_TRANSPORT
+                                                                    : ESP_MODE_TUNNEL,
+                               .sa_count = 1 };
+    read_address(t, in, IN_CFG_SRC, &node->src);
+    read_address(t, in, IN_CFG_DST, &node->dst);
+    node->sa[0] = (struct esp_sa){ .op = ESP_OP_ESP,
+                                   .spi = (uint32_t)get(t, in, IN_CFG_SPI),
+                                   .esn = get(t, in, IN_CFG_ESN),
+                                   .seq = next,
+                                   .seq_hi = (uint32_t)(next >> 32),
+                                   .enc = { .alg = algorithm[rounds],
+                                            .icv = (uint8_t)get(t, in, IN_CFG_ICV),
+                                            .length = (uint8_t)(key + 4) } };
+    get_bytes(t, in, IN_CFG_KEY, node->sa[0].enc.bytes, key);
+    get_bytes(t, in, IN_CFG_SALT, node->sa[0].enc.bytes + key, 4);
+}
+
+/* The SA of this number is another one from now on, or none. */
+static void set_sa(struct tx *t, const uint32_t *in)
+{
+    struct espnic *card = t->solo.card;
+    struct named *n = &t->sa[get(t, in, IN_CFG_SA)];
+    struct esp_node node;
+    struct sa_added added;
+    uint32_t id;
+
+    if (n->live) {
+        sa_table_begin_delete(&card->table, n->handle, &id);
+        nic_forget_sa(card, id, 0);
+    }
+    n->live = get(t, in, IN_CFG_LIVE);
+    n->pin_handle = (uint32_t)get(t, in, IN_CFG_HANDLE);
+    if (!n->live) {
+        return;
+    }
+    read_node(t, in, &node);
+    added = sa_table_add(&card->table, &node, true);
+    if (!added.id) {
+        fprintf(stderr, "espnic: internal error: SA refused: %d\n", (int)added.reason);
+        abort();
+    }
+    sa_table_commit(&card->table, added.id, 0);
+    n->handle = added.handle;
+}
+
+static void tick(void *self, const uint32_t *in)
+{
+    struct tx *t = self;
+
+    if (get(t, in, IN_OUT_POP)) {
+        struct solo_beat b = solo_head(&t->solo, &t->out_port);
+
+        solo_pop(&t->solo, &t->out_port);
+        if (b.last) {
+            nic_packet_free(t->solo.card, b.item);
+        }
+    }
+    if (get(t, in, IN_TX_VALID)) {
+        if (t->in_port.beat == 0) {
+            t->item = new_packet(t, in);
+        }
+        solo_push(&t->solo, &t->in_port, t->item, get(t, in, IN_TX_LAST));
+    }
+    if (get(t, in, IN_AHEAD_VALID)) {
+        take_ahead(t, in);
+    }
+    solo_step(&t->solo);
+    if (get(t, in, IN_CFG_WE)) {
+        set_sa(t, in); /* seen from the next cycle on */
+    }
+}
+
+static const struct block_ops ops = { .abi = BLOCK_ABI,
+                                      .name = "esp_tx",
+                                      .create = create,
+                                      .destroy = destroy,
+                                      .reset = reset,
+                                      .outputs = outputs,
+                                      .tick = tick };
+
+const struct nic_solo_block nic_solo_esp_tx = {
+    .name = "esp_tx",
+    .title = "the send pipeline: SA, number, ESP headers, AES-GCM, order",
+    .ops = &ops,
+    .in = in_pins,
+    .out = out_pins,
+    .ins = INS,
+    .outs = OUTS,
+    .params = params,
+    .param_count = sizeof params / sizeof *params
+};
