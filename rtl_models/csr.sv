@@ -63,7 +63,9 @@ module csr #(
       {32'd0, espnic_regs_pkg::IPSTXIDX_READ_MASK | espnic_regs_pkg::IPSTXIDX_WRITE_MASK};
   localparam logic [1:0] GOOD = 2'd0, UNSUPPORTED = 2'd1, ABORTED = 2'd2;
 
-  logic [63:0] value [0:PLACES-1];
+  // A register has its reset value until it is written.
+  logic [63:0]       value [0:PLACES-1];
+  logic [PLACES-1:0] written;
 
   // ---- what the access means ------------------------------------------------------------------------------------------
   logic [27:0] dw;
@@ -113,7 +115,7 @@ module csr #(
   logic [63:0] old;
   logic        keeps, uses;
 
-  assign old   = value[place];
+  assign old   = written[place] ? value[place] : espnic_regs_pkg::resval(place);
   assign keeps = reads && !refused && half && !upper;
   assign uses  = half && upper && kept && kept_offset == acc_offset[15:0];
 
@@ -160,19 +162,33 @@ module csr #(
   assign none        = begins && place == 9'(RX_INDEX) && table_asked == 2'd0;
   assign fresh       = none ? result & ~STROBES : result;
 
-  // The data registers of each table, in the order of the words of its entries.
+  // The data registers of each table, in the order of the words of its entries. (Their reset values, and those of the index
+  // registers, are 0.)
   logic [191:0] tx_words, ip_words, spi_words, key_words, words;
 
-  assign tx_words  = {32'd0, value[espnic_regs_pkg::IPSTXSALT_PLACE][31:0],
-                      value[espnic_regs_pkg::IPSTXKEY_PLACE+3][31:0], value[espnic_regs_pkg::IPSTXKEY_PLACE+2][31:0],
-                      value[espnic_regs_pkg::IPSTXKEY_PLACE+1][31:0], value[espnic_regs_pkg::IPSTXKEY_PLACE][31:0]};
-  assign ip_words  = {64'd0,
-                      value[espnic_regs_pkg::IPSRXIPADDR_PLACE+3][31:0], value[espnic_regs_pkg::IPSRXIPADDR_PLACE+2][31:0],
-                      value[espnic_regs_pkg::IPSRXIPADDR_PLACE+1][31:0], value[espnic_regs_pkg::IPSRXIPADDR_PLACE][31:0]};
-  assign spi_words = {128'd0, value[espnic_regs_pkg::IPSRXIPIDX_PLACE][31:0], value[espnic_regs_pkg::IPSRXSPI_PLACE][31:0]};
-  assign key_words = {value[espnic_regs_pkg::IPSRXMOD_PLACE][31:0], value[espnic_regs_pkg::IPSRXSALT_PLACE][31:0],
-                      value[espnic_regs_pkg::IPSRXKEY_PLACE+3][31:0], value[espnic_regs_pkg::IPSRXKEY_PLACE+2][31:0],
-                      value[espnic_regs_pkg::IPSRXKEY_PLACE+1][31:0], value[espnic_regs_pkg::IPSRXKEY_PLACE][31:0]};
+  genvar g;
+  generate
+    for (g = 0; g < 4; g = g + 1) begin : g_words
+      localparam int TX_KEY = espnic_regs_pkg::IPSTXKEY_PLACE + g;
+      localparam int RX_KEY = espnic_regs_pkg::IPSRXKEY_PLACE + g;
+      localparam int ADDRESS = espnic_regs_pkg::IPSRXIPADDR_PLACE + g;
+
+      assign tx_words[32*g+:32]  = written[TX_KEY] ? value[TX_KEY][31:0] : '0;
+      assign key_words[32*g+:32] = written[RX_KEY] ? value[RX_KEY][31:0] : '0;
+      assign ip_words[32*g+:32]  = written[ADDRESS] ? value[ADDRESS][31:0] : '0;
+    end
+  endgenerate
+
+  localparam int TX_SALT = espnic_regs_pkg::IPSTXSALT_PLACE, RX_SALT = espnic_regs_pkg::IPSRXSALT_PLACE;
+  localparam int RX_MODE = espnic_regs_pkg::IPSRXMOD_PLACE;
+  localparam int RX_SPI = espnic_regs_pkg::IPSRXSPI_PLACE, RX_ADDRESS = espnic_regs_pkg::IPSRXIPIDX_PLACE;
+
+  assign tx_words[191:128]  = {32'd0, written[TX_SALT] ? value[TX_SALT][31:0] : 32'd0};
+  assign key_words[191:128] = {written[RX_MODE] ? value[RX_MODE][31:0] : 32'd0,
+                               written[RX_SALT] ? value[RX_SALT][31:0] : 32'd0};
+  assign ip_words[191:128]  = '0;
+  assign spi_words          = {128'd0, written[RX_ADDRESS] ? value[RX_ADDRESS][31:0] : 32'd0,
+                               written[RX_SPI] ? value[RX_SPI][31:0] : 32'd0};
 
   always_comb begin
     case (table_asked)
@@ -199,24 +215,33 @@ module csr #(
 
   // ---- values ---------------------------------------------------------------------------------------------------------------
   // Later lines overrule earlier ones.
-  genvar g;
-  generate
-    for (g = 0; g < PLACES; g = g + 1) begin : g_value
-      logic [63:0] next;
+  logic [8:0]  done_place;
+  logic [63:0] done_value, bad_value;
 
-      always_comb begin
-        next = value[g];
-        if (writes && place == 9'(g)) next = fresh;
-        if (g == BAD && acc_pop && refused) next = next + 1'b1;
-        if (order_done && g == (rx_busy ? RX_INDEX : TX_INDEX)) next = next & ~STROBES;
-        if (reset_rw && !READ_ONLY[g]) next = espnic_regs_pkg::resval(9'(g));
-        if (put && put_place == 9'(g)) next = put_value;
-        if (!WIDE[g]) next[63:32] = '0;
-      end
+  assign done_place = rx_busy ? 9'(RX_INDEX) : 9'(TX_INDEX);
+  assign done_value = writes && place == done_place ? fresh
+                    : written[done_place] ? value[done_place] : '0;
+  assign bad_value  = written[BAD] ? value[BAD] : '0;
 
-      always_ff @(posedge clk) value[g] <= rst ? espnic_regs_pkg::resval(9'(g)) : next;
-    end
-  endgenerate
+  always_ff @(posedge clk) begin
+    if (writes) value[place] <= fresh;
+    if (acc_pop && refused) value[BAD] <= bad_value + 1'b1;
+    if (order_done) value[done_place] <= done_value & ~STROBES;
+    if (put) value[put_place] <= put_value;
+  end
+
+  logic [PLACES-1:0] written_next;
+
+  always_comb begin
+    written_next = written;
+    if (writes) written_next[place] = 1'b1;
+    if (acc_pop && refused) written_next[BAD] = 1'b1;
+    if (order_done) written_next[done_place] = 1'b1;
+    if (reset_rw) written_next = written_next & READ_ONLY;
+    if (put) written_next[put_place] = 1'b1;
+  end
+
+  always_ff @(posedge clk) written <= rst ? '0 : written_next;
 
   // ---- counters -------------------------------------------------------------------------------------------------------------
   logic bad_place;

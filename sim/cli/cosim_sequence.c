@@ -198,7 +198,7 @@ static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHAR
         { "items of an SA right behind one of it", t->n.close, t->n.crypts, 200 },
         { "items without an SA", t->n.items - t->n.crypts, t->n.items, 50 },
         { "SAs set", t->n.sas_set, t->n.items, 1 },
-        { "numbers over a multiple of 2^32", t->n.crossings, t->n.sas_set, 10 },
+        { "numbers over a multiple of 2^32", t->n.crossings, t->n.sas_set, 3 },
     };
 
     memcpy(share, all, sizeof all);
