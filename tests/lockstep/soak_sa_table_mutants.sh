@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.." || exit 1
 build=${BUILD:-build}
 work=$PWD/$build/sa_table_mutants
 export ESPNIC_PRESETS=${ESPNIC_PRESETS:-sim/presets}
-command -v verilator >/dev/null 2>&1 || { echo "SKIP verilator is missing"; exit 0; }
+command -v verilator >/dev/null 2>&1 || { echo "SKIP mutants: verilator is missing"; exit 0; }
 
 mapfile -t sets <tests/lockstep/sa_table.sets
 cycles=${CYCLES:-1000000}

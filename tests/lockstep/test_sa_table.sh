@@ -32,19 +32,19 @@ fi
 if command -v iverilog >/dev/null 2>&1; then
     iverilog -g2012 -o "$log.vvp" -s sa_table "${sources[@]}" >"$log" 2>&1
     tell $? "Icarus reads it"
-    for bad in MEMORIES=5 BUCKETS=12 WAYS=17 STASH=65 LOOKUP_PACE=0 ADD_CYCLES=0 COMMANDS=257 LOOKUP_PORT=2 DEPTH=1; do
+    for bad in MEMORIES=5 BUCKETS=12 WAYS=17 STASH=65 LOOKUP_PACE=0 ADD_CYCLES=0 COMMANDS=257 LOOKUP_PORT=2; do
         iverilog -g2012 -o "$log.vvp" -s sa_table -P"sa_table.$bad" "${sources[@]}" >"$log" 2>&1 &&
             timeout 60 vvp -n "$log.vvp" >>"$log" 2>&1
         grep -q "${bad%=*} is ${bad#*=}, must be" "$log"
         tell $? "$bad is refused"
     done
 else
-    echo "SKIP Icarus is missing"
+    echo "SKIP Icarus: iverilog is missing"
 fi
 
 if command -v yosys >/dev/null 2>&1; then
     yosys -q -p "read_verilog -sv ${sources[*]}; hierarchy -top sa_table; proc; check -assert" >"$log" 2>&1
     tell $? "yosys reads it"
 else
-    echo "SKIP yosys is missing"
+    echo "SKIP yosys: it is missing"
 fi
