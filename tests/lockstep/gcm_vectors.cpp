@@ -11,11 +11,11 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <deque>
 #include <memory>
 #include <string>
@@ -848,19 +848,24 @@ int dump(Rig &rig, const char *file, const std::string &folder)
     return fclose(rig.dump);
 }
 
+double cpu_seconds()
+{
+    return (double)clock() / CLOCKS_PER_SEC;
+}
+
 /* `busy` of 16 cycles bring a beat. */
 void speed_of(Rig &rig, const char *name, unsigned key, unsigned busy)
 {
     std::vector<Job> jobs;
     size_t job = 0, beat = 0;
     uint64_t cycles = 0;
-    auto began = std::chrono::steady_clock::now();
+    double began;
     double seconds = 0;
 
     for (unsigned i = 0; i < 64; i++) {
         jobs.push_back(full_size(i, key));
     }
-    began = std::chrono::steady_clock::now();
+    began = cpu_seconds();
     while (seconds < 3) {
         for (unsigned i = 0; i < 4096; i++) {
             if (!rig.top.in_valid && (i & 15) < busy) {
@@ -880,7 +885,7 @@ void speed_of(Rig &rig, const char *name, unsigned key, unsigned busy)
             }
         }
         cycles += 4096;
-        seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+        seconds = cpu_seconds() - began;
     }
     printf("%u blocks, %s: %.0f kcycles/s\n", BLOCKS, name, (double)cycles / seconds / 1000);
 }
