@@ -36,7 +36,7 @@ module aes_pipe #(
   logic [BLOCKS*(STAGES+1)-1:0] used;
   logic [STAGES:0]              leaves;
 
-  always_comb begin
+  always @* begin
     leaves = '0;
     for (int j = SHORTEST; j <= STAGES; j = j + 1) leaves[j] = here[j] && exit[EXIT_W*j+:EXIT_W] == EXIT_W'(j);
   end
@@ -85,7 +85,7 @@ module aes_pipe #(
         always_ff @(posedge clk) begin
           if (put && put_first) keys[put_idx] <= put_keys[128*ROUND+:128];
         end
-        always_comb begin
+        always @* begin
           key = 128'd0;
           if (here[g-1]) key = keys[idx[IDX_W*(g-1)+:IDX_W]];
         end
@@ -110,7 +110,7 @@ module aes_pipe #(
     end
   endgenerate
 
-  always_comb begin
+  always @* begin
     take = 1'b0;
     take_idx = '0;
     take_blocks = '0;
