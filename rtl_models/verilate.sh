@@ -24,15 +24,26 @@ rm -rf "$work"
 mkdir -p "$work"
 
 # The pins as a package: for each its lowest bit and its width, and the widths of the two vectors.
-awk -v block="$block" '
-    function pin(side, text,   part) {
-        split(text, part, /[(), ]+/)
-        printf "  localparam int %s_%s_LSB = %d;\n", side, part[2], width[side]
-        width[side] += part[3]
+awk -v block="$block" -v pins="$pins" '
+    function pin(side, text, prefix,   word) {
+        split(text, word, /[(), ]+/)
+        printf "  localparam int %s_%s%s_LSB = %d;\n", side, prefix, word[2], width[side]
+        width[side] += word[3]
+    }
+    # a block made of others: their pins, each part at a multiple of 32 bits
+    function part(text,   word, file, line) {
+        split(text, word, /[(), ]+/)
+        for (s in width) width[s] += (32 - width[s] % 32) % 32
+        file = pins "/pins_" word[3] ".def"
+        while ((getline line <file) > 0) {
+            if (line ~ /^IN\(/) pin("IN", line, word[2] "_")
+            if (line ~ /^OUT\(/) pin("OUT", line, word[2] "_")
+        }
     }
     BEGIN { print "/* verilator lint_off UNUSED */\npackage pins_" block "_pkg;" }
     /^IN\(/ { pin("IN", $0) }
     /^OUT\(/ { pin("OUT", $0) }
+    /^PART\(/ { part($0) }
     END {
         # wide enough that both are arrays of words
         for (s in width) width[s] = width[s] > 65 ? width[s] : 65

@@ -18,6 +18,7 @@ static const struct cosim_block blocks[] = {
     { &nic_solo_esp_rx, &cosim_rx_stimulus },
     { &nic_solo_sa_table, &cosim_table_stimulus },
     { &nic_solo_csr, &cosim_csr_stimulus },
+    { &nic_solo_ipsec_top, &cosim_top_stimulus },
 };
 
 enum { BLOCK_COUNT = sizeof blocks / sizeof *blocks };
@@ -25,6 +26,7 @@ enum {
     MAX_PINS = 128,
     MAX_WORDS = 1024,
     MAX_CONFIG = 1024,
+    MAX_PARAMS = 64,
     HISTORY = 8,
     WAVE_BEFORE = 100,
     WAVE_AFTER = 10
@@ -51,7 +53,7 @@ struct request {
     uint64_t cycles, seed;
     const char *wave, *rtl, *coverage;
     char config[MAX_CONFIG];
-    uint32_t value[32]; /* of the block's parameters */
+    uint32_t value[MAX_PARAMS]; /* of the block's parameters */
 };
 
 /* The two, what goes in, and what has been seen lately. */
@@ -188,8 +190,6 @@ static void write_config(struct request *r)
                                  b->params[i].name, r->value[i]);
     }
 }
-
-enum { MAX_PARAMS = 32 };
 
 /* EXIT_DONE with r->what NULL: there is nothing to run. */
 static int read_arguments(struct request *r, int argc, char **argv)

@@ -32,5 +32,13 @@ extern const struct nic_solo_block nic_solo_esp_tx;
 extern const struct nic_solo_block nic_solo_esp_rx;
 extern const struct nic_solo_block nic_solo_sa_table;
 extern const struct nic_solo_block nic_solo_csr;
+extern const struct nic_solo_block nic_solo_ipsec_top;
+
+/* The parts of ipsec_top: in which words of its vectors the pins of esp_rx, esp_tx and csr begin. */
+enum { SOLO_TOP_PARTS = 3 };
+struct solo_top_places {
+    uint32_t in[SOLO_TOP_PARTS], out[SOLO_TOP_PARTS];
+};
+extern const struct solo_top_places nic_solo_top_places;
 
 #endif

@@ -57,21 +57,30 @@ static void reset(void *self)
     c->rule = 0;
 }
 
-static void *create(const char *config, char *error, size_t error_size)
+static struct csr *new_csr(bool tables, uint32_t depth)
 {
     struct csr *c = calloc(1, sizeof *c);
 
+    if (c) {
+        memcpy(c->in, in_pins, sizeof in_pins);
+        memcpy(c->out, out_pins, sizeof out_pins);
+        block_pins_place(c->in, INS);
+        block_pins_place(c->out, OUTS);
+        c->tables = tables;
+        c->depth = depth;
+        reset(c);
+    }
+    return c;
+}
+
+static void *create(const char *config, char *error, size_t error_size)
+{
+    struct csr *c = new_csr(solo_param(&nic_solo_csr, config, "TABLES") != 0,
+                            solo_param(&nic_solo_csr, config, "IN_DEPTH"));
+
     if (!c) {
         snprintf(error, error_size, "out of memory");
-        return NULL;
     }
-    memcpy(c->in, in_pins, sizeof in_pins);
-    memcpy(c->out, out_pins, sizeof out_pins);
-    block_pins_place(c->in, INS);
-    block_pins_place(c->out, OUTS);
-    c->tables = solo_param(&nic_solo_csr, config, "TABLES") != 0;
-    c->depth = solo_param(&nic_solo_csr, config, "IN_DEPTH");
-    reset(c);
     return c;
 }
 
@@ -182,6 +191,17 @@ static void tick(void *self, const uint32_t *in)
                                                    .read = !get(c, in, IN_ACC_WRITE),
                                                    .value = get(c, in, IN_ACC_DATA) };
     }
+}
+
+static void nothing_to_settle(void *self, const uint32_t *in)
+{
+    (void)self, (void)in;
+}
+
+bool solo_csr_part(bool tables, uint32_t depth, struct solo_part *part)
+{
+    *part = (struct solo_part){ new_csr(tables, depth), outputs, tick, nothing_to_settle };
+    return part->self != NULL;
 }
 
 static const struct block_ops ops = { .abi = BLOCK_ABI,

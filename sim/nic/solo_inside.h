@@ -60,5 +60,6 @@ struct solo_part {
 /* False: out of memory. */
 bool solo_rx_part(struct solo *solo, struct solo_part *part);
 bool solo_tx_part(struct solo *solo, uint32_t sa_bits, struct solo_part *part);
+bool solo_csr_part(bool tables, uint32_t depth, struct solo_part *part);
 
 #endif

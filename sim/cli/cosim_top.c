@@ -1,0 +1,64 @@
+/* Random traffic for ipsec_top: that of its parts, all at once. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cosim.h"
+#include "engine/must.h"
+
+static const struct cosim_stimulus *const parts[SOLO_TOP_PARTS] = { &cosim_rx_stimulus,
+                                                                    &cosim_tx_stimulus,
+                                                                    &cosim_csr_stimulus };
+
+struct traffic {
+    void *part[SOLO_TOP_PARTS];
+};
+
+static void *create(const char *config, uint64_t seed)
+{
+    struct traffic *t = must(calloc(1, sizeof *t));
+    size_t bytes = strlen(config) + 32;
+    char *all = must(malloc(bytes));
+
+    snprintf(all, bytes, "%s MTU=1500", config); /* fixed here, a parameter of esp_tx */
+    for (unsigned i = 0; i < SOLO_TOP_PARTS; i++) {
+        t->part[i] = parts[i]->create(all, seed);
+    }
+    free(all);
+    return t;
+}
+
+static void destroy(void *self)
+{
+    struct traffic *t = self;
+
+    for (unsigned i = 0; i < SOLO_TOP_PARTS; i++) {
+        parts[i]->destroy(t->part[i]);
+    }
+    free(t);
+}
+
+static void drive(void *self, const uint32_t *out, uint32_t *in)
+{
+    struct traffic *t = self;
+
+    for (unsigned i = 0; i < SOLO_TOP_PARTS; i++) {
+        parts[i]->drive(t->part[i], out + nic_solo_top_places.out[i],
+                        in + nic_solo_top_places.in[i]);
+    }
+}
+
+static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHARES])
+{
+    const struct traffic *t = self;
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < SOLO_TOP_PARTS; i++) {
+        count += parts[i]->shares(t->part[i], share + count);
+    }
+    return count;
+}
+
+const struct cosim_stimulus cosim_top_stimulus = {
+    .create = create, .destroy = destroy, .drive = drive, .shares = shares
+};
