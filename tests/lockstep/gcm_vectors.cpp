@@ -874,7 +874,7 @@ int dump(Rig &rig, const char *file, const std::string &folder)
         jobs.push_back(random_job(i));
     }
     shuffle(jobs);
-    jobs.resize(std::min<size_t>(jobs.size(), 16));
+    jobs.resize(std::min<size_t>(jobs.size(), 16 * BLOCKS));
     rig.dump = fopen(file, "w");
     if (!rig.dump) {
         fail("%s: cannot be written", file);
