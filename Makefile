@@ -45,6 +45,7 @@ CORE_NEED := gcc libc6-dev pkg-config libpcap-dev libyaml-dev libjansson-dev lib
 CORE_WANT := $(if $(filter x86_64,$(MACHINE)),libipsec-mb-dev)
 TEST_NEED := check
 TEST_WANT := tshark python3 gnuplot-nox $(if $(HAVE_SV),verilator g++)
+RTL_WANT := verilator g++ yosys
 FUZZ_WANT = $(if $(HAVE_LIBFUZZER),,clang-14 libclang-rt-14-dev)
 LINT_NEED := clang-14 clang-tidy-14 clang-format-14 cppcheck $(if $(HAVE_SV),verilator)
 
@@ -125,7 +126,7 @@ endif
 .SECONDARY:
 .SUFFIXES:
 .PHONY: all test-programs test run-tests demo bench soak sample lint format format-check asan fuzz fuzz-search fuzz-replay clean \
-	install uninstall deps deps-test deps-fuzz deps-lint help core-present FORCE
+	install uninstall deps deps-test deps-rtl deps-fuzz deps-lint help core-present FORCE
 
 all: core-present $(LIB_A) $(CLI_A) $(if $(LIB_SRC),$(LIB_SO)) $(if $(MAIN_SRC),$(ESPNIC))
 
@@ -246,6 +247,15 @@ soak: SECONDS_EACH = 600
 soak: deps fuzz
 	+$(Q)$(REMAKE) all
 	$(Q)set -e; for s in $(SOAK_SH); do echo "== $$s"; $(RUN_ENV) bash $$s; done
+
+# What the lockstep runs reach in the RTL; how large its blocks are (rtl_models/AREA.md).
+.PHONY: coverage area
+coverage: deps-rtl
+	+$(Q)$(REMAKE) all
+	$(Q)$(RUN_ENV) bash tests/lockstep/coverage.sh
+
+area: deps-rtl
+	$(Q)bash rtl_models/area.sh
 
 # ---- sanitizers and fuzzing ---------------------------------------------------------------------
 
@@ -410,6 +420,9 @@ deps:
 deps-test:
 	$(call packages,$(CORE_NEED) $(TEST_NEED),$(CORE_WANT) $(TEST_WANT))
 
+deps-rtl:
+	$(call packages,$(CORE_NEED),$(CORE_WANT) $(RTL_WANT))
+
 deps-fuzz:
 	$(call packages,$(CORE_NEED),$(CORE_WANT) $(FUZZ_WANT))
 
@@ -441,6 +454,8 @@ Check
   make format        rewrite the sources in the project's style
   make bench         how fast is the simulator
   make sample        write traces/samples/vpn-gateway* anew (the same bytes)
+  make coverage      how much of the RTL the lockstep runs reach, and which lines not
+  make area          synthesis of the RTL's blocks, into rtl_models/AREA.md
   make soak          the long runs: fuzzing for ten minutes a target, and tests/*/soak_*.sh
 
 Variables (now)

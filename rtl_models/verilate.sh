@@ -4,6 +4,7 @@
 # usage: rtl_models/verilate.sh BLOCK OUT.so [NAME=VALUE...]      OPTIONS as variables:
 #   WAVE=1      with waveforms (slower)
 #   COVERAGE=1  counts which lines and conditions were reached; the library writes coverage.dat beside itself
+#   OPT=-O0    soon made, but slow
 #   PINS=DIR    where pins_BLOCK.def lies   RTL=DIR  the RTL   SHIM=DIR  block.h of the engine
 # What is on the way goes below OUT.so.d. Verilator's own word on a mistake is shown, or the RTL's on parameters that are not
 # allowed, and the exit status is 1; 3 if a tool is missing.
@@ -70,7 +71,7 @@ parts=(verilated verilated_threads)
 [ "${WAVE:-0}" = 1 ] && { defines+=(-DSHIM_WAVE -DVM_TRACE=1); parts+=(verilated_vcd_c); }
 [ "${COVERAGE:-0}" = 1 ] && { defines+=(-DSHIM_COVERAGE="\"$work/coverage.dat\"" -DVM_COVERAGE=1); parts+=(verilated_cov); }
 root=$("$verilator" --getenv VERILATOR_ROOT)/include
-compile=("$cxx" -fPIC -O2 -std=c++17 "-I$root" "-I$root/vltstd")
+compile=("$cxx" -fPIC "${OPT:--O2}" -std=c++17 "-I$root" "-I$root/vltstd")
 runtime=$(dirname "$out")/verilator-$({ "$verilator" --version; "$cxx" --version; echo "${compile[@]}" "WAVE=${WAVE:-0} COVERAGE=${COVERAGE:-0}"; cat "$here/lockstep/load.cpp" "$include/engine/block.h"; } |
     cksum | tr ' ' -)
 
@@ -86,7 +87,7 @@ make_runtime() {
 }
 
 {
-    make -C "$work/v" -j2 -f Vblock.mk OPT_FAST=-O3 OPT_GLOBAL=-O2 OPT_SLOW=-O0 VM_PARALLEL_BUILDS=0 CXX="$cxx" Vblock__ALL.a &&
+    make -C "$work/v" -j2 -f Vblock.mk OPT_FAST="${OPT:--O3}" OPT_GLOBAL="${OPT:--O2}" OPT_SLOW=-O0 VM_PARALLEL_BUILDS=0 CXX="$cxx" Vblock__ALL.a &&
         make_runtime &&
         "${compile[@]}" -shared "-I$work/v" "-I$include" "${defines[@]}" \
             "-DSHIM_NAME=\"$block\"" "-DSHIM_CONFIG=\"$config\"" -o "$out.new" \
