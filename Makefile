@@ -40,10 +40,11 @@ export ESPNIC_DATA
 
 MACHINE := $(shell uname -m)
 HAVE_SV := $(firstword $(wildcard rtl_models/*.sv))
+RTL_PKG := $(sort $(wildcard rtl_models/*_pkg.sv))
 CORE_NEED := gcc libc6-dev pkg-config libpcap-dev libyaml-dev libjansson-dev libssl-dev
 CORE_WANT := $(if $(filter x86_64,$(MACHINE)),libipsec-mb-dev)
 TEST_NEED := check
-TEST_WANT := tshark python3 gnuplot-nox
+TEST_WANT := tshark python3 gnuplot-nox $(if $(HAVE_SV),verilator g++)
 FUZZ_WANT = $(if $(HAVE_LIBFUZZER),,clang-14 libclang-rt-14-dev)
 LINT_NEED := clang-14 clang-tidy-14 clang-format-14 cppcheck $(if $(HAVE_SV),verilator)
 
@@ -202,7 +203,7 @@ $(BUILD)/tests/bench/bench_%: $(BUILD)/obj/tests/bench/bench_%.o $(call obj,$(BE
 	$(call link_with_helpers)
 
 # What tests see. The program finds its presets beside a build folder of this tree; tell it of others.
-RUN_ENV = ESPNIC=$(ESPNIC) BUILD=$(BUILD) ESPNIC_PRESETS=sim/presets
+RUN_ENV = ESPNIC=$(ESPNIC) BUILD=$(BUILD) ESPNIC_PRESETS=sim/presets ESPNIC_RTL_CACHE=$(abspath $(BUILD))/rtl
 
 test-programs: all $(MAKE_SAMPLE) $(TEST_BIN) $(if $(FUZZ_MAIN),,$(REPLAY_BIN))
 
@@ -331,6 +332,17 @@ Cflags: -I$${includedir}
 endef
 export PC_FILE
 
+# As `espnic cosim` looks for it: RTL, pins and block.h below one folder.
+RTLDIR := $(SHAREDIR)/rtl_models
+define install_rtl
+$(Q)install -d $(RTLDIR)/lockstep $(RTLDIR)/pins $(RTLDIR)/include/engine
+$(Q)install -m 644 $(wildcard rtl_models/*.sv rtl_models/README.md) $(RTLDIR)/
+$(Q)install -m 644 $(wildcard rtl_models/lockstep/*) $(RTLDIR)/lockstep/
+$(Q)install -m 755 rtl_models/verilate.sh $(RTLDIR)/verilate.sh
+$(Q)install -m 644 $(wildcard sim/nic/pins_*.def) $(RTLDIR)/pins/
+$(Q)install -m 644 sim/engine/block.h $(RTLDIR)/include/engine/block.h
+endef
+
 install: all
 	$(Q)install -d $(BINDIR) $(LIBDIR)/pkgconfig $(INCDIR) $(MANDIR) $(COMPDIR) $(SHAREDIR)/presets $(SHAREDIR)/samples
 	$(Q)install -m 755 $(ESPNIC) $(BINDIR)/espnic
@@ -344,6 +356,7 @@ install: all
 	$(Q)for f in $(wildcard sim/presets/*.yaml); do install -m 644 $$f $(SHAREDIR)/presets/ || exit 1; done
 	$(Q)for f in $(filter-out %.md %.c,$(wildcard traces/samples/*)); do \
 		install -m 644 $$f $(SHAREDIR)/samples/ || exit 1; done
+	$(if $(HAVE_SV),$(call install_rtl))
 	@echo 'espnic $(VERSION) is installed below $(DESTDIR)$(PREFIX)'
 
 uninstall:
@@ -415,7 +428,7 @@ First time?
 Build
   make               the program build/espnic and the libraries build/libespnic.{a,so.$(SOVERSION)}
   make deps          install the compiler and core libraries, nothing else
-  make install       program, library, header, man page, presets, samples below PREFIX=$(PREFIX)
+  make install       program, library, header, man page, presets, samples, RTL below PREFIX=$(PREFIX)
                      (DESTDIR= for packagers); make uninstall takes them away
   make clean         remove what was built
 

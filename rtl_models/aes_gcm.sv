@@ -100,7 +100,7 @@ module aes_gcm #(
   logic [16:0]         span;   // P
   logic [16:0]         owed_all;
 
-  always_comb begin
+  always @* begin
     now_gmac   = kept_gmac;
     now_rounds = kept_rounds;
     now_begin  = kept_begin;
@@ -160,7 +160,7 @@ module aes_gcm #(
   logic [LANE_W-1:0] lane;
   logic [31:0]       counter;
 
-  always_comb begin
+  always @* begin
     used = '0;
     counters = '0;
     lane = '0;
@@ -226,7 +226,7 @@ module aes_gcm #(
   assign aad_len = info[aes_gcm_pkg::AAD_LEN_LSB+:aes_gcm_pkg::AAD_LEN_W];
   assign icv = info[aes_gcm_pkg::ICV_LSB+:aes_gcm_pkg::ICV_W];
 
-  always_comb begin
+  always @* begin
     cfg = '0;
     cfg[CFG_BEGIN+:16] = now_begin;
     cfg[CFG_END+:16] = now_end;
@@ -268,7 +268,7 @@ module aes_gcm #(
   logic [15:0]         hash_begin;
   logic [16:0]         hashed;
 
-  always_comb begin
+  always @* begin
     aad_room = now_gmac ? 16'(aad_len) : {10'd0, aad_len + 6'd15} & 16'hfff0;
     hash_begin = now_begin - aad_room;
     hashed = {1'b0, now_end} - {1'b0, now_begin};
@@ -313,7 +313,7 @@ module aes_gcm #(
   assign x_aad_lane = aad_lanes[x_idx];
   assign x_base = x_first ? '0 : x_kept_base;
 
-  always_comb begin
+  always @* begin
     x_out = x_beat;
     x_image = '0;
     x_key = '0;
@@ -337,7 +337,7 @@ module aes_gcm #(
     end
   end
 
-  always_comb begin
+  always @* begin
     x_end_lane = {1'b0, x_cfg[CFG_END+4+:12]};
     x_full = LANE_W'(({1'b0, x_cfg[CFG_END+:16]} + 17'd15 - {13'd0, x_cfg[CFG_SHIFT+:4]}) >> 4);
     x_count = 3'd0;
@@ -447,7 +447,7 @@ module aes_gcm #(
   logic [127:0]       p_icv_bytes, p_mask;
   logic [7:0]         p_up;
 
-  always_comb begin
+  always @* begin
     p_beat = p_out;
     bad = !p_first && kept_bad;
     had_tag = p_tag || (!p_first && kept_had_tag);

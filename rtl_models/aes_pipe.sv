@@ -28,26 +28,25 @@ module aes_pipe #(
   localparam int SHORTEST = 10 * STAGES_PER_ROUND;
   localparam int EXIT_W = $clog2(STAGES + 1);
 
-  // What moves along beside the blocks. Element j is behind stage j.
-  logic             here [0:STAGES];
-  logic [IDX_W-1:0] idx [0:STAGES];
-  logic [EXIT_W-1:0] exit [0:STAGES];
-  logic [1:0]       rounds [0:STAGES];
-  logic [BLOCKS-1:0] used [0:STAGES];
+  // What moves along beside the blocks; field j of each is behind stage j. A beat that leaves is no longer `here`.
+  logic [STAGES:0]              here;
+  logic [IDX_W*(STAGES+1)-1:0]  idx;
+  logic [EXIT_W*(STAGES+1)-1:0] exit;
+  logic [2*STAGES-1:0]          rounds;  // not behind the last
+  logic [BLOCKS*(STAGES+1)-1:0] used;
+  logic [STAGES:0]              leaves;
+
+  always @* begin
+    leaves = '0;
+    for (int j = SHORTEST; j <= STAGES; j = j + 1) leaves[j] = here[j] && exit[EXIT_W*j+:EXIT_W] == EXIT_W'(j);
+  end
 
   always_ff @(posedge clk) begin
-    here[0]   <= put && !rst;
-    idx[0]    <= put_idx;
-    exit[0]   <= put_exit;
-    rounds[0] <= put_rounds;
-    used[0]   <= put ? put_used : '0;
-    for (int j = 1; j <= STAGES; j = j + 1) begin
-      here[j]   <= here[j-1] && exit[j-1] != EXIT_W'(j - 1) && !rst;
-      idx[j]    <= idx[j-1];
-      exit[j]   <= exit[j-1];
-      rounds[j] <= rounds[j-1];
-      used[j]   <= exit[j-1] != EXIT_W'(j - 1) ? used[j-1] : '0;
-    end
+    here   <= rst ? '0 : {here[STAGES-1:0] & ~leaves[STAGES-1:0], put};
+    idx    <= {idx[IDX_W*STAGES-1:0], put_idx};
+    exit   <= {exit[EXIT_W*STAGES-1:0], put_exit};
+    rounds <= {rounds[2*STAGES-3:0], put_rounds};
+    used   <= {used[BLOCKS*STAGES-1:0], put_used};
   end
 
   // Stage 0: the first AddRoundKey.
@@ -79,14 +78,17 @@ module aes_pipe #(
       logic [127:0] key;
       logic pass, last;
 
-      assign pass = ROUND > aes_gcm_pkg::rounds(rounds[g-1]);
-      assign last = ROUND == aes_gcm_pkg::rounds(rounds[g-1]);
+      assign pass = ROUND > aes_gcm_pkg::rounds(rounds[2*(g-1)+:2]);
+      assign last = ROUND == aes_gcm_pkg::rounds(rounds[2*(g-1)+:2]);
       if (MIX != 0) begin : gen_key
         logic [127:0] keys [0:2**IDX_W-1];
         always_ff @(posedge clk) begin
           if (put && put_first) keys[put_idx] <= put_keys[128*ROUND+:128];
         end
-        assign key = keys[idx[g-1]];
+        always @* begin
+          key = 128'd0;
+          if (here[g-1]) key = keys[idx[IDX_W*(g-1)+:IDX_W]];
+        end
       end else begin : gen_no_key
         assign key = 128'd0;
       end
@@ -97,7 +99,7 @@ module aes_pipe #(
             .MIX(MIX)
         ) u_round (
             .clk,
-            .en(used[g-1][b]),
+            .en(here[g-1] && used[BLOCKS*(g-1)+b]),
             .pass,
             .last,
             .key,
@@ -108,30 +110,23 @@ module aes_pipe #(
     end
   endgenerate
 
-  always_comb begin
+  always @* begin
     take = 1'b0;
     take_idx = '0;
     take_blocks = '0;
     for (int k = SHORTEST; k <= STAGES; k = k + 1) begin
-      if (here[k] && exit[k] == EXIT_W'(k)) begin
+      if (leaves[k]) begin
         take = 1'b1;
-        take_idx = idx[k];
+        take_idx = idx[IDX_W*k+:IDX_W];
         for (int m = 0; m < BLOCKS; m = m + 1) take_blocks[128*m+:128] = state[k*BLOCKS+m];
       end
     end
   end
 
 `ifndef SYNTHESIS
-  integer leaving;
-  always_comb begin
-    leaving = 0;
-    for (int n = SHORTEST; n <= STAGES; n = n + 1) begin
-      if (here[n] && exit[n] == EXIT_W'(n)) leaving = leaving + 1;
-    end
-  end
   always @(posedge clk) begin
     if (!rst) begin
-      assert (leaving <= 1) else $error("aes_pipe: %0d beats leave in one cycle", leaving);
+      assert ((leaves & (leaves - 1'b1)) == '0) else $error("aes_pipe: several beats leave in one cycle");
     end
   end
 `endif

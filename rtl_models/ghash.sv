@@ -139,7 +139,7 @@ module ghash #(
   assign down = {1'b0, shift, 3'b000};
   assign up = 8'd128 - down;
 
-  always_comb begin
+  always @* begin
     blocks = '0;
     rest = 128'd0;
     y = 128'd0;

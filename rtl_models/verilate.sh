@@ -5,8 +5,8 @@
 #   WAVE=1      with waveforms (slower)
 #   COVERAGE=1  counts which lines and conditions were reached; the library writes coverage.dat beside itself
 #   PINS=DIR    where pins_BLOCK.def lies   RTL=DIR  the RTL   SHIM=DIR  block.h of the engine
-# What is on the way goes below OUT.so.d. Verilator's own word on a mistake is shown, and the exit status is 1; 3 if a
-# tool is missing.
+# What is on the way goes below OUT.so.d. Verilator's own word on a mistake is shown, or the RTL's on parameters that are not
+# allowed, and the exit status is 1; 3 if a tool is missing.
 set -eu
 block=$1 out=$2
 shift 2
@@ -51,17 +51,36 @@ for p in "$rtl"/*_pkg.sv; do [ -e "$p" ] && packages+=("$p"); done
     --prefix Vblock --top-module "lock_$block" -Mdir "$work/v" -CFLAGS -fPIC \
     "${packages[@]}" "$work/pins_${block}_pkg.sv" "$rtl/lockstep/lock_$block.sv" >"$work/verilator.log" 2>&1 ||
     { cat "$work/verilator.log" >&2; exit 1; }
+
+# Verilator's own part is the same for all blocks: made once for these flags, beside the libraries. With it the program that
+# looks whether a block begins: then parameters that are not allowed end here, with the block's own word on it.
+defines=()
+parts=(verilated verilated_threads)
+[ "${WAVE:-0}" = 1 ] && { defines+=(-DSHIM_WAVE -DVM_TRACE=1); parts+=(verilated_vcd_c); }
+[ "${COVERAGE:-0}" = 1 ] && { defines+=(-DSHIM_COVERAGE="\"$work/coverage.dat\"" -DVM_COVERAGE=1); parts+=(verilated_cov); }
+root=$("$verilator" --getenv VERILATOR_ROOT)/include
+compile=("$cxx" -fPIC -O2 -std=c++17 "-I$root" "-I$root/vltstd")
+runtime=$(dirname "$out")/verilator-$({ "$verilator" --version; "$cxx" --version; echo "${compile[@]}" "WAVE=${WAVE:-0} COVERAGE=${COVERAGE:-0}"; cat "$here/lockstep/load.cpp" "$include/engine/block.h"; } |
+    cksum | tr ' ' -)
+
+# Two may come at the same time: each makes its own, the first one in place stays.
+make_runtime() {
+    [ -d "$runtime" ] && return
+    mkdir -p "$work/runtime"
+    for part in "${parts[@]}"; do
+        "${compile[@]}" "${defines[@]}" "-I$work/v" -c -o "$work/runtime/$part.o" "$root/$part.cpp" || return 1
+    done
+    "${compile[@]}" "-I$include" -o "$work/runtime/load" "$here/lockstep/load.cpp" -ldl || return 1
+    mv -T "$work/runtime" "$runtime" 2>/dev/null || [ -d "$runtime" ]
+}
+
 {
-    make -C "$work/v" -f Vblock.mk OPT_FAST=-O3 OPT_GLOBAL=-O2 OPT_SLOW=-O1 CXX="$cxx" Vblock__ALL.a
-    root=$("$verilator" --getenv VERILATOR_ROOT)/include
-    sources=("$root/verilated.cpp" "$root/verilated_threads.cpp")
-    [ "${WAVE:-0}" = 1 ] && sources+=("$root/verilated_vcd_c.cpp")
-    [ "${COVERAGE:-0}" = 1 ] && sources+=("$root/verilated_cov.cpp")
-    defines=()
-    [ "${WAVE:-0}" = 1 ] && defines+=(-DSHIM_WAVE -DVM_TRACE=1)
-    [ "${COVERAGE:-0}" = 1 ] && defines+=(-DSHIM_COVERAGE="\"$work/coverage.dat\"" -DVM_COVERAGE=1)
-    "$cxx" -shared -fPIC -O2 -std=c++17 "-I$root" "-I$root/vltstd" "-I$work/v" "-I$include" "${defines[@]}" \
-        "-DSHIM_NAME=\"$block\"" "-DSHIM_CONFIG=\"$config\"" -o "$out.new" \
-        "$here/lockstep/shim.cpp" "$work/v/Vblock__ALL.a" "${sources[@]}" -pthread -latomic
+    make -C "$work/v" -j2 -f Vblock.mk OPT_FAST=-O3 OPT_GLOBAL=-O2 OPT_SLOW=-O0 VM_PARALLEL_BUILDS=0 CXX="$cxx" Vblock__ALL.a &&
+        make_runtime &&
+        "${compile[@]}" -shared "-I$work/v" "-I$include" "${defines[@]}" \
+            "-DSHIM_NAME=\"$block\"" "-DSHIM_CONFIG=\"$config\"" -o "$out.new" \
+            "$here/lockstep/shim.cpp" "$work/v/Vblock__ALL.a" "$runtime"/*.o -pthread -latomic
 } >"$work/build.log" 2>&1 || { tail -n 20 "$work/build.log" >&2; exit 1; }
+"$runtime/load" "$(cd "$(dirname "$out")" && pwd)/$(basename "$out").new" "$config" >"$work/load.log" 2>&1 ||
+    { cat "$work/load.log" >&2; rm -f "$out.new"; exit 1; }
 mv "$out.new" "$out"

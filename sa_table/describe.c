@@ -2,6 +2,7 @@
 #include "sa_table/table.h"
 
 static const char *const organisations[] = { "cam", "hash", "cuckoo", "direct", NULL };
+static const char *const hashes[] = { "mix", "h3", NULL };
 static const char *const units[] = { "bundles", "sas", NULL };
 
 #define POLL_MOST   UINT64_C(3600000000000000) /* an hour */
@@ -23,6 +24,10 @@ const struct param sa_table_params[] = {
       "hash, cuckoo: keys in a small CAM beside the memories, for those that find no slot." },
     { "search", PARAM_U32, FIELD(search), 256, 1, 65536, NULL, NULL,
       "cuckoo: buckets that an insertion looks at before it gives up." },
+    { "hash", PARAM_ENUM, FIELD(hash), SA_SLOTS_MIX, 0, SA_SLOTS_H3, hashes, NULL,
+      "hash, cuckoo: what says which buckets are a key's: a 64-bit mix, or h3, rows of exclusive ors over the bits of "
+      "the key as hardware has them (Carter and Wegman 1979); with h3 the buckets of a memory, slots / choices / ways, "
+      "are a power of two." },
     { "unit", PARAM_ENUM, FIELD(unit), SA_UNIT_BUNDLES, 0, SA_UNIT_SAS, units, NULL,
       "What the capacity counts: nodes (AH and ESP together cost 1) or SAs (O-8)." },
     { "per_direction", PARAM_BOOL, FIELD(per_direction), 0, 0, 1, NULL, NULL,

@@ -19,6 +19,29 @@ static uint32_t total(const struct sa_slots *slots)
     return slots->config.choices * slots->buckets * slots->config.ways;
 }
 
+struct sa_slots_key sa_slots_h3_row(uint32_t memory, uint32_t bit)
+{
+    uint64_t number = ((uint64_t)memory * SA_SLOTS_ROWS + bit) * SA_SLOTS_WORDS;
+    struct sa_slots_key row;
+
+    for (uint32_t w = 0; w < SA_SLOTS_WORDS; w++) {
+        row.word[w] = rng_mix(++number * 0x9e3779b97f4a7c15ull);
+    }
+    row.word[SA_SLOTS_WORDS - 1] &= (UINT64_C(1) << 34) - 1;
+    return row;
+}
+
+static void make_rows(struct sa_slots *slots)
+{
+    uint32_t rows = slots->config.choices * SA_SLOTS_ROWS;
+
+    assert((slots->buckets & (slots->buckets - 1)) == 0);
+    slots->row = must(calloc(rows, sizeof *slots->row));
+    for (uint32_t i = 0; i < rows; i++) {
+        slots->row[i] = sa_slots_h3_row(i / SA_SLOTS_ROWS, i % SA_SLOTS_ROWS);
+    }
+}
+
 void sa_slots_init(struct sa_slots *slots, const struct sa_slots_config *config)
 {
     *slots = (struct sa_slots){ .config = *config };
@@ -29,6 +52,9 @@ void sa_slots_init(struct sa_slots *slots, const struct sa_slots_config *config)
     slots->slot = must(calloc(total(slots), sizeof *slots->slot));
     slots->step = must(calloc(config->search, sizeof *slots->step));
     slots->seen = must(calloc((size_t)config->choices * slots->buckets, sizeof *slots->seen));
+    if (config->hash == SA_SLOTS_H3) {
+        make_rows(slots);
+    }
 }
 
 void sa_slots_destroy(struct sa_slots *slots)
@@ -36,6 +62,8 @@ void sa_slots_destroy(struct sa_slots *slots)
     free(slots->slot);
     free(slots->step);
     free(slots->seen);
+    free(slots->row);
+    slots->row = NULL;
     slots->slot = NULL;
     slots->step = NULL;
     slots->seen = NULL;
@@ -50,6 +78,48 @@ uint32_t sa_slots_bucket(const struct sa_slots *slots, uint64_t hash, uint32_t m
     }
     mixed = rng_mix(hash + (memory + 1) * 0x9e3779b97f4a7c15ull);
     return memory * slots->buckets + (uint32_t)((mixed >> 32) * slots->buckets >> 32);
+}
+
+uint32_t sa_slots_h3_bucket(const struct sa_slots *slots, const struct sa_slots_key *key,
+                            uint32_t memory)
+{
+    const struct sa_slots_key *row = &slots->row[memory * SA_SLOTS_ROWS];
+    uint32_t bucket = 0;
+
+    for (uint32_t bit = 0; slots->buckets >> bit > 1; bit++) {
+        uint64_t masked = 0;
+
+        for (uint32_t w = 0; w < SA_SLOTS_WORDS; w++) {
+            masked ^= key->word[w] & row[bit].word[w];
+        }
+        bucket |= (uint32_t)__builtin_parityll(masked) << bit;
+    }
+    return memory * slots->buckets + bucket;
+}
+
+/* What says which buckets are a key's: its hash, or itself. */
+struct name {
+    uint64_t hash;
+    struct sa_slots_key key;
+};
+
+static struct name name_of(const struct sa_slots *slots, const struct sa_slots_owner *how,
+                           const void *owner, uint32_t reference)
+{
+    struct name name = { 0 };
+
+    if (slots->config.hash == SA_SLOTS_H3) {
+        name.key = how->key(owner, reference);
+    } else {
+        name.hash = how->hash(owner, reference);
+    }
+    return name;
+}
+
+static uint32_t bucket_of(const struct sa_slots *slots, const struct name *name, uint32_t memory)
+{
+    return slots->config.hash == SA_SLOTS_H3 ? sa_slots_h3_bucket(slots, &name->key, memory)
+                                             : sa_slots_bucket(slots, name->hash, memory);
 }
 
 static uint32_t *slots_of(const struct sa_slots *slots, uint32_t bucket)
@@ -75,13 +145,13 @@ static uint32_t free_slots(const struct sa_slots *slots, uint32_t bucket, uint32
 /* ---- a key's own buckets --------------------------------------------------------------------- */
 
 /* The free slot in the emptiest of its buckets; false if all are full. */
-static bool own_slot(const struct sa_slots *slots, uint64_t hash, uint32_t *found)
+static bool own_slot(const struct sa_slots *slots, const struct name *name, uint32_t *found)
 {
     uint32_t most = 0;
 
     for (uint32_t m = 0; m < slots->config.choices; m++) {
         uint32_t first = 0;
-        uint32_t count = free_slots(slots, sa_slots_bucket(slots, hash, m), &first);
+        uint32_t count = free_slots(slots, bucket_of(slots, name, m), &first);
 
         if (count > most) {
             most = count;
@@ -112,11 +182,11 @@ static void next_search(struct sa_slots *slots)
 }
 
 /* Add the buckets to which the key in `from` of step `at` could go. */
-static uint32_t look_further(struct sa_slots *slots, uint64_t hash, uint32_t at, uint32_t from,
-                             uint32_t steps)
+static uint32_t look_further(struct sa_slots *slots, const struct name *name, uint32_t at,
+                             uint32_t from, uint32_t steps)
 {
     for (uint32_t m = 0; m < slots->config.choices && steps < slots->config.search; m++) {
-        uint32_t bucket = sa_slots_bucket(slots, hash, m);
+        uint32_t bucket = bucket_of(slots, name, m);
 
         if (is_new(slots, bucket)) {
             slots->step[steps++] = (struct sa_step){ .bucket = bucket, .before = at, .from = from };
@@ -143,7 +213,7 @@ static uint32_t move_chain(struct sa_slots *slots, uint32_t step, uint32_t free_
 
 /* Room by moving others: a search in breadth from the key's own buckets, which are known to be full. */
 static bool make_room(struct sa_slots *slots, const struct sa_slots_owner *how, const void *owner,
-                      uint64_t hash, struct sa_cost *cost, uint32_t *found)
+                      const struct name *name, struct sa_cost *cost, uint32_t *found)
 {
     uint32_t ways = slots->config.ways;
     uint32_t steps = slots->config.choices;
@@ -151,7 +221,7 @@ static bool make_room(struct sa_slots *slots, const struct sa_slots_owner *how, 
 
     next_search(slots);
     for (uint32_t m = 0; m < steps; m++) {
-        slots->step[m] = (struct sa_step){ .bucket = sa_slots_bucket(slots, hash, m), .before = m };
+        slots->step[m] = (struct sa_step){ .bucket = bucket_of(slots, name, m), .before = m };
         is_new(slots, slots->step[m].bucket);
     }
     for (uint32_t at = 0; at < steps; at++) {
@@ -167,7 +237,9 @@ static bool make_room(struct sa_slots *slots, const struct sa_slots_owner *how, 
         for (uint32_t way = 0; way < ways; way++) {
             uint32_t from = bucket * ways + way;
 
-            steps = look_further(slots, how->hash(owner, slots->slot[from]), at, from, steps);
+            struct name other = name_of(slots, how, owner, slots->slot[from]);
+
+            steps = look_further(slots, &other, at, from, steps);
         }
     }
     return false;
@@ -207,9 +279,13 @@ static void empty_stash(struct sa_slots *slots, const struct sa_slots_owner *how
 
     for (uint32_t i = 0; slots->state.in_stash != 0 && i < slots->config.stash; i++) {
         uint32_t reference = slots->state.stash[i];
+        struct name name;
 
-        if (reference != 0 &&
-            sa_slots_bucket(slots, how->hash(owner, reference), memory) == bucket) {
+        if (reference == 0) {
+            continue;
+        }
+        name = name_of(slots, how, owner, reference);
+        if (bucket_of(slots, &name, memory) == bucket) {
             slots->slot[slot] = reference;
             out_of_stash(slots, reference);
             cost->writes++;
@@ -223,12 +299,12 @@ static void empty_stash(struct sa_slots *slots, const struct sa_slots_owner *how
 bool sa_slots_place(struct sa_slots *slots, const struct sa_slots_owner *how, const void *owner,
                     uint32_t reference, struct sa_cost *cost)
 {
-    uint64_t hash = how->hash(owner, reference);
+    struct name name = name_of(slots, how, owner, reference);
     uint32_t slot = 0;
 
     *cost = (struct sa_cost){ .reads = 1 };
-    if (own_slot(slots, hash, &slot) || (slots->config.organisation == SA_ORGANISATION_CUCKOO &&
-                                         make_room(slots, how, owner, hash, cost, &slot))) {
+    if (own_slot(slots, &name, &slot) || (slots->config.organisation == SA_ORGANISATION_CUCKOO &&
+                                          make_room(slots, how, owner, &name, cost, &slot))) {
         slots->slot[slot] = reference;
     } else if (!into_stash(slots, reference)) {
         return false;
@@ -239,11 +315,11 @@ bool sa_slots_place(struct sa_slots *slots, const struct sa_slots_owner *how, co
 }
 
 /* The slot of a reference; false if it is not in the memories. */
-static bool find_slot(const struct sa_slots *slots, uint64_t hash, uint32_t reference,
+static bool find_slot(const struct sa_slots *slots, const struct name *name, uint32_t reference,
                       uint32_t *found)
 {
     for (uint32_t m = 0; m < slots->config.choices; m++) {
-        uint32_t bucket = sa_slots_bucket(slots, hash, m);
+        uint32_t bucket = bucket_of(slots, name, m);
 
         for (uint32_t way = 0; way < slots->config.ways; way++) {
             if (slots_of(slots, bucket)[way] == reference) {
@@ -258,10 +334,11 @@ static bool find_slot(const struct sa_slots *slots, uint64_t hash, uint32_t refe
 void sa_slots_remove(struct sa_slots *slots, const struct sa_slots_owner *how, const void *owner,
                      uint32_t reference, struct sa_cost *cost)
 {
+    struct name name = name_of(slots, how, owner, reference);
     uint32_t slot = 0;
 
     *cost = (struct sa_cost){ .reads = 1, .writes = 1 };
-    if (find_slot(slots, how->hash(owner, reference), reference, &slot)) {
+    if (find_slot(slots, &name, reference, &slot)) {
         slots->slot[slot] = 0;
         empty_stash(slots, how, owner, slot / slots->config.ways, slot, cost);
     } else {

@@ -84,7 +84,34 @@ static uint64_t entry_spi(const void *owner, uint32_t reference)
     return referenced(owner, reference)->spi;
 }
 
-static const struct sa_slots_owner hashed = { .hash = entry_hash };
+static uint64_t number_of(const uint8_t *bytes, unsigned count)
+{
+    uint64_t number = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        number = number << 8 | bytes[i];
+    }
+    return number;
+}
+
+/* The bits of a key, as slots.h lays them. */
+static struct sa_slots_key entry_key(const void *owner, uint32_t reference)
+{
+    const struct sa_table *table = owner;
+    const struct sa_context *context = sa_context(table, reference >> 1);
+    const struct sa_entry *entry = referenced(table, reference);
+    bool v6 = (context->flags & SA_CONTEXT_IPV6) != 0;
+    uint8_t buffer[16];
+    const uint8_t *dst = destination(table, context, buffer);
+    struct sa_slots_key key;
+
+    key.word[0] = v6 ? number_of(dst + 8, 8) : number_of(dst, 4);
+    key.word[1] = v6 ? number_of(dst, 8) : 0;
+    key.word[2] = entry->spi | (uint64_t)(entry->op == ESP_OP_AH) << 32 | (uint64_t)v6 << 33;
+    return key;
+}
+
+static const struct sa_slots_owner hashed = { .hash = entry_hash, .key = entry_key };
 static const struct sa_slots_owner numbered = { .hash = entry_spi };
 
 static bool has_key(const struct sa_table *table, uint32_t reference, const struct key *key)
@@ -214,7 +241,8 @@ static void init_slots(struct sa_table *table)
                                      .choices = direct ? 1 : config->choices,
                                      .ways = direct ? 1 : config->ways,
                                      .stash = direct ? 0 : config->stash,
-                                     .search = config->search };
+                                     .search = config->search,
+                                     .hash = direct ? SA_SLOTS_MIX : config->hash };
 
     sa_slots_init(&table->slots, &slots);
     table->stats.slots = slots.slots;
@@ -707,25 +735,13 @@ uint32_t sa_table_find(struct sa_table *table, uint64_t handle)
     return id;
 }
 
-uint32_t sa_table_probe(const struct sa_table *table, const struct sa_key *wanted)
+/* The reference, if its context is live; else 0. */
+static uint32_t if_live(const struct sa_table *table, uint32_t reference)
 {
-    struct key key = {
-        .spi = wanted->spi, .op = wanted->op, .family = wanted->dst.family, .inbound = 1
-    };
-    uint32_t reference;
-
-    memcpy(key.dst, wanted->dst.bytes, sizeof key.dst);
-    reference = find_key(table, &key);
-    if ((reference == 0 || sa_context(table, reference >> 1)->state != SA_LIVE) &&
-        table->fixed.wildcards != 0) {
-        memset(key.dst, 0, sizeof key.dst);
-        reference = find_key(table, &key);
-    }
-    return reference != 0 && sa_context(table, reference >> 1)->state == SA_LIVE ? reference >> 1
-                                                                                 : 0;
+    return reference != 0 && sa_context(table, reference >> 1)->state == SA_LIVE ? reference : 0;
 }
 
-struct sa_hit sa_table_lookup(struct sa_table *table, const struct sa_key *wanted)
+struct sa_hit sa_table_look(const struct sa_table *table, const struct sa_key *wanted)
 {
     struct key key = {
         .spi = wanted->spi, .op = wanted->op, .family = wanted->dst.family, .inbound = 1
@@ -733,24 +749,40 @@ struct sa_hit sa_table_lookup(struct sa_table *table, const struct sa_key *wante
     struct sa_hit hit = { .probes = 1 };
 
     memcpy(key.dst, wanted->dst.bytes, sizeof key.dst);
-    uint32_t reference = find_key(table, &key);
+    uint32_t reference = if_live(table, find_key(table, &key));
 
-    if ((reference == 0 || sa_context(table, reference >> 1)->state != SA_LIVE) &&
-        table->fixed.wildcards != 0) {
+    if (reference == 0 && table->fixed.wildcards != 0) {
         memset(key.dst, 0, sizeof key.dst);
-        reference = find_key(table, &key);
+        reference = if_live(table, find_key(table, &key));
         hit.probes = 2;
     }
-    table->stats.lookups++;
-    table->stats.probes += hit.probes;
-    if (reference == 0 || sa_context(table, reference >> 1)->state != SA_LIVE) {
-        table->stats.misses++;
-        return hit;
-    }
-    table->stats.hits++;
     hit.id = reference >> 1;
     hit.entry = reference & 1;
     return hit;
+}
+
+void sa_table_count(struct sa_table *table, const struct sa_hit *hit)
+{
+    table->stats.lookups++;
+    table->stats.probes += hit->probes;
+    if (hit->id != 0) {
+        table->stats.hits++;
+    } else {
+        table->stats.misses++;
+    }
+}
+
+struct sa_hit sa_table_lookup(struct sa_table *table, const struct sa_key *wanted)
+{
+    struct sa_hit hit = sa_table_look(table, wanted);
+
+    sa_table_count(table, &hit);
+    return hit;
+}
+
+uint32_t sa_table_probe(const struct sa_table *table, const struct sa_key *wanted)
+{
+    return sa_table_look(table, wanted).id;
 }
 
 uint32_t sa_table_next(const struct sa_table *table, uint32_t id)

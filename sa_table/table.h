@@ -34,6 +34,7 @@ struct sa_table_config {
     uint32_t organisation; /* enum sa_organisation */
     uint32_t slots;        /* slots.h; 0: as many as sa_table_slots() says */
     uint32_t choices, ways, stash, search;
+    uint32_t hash;      /* enum sa_slots_hash */
     uint32_t unit;      /* enum sa_capacity_unit */
     bool per_direction; /* capacity_in and capacity_out instead of capacity */
     uint32_t capacity;  /* both directions together */
@@ -143,7 +144,13 @@ struct sa_hit {
 };
 
 /* Inbound look-up by (SPI, destination, protocol, IP version); a destination of zero in the SA
- * matches any, an exact match goes first (O-13). Only LIVE contexts are found. */
+ * matches any, an exact match goes first (O-13). Only LIVE contexts are found. Uncounted. */
+struct sa_hit sa_table_look(const struct sa_table *table, const struct sa_key *wanted);
+
+/* A look-up with this result has been made. */
+void sa_table_count(struct sa_table *table, const struct sa_hit *hit);
+
+/* Both at once. */
 struct sa_hit sa_table_lookup(struct sa_table *table, const struct sa_key *wanted);
 
 /* The context that it would find, 0: none. Uncounted. */

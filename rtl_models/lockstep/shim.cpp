@@ -85,6 +85,13 @@ void *create(const char *config, char *error, size_t error_size)
 #endif
     s->block->clk = 0;
     reset(s);
+    if (s->context.errorCount()) {
+        std::snprintf(error, error_size, "the RTL refuses its parameters (above)");
+        s->block->final();
+        delete s->block;
+        delete s;
+        return nullptr;
+    }
     return s;
 }
 

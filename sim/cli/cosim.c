@@ -15,13 +15,16 @@ static const struct cosim_block blocks[] = {
     { &nic_solo_esn_replay, &cosim_replay_stimulus },
     { &nic_solo_esn_sequence, &cosim_sequence_stimulus },
     { &nic_solo_esp_tx, &cosim_tx_stimulus },
+    { &nic_solo_esp_rx, &cosim_rx_stimulus },
+    { &nic_solo_sa_table, &cosim_table_stimulus },
+    { &nic_solo_csr, &cosim_csr_stimulus },
 };
 
 enum { BLOCK_COUNT = sizeof blocks / sizeof *blocks };
 enum {
     MAX_PINS = 128,
     MAX_WORDS = 1024,
-    MAX_CONFIG = 512,
+    MAX_CONFIG = 1024,
     HISTORY = 8,
     WAVE_BEFORE = 100,
     WAVE_AFTER = 10
@@ -61,7 +64,7 @@ struct pair {
     uint32_t c_out[MAX_WORDS], rtl_out[MAX_WORDS], pins[MAX_WORDS];
     struct seen {
         uint64_t cycle;
-        uint32_t in[MAX_WORDS / 8], out[MAX_WORDS / 8];
+        uint32_t in[MAX_WORDS], out[MAX_WORDS];
     } history[HISTORY];
     unsigned seen;
 };

@@ -12,7 +12,7 @@ struct cosim_share {
     uint32_t per_mille; /* the least share */
 };
 
-enum { COSIM_MAX_SHARES = 24 };
+enum { COSIM_MAX_SHARES = 32 };
 
 /* Random traffic for a block: it sees what the block shows, as whoever is connected to it would. */
 struct cosim_stimulus {
@@ -31,6 +31,9 @@ struct cosim_block {
 extern const struct cosim_stimulus cosim_replay_stimulus;
 extern const struct cosim_stimulus cosim_sequence_stimulus;
 extern const struct cosim_stimulus cosim_tx_stimulus;
+extern const struct cosim_stimulus cosim_rx_stimulus;
+extern const struct cosim_stimulus cosim_table_stimulus;
+extern const struct cosim_stimulus cosim_csr_stimulus;
 
 /* ---- the RTL ------------------------------------------------------------------------------------- */
 

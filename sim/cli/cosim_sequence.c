@@ -24,7 +24,7 @@ struct traffic {
     uint32_t favourite, last_sa;
     uint32_t to_set;   /* SAs that are still to be set */
     bool setting;      /* ... one of them in this cycle */
-    uint64_t drain_at; /* from this cycle on nothing new begins, until nothing is under way */
+    uint64_t drain_at; /* from this item on nothing new begins, until nothing is under way */
     uint64_t finished; /* items that have left for good */
     struct cosim_pace in_pace, out_pace;
     uint64_t cycle;
@@ -49,7 +49,7 @@ static void *create(const char *config, uint64_t seed)
     t->mtu = number_in(config, "MTU");
     t->favourite = 1;
     t->to_set = t->sas - 1;
-    t->drain_at = 3000;
+    t->drain_at = 500;
     return t;
 }
 
@@ -78,10 +78,10 @@ static void drive_sas(struct traffic *t, uint32_t *in)
 {
     bool esn;
 
-    if (t->to_set == 0 && t->cycle > t->drain_at &&
+    if (t->to_set == 0 && t->n.items >= t->drain_at && !t->item.active &&
         t->n.items == t->finished + t->n.exhausted + t->n.too_long) {
         t->to_set = t->sas - 1;
-        t->drain_at = t->cycle + 500 + rng_below(&t->random, 200 + 40ull * t->sas);
+        t->drain_at = t->n.items + 50 + rng_below(&t->random, 100 + 20ull * t->sas);
     }
     t->setting = t->to_set > 0;
     if (t->setting) {
@@ -137,7 +137,7 @@ static void drive_in(struct traffic *t, const uint32_t *out, uint32_t *in)
     struct item *i = &t->item;
     bool last;
 
-    if (!i->active && !t->setting && t->cycle <= t->drain_at &&
+    if (!i->active && !t->setting && t->n.items < t->drain_at &&
         cosim_pace(&t->in_pace, &t->random)) {
         begin_item(t);
     }
@@ -190,7 +190,7 @@ static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHAR
     const struct traffic *t = self;
     const struct cosim_share all[] = {
         { "cycles in which the block has no room", t->n.full, t->cycle, 50 },
-        { "cycles in which what was numbered has to stay", t->n.held, t->cycle, 50 },
+        { "cycles in which what was numbered has to stay", t->n.held, t->cycle, 5 },
         { "items that got a number", t->n.given, t->n.items, 300 },
         { "items whose SA had none left", t->n.exhausted, t->n.items, 10 },
         { "items beyond the MTU", t->n.too_long, t->n.items, 50 },
@@ -198,7 +198,7 @@ static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHAR
         { "items of an SA right behind one of it", t->n.close, t->n.crypts, 200 },
         { "items without an SA", t->n.items - t->n.crypts, t->n.items, 50 },
         { "SAs set", t->n.sas_set, t->n.items, 1 },
-        { "numbers over a multiple of 2^32", t->n.crossings, t->n.sas_set, 10 },
+        { "numbers over a multiple of 2^32", t->n.crossings, t->n.sas_set, 3 },
     };
 
     memcpy(share, all, sizeof all);

@@ -38,7 +38,7 @@ struct nic_packet {
     uint8_t drop;      /* enum nic_drop */
     uint8_t bypass;    /* enum nic_bypass */
     uint8_t pass;      /* IPsec headers processed so far */
-    uint8_t looked;    /* the look-up of this pass has been made */
+    uint8_t looked;    /* TX: the look-up of this pass has been made */
     uint8_t probes;    /* accesses that it takes */
     uint8_t entry;     /* of the context, this pass */
     uint8_t crypt;     /* this pass needs the crypto */
@@ -327,6 +327,7 @@ struct nic_slot {
     uint64_t ready;  /* cycle in which command and buffer were there */
     uint64_t card_ps;
     uint32_t accesses; /* of the look-up memories, for the keys of the command */
+    uint8_t updated;   /* UPDATE: enum sa_update */
     struct abi_command command;
     uint32_t id[NIC_MAX_NODES]; /* contexts */
     uint64_t handle[NIC_MAX_NODES];
@@ -571,6 +572,10 @@ void nic_memory_init(struct espnic *card);
 void nic_dma_init(struct espnic *card);
 void nic_commands_init(struct espnic *card);
 void nic_csr_init(struct espnic *card);
+/* The register file's part in it: a read with the answer's status; the registers of the other command path go away. */
+uint64_t nic_csr_read(struct reg_file *registers, const struct nic_mmio *m,
+                      enum pcie_status *status);
+void nic_csr_hide(struct reg_file *registers, bool tables);
 void nic_interrupts_init(struct espnic *card);
 
 /* Reading the packet's headers (parser.c). */

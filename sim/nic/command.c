@@ -3,10 +3,11 @@
  * Modelled: a doorbell makes the card read commands (64 bytes each) and their buffers by DMA, several at a
  * time; one processor executes them in order of arrival, `card.command.add|update|remove` per node, or what
  * a firmware takes (firmware.c); the
- * table changes when the work on the command ends; handles are written back into the request's
- * buffer, then the completion, then an interrupt.
- * DELETE has two phases: from its execution no packet finds the SA; it completes when the last packet that
- * holds it has let go. Other commands go on meanwhile, so completions can overtake each other, as direct
+ * table changes when the work on the command ends (an added SA is found, an UPDATE holds); handles are written back
+ * into the request's buffer, then the completion, then an interrupt.
+ * A place, a key's slot and the right to the key are taken when the work on an ADD begins.
+ * DELETE has two phases: from the cycle after its work has begun no packet finds the SA; it completes when the work is
+ * over and the last packet that holds the SA has let go. Other commands go on meanwhile, so completions can overtake each other, as direct
  * OIDs may. Statuses: where the interface is silent, the choices O-n of sa_table/README.md.
  * In a reset DELETE is NOT_ACCEPTED, everything else RESET_IN_PROGRESS; the table survives, unless
  * `card.sa.reset_wipes`. */
@@ -157,7 +158,7 @@ static void start_add(struct espnic *card, struct nic_slot *s, enum ndis_kind ki
     }
 }
 
-/* UPDATE changes the table when its work is over, as ADD and DELETE do. */
+/* UPDATE changes the table when its work is over. */
 static void finish_update(struct espnic *card, struct nic_slot *s)
 {
     struct ndis_update u;
@@ -169,6 +170,7 @@ static void finish_update(struct espnic *card, struct nic_slot *s)
     }
     result = sa_table_update(&card->table, u.handle, (enum esp_op)u.op, u.spi, u.seq_hi,
                              card->config.sa.esn == NIC_ESN_HOST);
+    s->updated = (uint8_t)result;
     s->done = result == SA_UPDATE_OK;
     s->status = s->done ? NDIS_STATUS_SUCCESS : NDIS_STATUS_INVALID_PARAMETER;
 }
@@ -556,6 +558,15 @@ static uint32_t next_ready(const struct espnic *card)
     return best;
 }
 
+/* A packet that waits for an MSHR may need none for what it finds now. */
+static void look_again(struct espnic *card, uint64_t now)
+{
+    for (unsigned i = 0;
+         card->config.sa.storage != NIC_STORAGE_ON_CHIP && i < card->config.general.lanes; i++) {
+        sched_wake(&card->sched, card->lane[i].lookup.block, now + 1);
+    }
+}
+
 static void execute(struct espnic *card, uint64_t now)
 {
     struct nic_commands *c = &card->commands;
@@ -570,6 +581,7 @@ static void execute(struct espnic *card, uint64_t now)
     if (c->s.running && slot_at(card, c->s.running - 1)->finish <= now) {
         finish(card, slot_at(card, c->s.running - 1), now);
         c->s.running = 0;
+        look_again(card, now);
     }
     if (c->s.running || (next = next_ready(card)) == UINT32_MAX) {
         return;
@@ -582,6 +594,7 @@ static void execute(struct espnic *card, uint64_t now)
     if (slot_at(card, next)->accesses && !nic_is_ideal(&card->config, NIC_IDEAL_COMMAND)) {
         cycles += nic_lookup_port_command(card, now + cycles, slot_at(card, next)->accesses);
     }
+    look_again(card, now);
     slot_at(card, next)->state = NIC_SLOT_RUNNING;
     slot_at(card, next)->finish = now + cycles;
     c->s.running = next + 1;

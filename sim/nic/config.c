@@ -481,6 +481,20 @@ static bool check_capabilities(struct nic_config *config, char *error, size_t er
     return true;
 }
 
+/* The bits of a bucket's number are all that h3 gives. */
+static bool check_hash(const struct sa_table_config *t, char *error, size_t error_size)
+{
+    uint32_t slots = sa_table_slots(t);
+    uint32_t buckets = slots / (t->choices * t->ways);
+
+    return t->hash != SA_SLOTS_H3 || (buckets != 0 && (buckets & (buckets - 1)) == 0) ||
+           refuse(
+               error, error_size,
+               "card.sa.table.hash: found h3, expected mix, or a power of two of buckets: %u slots are %u buckets of "
+               "%u ways in each of %u memories",
+               slots, buckets, t->ways, t->choices);
+}
+
 /* A hash or cuckoo table is made of whole buckets in every memory. */
 static bool check_organisation(const struct sa_table_config *t, char *error, size_t error_size)
 {
@@ -501,6 +515,9 @@ static bool check_organisation(const struct sa_table_config *t, char *error, siz
             error, error_size,
             "card.sa.table.slots: found %u, expected a multiple of choices * ways (%u), as %u",
             t->slots, whole, (t->slots + whole - 1) / whole * whole);
+    }
+    if (!check_hash(t, error, error_size)) {
+        return false;
     }
     if (t->organisation == SA_ORGANISATION_CUCKOO && t->choices < 2) {
         return refuse(

@@ -231,20 +231,28 @@ static void apply(struct espnic *card, const struct nic_mmio *m, uint64_t now)
 
 /* An access that no register allows violates the card's programming model: Completer Abort. Where there is no register,
  * the request is unsupported (Base Specification 5.0, 2.3.1). */
+uint64_t nic_csr_read(struct reg_file *registers, const struct nic_mmio *m,
+                      enum pcie_status *status)
+{
+    uint64_t unknown = registers->s.refused.unknown;
+    bool ok;
+    uint64_t value = reg_read(registers, m->offset, m->bytes, &ok);
+
+    *status = ok                                        ? PCIE_OK
+              : registers->s.refused.unknown != unknown ? PCIE_UNSUPPORTED
+                                                        : PCIE_ABORTED;
+    return value;
+}
+
 static uint64_t sample(struct espnic *card, const struct nic_mmio *m, enum pcie_status *status)
 {
-    uint64_t unknown = card->registers.s.refused.unknown;
     uint64_t value;
-    bool ok;
 
     reg_set(&card->registers, REG_CNT_RX_FRAMES, 0, card->stats.rx.packets_in);
     reg_set(&card->registers, REG_CNT_TX_FRAMES, 0, card->stats.tx.packets_out);
     reg_set(&card->registers, REG_CNT_SA_LIVE, 0, card->table.stats.live);
-    value = reg_read(&card->registers, m->offset, m->bytes, &ok);
-    *status = ok                                             ? PCIE_OK
-              : card->registers.s.refused.unknown != unknown ? PCIE_UNSUPPORTED
-                                                             : PCIE_ABORTED;
-    return ok && card->mailbox ? nic_mailbox_read(card, m->offset, value) : value;
+    value = nic_csr_read(&card->registers, m, status);
+    return *status == PCIE_OK && card->mailbox ? nic_mailbox_read(card, m->offset, value) : value;
 }
 
 static void answer(struct espnic *card, const struct nic_mmio *m, uint64_t now)
@@ -291,16 +299,13 @@ static void wake(void *self, uint64_t now)
     }
 }
 
-/* A card has the registers of its own command path only. */
-static void hide_other_path(struct espnic *card)
+void nic_csr_hide(struct reg_file *registers, bool tables)
 {
-    bool tables = card->config.command.path == NIC_PATH_REGISTERS;
-
     for (unsigned r = 0; r < REG_COUNT; r++) {
         bool queue = r >= REG_CMD_BASE && r <= REG_CMD_HEAD;
 
         if (tables ? queue : r >= REG_SECTXCTRL && r <= REG_IPSRXMOD) {
-            reg_file_hide(&card->registers, (enum reg_id)r);
+            reg_file_hide(registers, (enum reg_id)r);
         }
     }
 }
@@ -309,7 +314,7 @@ void nic_csr_init(struct espnic *card)
 {
     card->registers_block = sched_add_block(&card->sched, "registers", card->core, wake, card);
     reg_file_init(&card->registers);
-    hide_other_path(card);
+    nic_csr_hide(&card->registers, card->config.command.path == NIC_PATH_REGISTERS);
     for (unsigned r = 0; r < REG_COUNT; r++) {
         for (unsigned i = 0; i < reg_table[r].count; i++) {
             decode(card, (enum reg_id)r, i);

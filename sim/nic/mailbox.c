@@ -238,14 +238,14 @@ static const struct port ports[NIC_TABLES][3] = {
     [NIC_TABLE_KEY] = { { REG_IPSRXKEY, 4 }, { REG_IPSRXSALT, 1 }, { REG_IPSRXMOD, 1 } },
 };
 
-static void move(struct espnic *card, unsigned table, uint32_t *words, bool to_registers)
+static void move(struct reg_file *registers, unsigned table, uint32_t *words, bool to_registers)
 {
     for (unsigned p = 0; p < 3; p++) {
         for (unsigned i = 0; i < ports[table][p].count; i++, words++) {
             if (to_registers) {
-                reg_set(&card->registers, ports[table][p].reg, i, *words);
+                reg_set(registers, ports[table][p].reg, i, *words);
             } else {
-                *words = (uint32_t)reg_get(&card->registers, ports[table][p].reg, i);
+                *words = (uint32_t)reg_get(registers, ports[table][p].reg, i);
             }
         }
     }
@@ -260,29 +260,29 @@ static void load(struct espnic *card, unsigned table, uint32_t index)
         m->s.beyond++;
         return;
     }
-    move(card, table, words_of(m, table, index, &count), true);
+    move(&card->registers, table, words_of(m, table, index, &count), true);
 }
 
-/* The strobe of the index register goes back to 0. */
-static void clear_strobe(struct espnic *card, unsigned table)
+void nic_mailbox_clear(struct reg_file *registers, unsigned table)
 {
     enum reg_id reg = table == NIC_TABLE_TX ? REG_IPSTXIDX : REG_IPSRXIDX;
 
-    reg_set(&card->registers, reg, 0,
-            reg_get(&card->registers, reg, 0) &
+    reg_set(registers, reg, 0,
+            reg_get(registers, reg, 0) &
                 ~(uint64_t)(REG_MASK(IPSTXIDX, READ) | REG_MASK(IPSTXIDX, WRITE)));
 }
 
 static void finish(struct espnic *card, uint64_t now)
 {
     struct nic_mailbox_state *s = &of(card)->s;
+    const struct nic_mailbox_order *o = &s->order;
 
-    if (s->write) {
-        nic_mailbox_store(card, s->table, s->index, s->words, nic_now_ns(card, now));
+    if (o->write) {
+        nic_mailbox_store(card, o->table, o->index, o->words, nic_now_ns(card, now));
     } else {
-        load(card, s->table, s->index);
+        load(card, o->table, o->index);
     }
-    clear_strobe(card, s->table);
+    nic_mailbox_clear(&card->registers, o->table);
     s->finish = CLOCK_NEVER;
 }
 
@@ -298,35 +298,50 @@ static bool strobes(uint64_t value)
     return REG_GET(IPSTXIDX, WRITE, value) || REG_GET(IPSTXIDX, READ, value);
 }
 
+bool nic_mailbox_orders(const struct nic_mmio *access)
+{
+    bool index = access->offset == REG_IPSTXIDX_OFFSET || access->offset == REG_IPSRXIDX_OFFSET;
+
+    return index && !access->read && strobes(access->value);
+}
+
 uint64_t nic_mailbox_busy(const struct espnic *card, const struct nic_mmio *next)
 {
-    bool index = next->offset == REG_IPSTXIDX_OFFSET || next->offset == REG_IPSRXIDX_OFFSET;
+    return card->mailbox && nic_mailbox_orders(next) ? of(card)->s.finish : CLOCK_NEVER;
+}
 
-    return card->mailbox && index && !next->read && strobes(next->value) ? of(card)->s.finish
-                                                                         : CLOCK_NEVER;
+enum nic_mailbox_taken nic_mailbox_take(struct reg_file *registers, enum reg_id reg,
+                                        struct nic_mailbox_order *order)
+{
+    uint64_t value = reg_get(registers, reg, 0);
+
+    if (!strobes(value)) {
+        return NIC_MAILBOX_NOTHING;
+    }
+    order->write = REG_GET(IPSTXIDX, WRITE, value) != 0;
+    order->table = reg == REG_IPSTXIDX ? NIC_TABLE_TX : (uint8_t)REG_GET(IPSRXIDX, TABLE, value);
+    order->index = (uint32_t)REG_GET(IPSTXIDX, INDEX, value);
+    if (reg == REG_IPSRXIDX && order->table == 0) { /* no table has this number */
+        nic_mailbox_clear(registers, NIC_TABLE_IP);
+        return NIC_MAILBOX_NO_TABLE;
+    }
+    if (order->write) {
+        move(registers, order->table, order->words, false);
+    }
+    return NIC_MAILBOX_BEGUN;
 }
 
 /* An index register has been written. */
 static void begin(struct espnic *card, enum reg_id reg, uint64_t now)
 {
     struct nic_mailbox_state *s = &of(card)->s;
-    uint64_t value = reg_get(&card->registers, reg, 0);
     uint64_t cycles =
         clock_cycles_from_ps(&card->clocks, card->core, card->config.command.table_write);
 
-    if (!strobes(value)) {
-        return;
-    }
-    s->write = REG_GET(IPSTXIDX, WRITE, value) != 0;
-    s->table = reg == REG_IPSTXIDX ? NIC_TABLE_TX : (uint8_t)REG_GET(IPSRXIDX, TABLE, value);
-    s->index = (uint32_t)REG_GET(IPSTXIDX, INDEX, value);
-    if (reg == REG_IPSRXIDX && s->table == 0) { /* no table has this number */
-        s->beyond++;
-        clear_strobe(card, NIC_TABLE_IP);
-        return;
-    }
-    if (s->write) {
-        move(card, s->table, s->words, false);
+    switch (nic_mailbox_take(&card->registers, reg, &s->order)) {
+    case NIC_MAILBOX_NOTHING: return;
+    case NIC_MAILBOX_NO_TABLE: s->beyond++; return;
+    case NIC_MAILBOX_BEGUN: break;
     }
     if (!cycles || nic_is_ideal(&card->config, NIC_IDEAL_COMMAND)) {
         finish(card, now);

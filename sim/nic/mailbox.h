@@ -21,13 +21,18 @@ struct nic_key_entry {
     uint32_t key[4], salt, mode;
 };
 
+/* A store or load, as an index register has asked for it. */
+struct nic_mailbox_order {
+    uint32_t words[NIC_TABLE_WORDS]; /* store: what goes into the entry */
+    uint32_t index;
+    uint8_t table; /* enum nic_table */
+    bool write;
+};
+
 struct nic_mailbox {
     struct nic_mailbox_state {
         uint64_t finish; /* of the store or load under way, CLOCK_NEVER */
-        uint32_t words[NIC_TABLE_WORDS];
-        uint32_t index;
-        uint8_t table; /* enum nic_table */
-        bool write;
+        struct nic_mailbox_order order;
         bool stopped[2]; /* NIC_RX, NIC_TX: the block is not fed */
         uint64_t stores;
         uint64_t beyond; /* accesses to entries or tables that are not there */
@@ -66,6 +71,16 @@ static inline uint64_t nic_mailbox_finish(const struct espnic *card)
 {
     return card->mailbox ? card->mailbox->s.finish : CLOCK_NEVER;
 }
+
+/* The registers' part in it. Does this access, a write, ask for a store or load? */
+bool nic_mailbox_orders(const struct nic_mmio *access);
+/* The index register has been written: what it asks for, with the data registers as they are now. */
+enum nic_mailbox_taken { NIC_MAILBOX_NOTHING, NIC_MAILBOX_NO_TABLE, NIC_MAILBOX_BEGUN };
+enum nic_mailbox_taken nic_mailbox_take(struct reg_file *registers, enum reg_id reg,
+                                        struct nic_mailbox_order *order);
+/* The store or load is over: the strobes of its index register go back to 0. */
+void nic_mailbox_clear(struct reg_file *registers, unsigned table);
+
 /* What a read shows of a register that holds `value`. */
 uint64_t nic_mailbox_read(struct espnic *card, uint32_t offset, uint64_t value);
 

@@ -1,6 +1,8 @@
 /* sa_lookup (RX), sa_fetch (TX): from a packet to its SA context.
  *
- * RX: (SPI, destination, protocol) in the table; no SA: the packet goes on untouched (`no_sa`).
+ * RX: (SPI, destination, protocol) in the table; no SA: the packet goes on untouched (`no_sa`). The look-up is made in
+ * the cycle in which the packet begins, and holds what it finds: while it waits, for room or for anything else, the
+ * table may still change.
  * TX: by the descriptor's handle; a handle that names no live SA ends the packet.
  * Then the context itself. On the chip it is there. Behind a cache a hit is there and a miss is asked
  * for; the packet goes on into sa_wait, where it stays until its context has come. A miss that finds no
@@ -35,6 +37,22 @@ static void take_sa(struct espnic *card, struct nic_packet *p, uint32_t id)
     sa_table_ref(&card->table, id);
 }
 
+/* What has to be looked up: not what an earlier block sends past. An answer of before is no longer one. */
+static bool looks(const struct espnic *card, struct nic_packet *p)
+{
+    if (p->bypass == NIC_BYPASS_NO_SA || p->bypass == NIC_BYPASS_OFFLOAD_OFF) {
+        p->bypass = 0;
+    }
+    p->probes = 0;
+    p->sa = 0;
+    p->crypt = 0;
+    if (!p->bypass && !card->offload_on) {
+        p->bypass = NIC_BYPASS_OFFLOAD_OFF;
+    }
+    return !p->bypass;
+}
+
+/* What the table says now. It counts only if the packet begins in this cycle. */
 static void look_up(struct espnic *card, struct nic_packet *p)
 {
     struct esp_view view = { .version = p->version, .l3 = p->l3 };
@@ -43,32 +61,19 @@ static void look_up(struct espnic *card, struct nic_packet *p)
     struct esp_address src;
     struct sa_hit hit;
 
-    p->looked = 1;
-    p->probes = 0;
-    p->sa = 0;
-    if (!p->bypass && !card->offload_on) {
-        p->bypass = NIC_BYPASS_OFFLOAD_OFF;
-    }
-    if (p->bypass) {
-        return;
-    }
     key.op = p->kind == ESP_PACKET_AH ? ESP_OP_AH : ESP_OP_ESP;
     key.spi = esp_get32(header + (key.op == ESP_OP_AH ? 4 : 0));
     esp_view_addresses(nic_bytes(card, p), &view, &src, &key.dst);
-    hit = sa_table_lookup(&card->table, &key);
+    hit = sa_table_look(&card->table, &key);
     p->probes = (uint8_t)hit.probes;
     if (!hit.id) {
         p->bypass = NIC_BYPASS_NO_SA;
         return;
     }
-    take_sa(card, p, hit.id);
+    p->sa = hit.id;
     p->entry = (uint8_t)hit.entry;
     p->crypt = 1;
     nic_make_transform(card, p);
-    if (p->pass < 2) {
-        p->handle[p->pass] = card->mailbox ? nic_mailbox_handle(card, hit.id)
-                                           : sa_table_handle(&card->table, hit.id);
-    }
 }
 
 static bool rx_ready(void *self, uint64_t now, uint32_t item, unsigned *cause, uint64_t *again)
@@ -77,13 +82,13 @@ static bool rx_ready(void *self, uint64_t now, uint32_t item, unsigned *cause, u
     struct espnic *card = lane->card;
     struct nic_packet *p = nic_packet(card, item);
 
-    /* a packet that has found no SA has looked for one all the same, and may have to wait on */
-    bool looks = !p->bypass || p->bypass == NIC_BYPASS_NO_SA;
-
-    if (stopped(card, NIC_RX, cause) || (looks && !nic_lookup_port_free(card, now, cause, again))) {
+    if (stopped(card, NIC_RX, cause)) {
         return false;
     }
-    if (!p->looked) {
+    if (looks(card, p)) {
+        if (!nic_lookup_port_free(card, now, cause, again)) {
+            return false;
+        }
         look_up(card, p);
     }
     return may_ask(card, p, cause);
@@ -115,7 +120,6 @@ static void rx_job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
         if (p->drop == NIC_DROP_WRONG_PROTOCOL &&
             lane->card->config.general.offload == NIC_OFFLOAD_CRYPTO) {
             p->drop = NIC_DROP_NONE;
-            p->status = ABI_CRYPTO_INVALID_PROTOCOL;
             p->crypt = 0;
         }
     }
@@ -138,13 +142,35 @@ static void begin_any(struct espnic *card, struct nic_packet *p, uint64_t now)
     }
 }
 
+/* The look-up has been made: what it found is held from here on. */
+static void looked(struct espnic *card, struct nic_packet *p)
+{
+    const struct sa_hit hit = { .id = p->sa, .entry = p->entry, .probes = p->probes };
+
+    sa_table_count(&card->table, &hit);
+    if (!p->sa) {
+        return;
+    }
+    take_sa(card, p, p->sa);
+    if (!p->crypt) {
+        p->status = ABI_CRYPTO_INVALID_PROTOCOL;
+    }
+    if (p->pass < 2) {
+        p->handle[p->pass] =
+            card->mailbox ? nic_mailbox_handle(card, p->sa) : sa_table_handle(&card->table, p->sa);
+    }
+}
+
 static void rx_begin(void *self, uint64_t now, unsigned slot, const struct lane_job *j)
 {
     struct nic_lane *lane = self;
     struct nic_packet *p = nic_packet(lane->card, j->item);
 
     (void)slot;
-    nic_lookup_port_use(lane->card, now, p->probes);
+    if (p->probes) {
+        looked(lane->card, p);
+        nic_lookup_port_use(lane->card, now, p->probes);
+    }
     if (p->bypass && p->pass == 0) {
         lane->card->stats.rx.bypass[p->bypass]++;
     }

@@ -48,4 +48,17 @@ void solo_pop(struct solo *solo, struct solo_port *port);
 /* What is in this cycle has been given: the card goes through it, and the next one begins. */
 void solo_step(struct solo *solo);
 
+/* A block as a part of a larger one: it stands at its channels of a card that is not its own, and has pins of its own. A cycle
+ * is inputs, then the card's step, then settle. */
+struct solo_part {
+    void *self; /* free() ends it */
+    void (*outputs)(void *self, uint32_t *out);
+    void (*inputs)(void *self, const uint32_t *in);
+    void (*settle)(void *self, const uint32_t *in);
+};
+
+/* False: out of memory. */
+bool solo_rx_part(struct solo *solo, struct solo_part *part);
+bool solo_tx_part(struct solo *solo, uint32_t sa_bits, struct solo_part *part);
+
 #endif

@@ -53,7 +53,8 @@ struct ahead {
 };
 
 struct tx {
-    struct solo solo;
+    struct solo own;
+    struct solo *solo; /* own, or that of a whole of which this is a part */
     struct solo_port in_port, out_port;
     struct block_pin in[INS], out[OUTS];
     struct named sa[SAS];
@@ -86,6 +87,15 @@ static void get_bytes(const struct tx *t, const uint32_t *in, enum in_pin pin, u
 
 /* ---- life ------------------------------------------------------------------------------------------ */
 
+static void attach(struct tx *t, uint32_t sa_bits)
+{
+    struct nic_lane *lane = &t->solo->card->lane[0];
+
+    t->sas = 1u << sa_bits;
+    solo_feed(t->solo, &t->in_port, lane->fetch.in[1]);
+    solo_drain(t->solo, &t->out_port, lane->tx.reorder.out[0]);
+}
+
 static bool open_card(struct tx *t, char *error, size_t error_size)
 {
     const struct nic_solo_block *block = &nic_solo_esp_tx;
@@ -96,17 +106,14 @@ static bool open_card(struct tx *t, char *error, size_t error_size)
                                         { "card.crypto.order",
                                           solo_param(block, t->config, "ORDER") ? "lane" : "sa" },
                                         { NULL, NULL } };
-    struct nic_lane *lane;
 
     snprintf(mtu, sizeof mtu, "%uB", solo_param(block, t->config, "MTU"));
     snprintf(buffer, sizeof buffer, "%uB", solo_param(block, t->config, "OUT_DEPTH") * BUS);
-    if (!solo_open(&t->solo, block, t->config, settings, error, error_size)) {
+    t->solo = &t->own;
+    if (!solo_open(t->solo, block, t->config, settings, error, error_size)) {
         return false;
     }
-    t->sas = 1u << solo_param(block, t->config, "SA_W");
-    lane = &t->solo.card->lane[0];
-    solo_feed(&t->solo, &t->in_port, lane->fetch.in[1]);
-    solo_drain(&t->solo, &t->out_port, lane->tx.reorder.out[0]);
+    attach(t, solo_param(block, t->config, "SA_W"));
     return true;
 }
 
@@ -115,7 +122,7 @@ static void destroy(void *self)
     struct tx *t = self;
 
     if (t) {
-        solo_close(&t->solo);
+        solo_close(&t->own);
         free(t);
     }
 }
@@ -146,7 +153,7 @@ static void reset(void *self)
     struct tx *t = self;
     char error[256];
 
-    solo_close(&t->solo);
+    solo_close(&t->own);
     memset(t->sa, 0, sizeof t->sa);
     memset(t->ahead, 0, sizeof t->ahead);
     t->ahead_from = t->ahead_to = 0;
@@ -160,7 +167,7 @@ static void reset(void *self)
 
 static void show_beat(const struct tx *t, uint32_t *out, const struct solo_beat *b)
 {
-    struct espnic *card = t->solo.card;
+    struct espnic *card = t->solo->card;
     const struct nic_packet *p = nic_packet(card, b->item);
     const uint8_t *from = nic_bytes(card, p) + (size_t)b->number * BUS;
     uint32_t left = p->length - b->number * BUS;
@@ -176,10 +183,10 @@ static void show_beat(const struct tx *t, uint32_t *out, const struct solo_beat 
 static void outputs(void *self, uint32_t *out)
 {
     struct tx *t = self;
-    const struct nic_direction_stats *stats = &t->solo.card->stats.tx;
-    struct solo_beat b = solo_head(&t->solo, &t->out_port);
+    const struct nic_direction_stats *stats = &t->solo->card->stats.tx;
+    struct solo_beat b = solo_head(t->solo, &t->out_port);
 
-    set(t, out, OUT_TX_ROOM, solo_room(&t->solo, &t->in_port));
+    set(t, out, OUT_TX_ROOM, solo_room(t->solo, &t->in_port));
     set(t, out, OUT_OUT_VALID, b.valid);
     if (b.valid) {
         show_beat(t, out, &b);
@@ -225,7 +232,7 @@ static uint64_t card_handle(const struct tx *t, uint32_t pin_handle)
 /* A packet as the DMA would hand it on; hairpin: no descriptor waits for what becomes of it. */
 static uint32_t new_packet(struct tx *t, const uint32_t *in)
 {
-    struct espnic *card = t->solo.card;
+    struct espnic *card = t->solo->card;
     const struct ahead *a = &t->ahead[t->ahead_from++ % AHEAD];
     uint32_t item = nic_packet_new(card, NIC_TX, (uint32_t)get(t, in, IN_TX_LENGTH));
     struct nic_packet *p = nic_packet(card, item);
@@ -273,7 +280,7 @@ static void read_node(const struct tx *t, const uint32_t *in, struct esp_node *n
 /* The SA of this number is another one from now on, or none. */
 static void set_sa(struct tx *t, const uint32_t *in)
 {
-    struct espnic *card = t->solo.card;
+    struct espnic *card = t->solo->card;
     struct named *n = &t->sa[get(t, in, IN_CFG_SA)];
     struct esp_node node;
     struct sa_added added;
@@ -298,31 +305,62 @@ static void set_sa(struct tx *t, const uint32_t *in)
     n->handle = added.handle;
 }
 
-static void tick(void *self, const uint32_t *in)
+static void inputs(void *self, const uint32_t *in)
 {
     struct tx *t = self;
 
     if (get(t, in, IN_OUT_POP)) {
-        struct solo_beat b = solo_head(&t->solo, &t->out_port);
+        struct solo_beat b = solo_head(t->solo, &t->out_port);
 
-        solo_pop(&t->solo, &t->out_port);
+        solo_pop(t->solo, &t->out_port);
         if (b.last) {
-            nic_packet_free(t->solo.card, b.item);
+            nic_packet_free(t->solo->card, b.item);
         }
     }
     if (get(t, in, IN_TX_VALID)) {
         if (t->in_port.beat == 0) {
             t->item = new_packet(t, in);
         }
-        solo_push(&t->solo, &t->in_port, t->item, get(t, in, IN_TX_LAST));
+        solo_push(t->solo, &t->in_port, t->item, get(t, in, IN_TX_LAST));
     }
     if (get(t, in, IN_AHEAD_VALID)) {
         take_ahead(t, in);
     }
-    solo_step(&t->solo);
+}
+
+static void settle(void *self, const uint32_t *in)
+{
+    struct tx *t = self;
+
     if (get(t, in, IN_CFG_WE)) {
         set_sa(t, in); /* seen from the next cycle on */
     }
+}
+
+static void tick(void *self, const uint32_t *in)
+{
+    struct tx *t = self;
+
+    inputs(t, in);
+    solo_step(t->solo);
+    settle(t, in);
+}
+
+bool solo_tx_part(struct solo *solo, uint32_t sa_bits, struct solo_part *part)
+{
+    struct tx *t = calloc(1, sizeof *t);
+
+    if (!t) {
+        return false;
+    }
+    memcpy(t->in, in_pins, sizeof in_pins);
+    memcpy(t->out, out_pins, sizeof out_pins);
+    block_pins_place(t->in, INS);
+    block_pins_place(t->out, OUTS);
+    t->solo = solo;
+    attach(t, sa_bits);
+    *part = (struct solo_part){ t, outputs, inputs, settle };
+    return true;
 }
 
 static const struct block_ops ops = { .abi = BLOCK_ABI,

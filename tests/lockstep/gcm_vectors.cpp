@@ -11,11 +11,11 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <deque>
 #include <memory>
 #include <string>
@@ -176,7 +176,10 @@ struct Job {
     unsigned span = 0; /* P */
     Bytes info;
     uint32_t side = 0;
-    size_t beats() const { return in.size() / BUS; }
+    size_t beats() const
+    {
+        return in.size() / BUS;
+    }
 };
 
 void put(Bytes &info, unsigned bit, const Bytes &value)
@@ -197,8 +200,8 @@ Bytes pack_info(const Packet &p, unsigned end)
     Bytes keys = round_keys(p.key);
 
     put16(info, 0,
-          (p.decrypt ? 1u : 0u) | (p.gmac ? 2u : 0u) | (unsigned)(p.key.size() / 8 - 2) << 2 | p.icv << 4 |
-              (unsigned)p.aad.size() << 10);
+          (p.decrypt ? 1u : 0u) | (p.gmac ? 2u : 0u) | (unsigned)(p.key.size() / 8 - 2) << 2 |
+              p.icv << 4 | (unsigned)p.aad.size() << 10);
     put16(info, 16, p.begin);
     put16(info, 32, end);
     put(info, 48, p.salt);
@@ -210,8 +213,8 @@ Bytes pack_info(const Packet &p, unsigned end)
 }
 
 /* text_out and icv_out: what the frame holds afterwards. */
-Job make_job(const std::string &name, const Packet &p, const Bytes &text_out, const Bytes &icv_out, bool ok,
-             unsigned behind)
+Job make_job(const std::string &name, const Packet &p, const Bytes &text_out, const Bytes &icv_out,
+             bool ok, unsigned behind)
 {
     Job job;
     unsigned end = p.begin + (unsigned)p.text.size();
@@ -234,7 +237,8 @@ Job make_job(const std::string &name, const Packet &p, const Bytes &text_out, co
 }
 
 /* What OpenSSL makes of it. The packet's text and ICV are set as they come in. */
-Job openssl_job(Packet p, const std::string &name, unsigned length, unsigned damage, unsigned behind)
+Job openssl_job(Packet p, const std::string &name, unsigned length, unsigned damage,
+                unsigned behind)
 {
     static EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     Bytes plain = random_bytes(length), coded = plain, nonce = p.salt, tag(16), none;
@@ -296,7 +300,8 @@ Job random_job(unsigned n)
 /* Anything at all, whatever comes out. */
 Job garbage_job(unsigned n)
 {
-    static const unsigned edges[] = { 0, 1, 15, 16, 31, 32, 63, 64, 65, 1514, 4096, 32768, 65519, 65535 };
+    static const unsigned edges[] = { 0,  1,  15,   16,   31,    32,    63,
+                                      64, 65, 1514, 4096, 32768, 65519, 65535 };
     Job job;
     unsigned begin = below(2) ? below(200) : below(2) ? edges[below(14)] : below(65536);
     unsigned end = below(2) ? below(200) : below(2) ? edges[below(14)] : below(65536);
@@ -336,13 +341,17 @@ struct Twin {
     unsigned free = DEPTH;
     std::deque<Beat> beats;
 
-    bool takes(uint64_t t, size_t beat) const { return free > 0 && (beat > 0 || t >= next_start); }
+    bool takes(uint64_t t, size_t beat) const
+    {
+        return free > 0 && (beat > 0 || t >= next_start);
+    }
     void take(uint64_t t, const Job &job, size_t index, size_t beat)
     {
         bool last = beat + 1 == job.beats();
 
         if (beat == 0) {
-            delay = std::max<uint64_t>(job.rounds * STAGES + 4, last_push_1 > t ? last_push_1 - t : 0);
+            delay =
+                std::max<uint64_t>(job.rounds * STAGES + 4, last_push_1 > t ? last_push_1 - t : 0);
         }
         beats.push_back({ t + delay, index, beat, last });
         last_push_1 = t + delay + 1;
@@ -353,7 +362,10 @@ struct Twin {
             next_start = t + 1 + (occupancy > job.beats() ? occupancy - job.beats() : 0);
         }
     }
-    bool valid(uint64_t t) const { return !beats.empty() && beats.front().push < t; }
+    bool valid(uint64_t t) const
+    {
+        return !beats.empty() && beats.front().push < t;
+    }
     bool whole(uint64_t t) const
     {
         for (const Beat &b : beats) {
@@ -377,7 +389,7 @@ struct Twin {
 
 struct Stalls {
     const char *name;
-    unsigned in, out;     /* of 256: a beat is there, a beat is popped */
+    unsigned in, out;      /* of 256: a beat is there, a beat is popped */
     unsigned freeze, for_; /* of 4096: nothing is popped, or comes, for so long */
 };
 
@@ -411,7 +423,10 @@ struct Rig {
         }
         top.rst = 0;
     }
-    ~Rig() { top.final(); }
+    ~Rig()
+    {
+        top.final();
+    }
     /* The outputs before it are those of the last eval(), which also saw the clock low. */
     void edge()
     {
@@ -443,26 +458,30 @@ struct Rig {
         memcpy(&above, at + BUS, 8);
         ok = above & 1;
         if ((uint32_t)(above >> 1) != job.side) {
-            fail("%s: cycle %llu: sideband of another item", job.name.c_str(), (unsigned long long)now);
+            fail("%s: cycle %llu: sideband of another item", job.name.c_str(),
+                 (unsigned long long)now);
         }
         if (b.last && job.check && ok != job.ok) {
-            fail("%s: cycle %llu: icv_ok is %d, expected %d", job.name.c_str(), (unsigned long long)now, ok, job.ok);
+            fail("%s: cycle %llu: icv_ok is %d, expected %d", job.name.c_str(),
+                 (unsigned long long)now, ok, job.ok);
         }
         for (unsigned i = 0; i < BUS && job.check; i++) {
             size_t byte = b.beat * BUS + i;
 
             if (at[i] != job.out[byte] &&
                 (job.check_payload || byte < job.payload_begin || byte >= job.payload_end)) {
-                fail("%s: cycle %llu: byte %zu of the frame (payload %u to %u) is %02x, expected %02x", job.name.c_str(),
-                     (unsigned long long)now, byte, job.payload_begin, job.payload_end, at[i], job.out[byte]);
+                fail(
+                    "%s: cycle %llu: byte %zu of the frame (payload %u to %u) is %02x, expected %02x",
+                    job.name.c_str(), (unsigned long long)now, byte, job.payload_begin,
+                    job.payload_end, at[i], job.out[byte]);
             }
         }
     }
     void same(const char *port, bool got, bool expected, const Job *job)
     {
         if (got != expected) {
-            fail("%s: cycle %llu: %s is %d, expected %d", job ? job->name.c_str() : "end", (unsigned long long)now, port,
-                 got, expected);
+            fail("%s: cycle %llu: %s is %d, expected %d", job ? job->name.c_str() : "end",
+                 (unsigned long long)now, port, got, expected);
         }
     }
     void run(const std::vector<Job> &jobs, const Stalls &stalls)
@@ -477,8 +496,12 @@ struct Rig {
             const Job *current = job < jobs.size() ? &jobs[job] : nullptr;
             bool popped;
 
-            still_in = still_in ? still_in - 1 : below(4096) < stalls.freeze ? below(stalls.for_) : 0;
-            still_out = still_out ? still_out - 1 : below(4096) < stalls.freeze ? below(stalls.for_) : 0;
+            still_in = still_in                      ? still_in - 1
+                       : below(4096) < stalls.freeze ? below(stalls.for_)
+                                                     : 0;
+            still_out = still_out                     ? still_out - 1
+                        : below(4096) < stalls.freeze ? below(stalls.for_)
+                                                      : 0;
             if (!top.in_valid && current && !still_in && below(256) < stalls.in) {
                 top.in_valid = 1;
                 offer(*current, beat);
@@ -536,7 +559,9 @@ struct Rig {
     {
         uint32_t zero[64] = { 0 };
 
-        fprintf(dump, "%x%x", top.out_valid << 3 | top.out_whole << 2 | (top.out_valid && top.out_last) << 1 | top.in_pop,
+        fprintf(dump, "%x%x",
+                top.out_valid << 3 | top.out_whole << 2 | (top.out_valid && top.out_last) << 1 |
+                    top.in_pop,
                 top.out_pop << 2 | (top.in_valid && top.in_last) << 1 | top.in_valid);
         write_hex(dump, top.out_valid ? top.out_data.m_storage : zero, 36 + 8 * BUS);
         write_hex(dump, top.in_valid ? top.in_data.m_storage : std::vector<uint32_t>(256).data(),
@@ -583,7 +608,8 @@ struct Vectors {
     unsigned used = 0, too_long = 0;
 
     /* At every offset, sent, received, and received with a damaged ICV. plain: what is authenticated only is. */
-    void add(const std::string &name, Packet p, const Bytes &plain, const Bytes &coded, const Bytes &tag, bool valid)
+    void add(const std::string &name, Packet p, const Bytes &plain, const Bytes &coded,
+             const Bytes &tag, bool valid)
     {
         used++;
         for (unsigned begin : BEGINS) {
@@ -602,13 +628,14 @@ struct Vectors {
                 icv.resize(16);
                 p.icv_in = p.decrypt ? icv : random_bytes(16);
                 jobs.push_back(make_job(name + " at " + std::to_string(begin) + ", " + WAYS[way], p,
-                                        p.decrypt ? plain : coded, icv, good, below(2) * below(30)));
+                                        p.decrypt ? plain : coded, icv, good,
+                                        below(2) * below(30)));
                 jobs.back().check_payload = valid;
             }
         }
     }
-    void plain_gcm(const std::string &name, const Bytes &key, const Bytes &nonce, const Bytes &aad, const Bytes &plain,
-                   const Bytes &coded, const Bytes &tag, bool valid)
+    void plain_gcm(const std::string &name, const Bytes &key, const Bytes &nonce, const Bytes &aad,
+                   const Bytes &plain, const Bytes &coded, const Bytes &tag, bool valid)
     {
         Packet p;
 
@@ -638,8 +665,8 @@ struct Vectors {
         {
             bool valid = !strcmp(json_string_value(json_object_get(v, "result")), "valid");
 
-            plain_gcm(file + " " + std::to_string(i), field(v, "key"), field(v, "iv"), field(v, "aad"), field(v, "pt"),
-                      field(v, "ct"), field(v, "tag"), valid);
+            plain_gcm(file + " " + std::to_string(i), field(v, "key"), field(v, "iv"),
+                      field(v, "aad"), field(v, "pt"), field(v, "ct"), field(v, "tag"), valid);
         }
     }
     void wycheproof(json_t *root, const std::string &file)
@@ -652,12 +679,14 @@ struct Vectors {
             json_array_foreach(json_object_get(group, "tests"), j, v)
             {
                 Bytes nonce = field(v, "iv");
-                bool valid = strcmp(json_string_value(json_object_get(v, "result")), "invalid") != 0;
+                bool valid =
+                    strcmp(json_string_value(json_object_get(v, "result")), "invalid") != 0;
 
                 if (nonce.size() == 12) {
-                    plain_gcm(file + " " + std::to_string(json_integer_value(json_object_get(v, "tcId"))),
-                              field(v, "key"), nonce, field(v, "aad"), field(v, "msg"), field(v, "ct"), field(v, "tag"),
-                              valid);
+                    plain_gcm(file + " " +
+                                  std::to_string(json_integer_value(json_object_get(v, "tcId"))),
+                              field(v, "key"), nonce, field(v, "aad"), field(v, "msg"),
+                              field(v, "ct"), field(v, "tag"), valid);
                 }
             }
         }
@@ -671,7 +700,8 @@ struct Vectors {
         {
             std::string name = json_string_value(json_object_get(v, "name"));
             std::string alg = json_string_value(json_object_get(v, "cipher"));
-            Bytes esp = field(v, "esp"), plain = field(v, "plaintext"), trailer = field(v, "trailer"), coded, tag;
+            Bytes esp = field(v, "esp"), plain = field(v, "plaintext"),
+                  trailer = field(v, "trailer"), coded, tag;
             Packet p;
 
             if (alg != "aes-gcm-16" && alg != "aes-gmac") {
@@ -695,7 +725,8 @@ struct Vectors {
             coded.assign(esp.begin() + 16, esp.end() - p.icv);
             tag.assign(esp.end() - p.icv, esp.end());
             if (coded.size() != plain.size()) {
-                fail("%s: %zu bytes of plaintext, %zu in the packet", name.c_str(), plain.size(), coded.size());
+                fail("%s: %zu bytes of plaintext, %zu in the packet", name.c_str(), plain.size(),
+                     coded.size());
             }
             add(name, p, plain, coded, tag, true);
         }
@@ -755,8 +786,9 @@ int vectors(Rig &rig, const std::string &folder)
         shuffle(v.jobs);
         before = rig.now;
         rig.run(v.jobs, stalls);
-        printf("ok %u blocks: %u vectors as %zu frames, stalls: %s, %llu cycles\n", BLOCKS, v.used, v.jobs.size(),
-               stalls.name, (unsigned long long)(rig.now - before));
+        printf("ok aes_gcm %u %u %u %u: %u vectors as %zu frames, stalls: %s, %llu cycles\n",
+               BLOCKS, DEPTH, OVERHEAD, STAGES, v.used, v.jobs.size(), stalls.name,
+               (unsigned long long)(rig.now - before));
     }
     printf("   %u vectors have more AAD than ESP: left out\n", v.too_long);
     return 0;
@@ -773,7 +805,8 @@ int openssl(Rig &rig)
             jobs.push_back(random_job(n++));
         }
         rig.run(jobs, stalls);
-        printf("ok %u blocks: packets to number %u as OpenSSL has them, stalls: %s\n", BLOCKS, n, stalls.name);
+        printf("ok aes_gcm %u %u %u %u: packets to number %u as OpenSSL has them, stalls: %s\n",
+               BLOCKS, DEPTH, OVERHEAD, STAGES, n, stalls.name);
     }
     return 0;
 }
@@ -791,7 +824,8 @@ int garbage(Rig &rig)
         }
         rig.run(jobs, stalls);
     }
-    printf("ok %u blocks: garbage between %u packets: on time, and no other is hurt\n", BLOCKS, n);
+    printf("ok aes_gcm %u %u %u %u: garbage between %u packets: on time, and no other is hurt\n",
+           BLOCKS, DEPTH, OVERHEAD, STAGES, n);
     return 0;
 }
 
@@ -823,10 +857,11 @@ int rate(Rig &rig)
     rig.run(jobs, STALLS[0]);
     took = rig.now - before;
     if (DEPTH >= 14 * STAGES + 6 && took > beats + tails + 14 * STAGES + 6) {
-        fail("%zu beats and %zu cycles of tails took %llu cycles", beats, tails, (unsigned long long)took);
+        fail("%zu beats and %zu cycles of tails took %llu cycles", beats, tails,
+             (unsigned long long)took);
     }
-    printf("ok %u blocks: %zu beats back to back in %llu cycles, %zu of them tails\n", BLOCKS, beats,
-           (unsigned long long)took, tails);
+    printf("ok aes_gcm %u %u %u %u: %zu beats back to back in %llu cycles, %zu of them tails\n",
+           BLOCKS, DEPTH, OVERHEAD, STAGES, beats, (unsigned long long)took, tails);
     return 0;
 }
 
@@ -839,7 +874,7 @@ int dump(Rig &rig, const char *file, const std::string &folder)
         jobs.push_back(random_job(i));
     }
     shuffle(jobs);
-    jobs.resize(std::min<size_t>(jobs.size(), 60));
+    jobs.resize(std::min<size_t>(jobs.size(), 16));
     rig.dump = fopen(file, "w");
     if (!rig.dump) {
         fail("%s: cannot be written", file);
@@ -848,19 +883,24 @@ int dump(Rig &rig, const char *file, const std::string &folder)
     return fclose(rig.dump);
 }
 
+double cpu_seconds()
+{
+    return (double)clock() / CLOCKS_PER_SEC;
+}
+
 /* `busy` of 16 cycles bring a beat. */
 void speed_of(Rig &rig, const char *name, unsigned key, unsigned busy)
 {
     std::vector<Job> jobs;
     size_t job = 0, beat = 0;
     uint64_t cycles = 0;
-    auto began = std::chrono::steady_clock::now();
+    double began;
     double seconds = 0;
 
     for (unsigned i = 0; i < 64; i++) {
         jobs.push_back(full_size(i, key));
     }
-    began = std::chrono::steady_clock::now();
+    began = cpu_seconds();
     while (seconds < 3) {
         for (unsigned i = 0; i < 4096; i++) {
             if (!rig.top.in_valid && (i & 15) < busy) {
@@ -880,7 +920,7 @@ void speed_of(Rig &rig, const char *name, unsigned key, unsigned busy)
             }
         }
         cycles += 4096;
-        seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+        seconds = cpu_seconds() - began;
     }
     printf("%u blocks, %s: %.0f kcycles/s\n", BLOCKS, name, (double)cycles / seconds / 1000);
 }

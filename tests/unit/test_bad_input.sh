@@ -174,6 +174,9 @@ scenario "no way" 's\.yaml:3:[0-9]+: card\.sa\.table\.ways: found "0", which is 
     'preset: generic-100g' 'card.sa.table.organisation: hash' 'card.sa.table.ways: 0'
 scenario "search of less than a key" 's\.yaml:4:[0-9]+: card\.sa\.table\.search: found 2, expected at least .*4' \
     'preset: generic-100g' 'card.sa.table.organisation: cuckoo' 'card.sa.table.choices: 4' 'card.sa.table.search: 2'
+scenario "h3 with three quarters of a power of two" \
+    's\.yaml:3:[0-9]+: card\.sa\.table\.hash: found h3, expected mix, or a power of two .*96 slots are 12 buckets' \
+    'preset: generic-100g' 'card.sa.table.organisation: hash' 'card.sa.table.hash: h3' 'card.sa.table.slots: 96'
 # cache NAME PATTERN LINE...: a card with a context cache
 cache() {
     local name=$1 pattern=$2

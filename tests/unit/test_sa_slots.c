@@ -3,11 +3,13 @@
  * theory gives for large tables. */
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/rng.h"
 #include "sa_table/slots.h"
+#include "sa_table/table.h"
 
 #define REQUIRE(condition)                                                                         \
     do {                                                                                           \
@@ -16,7 +18,7 @@
         }                                                                                          \
     } while (0)
 
-/* A key is a number; its hash is a mix of it, in a direct map the number itself. */
+/* A key is a number; its hash is a mix of it, in a direct map the number itself; its bits for h3 are spread. */
 static uint64_t mixed(const void *owner, uint32_t reference)
 {
     (void)owner;
@@ -29,7 +31,20 @@ static uint64_t plain(const void *owner, uint32_t reference)
     return reference;
 }
 
-static const struct sa_slots_owner by_hash = { .hash = mixed }, by_number = { .hash = plain };
+static struct sa_slots_key spread(const void *owner, uint32_t reference)
+{
+    struct sa_slots_key key;
+
+    (void)owner;
+    for (uint32_t w = 0; w < SA_SLOTS_WORDS; w++) {
+        key.word[w] = rng_mix(0x5eed0000ull + 3 * reference + w);
+    }
+    key.word[SA_SLOTS_WORDS - 1] &= (UINT64_C(1) << 34) - 1;
+    return key;
+}
+
+static const struct sa_slots_owner by_hash = { .hash = mixed, .key = spread },
+                                   by_number = { .hash = plain };
 
 static const struct sa_slots_owner *owner_of(const struct sa_slots_config *config)
 {
@@ -38,6 +53,11 @@ static const struct sa_slots_owner *owner_of(const struct sa_slots_config *confi
 
 static uint32_t bucket_of(const struct sa_slots *slots, uint32_t key, uint32_t memory)
 {
+    if (slots->config.hash == SA_SLOTS_H3) {
+        struct sa_slots_key bits = spread(NULL, key);
+
+        return sa_slots_h3_bucket(slots, &bits, memory);
+    }
     return sa_slots_bucket(slots, owner_of(&slots->config)->hash(NULL, key), memory);
 }
 
@@ -163,10 +183,17 @@ static void compare_lists(const struct lists *l, const struct sa_slots *slots)
 
 /* Without moves the rule says for every key which slot it gets. */
 static const struct sa_slots_config ruled[] = {
-    { SA_ORGANISATION_DIRECT, 64, 1, 1, 0, 1 }, { SA_ORGANISATION_HASH, 64, 1, 1, 0, 1 },
-    { SA_ORGANISATION_HASH, 96, 1, 3, 2, 1 },   { SA_ORGANISATION_HASH, 128, 2, 4, 0, 1 },
-    { SA_ORGANISATION_HASH, 128, 2, 4, 8, 1 },  { SA_ORGANISATION_HASH, 384, 4, 2, 64, 1 },
-    { SA_ORGANISATION_HASH, 256, 8, 16, 1, 1 },
+    { SA_ORGANISATION_DIRECT, 64, 1, 1, 0, 1, SA_SLOTS_MIX },
+    { SA_ORGANISATION_HASH, 64, 1, 1, 0, 1, SA_SLOTS_MIX },
+    { SA_ORGANISATION_HASH, 96, 1, 3, 2, 1, SA_SLOTS_MIX },
+    { SA_ORGANISATION_HASH, 128, 2, 4, 0, 1, SA_SLOTS_MIX },
+    { SA_ORGANISATION_HASH, 128, 2, 4, 8, 1, SA_SLOTS_MIX },
+    { SA_ORGANISATION_HASH, 384, 4, 2, 64, 1, SA_SLOTS_MIX },
+    { SA_ORGANISATION_HASH, 256, 8, 16, 1, 1, SA_SLOTS_MIX },
+    { SA_ORGANISATION_HASH, 64, 1, 1, 0, 1, SA_SLOTS_H3 },
+    { SA_ORGANISATION_HASH, 128, 2, 4, 8, 1, SA_SLOTS_H3 },
+    { SA_ORGANISATION_HASH, 384, 3, 2, 4, 1, SA_SLOTS_H3 },
+    { SA_ORGANISATION_HASH, 512, 4, 2, 64, 1, SA_SLOTS_H3 },
 };
 enum { RULED = sizeof ruled / sizeof ruled[0] };
 
@@ -269,9 +296,12 @@ static bool all_fit(const struct sa_slots *slots, const bool present[KEYS], uint
 }
 
 static const struct sa_slots_config searched[] = {
-    { SA_ORGANISATION_CUCKOO, 64, 2, 1, 0, 64 },  { SA_ORGANISATION_CUCKOO, 64, 2, 2, 0, 64 },
-    { SA_ORGANISATION_CUCKOO, 128, 2, 4, 0, 64 }, { SA_ORGANISATION_CUCKOO, 96, 3, 1, 0, 96 },
-    { SA_ORGANISATION_CUCKOO, 64, 4, 2, 0, 64 },
+    { SA_ORGANISATION_CUCKOO, 64, 2, 1, 0, 64, SA_SLOTS_MIX },
+    { SA_ORGANISATION_CUCKOO, 64, 2, 2, 0, 64, SA_SLOTS_MIX },
+    { SA_ORGANISATION_CUCKOO, 128, 2, 4, 0, 64, SA_SLOTS_MIX },
+    { SA_ORGANISATION_CUCKOO, 96, 3, 1, 0, 96, SA_SLOTS_MIX },
+    { SA_ORGANISATION_CUCKOO, 64, 4, 2, 0, 64, SA_SLOTS_MIX },
+    { SA_ORGANISATION_CUCKOO, 64, 2, 2, 0, 64, SA_SLOTS_H3 },
 };
 enum { SEARCHED = sizeof searched / sizeof searched[0] };
 
@@ -310,7 +340,7 @@ END_TEST
 /* A short search refuses what a long one places, the stash takes it, and what leaves makes room for the stash. */
 START_TEST(stash_takes_what_the_search_does_not_place)
 {
-    struct sa_slots_config config = { SA_ORGANISATION_CUCKOO, 64, 2, 1, 8, 4 };
+    struct sa_slots_config config = { SA_ORGANISATION_CUCKOO, 64, 2, 1, 8, 4, SA_SLOTS_MIX };
     struct sa_slots slots;
     bool present[KEYS] = { false };
     struct rng rng = rng_stream(13, 0);
@@ -402,7 +432,9 @@ enum { THRESHOLDS = sizeof thresholds / sizeof thresholds[0] };
 START_TEST(load_at_first_failure_is_that_of_theory)
 {
     uint32_t choices = thresholds[_i].choices, ways = thresholds[_i].ways;
-    struct sa_slots_config config = { SA_ORGANISATION_CUCKOO, 96 * 4096, choices, ways, 0, 65536 };
+    struct sa_slots_config config = {
+        SA_ORGANISATION_CUCKOO, 96 * 4096, choices, ways, 0, 65536, SA_SLOTS_MIX
+    };
     double limit = threshold(choices, ways);
     double load = load_at_first_failure(&config);
 
@@ -416,13 +448,13 @@ END_TEST
 START_TEST(organisations_in_order)
 {
     static const struct sa_slots_config order[] = {
-        { SA_ORGANISATION_HASH, 32768, 1, 1, 0, 1 },
-        { SA_ORGANISATION_HASH, 32768, 1, 4, 0, 1 },
-        { SA_ORGANISATION_HASH, 32768, 2, 4, 0, 1 },
-        { SA_ORGANISATION_HASH, 32768, 4, 4, 0, 1 },
-        { SA_ORGANISATION_HASH, 32768, 4, 4, 32, 1 },
-        { SA_ORGANISATION_CUCKOO, 32768, 2, 4, 0, 256 },
-        { SA_ORGANISATION_CUCKOO, 32768, 4, 4, 0, 256 },
+        { SA_ORGANISATION_HASH, 32768, 1, 1, 0, 1, SA_SLOTS_MIX },
+        { SA_ORGANISATION_HASH, 32768, 1, 4, 0, 1, SA_SLOTS_MIX },
+        { SA_ORGANISATION_HASH, 32768, 2, 4, 0, 1, SA_SLOTS_MIX },
+        { SA_ORGANISATION_HASH, 32768, 4, 4, 0, 1, SA_SLOTS_MIX },
+        { SA_ORGANISATION_HASH, 32768, 4, 4, 32, 1, SA_SLOTS_MIX },
+        { SA_ORGANISATION_CUCKOO, 32768, 2, 4, 0, 256, SA_SLOTS_MIX },
+        { SA_ORGANISATION_CUCKOO, 32768, 4, 4, 0, 256, SA_SLOTS_MIX },
     };
     double last = 0;
 
@@ -433,6 +465,149 @@ START_TEST(organisations_in_order)
         last = load;
     }
     ck_assert_double_lt(last, 1);
+}
+END_TEST
+
+/* ---- h3 ------------------------------------------------------------------------------------------ */
+
+/* SplitMix64 as its authors give it: a state that grows by the golden ratio. */
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
+
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+/* All rows, one bit a byte. */
+static void all_rows(uint8_t row[SA_SLOTS_MAX_CHOICES][SA_SLOTS_ROWS][192])
+{
+    uint64_t state = 0;
+
+    for (uint32_t i = 0; i < SA_SLOTS_MAX_CHOICES * SA_SLOTS_ROWS; i++) {
+        for (uint32_t w = 0; w < 3; w++) {
+            uint64_t word = next_random(&state);
+
+            for (uint32_t b = 0; b < 64; b++) {
+                row[i / SA_SLOTS_ROWS][i % SA_SLOTS_ROWS][w * 64 + b] = word >> b & 1;
+            }
+        }
+    }
+}
+
+/* A random SA for received packets, and the bits of its key, by the words of slots.h. */
+static void random_node(struct rng *rng, struct esp_node *node, uint8_t bits[162])
+{
+    bool v6 = rng_next(rng) & 1, ah = rng_next(rng) & 1;
+    unsigned bytes = v6 ? 16 : 4;
+
+    memset(bits, 0, 162);
+    *node = (struct esp_node){ .dir = ESP_DIR_IN, .mode = ESP_MODE_TUNNEL, .sa_count = 1 };
+    node->src.family = node->dst.family = v6 ? 6 : 4;
+    node->sa[0] =
+        (struct esp_sa){ .op = ah ? ESP_OP_AH : ESP_OP_ESP, .spi = (uint32_t)rng_next(rng) };
+    for (unsigned i = 0; i < bytes; i++) {
+        node->dst.bytes[i] = (uint8_t)rng_next(rng);
+        for (unsigned b = 0; b < 8; b++) {
+            bits[8 * (bytes - 1 - i) + b] = node->dst.bytes[i] >> b & 1;
+        }
+    }
+    for (unsigned b = 0; b < 32; b++) {
+        bits[128 + b] = node->sa[0].spi >> b & 1;
+    }
+    bits[160] = ah;
+    bits[161] = v6;
+}
+
+/* The bucket, bit by bit. */
+static uint32_t parity_bucket(uint8_t row[SA_SLOTS_ROWS][192], const uint8_t bits[162],
+                              unsigned width)
+{
+    uint32_t bucket = 0;
+
+    for (unsigned bit = 0; bit < width; bit++) {
+        unsigned ones = 0;
+
+        for (unsigned i = 0; i < 162; i++) {
+            ones += row[bit][i] && bits[i];
+        }
+        bucket |= (ones % 2) << bit;
+    }
+    return bucket;
+}
+
+/* Does the table keep an SA that was added to the empty table in a bucket that its bits say, the first one? */
+START_TEST(h3_buckets_of_a_table)
+{
+    static uint8_t row[SA_SLOTS_MAX_CHOICES][SA_SLOTS_ROWS][192];
+    struct sa_table_config config;
+    struct rng rng = rng_stream(14, (uint64_t)_i);
+    unsigned width = 3 + (unsigned)_i;
+
+    all_rows(row);
+    sa_table_config_default(&config);
+    config.organisation = SA_ORGANISATION_HASH;
+    config.hash = SA_SLOTS_H3;
+    config.choices = 1 + (uint32_t)_i;
+    config.ways = 3;
+    config.slots = config.choices * config.ways << width;
+    for (unsigned n = 0; n < 200; n++) {
+        struct sa_table table;
+        struct esp_node node;
+        struct sa_added added;
+        uint8_t bits[162];
+
+        sa_table_init(&table, &config);
+        random_node(&rng, &node, bits);
+        added = sa_table_add(&table, &node, false);
+        ck_assert_int_eq(added.reason, SA_OK);
+        ck_assert_uint_eq(table.slots.slot[parity_bucket(row[0], bits, width) * 3], added.id << 1);
+        for (uint32_t m = 0; m < config.choices; m++) {
+            struct sa_slots_key key = { { 0 } };
+
+            for (unsigned i = 0; i < 162; i++) {
+                key.word[i / 64] |= (uint64_t)bits[i] << i % 64;
+            }
+            ck_assert_uint_eq(sa_slots_h3_bucket(&table.slots, &key, m),
+                              (m << width) + parity_bucket(row[m], bits, width));
+        }
+        sa_table_destroy(&table);
+    }
+}
+END_TEST
+
+/* The first output of SplitMix64 with seed 0, as implementations everywhere print it. */
+START_TEST(h3_rows)
+{
+    ck_assert_uint_eq(sa_slots_h3_row(0, 0).word[0], UINT64_C(0xe220a8397b1dcdaf));
+    ck_assert_uint_eq(sa_slots_h3_row(7, 31).word[2] >> 34, 0);
+}
+END_TEST
+
+/* Rows of exclusive ors hold about as many keys as the mix: they are as good as random for keys not made for them. */
+START_TEST(h3_holds_as_much)
+{
+    static const struct sa_slots_config pairs[] = {
+        { SA_ORGANISATION_HASH, 32768, 2, 4, 0, 1, SA_SLOTS_MIX },
+        { SA_ORGANISATION_HASH, 32768, 4, 4, 0, 1, SA_SLOTS_MIX },
+        { SA_ORGANISATION_HASH, 32768, 4, 4, 32, 1, SA_SLOTS_MIX },
+        { SA_ORGANISATION_CUCKOO, 32768, 2, 4, 0, 256, SA_SLOTS_MIX },
+        { SA_ORGANISATION_CUCKOO, 32768, 4, 4, 0, 256, SA_SLOTS_MIX },
+    };
+
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        struct sa_slots_config config = pairs[i];
+        double mix = load_at_first_failure(&config), h3;
+
+        config.hash = SA_SLOTS_H3;
+        h3 = load_at_first_failure(&config);
+        printf(
+            "%s, %u memories of %u ways, stash of %u: load at first failure %.1f %% with mix, %.1f %% with h3\n",
+            config.organisation == SA_ORGANISATION_HASH ? "hash" : "cuckoo", config.choices,
+            config.ways, config.stash, 100 * mix, 100 * h3);
+        ck_assert_double_eq_tol(h3, mix, 0.06);
+    }
 }
 END_TEST
 
@@ -447,6 +622,9 @@ int main(void)
     tcase_add_test(tcase, stash_takes_what_the_search_does_not_place);
     tcase_add_loop_test(tcase, load_at_first_failure_is_that_of_theory, 0, THRESHOLDS);
     tcase_add_test(tcase, organisations_in_order);
+    tcase_add_loop_test(tcase, h3_buckets_of_a_table, 0, SA_SLOTS_MAX_CHOICES);
+    tcase_add_test(tcase, h3_rows);
+    tcase_add_test(tcase, h3_holds_as_much);
     suite_add_tcase(suite, tcase);
 
     SRunner *runner = srunner_create(suite);

@@ -1,0 +1,248 @@
+/* Random traffic for esp_rx: frames (cosim_frames.c) one behind the other, with pauses and without; a host that takes
+ * them at all speeds; now and then, when nothing is under way, all SAs anew. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cosim.h"
+#include "cli/cosim_aes.h"
+#include "cli/cosim_frames.h"
+#include "engine/must.h"
+
+#define PINS_FILE "nic/pins_esp_rx.def"
+#include "cli/cosim_pins.h"
+
+enum { BUS = 64, REST = 200 /* cycles, after which what was refused has passed for certain */ };
+
+struct traffic {
+    struct pins pins;
+    struct rng random;
+    struct frames frames;
+    uint32_t beat, beats; /* of the frame that goes in; 0: none */
+    bool waits;           /* there is a frame for which there is no room */
+    uint32_t to_set;      /* SAs that are still to be set */
+    uint64_t drain_at;    /* from this cycle on nothing new begins */
+    uint64_t empty_since; /* UINT64_MAX: it is not */
+    struct cosim_pace in_pace, out_pace;
+    uint64_t stall_from,
+        stall_to; /* cycles in which the host takes nothing, long enough to fill all */
+    uint64_t cycle, pushed, popped, full, held, sas_set, refused;
+    uint64_t not_ipsec, no_sa, fragment, options, malformed, duplicate, too_old, zero, late,
+        bad_icv, bad_length, bad_padding, dummy, wrong, bad_inner, ecn;
+};
+
+static uint32_t number_in(const char *config, const char *name)
+{
+    const char *at = strstr(config, name);
+
+    return at ? (uint32_t)strtoul(at + strlen(name) + 1, NULL, 10) : 0;
+}
+
+static void *create(const char *config, uint64_t seed)
+{
+    struct traffic *t = must(calloc(1, sizeof *t));
+    const uint32_t sas = 1u << number_in(config, "SA_W");
+
+    pins_place(&t->pins);
+    t->random = rng_stream(seed, 1);
+    frames_init(&t->frames, seed, sas, number_in(config, "WINDOW"));
+    t->to_set = sas - 1;
+    t->drain_at = 20000;
+    t->empty_since = UINT64_MAX;
+    return t;
+}
+
+static void destroy(void *self)
+{
+    struct traffic *t = self;
+
+    frames_free(&t->frames);
+    free(t);
+}
+
+static void set_bytes(const struct block_pin *pin, uint32_t *in, const uint8_t *bytes,
+                      uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        block_set(in, pin->lsb + 8 * i, 8, bytes[i]);
+    }
+}
+
+#define SET_BYTES(t, in, name, bytes, count)                                                       \
+    set_bytes(&(t)->pins.in[INDEX_IN_##name], (in), (bytes), (count))
+
+/* ---- SAs -------------------------------------------------------------------------------------------- */
+
+static void set_sa(struct traffic *t, uint32_t *in, uint32_t number)
+{
+    const struct frames_peer *p = &t->frames.peer[number];
+    const struct esp_transform *x = &p->transform;
+    uint8_t keys[COSIM_AES_KEYS];
+    uint8_t h[16];
+    uint8_t spi[4];
+
+    frames_new_peer(&t->frames, number);
+    cosim_aes_expand(p->key, 16 + 8 * p->rounds, keys, h);
+    esp_put32(spi, x->spi);
+    SET(&t->pins, in, CFG_WE, 1);
+    SET(&t->pins, in, CFG_SA, number);
+    SET_BYTES(t, in, CFG_SPI, spi, 4);
+    SET(&t->pins, in, CFG_V6, x->dst.family == 6);
+    SET_BYTES(t, in, CFG_DST, x->dst.bytes, 16);
+    SET(&t->pins, in, CFG_UDP, x->udp);
+    SET(&t->pins, in, CFG_TUNNEL, x->mode == ESP_MODE_TUNNEL);
+    SET(&t->pins, in, CFG_GMAC, p->gmac);
+    SET(&t->pins, in, CFG_ROUNDS, p->rounds);
+    SET(&t->pins, in, CFG_ICV, x->icv);
+    SET_BYTES(t, in, CFG_SALT, p->key + 16 + 8 * p->rounds, 4);
+    SET_BYTES(t, in, CFG_KEY, p->key, 16 + 8 * p->rounds);
+    SET_BYTES(t, in, CFG_H, h, 16);
+    SET_BYTES(t, in, CFG_KEYS, keys, COSIM_AES_KEYS);
+    SET(&t->pins, in, CFG_ESN, x->esn);
+    SET(&t->pins, in, CFG_WINDOW, p->window);
+    SET(&t->pins, in, CFG_TOP, p->top);
+    t->sas_set++;
+}
+
+static void drive_sas(struct traffic *t, uint32_t *in)
+{
+    const bool empty = t->pushed == t->popped + t->refused && !t->beats;
+
+    if (!empty) {
+        t->empty_since = UINT64_MAX;
+    } else if (t->empty_since == UINT64_MAX) {
+        t->empty_since = t->cycle;
+    }
+    if (t->to_set == 0 && t->cycle > t->drain_at && empty && t->cycle >= t->empty_since + REST) {
+        t->to_set = t->frames.sas - 1;
+        t->drain_at = t->cycle + 5000 + rng_below(&t->random, 20000);
+    }
+    if (t->to_set > 0) {
+        set_sa(t, in, t->frames.sas - t->to_set);
+        t->to_set--;
+    }
+}
+
+/* ---- frames -------------------------------------------------------------------------------------------- */
+
+static void drive_in(struct traffic *t, const uint32_t *out, uint32_t *in)
+{
+    const struct frames *f = &t->frames;
+    uint32_t left;
+
+    if (!t->beats) {
+        if (!t->waits &&
+            (t->to_set || t->cycle > t->drain_at || !cosim_pace(&t->in_pace, &t->random))) {
+            return;
+        }
+        if (!t->waits) {
+            frames_next(&t->frames);
+        }
+        t->waits = GET(&t->pins, out, ROOM) * BUS < f->length;
+        t->full += t->waits;
+        if (t->waits) {
+            return;
+        }
+        t->beat = 0;
+        t->beats = (f->length + BUS - 1) / BUS;
+        SET_BYTES(t, in, PUSH_FRAME, f->bytes, f->length);
+        t->pushed++;
+    }
+    left = f->length - t->beat * BUS;
+    SET(&t->pins, in, PUSH, 1);
+    SET(&t->pins, in, PUSH_LAST, left <= BUS);
+    SET(&t->pins, in, PUSH_LENGTH, f->length);
+    SET_BYTES(t, in, PUSH_BEAT, f->bytes + (size_t)t->beat * BUS, left < BUS ? left : BUS);
+    t->beat++;
+    t->beats = left <= BUS ? 0 : t->beats;
+}
+
+static void drive_out(struct traffic *t, const uint32_t *out, uint32_t *in)
+{
+    const bool valid = GET(&t->pins, out, VALID);
+
+    if (t->cycle >= t->stall_to) {
+        t->stall_from = t->cycle + 2000 + rng_below(&t->random, 20000);
+        t->stall_to = t->stall_from + rng_below(&t->random, 4000);
+    }
+    if (!valid || t->cycle >= t->stall_from || !cosim_pace(&t->out_pace, &t->random)) {
+        t->held += valid;
+        return;
+    }
+    SET(&t->pins, in, POP, 1);
+    t->popped += GET(&t->pins, out, LAST);
+}
+
+static void note_counters(struct traffic *t, const uint32_t *out)
+{
+    t->not_ipsec = GET(&t->pins, out, COUNT_NOT_IPSEC);
+    t->no_sa = GET(&t->pins, out, COUNT_NO_SA);
+    t->fragment = GET(&t->pins, out, COUNT_FRAGMENT);
+    t->options = GET(&t->pins, out, COUNT_OPTIONS);
+    t->malformed = GET(&t->pins, out, COUNT_MALFORMED);
+    t->duplicate = GET(&t->pins, out, COUNT_DUPLICATE);
+    t->too_old = GET(&t->pins, out, COUNT_TOO_OLD);
+    t->zero = GET(&t->pins, out, COUNT_ZERO);
+    t->late = GET(&t->pins, out, COUNT_LATE);
+    t->bad_icv = GET(&t->pins, out, COUNT_BAD_ICV);
+    t->bad_length = GET(&t->pins, out, COUNT_BAD_LENGTH);
+    t->bad_padding = GET(&t->pins, out, COUNT_BAD_PADDING);
+    t->dummy = GET(&t->pins, out, COUNT_DUMMY);
+    t->wrong = GET(&t->pins, out, COUNT_WRONG);
+    t->bad_inner = GET(&t->pins, out, COUNT_BAD_INNER);
+    t->ecn = GET(&t->pins, out, COUNT_ECN);
+    t->refused = t->duplicate + t->too_old + t->zero + t->late + t->bad_icv + t->bad_length +
+                 t->bad_padding + t->dummy + t->wrong + t->bad_inner + t->ecn;
+}
+
+static void drive(void *self, const uint32_t *out, uint32_t *in)
+{
+    struct traffic *t = self;
+
+    note_counters(t, out);
+    drive_sas(t, in);
+    drive_out(t, out, in);
+    drive_in(t, out, in);
+    t->cycle++;
+}
+
+static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHARES])
+{
+    const struct traffic *t = self;
+    const struct frames *f = &t->frames;
+    const struct cosim_share all[] = {
+        { "cycles in which a frame finds no room", t->full, t->cycle, 50 },
+        { "cycles in which the host lets a beat stand", t->held, t->cycle, 50 },
+        { "frames with ESP", f->sealed, f->total, 600 },
+        { "of them in tunnel mode", f->tunnel, f->sealed, 300 },
+        { "over IPv6", f->v6, f->sealed, 100 },
+        { "over UDP", f->udp, f->sealed, 50 },
+        { "with GMAC", f->gmac, f->sealed, 50 },
+        { "with ESN", f->esn, f->sealed, 300 },
+        { "with keys of 256 bits", f->longest_key, f->sealed, 100 },
+        { "right behind one of the same SA", f->close, f->sealed, 300 },
+        { "behind VLAN tags", f->tagged, f->total, 100 },
+        { "with padding of more than a beat", f->long_padding, f->sealed, 1 },
+        { "frames of one beat", f->one_beat, f->total, 10 },
+        { "frames with bytes behind the packet", f->with_tail, f->total, 50 },
+        { "frames with garbage in the headers", f->garbage, f->total, 20 },
+        { "went out untouched", t->not_ipsec + t->no_sa + t->fragment + t->options + t->malformed,
+          t->pushed, 100 },
+        { "of them fragments, options, malformed", t->fragment + t->options + t->malformed,
+          t->pushed, 20 },
+        { "refused by the replay check", t->duplicate + t->too_old + t->zero, t->pushed, 50 },
+        { "refused by replay update", t->late, t->pushed, 2 },
+        { "bad ICVs", t->bad_icv, t->pushed, 10 },
+        { "too short for ESP", t->bad_length, t->pushed, 2 },
+        { "bad padding", t->bad_padding, t->pushed, 5 },
+        { "dummies", t->dummy, t->pushed, 3 },
+        { "wrong protocol, bad inner, ECN", t->wrong + t->bad_inner + t->ecn, t->pushed, 10 },
+        { "peers that went over 2^32", f->crossings, t->sas_set, 1 },
+    };
+
+    memcpy(share, all, sizeof all);
+    return sizeof all / sizeof *all;
+}
+
+const struct cosim_stimulus cosim_rx_stimulus = {
+    .create = create, .destroy = destroy, .drive = drive, .shares = shares
+};

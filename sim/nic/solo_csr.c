@@ -1,0 +1,204 @@
+/* solo: the register file (pcie_model/registers.c) with what csr.c and mailbox.c make of its accesses. The card's side of the
+ * registers is the caller; between the caller's accesses and the file stands a channel of IN_DEPTH accesses. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nic/mailbox.h"
+#include "nic/solo_inside.h"
+
+#define SOLO_PINS "nic/pins_csr.def"
+#include "nic/solo_pins.h"
+
+enum { MAX_DEPTH = 64 };
+
+static const struct nic_solo_param params[] = {
+    { "TABLES", NULL, 0, 0, 1,
+      "1: tables behind registers, 0: a command queue; card.command.path" },
+    { "IN_DEPTH", NULL, 4, 2, MAX_DEPTH, "accesses of the channel before" },
+};
+
+struct csr {
+    struct reg_file file;
+    struct block_pin in[INS], out[OUTS];
+    bool tables;
+    struct nic_mmio queue[MAX_DEPTH]; /* the oldest first */
+    uint32_t queued, depth;
+    struct nic_mailbox_order order; /* the last one */
+    bool busy;                      /* it is under way */
+    /* what the last cycle came to */
+    bool answered, ordered, no_table, has_written;
+    enum pcie_status status;
+    uint64_t answer, written_value, rule;
+    struct reg_written written;
+};
+
+static uint64_t get(const struct csr *c, const uint32_t *in, enum in_pin pin)
+{
+    return block_pin(in, &c->in[pin]);
+}
+
+static void set(const struct csr *c, uint32_t *out, enum out_pin pin, uint64_t value)
+{
+    block_set_pin(out, &c->out[pin], value);
+}
+
+/* ---- life ------------------------------------------------------------------------------------------ */
+
+static void reset(void *self)
+{
+    struct csr *c = self;
+
+    reg_file_init(&c->file);
+    nic_csr_hide(&c->file, c->tables);
+    c->queued = 0;
+    c->busy = false;
+    c->answered = c->ordered = c->no_table = c->has_written = false;
+    c->rule = 0;
+}
+
+static void *create(const char *config, char *error, size_t error_size)
+{
+    struct csr *c = calloc(1, sizeof *c);
+
+    if (!c) {
+        snprintf(error, error_size, "out of memory");
+        return NULL;
+    }
+    memcpy(c->in, in_pins, sizeof in_pins);
+    memcpy(c->out, out_pins, sizeof out_pins);
+    block_pins_place(c->in, INS);
+    block_pins_place(c->out, OUTS);
+    c->tables = solo_param(&nic_solo_csr, config, "TABLES") != 0;
+    c->depth = solo_param(&nic_solo_csr, config, "IN_DEPTH");
+    reset(c);
+    return c;
+}
+
+static void destroy(void *self)
+{
+    free(self);
+}
+
+/* ---- pins -------------------------------------------------------------------------------------------- */
+
+static void show_order(const struct csr *c, uint32_t *out)
+{
+    bool store = c->ordered && c->order.write;
+
+    set(c, out, OUT_ORDER, c->ordered);
+    set(c, out, OUT_ORDER_NONE, c->no_table);
+    set(c, out, OUT_ORDER_TABLE, c->order.table);
+    set(c, out, OUT_ORDER_ENTRY, c->order.index);
+    set(c, out, OUT_ORDER_WRITE, c->order.write);
+    set(c, out, OUT_ORDER_STORE, store);
+    for (unsigned i = 0; i < NIC_TABLE_WORDS; i++) {
+        set(c, out, (enum out_pin)(OUT_ORDER_WORD0 + i), c->order.words[i]);
+    }
+}
+
+static void outputs(void *self, uint32_t *out)
+{
+    const struct csr *c = self;
+
+    set(c, out, OUT_ACC_ROOM, c->queued < c->depth);
+    set(c, out, OUT_ANSWER, c->answered);
+    set(c, out, OUT_ANSWER_STATUS, c->status);
+    set(c, out, OUT_ANSWER_DATA, c->answer);
+    set(c, out, OUT_WROTE, c->has_written);
+    set(c, out, OUT_WROTE_ID, c->written.reg);
+    set(c, out, OUT_WROTE_INDEX, c->written.index);
+    set(c, out, OUT_WROTE_EFFECT, c->written.effect);
+    set(c, out, OUT_WROTE_VALUE, c->written_value);
+    show_order(c, out);
+    set(c, out, OUT_RULE_RESULT, c->rule);
+    set(c, out, OUT_COUNT_MISALIGNED, c->file.s.refused.misaligned);
+    set(c, out, OUT_COUNT_UNKNOWN, c->file.s.refused.unknown);
+    set(c, out, OUT_COUNT_READ_ONLY, c->file.s.refused.read_only);
+    set(c, out, OUT_COUNT_WRITE_ONLY, c->file.s.refused.write_only);
+}
+
+static void write_register(struct csr *c, const struct nic_mmio *m)
+{
+    struct nic_mailbox_order order = { .index = 0 };
+
+    c->has_written = reg_write(&c->file, m->offset, m->bytes, m->value, &c->written);
+    if (!c->has_written) {
+        return;
+    }
+    if (c->written.effect == REG_EFFECT_TABLE) {
+        enum nic_mailbox_taken taken = nic_mailbox_take(&c->file, c->written.reg, &order);
+
+        c->no_table = taken == NIC_MAILBOX_NO_TABLE;
+        c->ordered = taken == NIC_MAILBOX_BEGUN;
+    }
+    if (c->ordered) {
+        c->order = order;
+        c->busy = true;
+    }
+    c->written_value = reg_get(&c->file, c->written.reg, c->written.index);
+}
+
+/* The oldest access, if there is one and it need not wait. */
+static void take_access(struct csr *c)
+{
+    const struct nic_mmio *m = &c->queue[0];
+
+    c->answered = c->ordered = c->no_table = c->has_written = false;
+    if (c->queued == 0 || (c->tables && c->busy && nic_mailbox_orders(m))) {
+        return;
+    }
+    if (m->read) {
+        c->answered = true;
+        c->answer = nic_csr_read(&c->file, m, &c->status);
+    } else {
+        write_register(c, m);
+    }
+    memmove(c->queue, c->queue + 1, --c->queued * sizeof *c->queue);
+}
+
+static void tick(void *self, const uint32_t *in)
+{
+    struct csr *c = self;
+    uint32_t table = c->order.table; /* of the order that may be over now */
+    bool done = get(c, in, IN_ORDER_DONE) != 0;
+
+    c->rule = reg_combine((enum reg_access)get(c, in, IN_RULE_ACCESS), get(c, in, IN_RULE_OLD),
+                          get(c, in, IN_RULE_VALUE), get(c, in, IN_RULE_MASK));
+    take_access(c);
+    if (done) {
+        nic_mailbox_clear(&c->file, table);
+        c->busy = false;
+    }
+    if (get(c, in, IN_RESET_RW)) {
+        reg_file_reset(&c->file);
+    }
+    if (get(c, in, IN_PUT)) {
+        c->file.s.value[get(c, in, IN_PUT_PLACE)] = get(c, in, IN_PUT_VALUE);
+    }
+    if (get(c, in, IN_ACC_VALID)) {
+        c->queue[c->queued++] = (struct nic_mmio){ .offset = (uint32_t)get(c, in, IN_ACC_OFFSET),
+                                                   .bytes = (uint16_t)get(c, in, IN_ACC_BYTES),
+                                                   .read = !get(c, in, IN_ACC_WRITE),
+                                                   .value = get(c, in, IN_ACC_DATA) };
+    }
+}
+
+static const struct block_ops ops = { .abi = BLOCK_ABI,
+                                      .name = "csr",
+                                      .create = create,
+                                      .destroy = destroy,
+                                      .reset = reset,
+                                      .outputs = outputs,
+                                      .tick = tick };
+
+const struct nic_solo_block nic_solo_csr = { .name = "csr",
+                                             .title = "registers of BAR0: decoder, access types, "
+                                                      "mailbox of the tables",
+                                             .ops = &ops,
+                                             .in = in_pins,
+                                             .out = out_pins,
+                                             .ins = INS,
+                                             .outs = OUTS,
+                                             .params = params,
+                                             .param_count = sizeof params / sizeof *params };
