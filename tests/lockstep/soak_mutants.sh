@@ -102,6 +102,43 @@ C: the other path's last register is there@csr@TABLES=1@sim/nic/csr.c@s/r <= REG
 C: the strobes of no table stay@csr@TABLES=1@sim/nic/mailbox.c@s/nic_mailbox_clear(registers, NIC_TABLE_IP);/;/
 C: loads do not wait@csr@TABLES=1@sim/nic/mailbox.c@/^bool nic_mailbox_orders/,/^}/s/strobes(access->value)/REG_GET(IPSTXIDX, WRITE, access->value)/
 C: the key without its salt@csr@TABLES=1@sim/nic/mailbox.c@s/{ REG_IPSRXSALT, 1 }/{ REG_IPSRXSALT, 0 }/
+C: an unknown handle goes in clear@esp_tx@@sim/nic/sa_lookup.c@/^static void fetch/,/^}/s/    if (!id) {/    if (!id) { return; }\n    if (!id) {/
+C: a longest packet too long@esp_tx@@sim/nic/sequence.c@s/lengths.l3_length > card->config.mac.mtu/lengths.l3_length >= card->config.mac.mtu/
+C: a byte too long fits@esp_tx@@sim/nic/sequence.c@s/lengths.l3_length > card->config.mac.mtu/lengths.l3_length > card->config.mac.mtu + 4/
+C: fragments get a number@esp_tx@@sim/nic/sequence.c@s/p->kind == ESP_PACKET_FRAGMENT/false/
+C: fragments for tunnels are refused@esp_tx@@sim/nic/sequence.c@s/t->mode == ESP_MODE_TRANSPORT \&\& p->kind/p->kind/
+C: numbers without end@esp_tx@@sim/nic/sequence.c@s/return sequence_left(.*/return sequence_left(nic_entry(card, p)->sequence, true)/
+C: the hazard a cycle longer@esp_tx@RMW=8@sim/nic/sequence.c@s/p->sa, lane->card->config.sa.rmw, now/p->sa, lane->card->config.sa.rmw + 1, now/
+C: no hazard@esp_tx@RMW=8@sim/nic/sequence.c@s/p->sa, lane->card->config.sa.rmw, now/p->sa, 0, now/
+C: identification stays@esp_tx@@sim/nic/sequence.c@s/card->ip_id++/card->ip_id/
+C: what cannot be framed passes sequence without a number@esp_tx@@sim/nic/sequence.c@s/return view.version == 4 || view.version == 6;/return (view.version == 4 || view.version == 6) \&\& view.kind != ESP_PACKET_MALFORMED;/
+C: encapsulate a cycle later@esp_tx@@sim/nic/sequence.c@s/beats_in, p->drop ? 0 : p->beats, j);/beats_in, p->drop ? 0 : p->beats, j); j->latency += p->crypt;/
+C: TTL 63@esp_tx@@sim/esp/encap.c@s/OUTER_TTL = 64/OUTER_TTL = 63/
+C: DF is not set around IPv6@esp_tx@@sim/esp/encap.c@s/: IPV4_DF);/: 0);/
+C: MF is copied too@esp_tx@@sim/esp/encap.c@s/\& IPV4_DF)/\& 0x6000)/
+C: class of IPv6 without its low bits@esp_tx@@sim/esp/encap.c@s/(ip\[0\] << 4) | (ip\[1\] >> 4)/(ip[0] << 4) | (ip[1] >> 6 << 2)/
+C: padding from 0@esp_tx@@sim/esp/encap.c@s/(uint8_t)(i + 1)/(uint8_t)i/
+C: routing headers do not stay in front@esp_tx@@sim/esp/encap.c@s/ip\[field\] == ESP_PROTO_HOP_BY_HOP || ip\[field\] == ESP_PROTO_ROUTING/ip[field] == ESP_PROTO_HOP_BY_HOP/
+C: destination options stay in front@esp_tx@@sim/esp/encap.c@s/ip\[field\] == ESP_PROTO_HOP_BY_HOP ||/ip[field] == ESP_PROTO_DESTINATION || ip[field] == ESP_PROTO_HOP_BY_HOP ||/
+C: the old checksum counts@esp_tx@@sim/esp/encap.c@/^void esp_set_ip_length/,/^}/s/esp_put16(ip + 10, 0);/;/
+C: EtherType stays@esp_tx@@sim/esp/encap.c@s/put_ethertype(frame, l3, transform->dst.family);/;/
+C: shorter than its header is whole@esp_tx@@sim/esp/encap.c@/^static uint32_t packet_length/,/^}/s/total >= header \&\&/true \&\&/
+C: a header of 16 bytes is one@esp_tx@@sim/esp/encap.c@/^static uint32_t packet_length/,/^}/s/header >= ESP_IPV4_HEADER \&\&/header >= 16 \&\&/
+C: three tags at most@esp_tx@@sim/esp/packet.c@s/view->vlan_tags == ESP_MAX_VLAN_TAGS/view->vlan_tags == 3/
+C: 0x9100 is no tag@esp_tx@@sim/esp/packet.c@s/ \&\& type != TPID_QINQ_OLD//
+C: total length 0 is 0@esp_tx@@sim/esp/packet.c@s/total = length - l3;/total = 0;/
+C: IPv6 beyond the frame is one@esp_tx@@sim/esp/packet.c@/^static uint32_t parse_ipv6/,/^}/s/total > length - l3/false/
+C: around the engine in 2 cycles@esp_tx@@sim/nic/crypto.c@s/j->latency = 1;/j->latency = 2;/
+C: the engine is free at once@esp_tx@@sim/nic/crypto.c@s/j->tail = cost.occupancy > bus ? cost.occupancy - bus : 0;/j->tail = 0;/
+C: the tag takes a cycle more@esp_tx@@sim/nic/crypto.c@s/TAG_CYCLES = 3/TAG_CYCLES = 4/
+C: the other order@esp_tx@@sim/nic/crypto.c@s/order == NIC_ORDER_LANE ? 0 : key/order == NIC_ORDER_LANE ? key : 0/
+C: reorder takes the same input first@esp_tx@@sim/engine/stage.c@s/job->in + 1u < st->inputs ? job->in + 1u : 0/0/
+C: one that shrinks loses its last ones@esp_tx@@sim/engine/lane.c@s/uint32_t skip = slots - j->beats_out;/uint32_t skip = j->beats_in > j->beats_out ? 0 : slots - j->beats_out;/
+one that shrinks pushes at once@esp_tx@@rtl_models/esp_encapsulate.sv@s/beats_in_first > beats_out_first ? beats_in_first - beats_out_first/beats_in_first > beats_out_first ? 10'd0/
+the trailer does not reach the next beat@esp_tx@@rtl_models/esp_encapsulate.sv@s/beat_no == tail_beat + 10.d1/beat_no == tail_beat + 10'd2/
+the checksum is folded once@esp_tx@@rtl_models/esp_encapsulate.sv@0,/      sum = {5.d0, sum\[15:0\]} + {16.d0, sum\[20:16\]};/s///
+no high half without being asked@esp_tx@@rtl_models/esp_tx_crypto.sv@s/esn ? 6.d12 : 6.d8/6'd8/
+tickets do not count@esp_tx@ORDER=1@rtl_models/esp_reorder.sv@s/ == in_ticket\[n\*8+:8\]/ != in_ticket[n*8+:8] + 8'd1/
 END
 }
 
