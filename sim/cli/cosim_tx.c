@@ -49,6 +49,7 @@ struct traffic {
     struct rng random;
     struct sender sender[MAX_SAS];
     uint32_t sas, mtu;
+    uint32_t capacity; /* beats that the block holds, about */
     struct frame frame[READY];
     uint32_t made, shown, begun; /* free-running: frames made, shown ahead, sent */
     uint32_t show_beat, beat;    /* of the frame that is being shown, sent */
@@ -86,11 +87,14 @@ static bool one_in(struct traffic *t, uint32_t n)
 static void *create(const char *config, uint64_t seed)
 {
     struct traffic *t = must(calloc(1, sizeof *t));
+    uint32_t longest;
 
     pins_place(&t->pins);
     t->random = rng_stream(seed, 3);
     t->sas = 1u << number_in(config, "SA_W");
     t->mtu = number_in(config, "MTU");
+    longest = (t->mtu + 256 + BUS - 1) / BUS;
+    t->capacity = number_in(config, "OUT_DEPTH") + number_in(config, "CRYPTO_DEPTH") + 6 * longest;
     t->favourite = 1;
     t->to_set = t->sas - 1;
     t->drain_at = 2000;
@@ -441,8 +445,8 @@ static void drive_out(struct traffic *t, const uint32_t *out, uint32_t *in)
 {
     bool valid = GET(&t->pins, out, OUT_VALID);
 
-    if (t->cycle > t->hold_until && one_in(t, 4000)) {
-        t->hold_until = t->cycle + 200 + below(t, 600);
+    if (t->cycle > t->hold_until && one_in(t, 16 * t->capacity)) {
+        t->hold_until = t->cycle + 2 * t->capacity + below(t, 2 * t->capacity);
     }
     if (!valid || t->cycle < t->hold_until || !cosim_pace(&t->out_pace, &t->random)) {
         t->n.held += valid;

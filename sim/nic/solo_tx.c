@@ -44,7 +44,7 @@ static const struct nic_solo_param params[] = {
 struct named {
     bool live;
     uint32_t pin_handle;
-    uint64_t handle; /* of the card; of the last one if it is no more */
+    uint64_t handle; /* of the card, 0: the pins have not set it yet */
 };
 
 struct ahead {
@@ -277,7 +277,8 @@ static void read_node(const struct tx *t, const uint32_t *in, struct esp_node *n
     get_bytes(t, in, IN_CFG_SALT, node->sa[0].enc.bytes + key, 4);
 }
 
-/* The SA of this number is another one from now on, or none. */
+/* The SA of this number is another one from now on, or none: then its place is taken by one that never gets live, so that each
+ * number of the pins keeps its context (the hazard of numbers goes by contexts). */
 static void set_sa(struct tx *t, const uint32_t *in)
 {
     struct espnic *card = t->solo->card;
@@ -286,22 +287,21 @@ static void set_sa(struct tx *t, const uint32_t *in)
     struct sa_added added;
     uint32_t id;
 
-    if (n->live) {
+    if (n->handle) {
         sa_table_begin_delete(&card->table, n->handle, &id);
         nic_forget_sa(card, id, 0);
     }
     n->live = get(t, in, IN_CFG_LIVE);
     n->pin_handle = (uint32_t)get(t, in, IN_CFG_HANDLE);
-    if (!n->live) {
-        return;
-    }
     read_node(t, in, &node);
     added = sa_table_add(&card->table, &node, true);
     if (!added.id) {
         fprintf(stderr, "espnic: internal error: SA refused: %d\n", (int)added.reason);
         abort();
     }
-    sa_table_commit(&card->table, added.id, 0);
+    if (n->live) {
+        sa_table_commit(&card->table, added.id, 0);
+    }
     n->handle = added.handle;
 }
 
