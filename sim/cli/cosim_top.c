@@ -17,10 +17,11 @@ struct traffic {
 static void *create(const char *config, uint64_t seed)
 {
     struct traffic *t = must(calloc(1, sizeof *t));
-    size_t bytes = strlen(config) + 32;
+    size_t bytes = 2 * strlen(config) + 64;
     char *all = must(malloc(bytes));
 
-    snprintf(all, bytes, "%s MTU=1500", config); /* fixed here, a parameter of esp_tx */
+    /* parameters of esp_tx: one that is fixed here, one that has another name */
+    snprintf(all, bytes, "%s MTU=1500 CRYPTO_DEPTH=%s", config, strstr(config, "AES_DEPTH=") + 10);
     for (unsigned i = 0; i < SOLO_TOP_PARTS; i++) {
         t->part[i] = parts[i]->create(all, seed);
     }

@@ -25,6 +25,7 @@ declare -A parameters=(
     [esn_replay]='RMW=5 CHECK_DEPTH=2 CHECK_LATENCY=2'
     [esn_sequence]='RMW=5 OVERHEAD=1 INTERVAL=2 LATENCY=2 DEPTH=3'
     [csr]='TABLES=1'
+    [esp_tx]='RMW=8 ORDER=1'
 )
 
 # star if it is one of the quick ones, what is broken @ block @ file @ sed expression
@@ -110,122 +111,43 @@ C: the other path's last register is there@csr@sim/nic/csr.c@s/r <= REG_CMD_HEAD
 C: the strobes of no table stay@csr@sim/nic/mailbox.c@s/nic_mailbox_clear(registers, NIC_TABLE_IP);/;/
 C: loads do not wait@csr@sim/nic/mailbox.c@/^bool nic_mailbox_orders/,/^}/s/strobes(access->value)/REG_GET(IPSTXIDX, WRITE, access->value)/
 C: the key without its salt@csr@sim/nic/mailbox.c@s/{ REG_IPSRXSALT, 1 }/{ REG_IPSRXSALT, 0 }/
-what is exactly WINDOW below is not too old@esn_replay@@rtl_models/esn_replay.sv@s/high - number >= {51'd0, size}/high - number > {51'd0, size}/
-number 0 passes@esn_replay@@rtl_models/esn_replay.sv@s/else if (number == '0) verdict = ZERO;//
-the upper half never goes back@esn_replay@@rtl_models/esn_replay.sv@s/upper = upper - 1'b1/upper = upper/
-the upper half never goes on@esn_replay@@rtl_models/esn_replay.sv@s/upper = upper + 1'b1/upper = upper/
-*the window moves and keeps its marks@esn_replay@@rtl_models/esn_replay.sv@s/marks = old & ~fresh/marks = old | fresh/
-the new number is not marked@esn_replay@@rtl_models/esn_replay.sv@s/marks\[number\[BIT_W-1:0\]\] = 1'b1;//
-top goes back@esn_replay@@rtl_models/esn_replay.sv@s/upd_writes \&\& upd_number > upd_top) top/upd_writes) top/
-an SA that begins late accepts old numbers@esn_replay@@rtl_models/esn_replay.sv@s/cfg_top == '0 ? '0 : '1/cfg_top == '0 ? '1 : '0/
-bad ICVs count as late@esn_replay@@rtl_models/esn_replay.sv@s/upd_crypt \&\& upd_good \&\& upd_verdict != OK/upd_crypt \&\& upd_verdict != OK/
-without a window ESN has no hazard@esn_replay@RMW=5@rtl_models/esn_replay.sv@s/upd_crypt \&\& (upd_window != '0 || esn\[upd_sa\])/upd_crypt \&\& upd_window != '0/
-what is late goes on@esn_replay@@rtl_models/esn_replay.sv@s/.drop(upd_crypt \&\& !upd_accept)/.drop(upd_crypt \&\& !upd_good)/
-an item begins before all of it is there@esn_replay@@rtl_models/lane.sv@s/(START_LAST == 0 || in_whole)/(START_LAST == 0 || in_valid)/
-the pause between items is not kept@esn_sequence@OVERHEAD=2@rtl_models/lane.sv@s/9'(INTERVAL - 1 + OVERHEAD)/9'(INTERVAL - 1)/
-beats come at any distance@esn_sequence@INTERVAL=3@rtl_models/lane.sv@s/: 9'(INTERVAL - 1)/: 9'(0)/
-what is refused waits for room@esn_sequence@@rtl_models/lane.sv@s/(!pushes || room)/room/
-the rest of a refused item goes on@esn_sequence@@rtl_models/lane.sv@s/refused <= !pushes;/refused <= 1'b0;/
-a pipeline with a stage too many@esn_sequence@LATENCY=2@rtl_models/lane.sv@s/assign end_valid = valid\[LATENCY-1\]/assign end_valid = valid[LATENCY-2]/
-a slot of the channel is never used@esn_replay@@rtl_models/channel.sv@s/free  <= CNT_W'(DEPTH)/free  <= CNT_W'(DEPTH - 1)/
-every beat is a last one@esn_replay@@rtl_models/channel.sv@s/CNT_W'(push \&\& push_last)/CNT_W'(push)/
-the channel wraps early@esn_sequence@DEPTH=7@rtl_models/channel.sv@s/head <= head == TOP/head <= head == TOP - 1'b1/
-*the hazard ends a cycle early@esn_sequence@RMW=5@rtl_models/hazard.sv@s/for (i = 0; i < RMW - 1;/for (i = 0; i < RMW - 2;/
-the hazard is one of all SAs@esn_sequence@RMW=5@rtl_models/hazard.sv@s/recent\[i\] \&\& recent_sa\[i\] == sa/recent[i] | (recent_sa[i] == sa)/
-*a packet of the MTU is too long@esn_sequence@@rtl_models/esn_sequence.sv@s/seq_length > 17'(MTU)/seq_length >= 17'(MTU)/
-with ESN the last number is not given@esn_sequence@@rtl_models/esn_sequence.sv@s/number == '0 :/number == '1 :/
-without ESN 2^32 is given@esn_sequence@@rtl_models/esn_sequence.sv@s/number\[63:32\] != '0/number[63:33] != '0/
-too long counts as exhausted, too@esn_sequence@@rtl_models/esn_sequence.sv@s/start \&\& exhausted \&\& !too_long/start \&\& exhausted/
-a packet that is too long takes a number@esn_sequence@@rtl_models/esn_sequence.sv@s/start \&\& seq_crypt \&\& !refused/start \&\& seq_crypt \&\& !exhausted/
-items without an SA wait@esn_sequence@RMW=9@rtl_models/esn_sequence.sv@s/.ready(!(seq_crypt \&\& busy))/.ready(!busy)/
-the other path's last register is there@csr@TABLES=1@rtl_models/csr.sv@s/id <= espnic_regs_pkg::CMD_HEAD_ID/id < espnic_regs_pkg::CMD_HEAD_ID/
-*8 bytes at any 4@csr@@rtl_models/csr.sv@s/acc_bytes == 4'd8 \&\& acc_offset\[2:0\] == '0/acc_bytes == 4'd8 \&\& acc_offset[1:0] == '0/
-a misaligned read of nothing is unsupported@csr@@rtl_models/csr.sv@s/!misaligned \&\& !known ? UNSUPPORTED/!known ? UNSUPPORTED/
-a reset keeps the upper half@csr@@rtl_models/csr.sv@s/if (rst || reset_rw) kept/if (rst) kept/
-a kept half is used again and again@csr@@rtl_models/csr.sv@s/else if (reads \&\& !refused \&\& uses) kept <= 1'b0;//
-a reset is one of what the card writes@csr@@rtl_models/csr.sv@s/written_next \& READ_ONLY/written_next \& ~READ_ONLY/
-a write overrules the card@csr@@rtl_models/csr.sv@s/if (put) value\[put_place\]/if (put \&\& !writes) value[put_place]/
-the lower half takes effect@csr@@rtl_models/csr.sv@s/half \&\& !upper ? espnic_regs_pkg::EFFECT_NONE/half \&\& upper ? espnic_regs_pkg::EFFECT_NONE/
-loads do not wait@csr@TABLES=1@rtl_models/csr.sv@s/!(busy \&\& asks)/!(busy \&\& asks \&\& acc_data[31])/
-the other strobe goes back@csr@TABLES=1@rtl_models/csr.sv@s/rx_busy ? 9'(RX_INDEX) : 9'(TX_INDEX)/rx_busy ? 9'(TX_INDEX) : 9'(RX_INDEX)/
-the strobes of no table stay@csr@TABLES=1@rtl_models/csr.sv@s/none ? result \& ~STROBES : result/none ? result | STROBES : result/
-ones clear everything@csr@@rtl_models/csr_rule.sv@s/old \& ~(value \& mask)/old \& ~mask/
-a one does not set@csr@@rtl_models/csr_rule.sv@s/old | (value \& mask)/old ^ (value \& mask)/
-C: the hazard is a cycle longer@esn_replay@RMW=4@sim/nic/replay.c@s/config.sa.rmw, now/config.sa.rmw + 1, now/
-C: bad ICVs count as late@esn_replay@@sim/nic/replay.c@s/p->drop != NIC_DROP_BAD_ICV \&\& p->drop != NIC_DROP_BAD_LENGTH/p->drop != NIC_DROP_BAD_LENGTH/
-C: what is refused goes on@esn_replay@@sim/nic/replay.c@/^static void check_job/,/^}/s/p->drop ? 0 : p->beats/p->beats/
-C: the commit begins with the first beat@esn_replay@@sim/nic/replay.c@/replay_update/s/LANE_START_LAST/LANE_START_FIRST/
-C: ESN without a window is not written@esn_replay@RMW=5@sim/nic/replay.c@s/(entry->window || sa_esn(entry))/(entry->window != 0)/
-C: a moved window tells nobody@esn_replay@CHECK_DEPTH=2@sim/nic/replay.c@s/tell_all(lane, p->sa, now);/;/
-*C: a packet of the MTU is too long@esn_sequence@@sim/nic/sequence.c@s/lengths.l3_length > card->config.mac.mtu/lengths.l3_length >= card->config.mac.mtu/
-C: no hazard when numbers are given@esn_sequence@RMW=4@sim/nic/sequence.c@s/if (until <= now) {/if (until <= now + 1) {/
-C: what is dropped takes a number@esn_sequence@@sim/nic/sequence.c@s/if (!p->crypt || p->drop || /if (!p->crypt || p->drop == NIC_DROP_MTU || /
-C: exhausted first, then the MTU@esn_sequence@@sim/nic/sequence.c@s/return NIC_DROP_MTU;/return sequence_left(nic_entry(card, p)->sequence, sa_esn(nic_entry(card, p))) ? NIC_DROP_MTU : NIC_DROP_SEQ_EXHAUSTED;/
-C: what is exactly the window below passes@esn_replay@@sa_table/replay.c@s/top - sequence >= window/top - sequence > window/
-C: the upper half never goes back@esn_replay@@sa_table/replay.c@s/hi = top_hi - 1/hi = top_hi/
-C: the upper half never goes on@esn_replay@@sa_table/replay.c@s/hi = top_hi + 1/hi = top_hi/
-*C: marks of a word are all cleared@esn_replay@@sa_table/replay.c@s/mask &= UINT64_MAX >> .*/;/
-C: an SA that begins late accepts old numbers@esn_replay@@sa_table/replay.c@s/highest == 0 ? 0 : 0xff/0/
-C: without ESN the last number is not given@esn_sequence@@sa_table/replay.c@s/next > UINT32_MAX ? 0/next >= UINT32_MAX ? 0/
-C: with ESN the last number is not given@esn_sequence@@sa_table/replay.c@s/return 0 - next;/return UINT64_MAX - next;/
-C: a number is left out before 2^32@esn_sequence@@sa_table/replay.c@s/\*next += count;/*next += count + (*next == UINT32_MAX);/
-C: the pause between whole items is not kept@esn_sequence@OVERHEAD=2@sim/engine/lane.h@s/last + step + j->tail;/last + step;/
-C: a whole item leaves a cycle late@esn_sequence@@sim/engine/lane.h@s/exit += s->delay;/exit += s->delay + 1;/
-C: the pause between items is not kept@esn_sequence@OVERHEAD=2@sim/engine/lane.c@s/s->next_slot + s->job.tail;/s->next_slot;/
-C: a beat leaves a cycle late@esn_sequence@@sim/engine/lane.c@s/.first = at + s->delay,/.first = at + s->delay + 1,/
-C: a whole item begins with its first beat@esn_replay@@sim/engine/stage.c@s/if (st->config.start != LANE_START_FIRST) {/if (false) {/
-C: a slot is free at once@esn_sequence@DEPTH=2@sim/engine/channel.h@/^static inline uint64_t channel_slot_visible/,/^}/s/return c + 1;/return c;/
-C: a beat is there a cycle late@esn_sequence@@sim/engine/channel.h@/^static inline uint64_t channel_visible/,/^}/s/return c + 1;/return c + 2;/
-*C: any offset is aligned@csr@@pcie_model/registers.c@s/ || offset % bytes) {/) {/
-C: a kept half is used again and again@csr@@pcie_model/registers.c@/latched == offset/,/}/s/file->s.latched = 0;/;/
-C: a reset keeps the upper half@csr@@pcie_model/registers.c@/^void reg_file_reset/,/^}/s/file->s.latched = 0;/;/
-C: a reset is one of what the card writes@csr@@pcie_model/registers.c@s/access != REG_ACCESS_RO) {/access == REG_ACCESS_RO) {/
-C: the lower half takes effect@csr@@pcie_model/registers.c@s/t.half \&\& !t.upper ? REG_EFFECT_NONE/t.upper ? REG_EFFECT_NONE/
-C: ones clear everything@csr@@pcie_model/registers.c@s/old \& ~(value \& mask)/old \& ~mask/
-C: the upper half is written as it comes@csr@@pcie_model/registers.c@s/value <<= 32;/value |= value << 32; mask |= UINT32_MAX;/
-C: reserved bits are written@csr@@pcie_model/registers.c@s/mask = file->writable\[t.id\];/mask = UINT64_MAX;/
-C: nothing there is an abort@csr@@sim/nic/csr.c@s/refused.unknown != unknown ? PCIE_UNSUPPORTED/refused.unknown == unknown ? PCIE_UNSUPPORTED/
-C: the other path's last register is there@csr@TABLES=1@sim/nic/csr.c@s/r <= REG_CMD_HEAD/r < REG_CMD_HEAD/
-C: the strobes of no table stay@csr@TABLES=1@sim/nic/mailbox.c@s/nic_mailbox_clear(registers, NIC_TABLE_IP);/;/
-C: loads do not wait@csr@TABLES=1@sim/nic/mailbox.c@/^bool nic_mailbox_orders/,/^}/s/strobes(access->value)/REG_GET(IPSTXIDX, WRITE, access->value)/
-C: the key without its salt@csr@TABLES=1@sim/nic/mailbox.c@s/{ REG_IPSRXSALT, 1 }/{ REG_IPSRXSALT, 0 }/
-C: an unknown handle goes in clear@esp_tx@@sim/nic/sa_lookup.c@/^static void fetch/,/^}/s/    if (!id) {/    if (!id) { return; }\n    if (!id) {/
-C: a longest packet too long@esp_tx@@sim/nic/sequence.c@s/lengths.l3_length > card->config.mac.mtu/lengths.l3_length >= card->config.mac.mtu/
-C: a byte too long fits@esp_tx@@sim/nic/sequence.c@s/lengths.l3_length > card->config.mac.mtu/lengths.l3_length > card->config.mac.mtu + 4/
-C: fragments get a number@esp_tx@@sim/nic/sequence.c@s/p->kind == ESP_PACKET_FRAGMENT/false/
-C: fragments for tunnels are refused@esp_tx@@sim/nic/sequence.c@s/t->mode == ESP_MODE_TRANSPORT \&\& p->kind/p->kind/
-C: numbers without end@esp_tx@@sim/nic/sequence.c@s/return sequence_left(.*/return sequence_left(nic_entry(card, p)->sequence, true)/
-C: the hazard a cycle longer@esp_tx@RMW=8@sim/nic/sequence.c@s/p->sa, lane->card->config.sa.rmw, now/p->sa, lane->card->config.sa.rmw + 1, now/
-C: no hazard@esp_tx@RMW=8@sim/nic/sequence.c@s/p->sa, lane->card->config.sa.rmw, now/p->sa, 0, now/
-C: identification stays@esp_tx@@sim/nic/sequence.c@s/card->ip_id++/card->ip_id/
-C: what cannot be framed passes sequence without a number@esp_tx@@sim/nic/sequence.c@s/return view.version == 4 || view.version == 6;/return (view.version == 4 || view.version == 6) \&\& view.kind != ESP_PACKET_MALFORMED;/
-C: encapsulate a cycle later@esp_tx@@sim/nic/sequence.c@s/beats_in, p->drop ? 0 : p->beats, j);/beats_in, p->drop ? 0 : p->beats, j); j->latency += p->crypt;/
-C: TTL 63@esp_tx@@sim/esp/encap.c@s/OUTER_TTL = 64/OUTER_TTL = 63/
-C: DF is not set around IPv6@esp_tx@@sim/esp/encap.c@s/: IPV4_DF);/: 0);/
-C: MF is copied too@esp_tx@@sim/esp/encap.c@s/\& IPV4_DF)/\& 0x6000)/
-C: class of IPv6 without its low bits@esp_tx@@sim/esp/encap.c@s/(ip\[0\] << 4) | (ip\[1\] >> 4)/(ip[0] << 4) | (ip[1] >> 6 << 2)/
-C: padding from 0@esp_tx@@sim/esp/encap.c@s/(uint8_t)(i + 1)/(uint8_t)i/
-C: routing headers do not stay in front@esp_tx@@sim/esp/encap.c@s/ip\[field\] == ESP_PROTO_HOP_BY_HOP || ip\[field\] == ESP_PROTO_ROUTING/ip[field] == ESP_PROTO_HOP_BY_HOP/
-C: destination options stay in front@esp_tx@@sim/esp/encap.c@s/ip\[field\] == ESP_PROTO_HOP_BY_HOP ||/ip[field] == ESP_PROTO_DESTINATION || ip[field] == ESP_PROTO_HOP_BY_HOP ||/
-C: the old checksum counts@esp_tx@@sim/esp/encap.c@/^void esp_set_ip_length/,/^}/s/esp_put16(ip + 10, 0);/;/
-C: EtherType stays@esp_tx@@sim/esp/encap.c@s/put_ethertype(frame, l3, transform->dst.family);/;/
-C: shorter than its header is whole@esp_tx@@sim/esp/encap.c@/^static uint32_t packet_length/,/^}/s/total >= header \&\&/true \&\&/
-C: a header of 16 bytes is one@esp_tx@@sim/esp/encap.c@/^static uint32_t packet_length/,/^}/s/header >= ESP_IPV4_HEADER \&\&/header >= 16 \&\&/
-C: three tags at most@esp_tx@@sim/esp/packet.c@s/view->vlan_tags == ESP_MAX_VLAN_TAGS/view->vlan_tags == 3/
-C: 0x9100 is no tag@esp_tx@@sim/esp/packet.c@s/ \&\& type != TPID_QINQ_OLD//
-C: total length 0 is 0@esp_tx@@sim/esp/packet.c@s/total = length - l3;/total = 0;/
-C: IPv6 beyond the frame is one@esp_tx@@sim/esp/packet.c@/^static uint32_t parse_ipv6/,/^}/s/total > length - l3/false/
-C: around the engine in 2 cycles@esp_tx@@sim/nic/crypto.c@s/j->latency = 1;/j->latency = 2;/
-C: the engine is free at once@esp_tx@@sim/nic/crypto.c@s/j->tail = cost.occupancy > bus ? cost.occupancy - bus : 0;/j->tail = 0;/
-C: the tag takes a cycle more@esp_tx@@sim/nic/crypto.c@s/TAG_CYCLES = 3/TAG_CYCLES = 4/
-C: the other order@esp_tx@@sim/nic/crypto.c@s/order == NIC_ORDER_LANE ? 0 : key/order == NIC_ORDER_LANE ? key : 0/
-C: reorder takes the same input first@esp_tx@@sim/engine/stage.c@s/job->in + 1u < st->inputs ? job->in + 1u : 0/0/
-C: one that shrinks loses its last ones@esp_tx@@sim/engine/lane.c@s/uint32_t skip = slots - j->beats_out;/uint32_t skip = j->beats_in > j->beats_out ? 0 : slots - j->beats_out;/
-one that shrinks pushes at once@esp_tx@@rtl_models/esp_encapsulate.sv@s/beats_in_first > beats_out_first ? beats_in_first - beats_out_first/beats_in_first > beats_out_first ? 10'd0/
-the trailer does not reach the next beat@esp_tx@@rtl_models/esp_encapsulate.sv@s/beat_no == tail_beat + 10.d1/beat_no == tail_beat + 10'd2/
-the checksum is folded once@esp_tx@@rtl_models/esp_encapsulate.sv@0,/      sum = {5.d0, sum\[15:0\]} + {16.d0, sum\[20:16\]};/s///
-no high half without being asked@esp_tx@@rtl_models/esp_tx_crypto.sv@s/esn ? 6.d12 : 6.d8/6'd8/
-tickets do not count@esp_tx@ORDER=1@rtl_models/esp_reorder.sv@s/ == in_ticket\[n\*8+:8\]/ != in_ticket[n*8+:8] + 8'd1/
+C: an unknown handle goes in clear@esp_tx@sim/nic/sa_lookup.c@/^static void fetch/,/^}/s/    if (!id) {/    if (!id) { return; }\n    if (!id) {/
+C: a longest packet too long@esp_tx@sim/nic/sequence.c@s/lengths.l3_length > card->config.mac.mtu/lengths.l3_length >= card->config.mac.mtu/
+C: a byte too long fits@esp_tx@sim/nic/sequence.c@s/lengths.l3_length > card->config.mac.mtu/lengths.l3_length > card->config.mac.mtu + 4/
+C: fragments get a number@esp_tx@sim/nic/sequence.c@s/p->kind == ESP_PACKET_FRAGMENT/false/
+C: fragments for tunnels are refused@esp_tx@sim/nic/sequence.c@s/t->mode == ESP_MODE_TRANSPORT \&\& p->kind/p->kind/
+C: numbers without end@esp_tx@sim/nic/sequence.c@s/return sequence_left(.*/return sequence_left(nic_entry(card, p)->sequence, true)/
+C: the hazard a cycle longer@esp_tx@sim/nic/sequence.c@s/p->sa, lane->card->config.sa.rmw, now/p->sa, lane->card->config.sa.rmw + 1, now/
+C: no hazard@esp_tx@sim/nic/sequence.c@s/p->sa, lane->card->config.sa.rmw, now/p->sa, 0, now/
+C: identification stays@esp_tx@sim/nic/sequence.c@s/card->ip_id++/card->ip_id/
+C: what cannot be framed passes sequence without a number@esp_tx@sim/nic/sequence.c@s/return view.version == 4 || view.version == 6;/return (view.version == 4 || view.version == 6) \&\& view.kind != ESP_PACKET_MALFORMED;/
+C: encapsulate a cycle later@esp_tx@sim/nic/sequence.c@s/beats_in, p->drop ? 0 : p->beats, j);/beats_in, p->drop ? 0 : p->beats, j); j->latency += p->crypt;/
+C: TTL 63@esp_tx@sim/esp/encap.c@s/OUTER_TTL = 64/OUTER_TTL = 63/
+C: DF is not set around IPv6@esp_tx@sim/esp/encap.c@s/: IPV4_DF);/: 0);/
+C: MF is copied too@esp_tx@sim/esp/encap.c@s/\& IPV4_DF)/\& 0x6000)/
+C: class of IPv6 without its low bits@esp_tx@sim/esp/encap.c@s/(ip\[0\] << 4) | (ip\[1\] >> 4)/(ip[0] << 4) | (ip[1] >> 6 << 2)/
+C: padding from 0@esp_tx@sim/esp/encap.c@s/(uint8_t)(i + 1)/(uint8_t)i/
+C: routing headers do not stay in front@esp_tx@sim/esp/encap.c@s/ip\[field\] == ESP_PROTO_HOP_BY_HOP || ip\[field\] == ESP_PROTO_ROUTING/ip[field] == ESP_PROTO_HOP_BY_HOP/
+C: destination options stay in front@esp_tx@sim/esp/encap.c@s/ip\[field\] == ESP_PROTO_HOP_BY_HOP ||/ip[field] == ESP_PROTO_DESTINATION || ip[field] == ESP_PROTO_HOP_BY_HOP ||/
+C: the old checksum counts@esp_tx@sim/esp/encap.c@/^void esp_set_ip_length/,/^}/s/esp_put16(ip + 10, 0);/;/
+C: EtherType stays@esp_tx@sim/esp/encap.c@s/put_ethertype(frame, l3, transform->dst.family);/;/
+C: shorter than its header is whole@esp_tx@sim/esp/encap.c@/^static uint32_t packet_length/,/^}/s/total >= header \&\&/true \&\&/
+C: a header of 16 bytes is one@esp_tx@sim/esp/encap.c@/^static uint32_t packet_length/,/^}/s/header >= ESP_IPV4_HEADER \&\&/header >= 16 \&\&/
+C: three tags at most@esp_tx@sim/esp/packet.c@s/view->vlan_tags == ESP_MAX_VLAN_TAGS/view->vlan_tags == 3/
+C: 0x9100 is no tag@esp_tx@sim/esp/packet.c@s/ \&\& type != TPID_QINQ_OLD//
+C: total length 0 is 0@esp_tx@sim/esp/packet.c@s/total = length - l3;/total = 0;/
+C: IPv6 beyond the frame is one@esp_tx@sim/esp/packet.c@/^static uint32_t parse_ipv6/,/^}/s/total > length - l3/false/
+C: around the engine in 2 cycles@esp_tx@sim/nic/crypto.c@s/j->latency = 1;/j->latency = 2;/
+C: the engine is free at once@esp_tx@sim/nic/crypto.c@s/j->tail = cost.occupancy > bus ? cost.occupancy - bus : 0;/j->tail = 0;/
+C: the tag takes a cycle more@esp_tx@sim/nic/crypto.c@s/TAG_CYCLES = 3/TAG_CYCLES = 4/
+C: the other order@esp_tx@sim/nic/crypto.c@s/order == NIC_ORDER_LANE ? 0 : key/order == NIC_ORDER_LANE ? key : 0/
+C: reorder takes the same input first@esp_tx@sim/engine/stage.c@s/job->in + 1u < st->inputs ? job->in + 1u : 0/0/
+C: one that shrinks loses its last ones@esp_tx@sim/engine/lane.c@s/uint32_t skip = slots - j->beats_out;/uint32_t skip = j->beats_in > j->beats_out ? 0 : slots - j->beats_out;/
+one that shrinks pushes at once@esp_tx@rtl_models/esp_encapsulate.sv@s/beats_in_first > beats_out_first ? beats_in_first - beats_out_first/beats_in_first > beats_out_first ? 10'd0/
+the trailer does not reach the next beat@esp_tx@rtl_models/esp_encapsulate.sv@s/beat_no == tail_beat + 10.d1/beat_no == tail_beat + 10'd2/
+the checksum is folded once@esp_tx@rtl_models/esp_encapsulate.sv@0,/      sum = {5.d0, sum\[15:0\]} + {16.d0, sum\[20:16\]};/s///
+no high half without being asked@esp_tx@rtl_models/esp_tx_crypto.sv@s/esn ? 6.d12 : 6.d8/6'd8/
+tickets do not count@esp_tx@rtl_models/esp_reorder.sv@s/ == in_ticket\[n\*8+:8\]/ != in_ticket[n*8+:8] + 8'd1/
 END
 }
 

@@ -79,14 +79,6 @@ else
     not_ok "refused: esn_replay --param WINDOW=100"
 fi
 
-# The sets beside the parameters that a block has by itself.
-declare -A other=(
-    [esn_replay]="RMW=5 WINDOW=256 CHECK_LATENCY=0 UPDATE_LATENCY=7 CHECK_OVERHEAD=2"
-    [esn_sequence]="RMW=7 LATENCY=3 INTERVAL=2 MTU=1501 DEPTH=2"
-    [csr]="TABLES=1 IN_DEPTH=2"
-    [esp_tx]="SA_W=3 MTU=576 RMW=8 FETCH_LATENCY=0 ENCAP_LATENCY=2 ENCAP_DEPTH=3 CRYPTO_OVERHEAD=4 ORDER=1"
-)
-
 run_twice() {
     local block=$1 setting params=()
     for setting in $2; do params+=(--param "$setting"); done
