@@ -64,9 +64,10 @@ static bool count_down(struct sa_lifetime *lifetime)
     if (lifetime->left == 0) {
         return false;
     }
-    lifetime->left--;
-    if ((lifetime->armed & SA_ARM_LIMIT) == 0 ||
-        (lifetime->left != 0 && lifetime->left > lifetime->threshold)) {
+    if (--lifetime->left == 0) {
+        return true; /* armed from the beginning, and once only */
+    }
+    if (lifetime->armed == 0 || lifetime->left > lifetime->threshold) {
         return false;
     }
     lifetime->armed = 0;

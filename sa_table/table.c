@@ -873,6 +873,11 @@ static enum sa_update update(struct sa_table *table, uint64_t handle, enum esp_o
     }
     if (apply) {
         *sa_block_seq_hi(&table->blocks, entry) = seq_hi;
+    } else if (table->config.scope) {
+        struct scope scope = sa_scope(table, entry);
+
+        table->stats.update_disagreements +=
+            seq_hi != scope.hi && !(scope.overlap && seq_hi == scope.hi + 1);
     } else if (seq_hi != entry->sequence >> 32) {
         table->stats.update_disagreements++;
     }
