@@ -35,10 +35,11 @@ uint32_t rounds_threshold(const struct rounds *plan, uint32_t round, uint64_t no
 struct rounds_step rounds_event(const struct rounds *plan, uint32_t round,
                                 struct rounds_state *state, uint32_t left)
 {
-    struct rounds_step step = { .hard = left == 0 };
+    struct rounds_step step = { .hard = left == 0 && !state->hard };
     bool last = state->now == plan->rounds;
 
-    if (step.hard) {
+    if (left == 0) {
+        state->hard = true;
         return step;
     }
     if (!state->soft && state->now == plan->soft_round) {

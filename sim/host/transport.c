@@ -391,7 +391,7 @@ static void move_scope(struct host *host, uint32_t sa, uint32_t frame_id, uint64
 
     struct host_frame *frame = host_frame(host, frame_id);
     uint64_t in_flight = (uint64_t)host_frame(host, host_sa(host, sa)->detail)->inflight *
-                         (host->s->lso ? MOST_SEGMENTS : 1);
+                         (host->s->lso && host->config.tx.lso == HOST_LSO_CARD ? MOST_SEGMENTS : 1);
     bool known =
         scope_number(host_frame_scope(frame), (uint32_t)frame->number) == frame->number;
     bool under_way = (frame->flags & HOST_FRAME_MODIFYING) != 0;
