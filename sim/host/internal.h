@@ -105,10 +105,11 @@ struct host_sa {
     } link;
     union {
         uint32_t pair;    /* inbound: recorded handle of the partner less the own, 0 = none */
-        uint32_t seq_lo;  /* packet offload, outbound: lower half of the last number used */
+        uint32_t seq_lo;  /* packet offload, outbound: lower half of the last number used, if `numbered` */
         uint32_t waiters; /* ADDING: requests that wait, struct host_request */
     } u;
-    uint8_t state; /* enum host_sa_state */
+    uint8_t state : 7;    /* enum host_sa_state */
+    uint8_t numbered : 1; /* `seq_lo` holds a number, which may be 0 (k * 2^32) */
     uint8_t flags;
     uint16_t sizes; /* what it adds to a packet: large.c */
 };

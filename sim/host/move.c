@@ -48,7 +48,7 @@ static void take_number(struct host *host, uint32_t sa)
     struct host_frame *outer = host_frame(host, first);
     uint64_t next;
 
-    if (!host->s->packet_offload || last == 0) {
+    if (!host->s->packet_offload || !host_sa(host, sa)->numbered) {
         return; /* none was given */
     }
     outer = outer->second != 0 ? host_frame(host, outer->second) : outer;
@@ -343,6 +343,7 @@ static void begin_return(struct host *host, uint32_t id, uint64_t time)
         sa->flags &= (uint8_t)~SA_HOST_FAR;
     }
     sa->state = SA_HOST_ADDING;
+    sa->numbered = 0;
     sa->u.waiters = 0;
     host->stats->sa.in_software--;
     histogram_add(&host->stats->readd.away_ns, time - frame->stall_since);
