@@ -22,7 +22,7 @@ package espnic_regs_pkg;
   } access_e;
 
   localparam int unsigned BAR_BYTES = 65536;
-  localparam int unsigned REGISTERS = 63;
+  localparam int unsigned REGISTERS = 67;
 
   localparam logic [15:0] ID_OFFSET = 16'h0000;
   localparam int unsigned ID_BITS = 32;
@@ -140,6 +140,12 @@ package espnic_regs_pkg;
   localparam int unsigned CAP_FLAGS_MORE_LSB = 19;
   localparam int unsigned CAP_FLAGS_MORE_WIDTH = 1;
   localparam logic [31:0] CAP_FLAGS_MORE_MASK = 32'h00080000;
+  localparam int unsigned CAP_FLAGS_ESN_SCOPE_LSB = 21;
+  localparam int unsigned CAP_FLAGS_ESN_SCOPE_WIDTH = 1;
+  localparam logic [31:0] CAP_FLAGS_ESN_SCOPE_MASK = 32'h00200000;
+  localparam int unsigned CAP_FLAGS_EVENTS_LSB = 22;
+  localparam int unsigned CAP_FLAGS_EVENTS_WIDTH = 1;
+  localparam logic [31:0] CAP_FLAGS_EVENTS_MASK = 32'h00400000;
 
   localparam logic [15:0] CAP_UDP_OFFSET = 16'h0034;
   localparam int unsigned CAP_UDP_BITS = 32;
@@ -221,6 +227,11 @@ package espnic_regs_pkg;
   localparam int unsigned CAP_TX_PUSH_WIDTH = 11;
   localparam logic [31:0] CAP_TX_PUSH_MASK = 32'h0007ff00;
 
+  localparam logic [15:0] CAP_ROUND_OFFSET = 16'h0050;
+  localparam int unsigned CAP_ROUND_BITS = 32;
+  localparam access_e CAP_ROUND_ACCESS = AccessRo;
+  localparam logic [31:0] CAP_ROUND_RESVAL = 32'h00000000;
+
   localparam logic [15:0] CMD_BASE_OFFSET = 16'h0100;
   localparam int unsigned CMD_BASE_BITS = 64;
   localparam access_e CMD_BASE_ACCESS = AccessRw;
@@ -245,6 +256,21 @@ package espnic_regs_pkg;
   localparam int unsigned CMD_HEAD_BITS = 32;
   localparam access_e CMD_HEAD_ACCESS = AccessRo;
   localparam logic [31:0] CMD_HEAD_RESVAL = 32'h00000000;
+
+  localparam logic [15:0] EVENT_BASE_OFFSET = 16'h0120;
+  localparam int unsigned EVENT_BASE_BITS = 64;
+  localparam access_e EVENT_BASE_ACCESS = AccessRw;
+  localparam logic [63:0] EVENT_BASE_RESVAL = 64'h0000000000000000;
+
+  localparam logic [15:0] EVENT_SIZE_OFFSET = 16'h0128;
+  localparam int unsigned EVENT_SIZE_BITS = 32;
+  localparam access_e EVENT_SIZE_ACCESS = AccessRw;
+  localparam logic [31:0] EVENT_SIZE_RESVAL = 32'h00000000;
+
+  localparam logic [15:0] EVENT_HEAD_OFFSET = 16'h012c;
+  localparam int unsigned EVENT_HEAD_BITS = 32;
+  localparam access_e EVENT_HEAD_ACCESS = AccessRw;
+  localparam logic [31:0] EVENT_HEAD_RESVAL = 32'h00000000;
 
   localparam logic [15:0] TX_BASE_OFFSET = 16'h1000;
   localparam int unsigned TX_BASE_COUNT = 16;
