@@ -81,14 +81,15 @@ uint32_t rounds_threshold(const struct rounds *plan, uint32_t round, uint64_t no
 
 /* The driver's own of a limit in rounds. */
 struct rounds_state {
-    uint64_t now; /* rounds added so far */
+    uint64_t now;    /* rounds added so far */
     bool soft, hard; /* the limits that were reached */
 };
 
 /* What it does after an event. */
 struct rounds_step {
-    bool soft;          /* it has learnt that the soft limit is reached */
-    bool hard;          /* ... that the card lets nothing more pass; then the soft limit is not told any more */
+    bool soft; /* it has learnt that the soft limit is reached */
+    bool
+        hard; /* ... that the card lets nothing more pass; then the soft limit is not told any more */
     bool add;           /* to add a round */
     uint32_t threshold; /* where to be told next, 0: never */
 };

@@ -43,9 +43,10 @@ struct sa_table_config {
     bool outbound_duplicates; /* false: O-33 holds for outbound SAs too */
     /* Picoseconds between two looks of the card at what counts against lifetimes; 0: it sees every change at once. */
     uint64_t poll_packets, poll_bytes, poll_seconds;
-    uint32_t round; /* packets: limits in packets are counted down in rounds of so many (scope.h); 0: they are not */
-    bool watch; /* keep the last use of every SA: 16 bytes more; set by the card */
-    bool scope; /* the upper half of a number is that of a scope (scope.h); likewise */
+    uint32_t
+        round; /* packets: limits in packets are counted down in rounds of so many (scope.h); 0: they are not */
+    bool watch;  /* keep the last use of every SA: 16 bytes more; set by the card */
+    bool scope;  /* the upper half of a number is that of a scope (scope.h); likewise */
     bool events; /* SAs raise events: 16 bytes more; likewise */
 };
 
@@ -285,7 +286,11 @@ enum replay_verdict sa_replay_commit(const struct sa_table *table, struct sa_ent
  * 6.1 does). A card that polls lets pass what comes until it looks: `overshoot_packets`, `overshoot_bytes`. */
 bool sa_expired(const struct sa_table *table, const struct sa_entry *entry, uint64_t now_ns);
 
-enum { SA_EVENT_SOFT = 1, SA_EVENT_HARD = 2, SA_EVENT_ROUND = 4 /* the counter of a round, for the driver */ };
+enum {
+    SA_EVENT_SOFT = 1,
+    SA_EVENT_HARD = 2,
+    SA_EVENT_ROUND = 4 /* the counter of a round, for the driver */
+};
 
 /* Limits that the card sees reached now and were not reported before, as SA_EVENT_*; marks them reported. */
 unsigned sa_limits(const struct sa_table *table, struct sa_entry *entry, uint64_t now_ns);

@@ -221,7 +221,7 @@ static bool add_events(struct validation *v, struct bench *b)
 /* One SA at 150 Mpps, on a card that has no limits of its own: how long the numbers last in which the event must be
  * armed again. What the host cannot take is dropped behind the numbers. */
 #define FREE                                                                                       \
-    "card.sa.esn=events card.sa.rmw=1 card.clock=1GHz card.mac.rate=400Gbps card.bus=512B "         \
+    "card.sa.esn=events card.sa.rmw=1 card.clock=1GHz card.mac.rate=400Gbps card.bus=512B "        \
     "card.ideal=wire,parser,sa_lookup,sa_memory,crypto,reorder,pcie,rx_dma host.ideal=true"
 
 static bool add_window(struct validation *v, struct bench *b)

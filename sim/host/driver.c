@@ -315,9 +315,7 @@ static bool read_more(struct host *host, uint64_t time)
     bool more = REG_GET(CAP_FLAGS, MORE, host->s->cap[CAP_FLAGS]) != 0;
     uint32_t first = host->s->path != NIC_PATH_QUEUE ? (uint32_t)FOR_ALL : (uint32_t)CAP_TX;
     bool events = REG_GET(CAP_FLAGS, EVENTS, host->s->cap[CAP_FLAGS]) != 0;
-    uint32_t end = events ? (uint32_t)CAPABILITIES
-                   : more ? (uint32_t)CAP_ROUND
-                          : (uint32_t)CAP_TX;
+    uint32_t end = events ? (uint32_t)CAPABILITIES : more ? (uint32_t)CAP_ROUND : (uint32_t)CAP_TX;
 
     if (first != end) {
         read_some(host, time, first, end);

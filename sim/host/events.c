@@ -46,8 +46,8 @@ static uint32_t find_limit(const struct host *host, uint64_t handle, uint32_t op
 {
     uint32_t id = sa_index_head(&host->by_limit.chains, rng_mix(handle));
 
-    while (id != 0 && (limit_at(host, id)->handle != handle ||
-                       (op != 0 && limit_at(host, id)->op != op))) {
+    while (id != 0 &&
+           (limit_at(host, id)->handle != handle || (op != 0 && limit_at(host, id)->op != op))) {
         id = limit_at(host, id)->next;
     }
     return id;
@@ -63,11 +63,11 @@ void host_limits_add(struct host *host, uint64_t handle, const struct esp_node *
             continue;
         }
         id = host_array_take(&host->limits);
-        *limit_at(host, id) = (struct host_limit){
-            .op = node->sa[i].op,
-            .handle = handle,
-            .plan = rounds_plan(l->soft_packets, l->hard_packets, host->s->round)
-        };
+        *limit_at(host, id) =
+            (struct host_limit){ .op = node->sa[i].op,
+                                 .handle = handle,
+                                 .plan = rounds_plan(l->soft_packets, l->hard_packets,
+                                                     host->s->round) };
         host_index_insert(&host->by_limit, &by_handle, host, id);
     }
 }

@@ -427,9 +427,10 @@ enum { INDICES = 6 };
 
 static struct host_index *index_of(struct host *host, size_t i)
 {
-    struct host_index *all[INDICES] = { &host->by_handle, &host->by_card, &host->by_spi,
-                                        &host->classifier.index, &host->by_family,
-                                        &host->by_limit };
+    struct host_index *all[INDICES] = {
+        &host->by_handle,        &host->by_card,   &host->by_spi,
+        &host->classifier.index, &host->by_family, &host->by_limit
+    };
 
     return all[i];
 }

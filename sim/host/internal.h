@@ -104,8 +104,9 @@ struct host_sa {
         uint32_t rule;      /* outbound: of the classifier, 0 = none */
     } link;
     union {
-        uint32_t pair;    /* inbound: recorded handle of the partner less the own, 0 = none */
-        uint32_t seq_lo;  /* packet offload, outbound: lower half of the last number used, if `numbered` */
+        uint32_t pair; /* inbound: recorded handle of the partner less the own, 0 = none */
+        uint32_t
+            seq_lo; /* packet offload, outbound: lower half of the last number used, if `numbered` */
         uint32_t waiters; /* ADDING: requests that wait, struct host_request */
     } u;
     uint8_t state : 7;    /* enum host_sa_state */
@@ -565,9 +566,9 @@ struct host_state {
     struct host_list queued, held;
     uint32_t pending_requests;
     /* events of the card: events.c */
-    uint32_t round;        /* packets of a round of a limit, 0: limits are whole */
-    uint32_t event_done;   /* taken, free-running */
-    uint32_t event_steps;  /* commands of the one that is worked on, 0: none is */
+    uint32_t round;       /* packets of a round of a limit, 0: limits are whole */
+    uint32_t event_done;  /* taken, free-running */
+    uint32_t event_steps; /* commands of the one that is worked on, 0: none is */
     uint64_t event_poll_at;
     uint64_t event_raised; /* time of the one that is worked on */
     uint64_t reset_started;

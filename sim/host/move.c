@@ -316,7 +316,7 @@ static void node_of(struct host *host, uint32_t sa, struct esp_node *node)
                 entry->seq = frame->number;
                 entry->seq_hi = (uint32_t)(frame->number >> 32);
                 frame->card_hi = entry->seq_hi;
-                frame->flags &= (uint8_t)~(HOST_FRAME_OVERLAP | HOST_FRAME_MODIFYING);
+                frame->flags &= (uint8_t) ~(HOST_FRAME_OVERLAP | HOST_FRAME_MODIFYING);
             }
         }
     }

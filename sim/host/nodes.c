@@ -399,8 +399,8 @@ static void evaluate_update(struct host *host, uint32_t id, uint64_t time)
         /* Crypto offload, outbound: not before what is in flight has left (section 7). */
         if (frame != NULL && (host_sa(host, item->sa)->flags & SA_HOST_IN) == 0 &&
             (r->flags & REQUEST_STALL) == 0 && frame->stall == HOST_STALL_NO &&
-            (frame->flags & HOST_FRAME_ESN) != 0 && !host->s->esn_inferred &&
-            !host->s->esn_scope && host->s->tx_context == 0) {
+            (frame->flags & HOST_FRAME_ESN) != 0 && !host->s->esn_inferred && !host->s->esn_scope &&
+            host->s->tx_context == 0) {
             host_stall_adopt(host, item->sa, frame_id, id, time);
             return;
         }

@@ -274,9 +274,8 @@ static struct abi_command command_of(const struct host *host, uint32_t id)
     const struct host_request *r = host_request(host, id);
 
     return (struct abi_command){
-        .opcode = r->kind <= NDIS_DELETE_SA
-                      ? opcodes[r->kind]
-                      : own[r->kind - HOST_REQUEST_ENCAPSULATION],
+        .opcode = r->kind <= NDIS_DELETE_SA ? opcodes[r->kind]
+                                            : own[r->kind - HOST_REQUEST_ENCAPSULATION],
         .argument = r->argument,
         .buffer = r->buffer == 0
                       ? 0

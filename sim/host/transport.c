@@ -392,8 +392,7 @@ static void move_scope(struct host *host, uint32_t sa, uint32_t frame_id, uint64
     struct host_frame *frame = host_frame(host, frame_id);
     uint64_t in_flight = (uint64_t)host_frame(host, host_sa(host, sa)->detail)->inflight *
                          (host->s->lso && host->config.tx.lso == HOST_LSO_CARD ? MOST_SEGMENTS : 1);
-    bool known =
-        scope_number(host_frame_scope(frame), (uint32_t)frame->number) == frame->number;
+    bool known = scope_number(host_frame_scope(frame), (uint32_t)frame->number) == frame->number;
     bool under_way = (frame->flags & HOST_FRAME_MODIFYING) != 0;
 
     if (!known && under_way) {
@@ -423,7 +422,7 @@ static bool stalls(struct host *host, uint32_t sa, uint32_t slot, uint64_t time)
         if (frame->stall == HOST_STALL_NO && host->s->esn_scope) {
             move_scope(host, sa, id, time);
         } else if (frame->stall == HOST_STALL_NO && !host->s->esn_inferred &&
-            (uint32_t)(frame->number >> 32) != frame->card_hi) {
+                   (uint32_t)(frame->number >> 32) != frame->card_hi) {
             begin_stall(host, sa, id, (uint32_t)(frame->number >> 32), 0, time);
         }
         frame = host_frame(host, id);

@@ -288,8 +288,8 @@ enum {
 /* What a card with CAP_FLAGS.EVENTS tells of an SA: an entry of the ring at EVENT_BASE, with phase. */
 struct abi_event { /* 64 bytes */
     uint64_t handle;
-    uint32_t op, spi;  /* which SA of the bundle */
-    uint32_t kind;     /* enum abi_event_kind */
+    uint32_t op, spi; /* which SA of the bundle */
+    uint32_t kind;    /* enum abi_event_kind */
     uint32_t reserved;
     uint64_t raised_ps; /* time stamp, picoseconds */
     uint64_t reserved2[3];
@@ -299,7 +299,8 @@ struct abi_event { /* 64 bytes */
 };
 
 enum abi_event_kind {
-    ABI_EVENT_ESN = 1,  /* its number to send, or the lowest of its window, has crossed a multiple of 2^31 */
+    ABI_EVENT_ESN =
+        1, /* its number to send, or the lowest of its window, has crossed a multiple of 2^31 */
     ABI_EVENT_LIMIT = 2 /* its packet counter is down to the threshold, or 0 */
 };
 
@@ -312,11 +313,16 @@ struct abi_sa_state { /* 64 bytes */
     uint32_t seq_hi, overlap;
     uint32_t arm;       /* ABI_ARM_* */
     uint32_t threshold; /* packets left */
-    uint64_t words[ABI_STATE_WORDS]; /* upper half, lower half of the place; ABI_STATE_*, packets left */
+    uint64_t
+        words[ABI_STATE_WORDS]; /* upper half, lower half of the place; ABI_STATE_*, packets left */
     uint64_t reserved[2];
 };
 
-enum { ABI_ARM_ESN = 1, ABI_ARM_LIMIT = 2, ABI_ARM_ROUND = 4 /* add a round, if less than one is left */ };
+enum {
+    ABI_ARM_ESN = 1,
+    ABI_ARM_LIMIT = 2,
+    ABI_ARM_ROUND = 4 /* add a round, if less than one is left */
+};
 
 enum {
     ABI_STATE_SCOPE = 1, /* there is one */

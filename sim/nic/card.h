@@ -435,7 +435,7 @@ struct espnic {
     struct nic_dma dma;
     struct nic_commands commands;
     struct nic_events events;
-    struct histogram rearm_ns; /* from an event of a scope to its being armed again */
+    struct histogram rearm_ns;      /* from an event of a scope to its being armed again */
     struct nic_forwarding *forward; /* NULL unless packets turn round in the card */
     struct nic_mailbox *mailbox;    /* NULL unless SAs come through registers */
     struct pcie_link *link;

@@ -956,7 +956,6 @@ bool nic_config_check(struct nic_config *config, char *error, size_t error_size)
            size_context(config, error, error_size) && size_table(config, error, error_size) &&
            check_table(config, error, error_size) && check_cache(config, error, error_size) &&
            check_path(config, error, error_size) && check_events(config, error, error_size) &&
-           check_forward(config, error, error_size) &&
-           check_rss(&config->rss, error, error_size) &&
+           check_forward(config, error, error_size) && check_rss(&config->rss, error, error_size) &&
            pcie_link_clock(&config->pcie, &num, &den, error, error_size);
 }

@@ -157,7 +157,7 @@ struct nic_command_config {
     uint32_t path;                /* enum nic_path */
     uint32_t depth;               /* commands under way */
     uint64_t add, update, remove; /* ps: work of the command processor, per node */
-    uint64_t access; /* ps: a read or write of an SA's state past the firmware */
+    uint64_t access;              /* ps: a read or write of an SA's state past the firmware */
     uint64_t table_write;         /* ps: registers: a store into a table, or a load */
     /* firmware */
     uint64_t least, median, p99, most;                       /* ps: a firmware command */

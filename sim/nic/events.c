@@ -22,13 +22,12 @@ static void raise(struct espnic *card, uint32_t sa, const struct sa_entry *entry
         card->stats.events.lost++;
         return;
     }
-    e->fifo[e->s.tail++ % NIC_EVENTS] = (struct abi_event){
-        .handle = sa_table_handle(&card->table, sa),
-        .op = entry->op,
-        .spi = entry->spi,
-        .kind = kind,
-        .raised_ps = clock_ps(&card->clocks, card->core, now)
-    };
+    e->fifo[e->s.tail++ % NIC_EVENTS] =
+        (struct abi_event){ .handle = sa_table_handle(&card->table, sa),
+                            .op = entry->op,
+                            .spi = entry->spi,
+                            .kind = kind,
+                            .raised_ps = clock_ps(&card->clocks, card->core, now) };
     sched_wake(&card->sched, card->commands.block, now + 1);
 }
 
@@ -133,10 +132,11 @@ static void read_state(const struct espnic *card, uint32_t sa, const struct sa_e
                      (sa_esn(entry) && card->table.config.scope ? ABI_STATE_SCOPE : 0u);
 
     if (limit != NULL) {
-        flags |= ABI_STATE_LIMIT | ((limit->armed & SA_ARM_LIMIT) != 0 ? ABI_STATE_LIMIT_ARMED : 0u);
+        flags |=
+            ABI_STATE_LIMIT | ((limit->armed & SA_ARM_LIMIT) != 0 ? ABI_STATE_LIMIT_ARMED : 0u);
     }
-    words[0] = (uint64_t)sa_scope(&card->table, entry).hi << 32 |
-               (uint32_t)sa_scope_place(entry, inbound);
+    words[0] =
+        (uint64_t)sa_scope(&card->table, entry).hi << 32 | (uint32_t)sa_scope_place(entry, inbound);
     words[1] = (uint64_t)flags << 32 | (limit != NULL ? limit->left : 0);
 }
 

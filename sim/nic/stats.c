@@ -124,8 +124,9 @@ static const struct stat_field control[] = {
 };
 
 static const struct stat_field events[] = {
-    CARD("esn", events.esn, "events",
-         "the number to send, or the window, of an SA crossed a multiple of 2^31 (card.sa.esn events)"),
+    CARD(
+        "esn", events.esn, "events",
+        "the number to send, or the window, of an SA crossed a multiple of 2^31 (card.sa.esn events)"),
     CARD("limit", events.limit, "events",
          "the packet counter of an SA came to its threshold (card.sa.table.round)"),
     CARD("unarmed", events.unarmed, "crossings",

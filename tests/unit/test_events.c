@@ -172,8 +172,7 @@ static unsigned says;
 
 static void listen(struct rig *rig, uint64_t address, uint8_t *bytes, uint32_t length)
 {
-    if (address >> REGION_SHIFT == REGION_RINGS &&
-        (uint32_t)address >= rig->host->layout.events) {
+    if (address >> REGION_SHIFT == REGION_RINGS && (uint32_t)address >= rig->host->layout.events) {
         ck_assert_uint_eq(length, sizeof said[0]);
         ck_assert_uint_lt(says, MOST_EVENTS);
         memcpy(&said[says++], bytes, sizeof said[0]);
@@ -380,7 +379,7 @@ START_TEST(a_crossing_that_nobody_is_told_of)
     uint64_t armed_at = begin + 3 * MS; /* read, modify, arm: 1 ms each */
     uint64_t taken = 0;
 
-    arrive(rig, &node, begin, half + HALF + 100); /* crosses: event */
+    arrive(rig, &node, begin, half + HALF + 100);                      /* crosses: event */
     arrive(rig, &node, begin + 2 * MS + 500 * US, half + BLOCK + 200); /* modified, not armed */
     taken = 2;
     for (uint64_t i = 0; i < 10; i++) {
@@ -426,9 +425,9 @@ START_TEST(many_cross_at_once)
     ck_assert_uint_eq(events(rig)->armed, MANY);
     ck_assert_uint_eq(events(rig)->lost, 0);
     ck_assert_uint_eq(host_statistics(rig->host)->events.taken, MANY);
-    ck_assert_double_ge(
-        histogram_scaled(&rig->card->rearm_ns, histogram_percentile(&rig->card->rearm_ns, 100, 100)),
-        (double)MANY * (OF_ONE - 200));
+    ck_assert_double_ge(histogram_scaled(&rig->card->rearm_ns,
+                                         histogram_percentile(&rig->card->rearm_ns, 100, 100)),
+                        (double)MANY * (OF_ONE - 200));
     rig_free(rig);
 }
 END_TEST
@@ -630,7 +629,8 @@ START_TEST(limits_of_a_whole_life)
     ck_assert_uint_eq(told->soft, hard - soft > 10); /* else it is over when the driver looks */
     ck_assert_uint_eq(told->hard, 1);
     ck_assert_uint_eq(told->early, 0);
-    for (unsigned i = 0; i < says; i++) { /* one of them when the packet of the soft limit was in the card */
+    for (unsigned i = 0; i < says;
+         i++) { /* one of them when the packet of the soft limit was in the card */
         ck_assert_uint_eq(said[i].kind, ABI_EVENT_LIMIT);
         found = found || (said[i].raised_ps > begin + (soft - 1) * US &&
                           said[i].raised_ps < rig->wire[soft - 1].time);
