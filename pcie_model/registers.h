@@ -92,6 +92,8 @@ enum reg_effect {
     REG_EFFECT_CMD_TAIL,
     REG_EFFECT_TX_TAIL,
     REG_EFFECT_RX_TAIL,
+    REG_EFFECT_EVENT_SIZE,
+    REG_EFFECT_EVENT_HEAD,
     REG_EFFECT_SECURITY, /* the security blocks of a card with tables behind registers */
     REG_EFFECT_TABLE     /* ... one of those tables */
 };

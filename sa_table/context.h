@@ -54,6 +54,8 @@ struct sa_entry {
     uint32_t enc_key : 6;  /* bytes of key material, salt included */
     uint32_t auth_key : 7; /* bytes of key material, salt included */
     uint32_t udp : 4;      /* of a first entry: enum esp_udp of the node */
+    uint32_t overlap : 1;  /* with the upper half in the block, a scope: scope.h */
+    uint32_t armed : 1;    /* the next crossing of the scope's middle is an event */
     uint64_t sequence;     /* out: number of the next packet; in: highest number received (top) */
     uint64_t bitmap;       /* window <= 64: the bit map itself; above: block of the window store */
 };
@@ -85,11 +87,23 @@ struct sa_lifetime {
     struct esp_lifetime limit;
     uint64_t start_ns; /* when the SA became live */
     struct sa_counter packets, bytes;
+    /* Of a table with rounds, packet limits: */
+    uint32_t left;      /* counts down */
+    uint32_t threshold; /* at or below it there is an event, if armed */
+    uint8_t armed;      /* SA_ARM_* */
+    bool counted;       /* there is such a limit */
 };
+
+enum { SA_ARM_ESN = 1, SA_ARM_LIMIT = 2 };
 
 /* Only in a table that watches for them. Nanoseconds; 0: never. */
 struct sa_activity {
     uint64_t used_ns, asked_ns; /* last good packet; last SaDeleteReq */
+};
+
+/* Only in a table that raises events: when the last one of each entry was, ps; 0: there was none, or it was answered. */
+struct sa_event_times {
+    uint64_t raised[ESP_MAX_SAS];
 };
 
 static inline enum esp_dir sa_dir(const struct sa_context *context)

@@ -49,6 +49,9 @@ const struct param sa_table_params[] = {
       "Limits in bytes: how often the card looks at the count; 0: it sees every packet." },
     { "poll_seconds", PARAM_TIME, FIELD(poll_seconds), 0, 0, POLL_MOST, NULL, NULL,
       "Limits in seconds: how often the card looks at the clock; 0: at every packet." },
+    { "round", PARAM_U32, FIELD(round), 0, 0, 0x80000000u, NULL, "packets",
+      "Limits in packets: the card counts down from less than two rounds of so many, and the driver adds a round when "
+      "one is used up (mlx5: 2147483648); 0: the card holds whole limits. At least 2." },
 };
 const size_t sa_table_param_count = PARAM_COUNT(sa_table_params);
 

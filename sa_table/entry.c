@@ -29,6 +29,48 @@ uint64_t sa_host_sequence(const struct sa_table *table, const struct sa_entry *e
     return (uint64_t)sa_seq_hi(table, entry) << 32 | seq_lo;
 }
 
+/* ---- scope ------------------------------------------------------------------------------------ */
+
+struct scope sa_scope(const struct sa_table *table, const struct sa_entry *entry)
+{
+    return (struct scope){ .hi = sa_seq_hi(table, entry), .overlap = entry->overlap != 0 };
+}
+
+void sa_scope_set(const struct sa_table *table, struct sa_entry *entry, struct scope scope)
+{
+    *sa_block_seq_hi(&table->blocks, entry) = scope.hi;
+    entry->overlap = scope.overlap;
+}
+
+uint64_t sa_scope_place(const struct sa_entry *entry, bool inbound)
+{
+    uint64_t behind = entry->window != 0 ? entry->window - 1 : 0;
+
+    if (!inbound) {
+        return entry->sequence;
+    }
+    return entry->sequence > behind ? entry->sequence - behind : 0;
+}
+
+enum sa_crossing sa_scope_moved(struct sa_entry *entry, bool inbound, uint64_t before)
+{
+    if (!scope_crossed(before, sa_scope_place(entry, inbound))) {
+        return SA_CROSSING_NONE;
+    }
+    if (!entry->armed) {
+        return SA_CROSSING_UNARMED;
+    }
+    entry->armed = 0;
+    return SA_CROSSING_EVENT;
+}
+
+struct sa_event_times *sa_event_times(const struct sa_table *table, uint32_t id)
+{
+    return table->config.events ? sa_chunks_at(&table->raised, id) : NULL;
+}
+
+/* ---- keys ------------------------------------------------------------------------------------- */
+
 const uint8_t *sa_enc_key(const struct sa_table *table, const struct sa_entry *entry)
 {
     return entry->enc_key == 0 ? NULL : sa_block_keys(&table->blocks, entry);

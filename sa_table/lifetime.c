@@ -51,6 +51,29 @@ static uint64_t age_s(const struct sa_lifetime *lifetime, uint64_t now_ns, uint6
 
 /* ---- limits ---------------------------------------------------------------------------------- */
 
+struct sa_lifetime *sa_rounds(const struct sa_table *table, const struct sa_entry *entry)
+{
+    struct sa_lifetime *lifetime = entry->lifetime != 0 ? lifetime_of(table, entry) : NULL;
+
+    return lifetime != NULL && lifetime->counted ? lifetime : NULL;
+}
+
+/* One packet less; true: the driver is to be told. */
+static bool count_down(struct sa_lifetime *lifetime)
+{
+    if (lifetime->left == 0) {
+        return false;
+    }
+    if (--lifetime->left == 0) {
+        return true; /* armed from the beginning, and once only */
+    }
+    if (lifetime->armed == 0 || lifetime->left > lifetime->threshold) {
+        return false;
+    }
+    lifetime->armed = 0;
+    return true;
+}
+
 struct limits {
     uint64_t packets, bytes, seconds;
 };
@@ -66,7 +89,7 @@ static bool any_reached(const struct sa_table *table, const struct sa_entry *ent
     const struct sa_table_config *c = &table->config;
     const struct sa_lifetime *l = lifetime_of(table, entry);
 
-    return reached(limit->packets, seen(&l->packets, now_ns, c->poll_packets)) ||
+    return (!l->counted && reached(limit->packets, seen(&l->packets, now_ns, c->poll_packets))) ||
            reached(limit->bytes, seen(&l->bytes, now_ns, c->poll_bytes)) ||
            reached(limit->seconds, age_s(l, now_ns, c->poll_seconds));
 }
@@ -79,6 +102,9 @@ bool sa_expired(const struct sa_table *table, const struct sa_entry *entry, uint
     const struct esp_lifetime *l = &lifetime_of(table, entry)->limit;
     struct limits hard = { l->hard_packets, l->hard_bytes, l->hard_s };
 
+    if (lifetime_of(table, entry)->counted && lifetime_of(table, entry)->left == 0) {
+        return true;
+    }
     return any_reached(table, entry, &hard, now_ns);
 }
 
@@ -106,7 +132,8 @@ unsigned sa_limits(const struct sa_table *table, struct sa_entry *entry, uint64_
 /* What passes beyond a hard limit that the card has not seen yet. */
 static void count_overshoot(struct sa_table *table, const struct sa_lifetime *l, uint64_t bytes)
 {
-    table->stats.overshoot_packets += reached(l->limit.hard_packets, l->packets.value);
+    table->stats.overshoot_packets +=
+        l->counted ? l->left == 0 : reached(l->limit.hard_packets, l->packets.value);
     if (reached(l->limit.hard_bytes, l->bytes.value)) {
         table->stats.overshoot_bytes += bytes;
     }
@@ -118,11 +145,13 @@ unsigned sa_count(struct sa_table *table, struct sa_entry *entry, uint64_t bytes
         return 0;
     }
     struct sa_lifetime *l = lifetime_of(table, entry);
+    bool tell;
 
     count_overshoot(table, l, bytes);
     count(&l->packets, 1, now_ns, table->config.poll_packets);
     count(&l->bytes, bytes, now_ns, table->config.poll_bytes);
-    return sa_limits(table, entry, now_ns);
+    tell = l->counted && count_down(l);
+    return sa_limits(table, entry, now_ns) | (tell ? SA_EVENT_ROUND : 0u);
 }
 
 /* ---- limits in time -------------------------------------------------------------------------- */

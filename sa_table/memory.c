@@ -16,7 +16,7 @@ struct part {
     uint64_t in_use; /* elements */
 };
 
-enum { PARTS = 11 };
+enum { PARTS = 12 };
 
 /* Id 0 is never handed out: a pool that was never used stores nothing. */
 static uint32_t stored(uint32_t used)
@@ -79,6 +79,7 @@ static void list_parts(struct sa_table *table, struct part part[PARTS])
     part[8] = index_part("sa.ip_index", &table->ip_index);
     part[9] = beside_contexts("sa.activity", table, &table->activity, table->config.watch);
     part[10] = beside_contexts("sa.since", table, &table->since, true);
+    part[11] = beside_contexts("sa.raised", table, &table->raised, table->config.events);
 }
 
 void sa_table_memory(struct sa_table *table, struct sa_table_memory *memory)

@@ -261,6 +261,7 @@ void sa_table_init(struct sa_table *table, const struct sa_table_config *config)
     sa_pool_init(&table->ips, sizeof(struct ip_entry));
     sa_chunks_init(&table->activity, sizeof(struct sa_activity));
     sa_chunks_init(&table->since, sizeof(uint32_t));
+    sa_chunks_init(&table->raised, sizeof(struct sa_event_times));
     sa_store_init(&table->blocks, 4);
     sa_store_init(&table->windows, 8);
     sa_index_init(&table->index, 1);
@@ -277,6 +278,7 @@ void sa_table_destroy(struct sa_table *table)
     sa_pool_destroy(&table->ips);
     sa_chunks_destroy(&table->activity);
     sa_chunks_destroy(&table->since);
+    sa_chunks_destroy(&table->raised);
     sa_store_destroy(&table->blocks);
     sa_store_destroy(&table->windows);
     sa_index_destroy(&table->index);
@@ -343,6 +345,19 @@ static bool build_window(struct sa_table *table, struct sa_entry *entry, const s
     return true;
 }
 
+/* As the driver works it out. */
+static void count_in_rounds(const struct sa_table *table, struct sa_lifetime *lifetime)
+{
+    uint32_t round = table->config.round;
+    struct rounds plan =
+        rounds_plan(lifetime->limit.soft_packets, lifetime->limit.hard_packets, round);
+
+    lifetime->counted = true;
+    lifetime->left = plan.start;
+    lifetime->threshold = rounds_threshold(&plan, round, 0);
+    lifetime->armed = SA_ARM_LIMIT;
+}
+
 static bool build_lifetime(struct sa_table *table, struct sa_entry *entry, const struct esp_sa *sa)
 {
     const struct esp_lifetime *limit = &sa->lifetime;
@@ -358,6 +373,9 @@ static bool build_lifetime(struct sa_table *table, struct sa_entry *entry, const
     struct sa_lifetime *lifetime = sa_chunks_at(&table->lifetimes.chunks, entry->lifetime);
 
     lifetime->limit = *limit;
+    if (table->config.round != 0 && (limit->soft_packets | limit->hard_packets) != 0) {
+        count_in_rounds(table, lifetime);
+    }
     return true;
 }
 
@@ -387,6 +405,20 @@ static void centre_in_half(struct sa_entry *entry)
 {
     if (sa_esn(entry) && (uint32_t)entry->sequence <= 1) {
         entry->sequence = (entry->sequence & ~(uint64_t)UINT32_MAX) | 0x7fffffffu;
+    }
+}
+
+/* Packet offload: the scope of its place, and the next crossing is told. Crypto offload: ADD gives the upper half alone,
+ * and the host knows where its numbers are. */
+static void begin_scope(const struct sa_table *table, struct sa_entry *entry, bool inbound,
+                        bool numbers)
+{
+    if (!table->config.scope || !sa_esn(entry)) {
+        return;
+    }
+    entry->armed = numbers;
+    if (numbers) {
+        sa_scope_set(table, entry, scope_at(sa_scope_place(entry, inbound)));
     }
 }
 
@@ -441,8 +473,11 @@ static bool build_context(struct sa_table *table, struct sa_context *context,
             return false;
         }
     }
-    for (uint32_t i = 0; !keep_window && i < sa_entries(context); i++) {
-        centre_in_half(sa_entry(table, context, i));
+    for (uint32_t i = 0; i < sa_entries(context); i++) {
+        if (!keep_window) {
+            centre_in_half(sa_entry(table, context, i));
+        }
+        begin_scope(table, sa_entry(table, context, i), inbound, keep_window);
     }
     return true;
 }
@@ -621,10 +656,14 @@ static void hide(struct sa_table *table, uint32_t id)
 static bool make_times(struct sa_table *table, uint32_t id)
 {
     if (!sa_chunks_reserve(&table->since, id + 1) ||
-        (table->config.watch && !sa_chunks_reserve(&table->activity, id + 1))) {
+        (table->config.watch && !sa_chunks_reserve(&table->activity, id + 1)) ||
+        (table->config.events && !sa_chunks_reserve(&table->raised, id + 1))) {
         return false;
     }
     *since(table, id) = 0;
+    if (table->config.events) {
+        *sa_event_times(table, id) = (struct sa_event_times){ 0 };
+    }
     if (table->config.watch) {
         *sa_activity(table, id) = (struct sa_activity){ 0 };
     }
@@ -866,6 +905,11 @@ static enum sa_update update(struct sa_table *table, uint64_t handle, enum esp_o
     }
     if (apply) {
         *sa_block_seq_hi(&table->blocks, entry) = seq_hi;
+    } else if (table->config.scope) {
+        struct scope scope = sa_scope(table, entry);
+
+        table->stats.update_disagreements +=
+            seq_hi != scope.hi && !(scope.overlap && seq_hi == scope.hi + 1);
     } else if (seq_hi != entry->sequence >> 32) {
         table->stats.update_disagreements++;
     }

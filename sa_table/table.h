@@ -19,6 +19,7 @@
 #include "sa_table/note.h"
 #include "sa_table/pool.h"
 #include "sa_table/replay.h"
+#include "sa_table/scope.h"
 #include "sa_table/slots.h"
 
 /* ---- configuration ---------------------------------------------------------------------- */
@@ -43,7 +44,11 @@ struct sa_table_config {
     bool outbound_duplicates; /* false: O-33 holds for outbound SAs too */
     /* Picoseconds between two looks of the card at what counts against lifetimes; 0: it sees every change at once. */
     uint64_t poll_packets, poll_bytes, poll_seconds;
-    bool watch; /* keep the last use of every SA: 16 bytes more; set by the card */
+    uint32_t
+        round; /* packets: limits in packets are counted down in rounds of so many (scope.h); 0: they are not */
+    bool watch;  /* keep the last use of every SA: 16 bytes more; set by the card */
+    bool scope;  /* the upper half of a number is that of a scope (scope.h); likewise */
+    bool events; /* SAs raise events: 16 bytes more; likewise */
 };
 
 extern const struct param sa_table_params[];
@@ -90,6 +95,7 @@ struct sa_table {
     struct sa_store blocks, windows;
     struct sa_chunks activity; /* struct sa_activity, by context */
     struct sa_chunks since;    /* uint32_t, by context: when it became live, in SA_SINCE_NS */
+    struct sa_chunks raised;   /* struct sa_event_times, by context */
     struct sa_index index, ip_index;
     struct sa_slots slots;
     struct sa_cost
@@ -231,6 +237,28 @@ uint32_t sa_seq_hi(const struct sa_table *table, const struct sa_entry *entry);
 uint64_t sa_host_sequence(const struct sa_table *table, const struct sa_entry *entry,
                           uint32_t seq_lo);
 
+/* ---- scope and events: a table with `scope`, an entry with ESN ---------------------------------------- */
+
+struct scope sa_scope(const struct sa_table *table, const struct sa_entry *entry);
+void sa_scope_set(const struct sa_table *table, struct sa_entry *entry, struct scope scope);
+/* Number of its place: to send, the next number; received, the lowest of the window (the top without one). */
+uint64_t sa_scope_place(const struct sa_entry *entry, bool inbound);
+
+enum sa_crossing {
+    SA_CROSSING_NONE,
+    SA_CROSSING_EVENT,  /* it was armed, and is no more */
+    SA_CROSSING_UNARMED /* nobody is told */
+};
+
+/* Its place was `before`, and its number or window has moved since. */
+enum sa_crossing sa_scope_moved(struct sa_entry *entry, bool inbound, uint64_t before);
+
+/* Times of the events of a context in use; NULL without `events`. */
+struct sa_event_times *sa_event_times(const struct sa_table *table, uint32_t id);
+
+/* Of an entry that counts a limit in rounds, else NULL. */
+struct sa_lifetime *sa_rounds(const struct sa_table *table, const struct sa_entry *entry);
+
 /* Key material, NULL if none: entry->enc_key and entry->auth_key bytes. */
 const uint8_t *sa_enc_key(const struct sa_table *table, const struct sa_entry *entry);
 const uint8_t *sa_auth_key(const struct sa_table *table, const struct sa_entry *entry);
@@ -265,7 +293,11 @@ enum replay_verdict sa_replay_commit(const struct sa_table *table, struct sa_ent
  * 6.1 does). A card that polls lets pass what comes until it looks: `overshoot_packets`, `overshoot_bytes`. */
 bool sa_expired(const struct sa_table *table, const struct sa_entry *entry, uint64_t now_ns);
 
-enum { SA_EVENT_SOFT = 1, SA_EVENT_HARD = 2 };
+enum {
+    SA_EVENT_SOFT = 1,
+    SA_EVENT_HARD = 2,
+    SA_EVENT_ROUND = 4 /* the counter of a round, for the driver */
+};
 
 /* Limits that the card sees reached now and were not reported before, as SA_EVENT_*; marks them reported. */
 unsigned sa_limits(const struct sa_table *table, struct sa_entry *entry, uint64_t now_ns);

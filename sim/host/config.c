@@ -174,6 +174,11 @@ static const struct param oid_params[] = {
       "CPU time to build and post a command." },
     { "complete", PARAM_TIME, F(host_oid_config, complete), 300 * NS, 0, SECOND, NULL, NULL,
       "CPU time to take its completion." },
+    { "event", PARAM_TIME, F(host_oid_config, event), 300 * NS, 0, SECOND, NULL, NULL,
+      "CPU time to take an event of the card (card.sa.esn events, card.sa.table.round)." },
+    { "event_delay", PARAM_TIME, F(host_oid_config, event_delay), 0, 0, 1000 * SECOND, NULL, NULL,
+      "From the driver being told of an event until it works on it (a work queue), if it has no other; it works on one "
+      "after the other, as mlx5's does." },
     { "drain_poll", PARAM_TIME, F(host_oid_config, drain_poll), 10 * MS, 1, SECOND, NULL, NULL,
       "Card with tables behind registers: between two looks whether the security blocks are empty, before "
       "the engines start or stop (Linux ixgbe: 10 ms, 20 times at most)." },

@@ -87,11 +87,13 @@ struct host_rx_config {
 
 struct host_oid_config {
     uint32_t ring;
-    uint32_t restore;    /* ADDs of a restoration that are with the card at a time */
-    uint64_t issue;      /* build and post a command */
-    uint64_t complete;   /* take its completion */
-    uint64_t drain_poll; /* tables behind registers: between two looks whether a block is empty */
-    uint32_t signal;     /* enum host_signal */
+    uint32_t restore;     /* ADDs of a restoration that are with the card at a time */
+    uint64_t issue;       /* build and post a command */
+    uint64_t complete;    /* take its completion */
+    uint64_t event;       /* take an event of the card, beside telling it so */
+    uint64_t event_delay; /* from being told of an event to the driver's work on it */
+    uint64_t drain_poll;  /* tables behind registers: between two looks whether a block is empty */
+    uint32_t signal;      /* enum host_signal */
     uint32_t coalesce;
     uint64_t holdoff;
 };

@@ -83,6 +83,14 @@ static bool begin_oid(struct host *host, struct host_core *core, uint64_t now)
         }
         host->s->cmd_poll_at = CLOCK_NEVER;
     }
+    if (host->s->event_steps == 0 && host->s->event_poll_at <= now) {
+        host->s->event_poll_at = CLOCK_NEVER;
+        if (host_event_visible(host) && !host->s->resetting) {
+            begin(core, WORK_EVENT, 0,
+                  now + host_cost(host, host->config.oid.event + host->config.general.mmio));
+            return true;
+        }
+    }
     if (host->s->queued.head != 0 && host_oid_ready(host) != 0) {
         begin(core, WORK_ISSUE, 0, now + issue_cost(host));
         return true;
@@ -275,6 +283,7 @@ static void finish(struct host *host, struct host_core *core, struct host_core_s
         host_oid_take(host, now);
         break;
     case WORK_ACCESS: host_mailbox_stepped(host, now); break;
+    case WORK_EVENT: host_event_take(host, now); break;
     default: break;
     }
 }
@@ -290,6 +299,9 @@ static uint64_t next_look(const struct host *host, const struct host_core *core)
     const struct host_txq *q = &host->txq[core->queue];
     uint64_t at = core->index == 0 ? host->s->cmd_poll_at : CLOCK_NEVER;
 
+    if (core->index == 0 && host->s->event_steps == 0) {
+        at = earlier(at, host->s->event_poll_at);
+    }
     for (uint32_t i = core->index; i < host->s->rx_queues; i += host->config.general.cores) {
         at = earlier(at, host->rxq[i].poll_at);
     }

@@ -19,7 +19,9 @@ static const enum reg_id capabilities[] = { REG_CAP_FLAGS, REG_CAP_RINGS, REG_CA
                                             /* unless the command path is the plain queue */
                                             REG_CAP_TABLES, REG_CAP_COMMAND, REG_CAP_TX_CONTEXT,
                                             /* with CAP_FLAGS.MORE */
-                                            REG_CAP_TX };
+                                            REG_CAP_TX,
+                                            /* with CAP_FLAGS.EVENTS */
+                                            REG_CAP_ROUND };
 
 enum {
     CAP_FLAGS,
@@ -29,7 +31,8 @@ enum {
     CAP_TABLES,
     CAP_COMMAND,
     CAP_TX_CONTEXT,
-    CAP_TX
+    CAP_TX,
+    CAP_ROUND
 };
 enum { CAPABILITIES = sizeof capabilities / sizeof capabilities[0], FOR_ALL = CAP_TABLES };
 
@@ -84,6 +87,9 @@ static void take_capabilities(struct host *host)
 
     host->s->packet_offload = (flags & FLAG_PACKET_OFFLOAD) != 0;
     host->s->esn_inferred = (flags & FLAG_ESN_INFERRED) != 0;
+    host->s->esn_scope = REG_GET(CAP_FLAGS, ESN_SCOPE, flags) != 0;
+    host->s->events = REG_GET(CAP_FLAGS, EVENTS, flags) != 0;
+    host->s->round = host->s->cap[CAP_ROUND];
     host->s->lso = REG_GET(CAP_FLAGS, LSO, flags) != 0;
     host->s->wiped_by_reset = REG_GET(CAP_FLAGS, RESET_WIPES, flags) != 0;
     tx = least(least(tx, HOST_MAX_QUEUES), config->general.cores);
@@ -261,6 +267,7 @@ static void program(struct host *host, uint64_t time)
 {
     program_rings(host, time);
     program_completions(host, time);
+    host_events_program(host, time);
     for (uint32_t q = 0; q < host->s->rx_queues; q++) {
         struct host_rxq *rx = &host->rxq[q];
 
@@ -307,7 +314,8 @@ static bool read_more(struct host *host, uint64_t time)
 {
     bool more = REG_GET(CAP_FLAGS, MORE, host->s->cap[CAP_FLAGS]) != 0;
     uint32_t first = host->s->path != NIC_PATH_QUEUE ? (uint32_t)FOR_ALL : (uint32_t)CAP_TX;
-    uint32_t end = more ? (uint32_t)CAPABILITIES : (uint32_t)CAP_TX;
+    bool events = REG_GET(CAP_FLAGS, EVENTS, host->s->cap[CAP_FLAGS]) != 0;
+    uint32_t end = events ? (uint32_t)CAPABILITIES : more ? (uint32_t)CAP_ROUND : (uint32_t)CAP_TX;
 
     if (first != end) {
         read_some(host, time, first, end);
@@ -362,6 +370,7 @@ void host_msix(void *self, uint64_t time, unsigned vector)
 
     if (vector == VECTOR_COMMANDS) {
         sooner(host, &host->s->cmd_poll_at, at, 0);
+        host_event_told(host, at);
     } else if (vector >= VECTOR_TX && vector - VECTOR_TX < host->s->tx_queues) {
         uint32_t q = vector - VECTOR_TX;
 
@@ -599,6 +608,7 @@ void host_reset_over(struct host *host, uint64_t time)
     }
     host_oid_flush(host, host->s->rings_lost, time);
     host_unblock(host, time);
+    host_event_told(host, time);
     for (uint32_t i = 0; i < host->config.general.cores; i++) {
         host_core_kick(host, i, time);
     }

@@ -19,6 +19,7 @@ static void init_histograms(struct host_stats *stats)
     stats->rx.host_ns.divisor = PS_IN_NS;
     stats->forward.latency_ns.divisor = PS_IN_NS;
     stats->readd.away_ns.divisor = PS_IN_NS;
+    stats->events.soft_ns.divisor = PS_IN_NS;
     for (unsigned i = 0; i < HOST_OID_KINDS; i++) {
         struct host_oid_stats *oid = &stats->oid[i];
 
@@ -52,6 +53,7 @@ static bool init_state(struct host *host)
         host->s->wake[i] = CLOCK_NEVER;
     }
     host->s->cmd_poll_at = CLOCK_NEVER;
+    host->s->event_poll_at = CLOCK_NEVER;
     host->s->reset_check = CLOCK_NEVER;
     host->s->reset_over_at = CLOCK_NEVER;
     host->s->reset_end = CLOCK_NEVER;
@@ -67,12 +69,14 @@ static bool init_state(struct host *host)
     host_array_init(&host->delays, sizeof(struct host_delayed));
     host_array_init(&host->families, HOST_FAMILY_BYTES);
     host_array_init(&host->family_of, sizeof(uint32_t));
+    host_array_init(&host->limits, HOST_LIMIT_BYTES);
     host_store_init(&host->packs, 4);
     host_store_init(&host->windows, 8);
     host_index_init(&host->by_handle);
     host_index_init(&host->by_card);
     host_index_init(&host->by_spi);
     host_index_init(&host->by_family);
+    host_index_init(&host->by_limit);
     return true;
 }
 
@@ -132,12 +136,14 @@ void host_destroy(struct host *host)
     host_array_destroy(&host->delays);
     host_array_destroy(&host->families);
     host_array_destroy(&host->family_of);
+    host_array_destroy(&host->limits);
     host_store_destroy(&host->packs);
     host_store_destroy(&host->windows);
     host_index_destroy(&host->by_handle);
     host_index_destroy(&host->by_card);
     host_index_destroy(&host->by_spi);
     host_index_destroy(&host->by_family);
+    host_index_destroy(&host->by_limit);
     free(host->s);
     free(host->stats);
     free(host->core);
@@ -417,12 +423,14 @@ static void clear_rest(unsigned char *data, size_t used, size_t room, size_t ele
     }
 }
 
-enum { INDICES = 5 };
+enum { INDICES = 6 };
 
 static struct host_index *index_of(struct host *host, size_t i)
 {
-    struct host_index *all[INDICES] = { &host->by_handle, &host->by_card, &host->by_spi,
-                                        &host->classifier.index, &host->by_family };
+    struct host_index *all[INDICES] = {
+        &host->by_handle,        &host->by_card,   &host->by_spi,
+        &host->classifier.index, &host->by_family, &host->by_limit
+    };
 
     return all[i];
 }
@@ -434,7 +442,7 @@ static bool before_save(void *self)
     struct host_array *arrays[] = { &host->sas,    &host->frames,   &host->requests,
                                     &host->delays, &host->families, &host->family_of,
                                     &rules[0],     &rules[1],       &rules[2],
-                                    &rules[3] };
+                                    &rules[3],     &host->limits };
     struct host_store *stores[] = { &host->packs, &host->windows, &host->commands, &host->blocks };
 
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
@@ -512,6 +520,7 @@ void host_register_state(struct host *host, struct snapshot *snap)
     state_of_array(snap, "host.delays", &host->delays);
     state_of_array(snap, "host.families", &host->families);
     state_of_array(snap, "host.family_of", &host->family_of);
+    state_of_array(snap, "host.limits", &host->limits);
     state_of_store(snap, "host.packs", &host->packs);
     state_of_store(snap, "host.windows", &host->windows);
     state_of_store(snap, "host.commands", &host->commands);
@@ -520,6 +529,7 @@ void host_register_state(struct host *host, struct snapshot *snap)
     state_of_index(snap, "host.by_card", &host->by_card);
     state_of_index(snap, "host.by_spi", &host->by_spi);
     state_of_index(snap, "host.by_family", &host->by_family);
+    state_of_index(snap, "host.by_limit", &host->by_limit);
     for (unsigned i = 0; i < HOST_RULE_KINDS; i++) {
         state_of_array(snap, "host.rules", &host->classifier.rules[i]);
     }

@@ -361,6 +361,16 @@ struct host_restore_stats {
     uint64_t blocked_ps; /* resets: nothing could be sent */
 };
 
+/* What the card tells of its SAs, and what the driver does about it. */
+struct host_event_stats {
+    uint64_t taken;
+    uint64_t modified, armed; /* commands: scopes moved; events armed again, a round added or not */
+    uint64_t failed;          /* commands that the card refused: the SA has gone */
+    uint64_t soft, hard;      /* limits in packets that the driver has learnt of */
+    uint64_t early;           /* of hard: there were rounds left, it was too late to add them */
+    struct histogram soft_ns; /* from the event on the card until it knew of a soft limit */
+};
+
 struct host_core_stats {
     uint64_t busy_ps;    /* working */
     uint64_t blocked_ps; /* had a packet, but the ring was full */
@@ -376,6 +386,7 @@ struct host_stats {
     struct host_engine_stats engine;
     struct host_readd_stats readd;
     struct host_restore_stats restore;
+    struct host_event_stats events;
     struct host_core_stats core[HOST_MAX_CORES];
     uint64_t software_packets, software_bytes; /* both directions */
     uint64_t commands_held; /* requests that found as many with the card as it lets wait */

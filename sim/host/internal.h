@@ -10,6 +10,7 @@
 #include "nic/nic.h"
 #include "sa_table/index.h"
 #include "sa_table/replay.h"
+#include "sa_table/scope.h"
 
 /* ---- growable arrays (store.c) ------------------------------------------------------------------ */
 
@@ -103,11 +104,13 @@ struct host_sa {
         uint32_t rule;      /* outbound: of the classifier, 0 = none */
     } link;
     union {
-        uint32_t pair;    /* inbound: recorded handle of the partner less the own, 0 = none */
-        uint32_t seq_lo;  /* packet offload, outbound: lower half of the last number used */
+        uint32_t pair; /* inbound: recorded handle of the partner less the own, 0 = none */
+        uint32_t
+            seq_lo; /* packet offload, outbound: lower half of the last number used, if `numbered` */
         uint32_t waiters; /* ADDING: requests that wait, struct host_request */
     } u;
-    uint8_t state; /* enum host_sa_state */
+    uint8_t state : 7;    /* enum host_sa_state */
+    uint8_t numbered : 1; /* `seq_lo` holds a number, which may be 0 (k * 2^32) */
     uint8_t flags;
     uint16_t sizes; /* what it adds to a packet: large.c */
 };
@@ -120,7 +123,10 @@ enum {
     HOST_FRAME_LEAVING = 8, /* its DELETE waits for what is in flight */
     HOST_FRAME_BACK =
         16, /* room was what it lacked, or it has left: it may come back (host.readd) */
-    HOST_FRAME_RESTORE = 32 /* it is to come back whatever happens: restoration */
+    HOST_FRAME_RESTORE = 32, /* it is to come back whatever happens: restoration */
+    /* of a card whose upper halves go with an overlap bit: */
+    HOST_FRAME_OVERLAP = 64,   /* what the card has */
+    HOST_FRAME_MODIFYING = 128 /* a command that changes it is under way */
 };
 enum {
     HOST_STALL_NO,
@@ -276,7 +282,12 @@ void host_flow_of(const uint8_t *frame, uint32_t captured, uint32_t length, stru
 
 /* ---- requests (oid.c) --------------------------------------------------------------------------- */
 
-enum { HOST_REQUEST_ENCAPSULATION = 8 /* after enum ndis_kind */ };
+enum { /* after enum ndis_kind */
+       HOST_REQUEST_ENCAPSULATION = 8,
+       HOST_REQUEST_READ, /* the driver's own: events.c */
+       HOST_REQUEST_MODIFY,
+       HOST_REQUEST_ARM
+};
 enum {
     REQUEST_FREE,
     REQUEST_WAITING, /* for an ADD */
@@ -381,7 +392,8 @@ enum host_work {
     WORK_RECLAIM,
     WORK_ISSUE,
     WORK_COMPLETE,
-    WORK_ACCESS /* of a sequence of register accesses */
+    WORK_ACCESS, /* of a sequence of register accesses */
+    WORK_EVENT
 };
 
 /* What a core will deliver when it is done with a received packet. */
@@ -483,6 +495,8 @@ enum host_start_step { START_NO, START_READING, START_ENCAPSULATION, START_DONE,
 
 enum { CAP_REGISTERS = 12 };
 
+enum { HOST_EVENT_RING = 256, HOST_LIMIT_BYTES = 64 };
+
 struct host_delayed { /* what SaDeleteReq leads to */
     uint32_t next;    /* (or free chain) */
     uint32_t partner; /* the outbound SA is meant */
@@ -524,7 +538,7 @@ struct host_state {
     uint32_t dues;
     uint32_t blocked_cores;
     uint8_t started; /* enum host_start_step */
-    bool packet_offload, esn_inferred, link_down, resetting, encapsulated;
+    bool packet_offload, esn_inferred, esn_scope, events, link_down, resetting, encapsulated;
     bool activated; /* the offload has been on */
     uint32_t reads_left;
     uint32_t cap[CAP_REGISTERS];
@@ -551,6 +565,12 @@ struct host_state {
     uint64_t cmd_poll_at;
     struct host_list queued, held;
     uint32_t pending_requests;
+    /* events of the card: events.c */
+    uint32_t round;       /* packets of a round of a limit, 0: limits are whole */
+    uint32_t event_done;  /* taken, free-running */
+    uint32_t event_steps; /* commands of the one that is worked on, 0: none is */
+    uint64_t event_poll_at;
+    uint64_t event_raised; /* time of the one that is worked on */
     uint64_t reset_started;
     uint64_t reset_check;   /* time of the next look, CLOCK_NEVER */
     uint64_t reset_over_at; /* when the last look found it over */
@@ -571,7 +591,7 @@ struct host_state {
 
 /* Where the rings begin in their region, and the bytes from one of a kind to the next. */
 struct host_layout {
-    uint32_t cmd_done, tx, tx_done, rx, rx_done, end;
+    uint32_t cmd_done, tx, tx_done, rx, rx_done, events, end;
     uint32_t tx_step, tx_done_step, rx_step, rx_done_step;
 };
 
@@ -614,8 +634,9 @@ struct host {
     /* SAs */
     struct host_array sas, frames, requests, delays;
     struct host_array families, family_of; /* overlap.c; family_of: by SA */
+    struct host_array limits;              /* events.c */
     struct host_store packs, windows;
-    struct host_index by_handle, by_card, by_spi, by_family;
+    struct host_index by_handle, by_card, by_spi, by_family, by_limit;
     struct host_classifier classifier;
     struct host_tables *tables; /* NULL unless the card's are behind registers */
 
@@ -955,6 +976,24 @@ void host_watch_add(struct host *host, uint32_t status, uint32_t handles);
 void host_watch_update(struct host *host, uint32_t status, bool known);
 void host_watch_delete(struct host *host, uint32_t status);
 void host_watch_rx(struct host *host, uint32_t word);
+
+/* ---- events.c ----------------------------------------------------------------------------------- */
+
+/* Tell the card where its events go; is there one; one or more have come, the host is told now; work on the next. */
+void host_events_program(struct host *host, uint64_t time);
+bool host_event_visible(const struct host *host);
+void host_event_told(struct host *host, uint64_t time);
+void host_event_take(struct host *host, uint64_t time);
+/* The end of a HOST_REQUEST_READ, MODIFY or ARM. */
+void host_finish_state(struct host *host, uint32_t id, const struct abi_command_completion *c,
+                       uint64_t time);
+/* Limits in packets of a node that the card has taken under this handle; they are no more. */
+void host_limits_add(struct host *host, uint64_t handle, const struct esp_node *node);
+void host_limits_forget(struct host *host, uint64_t handle);
+/* Crypto offload: the card's scope of this frame; does it begin where that of `number` does; let it. */
+struct scope host_frame_scope(const struct host_frame *frame);
+bool host_scope_there(const struct host_frame *frame, uint64_t number);
+void host_scope_move(struct host *host, uint32_t frame, uint64_t number, uint64_t time);
 
 /* ---- nodes.c ------------------------------------------------------------------------------------ */
 

@@ -19,7 +19,7 @@ static uint32_t ring_bytes(uint32_t entries, size_t entry)
     return ((uint32_t)(entries * entry) + 63u) & ~63u;
 }
 
-/* One ring of commands, then those of a kind for all queues, one kind after the other. */
+/* One ring of commands, then those of a kind for all queues, one kind after the other; that of events is last. */
 static struct host_layout lay_out(const struct host_config *c, uint32_t tx_entry)
 {
     struct host_layout l = {
@@ -34,7 +34,8 @@ static struct host_layout lay_out(const struct host_config *c, uint32_t tx_entry
     l.tx_done = l.tx + HOST_MAX_QUEUES * l.tx_step;
     l.rx = l.tx_done + HOST_MAX_QUEUES * l.tx_done_step;
     l.rx_done = l.rx + HOST_MAX_QUEUES * l.rx_step;
-    l.end = l.rx_done + HOST_MAX_QUEUES * l.rx_done_step;
+    l.events = l.rx_done + HOST_MAX_QUEUES * l.rx_done_step;
+    l.end = l.events + ring_bytes(HOST_EVENT_RING, sizeof(struct abi_event));
     return l;
 }
 
@@ -333,7 +334,11 @@ static void wrote_ring(struct host *host, uint64_t time, uint32_t offset, const 
 {
     const struct host_layout *l = &host->layout;
 
-    if (offset >= l->rx_done) {
+    if (offset >= l->events) {
+        if (host->config.oid.signal == HOST_SIGNAL_POLL) {
+            host_event_told(host, time + host_cost(host, host->config.general.poll));
+        }
+    } else if (offset >= l->rx_done) {
         wrote_rx(host, time, offset, bytes, length);
     } else if (offset >= l->tx_done && offset < l->rx) {
         wrote_tx(host, time, offset);

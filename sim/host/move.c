@@ -48,7 +48,7 @@ static void take_number(struct host *host, uint32_t sa)
     struct host_frame *outer = host_frame(host, first);
     uint64_t next;
 
-    if (!host->s->packet_offload || last == 0) {
+    if (!host->s->packet_offload || !host_sa(host, sa)->numbered) {
         return; /* none was given */
     }
     outer = outer->second != 0 ? host_frame(host, outer->second) : outer;
@@ -316,6 +316,7 @@ static void node_of(struct host *host, uint32_t sa, struct esp_node *node)
                 entry->seq = frame->number;
                 entry->seq_hi = (uint32_t)(frame->number >> 32);
                 frame->card_hi = entry->seq_hi;
+                frame->flags &= (uint8_t) ~(HOST_FRAME_OVERLAP | HOST_FRAME_MODIFYING);
             }
         }
     }
@@ -342,6 +343,7 @@ static void begin_return(struct host *host, uint32_t id, uint64_t time)
         sa->flags &= (uint8_t)~SA_HOST_FAR;
     }
     sa->state = SA_HOST_ADDING;
+    sa->numbered = 0;
     sa->u.waiters = 0;
     host->stats->sa.in_software--;
     histogram_add(&host->stats->readd.away_ns, time - frame->stall_since);

@@ -100,6 +100,20 @@ static void wake_waiters(struct host *host, uint32_t request, uint64_t time)
     }
 }
 
+/* The driver has worked them out when it built the request. */
+static void learn_limits(struct host *host, const struct host_request *r, enum ndis_kind kind,
+                         uint32_t offset, uint64_t handle)
+{
+    struct esp_node node;
+
+    if (host->s->round != 0 && handle != 0 &&
+        ndis_read_node(kind, host_block(&host->commands, r->buffer), r->buffer_bytes, offset,
+                       &node) == SA_OK) {
+        host_limits_add(host, handle, &node);
+        explicit_bzero(&node, sizeof node);
+    }
+}
+
 void host_finish_add(struct host *host, uint32_t id, const struct abi_command_completion *c,
                      uint64_t time)
 {
@@ -118,6 +132,7 @@ void host_finish_add(struct host *host, uint32_t id, const struct abi_command_co
         const uint8_t *node;
         uint64_t handle = 0;
         uint32_t waiters;
+        uint32_t offset = (uint32_t)at;
 
         r = host_request(host, id);
         item = &host_items(host, r)[i];
@@ -131,6 +146,7 @@ void host_finish_add(struct host *host, uint32_t id, const struct abi_command_co
         host_watch_handle(host, item->sa, handle);
         waiters = host_sa(host, item->sa)->u.waiters;
         settle(host, item->sa, handle, item->value, time);
+        learn_limits(host, host_request(host, id), kind, offset, handle);
         host_settled(host, item, c, r, time);
         e.done += handle != 0 ? 1 : 0;
         wake_waiters(host, waiters, time);
@@ -208,6 +224,7 @@ bool host_preload_add(struct host *host, const struct esp_node *node, enum sa_re
         host->stats->sa.refused[*reason]++;
     }
     settle(host, sa, handle, node->pair, host_now(host));
+    host_limits_add(host, handle, node);
     host_settled(host, &(struct host_item){ .value = node->pair, .sa = sa },
                  &(struct abi_command_completion){ .reason = (uint16_t)*reason }, NULL,
                  host_now(host));
@@ -382,7 +399,7 @@ static void evaluate_update(struct host *host, uint32_t id, uint64_t time)
         /* Crypto offload, outbound: not before what is in flight has left (section 7). */
         if (frame != NULL && (host_sa(host, item->sa)->flags & SA_HOST_IN) == 0 &&
             (r->flags & REQUEST_STALL) == 0 && frame->stall == HOST_STALL_NO &&
-            (frame->flags & HOST_FRAME_ESN) != 0 && !host->s->esn_inferred &&
+            (frame->flags & HOST_FRAME_ESN) != 0 && !host->s->esn_inferred && !host->s->esn_scope &&
             host->s->tx_context == 0) {
             host_stall_adopt(host, item->sa, frame_id, id, time);
             return;
@@ -477,7 +494,7 @@ void host_finish_update(struct host *host, uint32_t id, const struct abi_command
     if (item.sa != 0 && host_sa(host, item.sa)->card == item.value) {
         struct host_frame *frame = frame_of_entry(host, item.sa, r->op, r->spi, &frame_id);
 
-        if (frame != NULL && good && !stall) {
+        if (frame != NULL && good && !stall && !host->s->esn_scope) {
             frame->card_hi = r->seq_hi;
         }
         if (stall) {

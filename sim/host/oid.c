@@ -269,10 +269,13 @@ static struct abi_command command_of(const struct host *host, uint32_t id)
 {
     static const uint32_t opcodes[] = { ABI_OP_ADD_SA, ABI_OP_ADD_SA_EX, ABI_OP_UPDATE_SA,
                                         ABI_OP_DELETE_SA };
+    static const uint32_t own[] = { ABI_OP_ENCAPSULATION, ABI_OP_STATE_READ, ABI_OP_STATE_MODIFY,
+                                    ABI_OP_STATE_ARM };
     const struct host_request *r = host_request(host, id);
 
     return (struct abi_command){
-        .opcode = r->kind <= NDIS_DELETE_SA ? opcodes[r->kind] : (uint32_t)ABI_OP_ENCAPSULATION,
+        .opcode = r->kind <= NDIS_DELETE_SA ? opcodes[r->kind]
+                                            : own[r->kind - HOST_REQUEST_ENCAPSULATION],
         .argument = r->argument,
         .buffer = r->buffer == 0
                       ? 0
@@ -338,6 +341,9 @@ void host_oid_finish(struct host *host, uint32_t id, const struct abi_command_co
     case NDIS_ADD_SA_EX: host_finish_add(host, id, c, time); break;
     case NDIS_UPDATE_SA: host_finish_update(host, id, c, time); break;
     case NDIS_DELETE_SA: host_finish_delete(host, id, c, time); break;
+    case HOST_REQUEST_READ:
+    case HOST_REQUEST_MODIFY:
+    case HOST_REQUEST_ARM: host_finish_state(host, id, c, time); break;
     default: {
         struct host_ending e = { .status = c->status, .on_card = true };
 

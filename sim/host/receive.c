@@ -175,7 +175,7 @@ static void watch_half(struct host *host, uint32_t sa, struct host_frame *frame,
     uint32_t lo = (uint32_t)seen;
     uint32_t wanted = lo >= UINT32_MAX - host->config.rx.esn_margin ? hi + 1 : hi;
 
-    if ((frame->flags & HOST_FRAME_ESN) == 0 || host->s->esn_inferred ||
+    if ((frame->flags & HOST_FRAME_ESN) == 0 || host->s->esn_inferred || host->s->esn_scope ||
         host->config.rx.esn_update != HOST_ESN_AUTOMATIC || wanted <= frame->card_hi) {
         return;
     }
@@ -183,6 +183,19 @@ static void watch_half(struct host *host, uint32_t sa, struct host_frame *frame,
     host->stats->sa.esn_updates++;
     host_own_update(host, sa, (enum esp_op)frame->transform.op, frame->transform.spi, wanted, false,
                     now);
+}
+
+/* With an overlap bit it may know late: when no valid number is below the next 2^31 (sa_table/scope.h). */
+static void watch_scope(struct host *host, uint32_t frame_id, uint64_t now)
+{
+    struct host_frame *frame = host_frame(host, frame_id);
+    uint64_t behind = frame->window != 0 ? frame->window - 1u : 0;
+    uint64_t place = frame->number > behind ? frame->number - behind : 0;
+
+    if (host->s->esn_scope && (frame->flags & HOST_FRAME_ESN) != 0 &&
+        (frame->flags & HOST_FRAME_MODIFYING) == 0 && !host_scope_there(frame, place)) {
+        host_scope_move(host, frame_id, place, now);
+    }
 }
 
 /* A bad ICV where the window says that the sender has moved on to the next half. */
@@ -215,6 +228,9 @@ static uint64_t number_of(const struct host *host, const struct host_frame *fram
     }
     if (c->sequence != 0 && (uint32_t)c->sequence == lo) {
         return c->sequence;
+    }
+    if (host->s->esn_scope) {
+        return scope_number(host_frame_scope(frame), lo);
     }
     return host->s->esn_inferred ? replay_infer(frame->number, lo, frame->window, true)
                                  : (uint64_t)frame->card_hi << 32 | lo;
@@ -285,6 +301,7 @@ static enum host_rx_drop strip_node(struct host *host, uint32_t sa,
             return host_drop_of_replay(verdict);
         }
         watch_half(host, sa, frame, number, now);
+        watch_scope(host, id, now);
         if (drop != HOST_RX_DROP_NONE) {
             return drop;
         }

@@ -107,6 +107,9 @@ void host_sa_card(struct host *host, uint32_t id, uint64_t handle)
     if (sa->card != 0 && inbound) {
         sa_index_remove(&host->by_card.chains, &of_card, host, id);
     }
+    if (sa->card != handle) {
+        host_limits_forget(host, sa->card);
+    }
     sa->card = handle;
     if (handle != 0 && inbound) {
         host_index_insert(&host->by_card, &of_card, host, id);

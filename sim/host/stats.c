@@ -335,6 +335,21 @@ static const struct stat_field restore_stats[] = {
     U64(host_restore_stats, blocked_ps, "ps", "Time of resets in which nothing could be sent."),
 };
 
+static const struct stat_field event_stats[] = {
+    U64(host_event_stats, taken, "", "Events of the card that the driver has worked on."),
+    U64(host_event_stats, modified, "",
+        "Upper halves that it has changed, with their overlap bit (card.sa.esn events)."),
+    U64(host_event_stats, armed, "",
+        "Events that it has armed again; of a limit, mostly with a round added."),
+    U64(host_event_stats, failed, "", "Commands for these that the card refused."),
+    U64(host_event_stats, soft, "",
+        "Soft limits in packets that it has learnt of (card.sa.table.round)."),
+    U64(host_event_stats, hard, "", "Hard limits in packets, likewise."),
+    U64(host_event_stats, early, "",
+        "Of these: counters that came to 0 with rounds left, which were not added in time."),
+    HIST(host_event_stats, soft_ns, "From the card's event to the driver knowing of a soft limit."),
+};
+
 static const struct stat_field core_stats[] = {
     U64(host_core_stats, busy_ps, "ps", "Time at work."),
     U64(host_core_stats, blocked_ps, "ps", "Time with a packet to send and no free descriptor."),
@@ -401,6 +416,8 @@ void host_register_stats(struct host *host, struct stat_registry *registry)
         "host.restore",
         "All SAs added again: after a reset that the card's table did not survive, or a failover.",
         OF(restore), restore_stats);
+    REGISTER("host.events", "What the card tells of its SAs, and what the driver does about it.",
+             OF(events), event_stats);
     for (uint32_t i = 0; i < cores; i++) {
         snprintf(path, sizeof path, "host.core%u", i);
         REGISTER(path, "A core of the CPU.", OF(core[i]), core_stats);

@@ -239,6 +239,8 @@ static void drained(struct host *host, uint32_t first, uint64_t time)
 
             frame->update = 0;
             host_update_go(host, request, time);
+        } else if (host->s->esn_scope) {
+            host_scope_move(host, id, frame->number, time);
         } else {
             host_own_update(host, frame->owner, (enum esp_op)frame->transform.op,
                             frame->transform.spi, frame->want_hi, true, time);
@@ -337,7 +339,7 @@ void host_stall_end(struct host *host, uint32_t sa, uint64_t time, bool good)
         }
         end_stall(host, frame, time);
         if (good) {
-            frame->card_hi = frame->want_hi;
+            frame->card_hi = host->s->esn_scope ? frame->card_hi : frame->want_hi;
             let_go(host, frame, time);
             continue;
         }
@@ -381,6 +383,30 @@ void host_hold(struct host *host, struct host_frame *frame, uint32_t slot)
                                       : &host->stats->tx.esn_stalled_packets) += 1;
 }
 
+/* With an overlap bit nothing waits while the upper half changes, if what is in flight stays above the new beginning;
+ * only a number that the card would take for another has to. */
+static void move_scope(struct host *host, uint32_t sa, uint32_t frame_id, uint64_t time)
+{
+    enum { MOST_SEGMENTS = 1024 };
+
+    struct host_frame *frame = host_frame(host, frame_id);
+    uint64_t in_flight = (uint64_t)host_frame(host, host_sa(host, sa)->detail)->inflight *
+                         (host->s->lso && host->config.tx.lso == HOST_LSO_CARD ? MOST_SEGMENTS : 1);
+    bool known = scope_number(host_frame_scope(frame), (uint32_t)frame->number) == frame->number;
+    bool under_way = (frame->flags & HOST_FRAME_MODIFYING) != 0;
+
+    if (!known && under_way) {
+        frame->stall = HOST_STALL_UPDATE;
+        frame->stall_since = time;
+        host->stats->tx.esn_stalls++;
+    } else if (!known) {
+        begin_stall(host, sa, frame_id, 0, 0, time);
+    } else if (!under_way && !host_scope_there(frame, frame->number) &&
+               frame->number % SCOPE_MIDDLE >= in_flight) {
+        host_scope_move(host, frame_id, frame->number, time);
+    }
+}
+
 /* Must a packet of the SA wait for an UPDATE_SA? Holds it if so. */
 static bool stalls(struct host *host, uint32_t sa, uint32_t slot, uint64_t time)
 {
@@ -393,8 +419,10 @@ static bool stalls(struct host *host, uint32_t sa, uint32_t slot, uint64_t time)
         if ((frame->flags & HOST_FRAME_ESN) == 0 || sequence_left(frame->number, true) == 0) {
             continue;
         }
-        if (frame->stall == HOST_STALL_NO && !host->s->esn_inferred &&
-            (uint32_t)(frame->number >> 32) != frame->card_hi) {
+        if (frame->stall == HOST_STALL_NO && host->s->esn_scope) {
+            move_scope(host, sa, id, time);
+        } else if (frame->stall == HOST_STALL_NO && !host->s->esn_inferred &&
+                   (uint32_t)(frame->number >> 32) != frame->card_hi) {
             begin_stall(host, sa, id, (uint32_t)(frame->number >> 32), 0, time);
         }
         frame = host_frame(host, id);

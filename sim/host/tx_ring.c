@@ -310,8 +310,9 @@ static void completed(struct host *host, uint32_t slot, const struct abi_tx_comp
         /* lanes may complete out of order; a reset may have taken the handle of one that leaves (move.c) */
         if ((sa->card == s->handle || leaving) && (sa->flags & SA_HOST_IN) == 0 &&
             sa->state != SA_HOST_ADDING &&
-            (sa->u.seq_lo == 0 || (int32_t)((uint32_t)c->sequence - sa->u.seq_lo) > 0)) {
+            (!sa->numbered || (int32_t)((uint32_t)c->sequence - sa->u.seq_lo) > 0)) {
             sa->u.seq_lo = (uint32_t)c->sequence;
+            sa->numbered = 1;
         }
     }
     host_frame_done(host, &s->use[0], time);

@@ -212,7 +212,11 @@ enum abi_opcode {
     ABI_OP_DELETE_SA = 0xFC030203,
     ABI_OP_UPDATE_SA = 0xFC030204,
     ABI_OP_ADD_SA_EX = 0xFC030205,
-    ABI_OP_ENCAPSULATION = 0x0101010A /* OID_OFFLOAD_ENCAPSULATION: `argument` 1 on, 2 off */
+    ABI_OP_ENCAPSULATION = 0x0101010A, /* OID_OFFLOAD_ENCAPSULATION: `argument` 1 on, 2 off */
+    /* Of cards that raise events; the buffer holds a struct abi_sa_state. MODIFY is the firmware's, the others are not. */
+    ABI_OP_STATE_READ = 0x45530001,
+    ABI_OP_STATE_MODIFY = 0x45530002,
+    ABI_OP_STATE_ARM = 0x45530003
 };
 
 struct abi_command { /* 64 bytes */
@@ -279,6 +283,57 @@ enum {
     ABI_SEL_DPORT = 32
 };
 
+/* ---- events ------------------------------------------------------------------------------------ */
+
+/* What a card with CAP_FLAGS.EVENTS tells of an SA: an entry of the ring at EVENT_BASE, with phase. */
+struct abi_event { /* 64 bytes */
+    uint64_t handle;
+    uint32_t op, spi; /* which SA of the bundle */
+    uint32_t kind;    /* enum abi_event_kind */
+    uint32_t reserved;
+    uint64_t raised_ps; /* time stamp, picoseconds */
+    uint64_t reserved2[3];
+    uint32_t reserved3;
+    uint16_t reserved4;
+    uint16_t flags; /* ABI_PHASE */
+};
+
+enum abi_event_kind {
+    ABI_EVENT_ESN =
+        1, /* its number to send, or the lowest of its window, has crossed a multiple of 2^31 */
+    ABI_EVENT_LIMIT = 2 /* its packet counter is down to the threshold, or 0 */
+};
+
+enum { ABI_STATE_WORDS = 2 };
+
+/* Reading writes the words; modifying takes seq_hi and overlap (sa_table/scope.h), arming takes arm and threshold. */
+struct abi_sa_state { /* 64 bytes */
+    uint64_t handle;
+    uint32_t op, spi;
+    uint32_t seq_hi, overlap;
+    uint32_t arm;       /* ABI_ARM_* */
+    uint32_t threshold; /* packets left */
+    uint64_t
+        words[ABI_STATE_WORDS]; /* upper half, lower half of the place; ABI_STATE_*, packets left */
+    uint64_t reserved[2];
+};
+
+enum {
+    ABI_ARM_ESN = 1,
+    ABI_ARM_LIMIT = 2,
+    ABI_ARM_ROUND = 4 /* add a round, if less than one is left */
+};
+
+enum {
+    ABI_STATE_SCOPE = 1, /* there is one */
+    ABI_STATE_OVERLAP = 2,
+    ABI_STATE_ESN_ARMED = 4,
+    ABI_STATE_LIMIT = 8, /* there is one in packets */
+    ABI_STATE_LIMIT_ARMED = 16
+};
+
+_Static_assert(sizeof(struct abi_event) == 64, "layout");
+_Static_assert(sizeof(struct abi_sa_state) == 64, "layout");
 _Static_assert(sizeof(struct abi_tx_descriptor) == 64, "layout");
 _Static_assert(sizeof(struct abi_tx_context) == 24, "layout");
 _Static_assert(sizeof(struct abi_tx_completion) == 32, "layout");

@@ -58,6 +58,7 @@ struct nic_packet {
     uint8_t hairpin;    /* TX: came from the wire, and has no descriptor */
     uint8_t decided;    /* forward: the look-up has been made */
     uint8_t stay;       /* forward: enum nic_stay */
+    uint8_t wrong_half; /* RX: the scope gives another upper half than the window */
     uint8_t out_port;   /* forward: where it goes, and by which lane */
     uint32_t out_lane;
     uint64_t out_handle; /* forward: SA to send it with, 0: in clear */
@@ -349,6 +350,17 @@ struct nic_commands {
     uint64_t by_cause[2][SCHED_MAX_BLOCKS];
 };
 
+enum { NIC_EVENTS = 1024 };
+
+/* Events of SAs on their way to host memory (events.c). */
+struct nic_events {
+    struct nic_events_state {
+        uint32_t head, asked, tail; /* in memory, being written, raised; free-running */
+        uint32_t written;           /* into the host's ring, free-running */
+    } s;
+    struct abi_event fifo[NIC_EVENTS];
+};
+
 /* The port of the look-up memories (lookup_port.c), in cycles: free for the next look-up from `free` on; accesses of a
  * command at from, from + lookup_pace, ... before `to`. */
 struct nic_lookup_port {
@@ -423,6 +435,8 @@ struct espnic {
     struct histogram residence_ns; /* of SAs that have been deleted */
     struct nic_dma dma;
     struct nic_commands commands;
+    struct nic_events events;
+    struct histogram rearm_ns;      /* from an event of a scope to its being armed again */
     struct nic_forwarding *forward; /* NULL unless packets turn round in the card */
     struct nic_mailbox *mailbox;    /* NULL unless SAs come through registers */
     struct pcie_link *link;
@@ -692,6 +706,18 @@ uint32_t nic_rss_hash(const struct espnic *card, const uint8_t *input, unsigned 
 /* interrupts.c: so many events of a vector */
 void nic_interrupt(struct espnic *card, unsigned vector, uint32_t events, uint64_t cycle);
 
+/* events.c: the place of the packet's SA was `before` and may have moved; what counting it has brought; write an event
+ * (true: there are more); it is in memory; the ring of events begins anew; a command of the driver's */
+void nic_scope_moved(struct espnic *card, const struct nic_packet *p, uint64_t before,
+                     uint64_t now);
+void nic_count_events(struct espnic *card, const struct nic_packet *p, unsigned events,
+                      uint64_t now);
+bool nic_event_write(struct espnic *card, uint64_t now);
+void nic_event_memory(struct espnic *card, uint64_t time, const struct pcie_request *r);
+void nic_events_restart(struct espnic *card, uint64_t now);
+uint32_t nic_state_command(struct espnic *card, uint32_t opcode, const struct abi_sa_state *state,
+                           uint64_t words[ABI_STATE_WORDS], uint64_t now);
+
 /* command.c: CMD_TAIL has been written */
 void nic_commands_posted(struct espnic *card, uint32_t tail, uint64_t now);
 /* carried.c: a descriptor's context; the packet's transform is made of it (false: it is none); what goes with
@@ -727,6 +753,7 @@ enum nic_purpose {
     NIC_FOR_COMMAND_BUFFER,
     NIC_FOR_HANDLE,
     NIC_FOR_COMMAND_DONE,
+    NIC_FOR_EVENT,
     NIC_FOR_CONTEXT,
     NIC_FOR_CONTEXT_BACK,
     NIC_FOR_MESSAGE

@@ -197,6 +197,31 @@ static void start_delete(struct espnic *card, struct nic_slot *s)
     }
 }
 
+static bool is_state_command(const struct nic_slot *s)
+{
+    return s->command.opcode == ABI_OP_STATE_READ || s->command.opcode == ABI_OP_STATE_MODIFY ||
+           s->command.opcode == ABI_OP_STATE_ARM;
+}
+
+/* As UPDATE, when its work is over. What is read goes back into the buffer. */
+static void finish_state(struct espnic *card, struct nic_slot *s, uint64_t now)
+{
+    struct abi_sa_state state;
+
+    if (s->command.length != sizeof state) {
+        s->status = NDIS_STATUS_INVALID_LENGTH;
+        return;
+    }
+    memcpy(&state, buffer_of(card, s), sizeof state);
+    s->status = nic_state_command(card, s->command.opcode, &state, s->handle, now);
+    if (s->status == NDIS_STATUS_SUCCESS && s->command.opcode == ABI_OP_STATE_READ) {
+        s->writes = ABI_STATE_WORDS;
+        for (uint32_t i = 0; i < ABI_STATE_WORDS; i++) {
+            s->offset[i] = (uint32_t)(offsetof(struct abi_sa_state, words) + i * sizeof(uint64_t));
+        }
+    }
+}
+
 /* Commands that a reset refuses; true if this one was. */
 static bool refused_by_reset(const struct espnic *card, struct nic_slot *s)
 {
@@ -250,7 +275,10 @@ static uint64_t start(struct espnic *card, struct nic_slot *s)
         start_add(card, s, kind);
         card->stats.command_nodes += s->node_count;
         return work(card, c->add, c->add_commands, s->node_count);
-    case ABI_OP_UPDATE_SA: return work(card, c->update, c->update_commands, 1);
+    case ABI_OP_UPDATE_SA:
+    case ABI_OP_STATE_MODIFY: return work(card, c->update, c->update_commands, 1);
+    case ABI_OP_STATE_READ:
+    case ABI_OP_STATE_ARM: return c->access;
     case ABI_OP_DELETE_SA:
         start_delete(card, s);
         card->stats.command_nodes += s->node_count;
@@ -317,6 +345,8 @@ static void finish(struct espnic *card, struct nic_slot *s, uint64_t now)
 
     if (s->command.opcode == ABI_OP_UPDATE_SA && s->status == NDIS_STATUS_SUCCESS) {
         finish_update(card, s);
+    } else if (is_state_command(s) && s->status == NDIS_STATUS_SUCCESS) {
+        finish_state(card, s, now);
     }
 
     for (uint32_t i = 0; i < s->node_count && s->status == NDIS_STATUS_SUCCESS; i++) {
@@ -475,7 +505,7 @@ static void take_answers(struct espnic *card, uint64_t now)
             channel_pop_item(answers, now, 1);
             continue;
         }
-        if ((r->ref2 & 0xff) == NIC_FOR_COMMAND_DONE) {
+        if ((r->ref2 & 0xff) == NIC_FOR_COMMAND_DONE || (r->ref2 & 0xff) == NIC_FOR_EVENT) {
             nic_interrupt(card, 0, 1, now);
         } else if ((r->ref2 & 0xff) == NIC_FOR_COMMANDS && s->command.length &&
                    s->command.length <= MAX_BUFFER) {
@@ -655,6 +685,7 @@ static void wake(void *self, uint64_t now)
     execute(card, now);
     take_stored(card, now);
     more = write_back(card, now) || more;
+    more = nic_event_write(card, now) || more;
     if (more) {
         sched_wake(&card->sched, card->commands.block, now + 1);
     } else if (card->commands.s.posted != card->commands.s.requested) {
@@ -721,6 +752,7 @@ void nic_commands_init(struct espnic *card)
     uint32_t depth = card->config.command.depth;
 
     c->block = sched_add_block(&card->sched, "command", card->core, wake, card);
+    card->rearm_ns.divisor = 1000; /* kept in ps, shown in ns */
     c->slot = must(calloc(depth, sizeof *c->slot));
     c->turn = must(calloc(depth, sizeof *c->turn));
     c->posted = must(calloc(NIC_COMMAND_RING, sizeof *c->posted));

@@ -17,7 +17,7 @@
 
 static const char *const offloads[] = { "crypto", "packet", NULL };
 static const char *const steerings[] = { "sa", "arrival", NULL };
-static const char *const esns[] = { "host", "inferred", NULL };
+static const char *const esns[] = { "host", "inferred", "events", NULL };
 static const char *const storages[] = { "on-chip", "host-cache", "card-cache", NULL };
 static const char *const tx_prefetches[] = { "none", "descriptor", "ring", NULL };
 static const char *const rx_prefetches[] = { "none", "parser", NULL };
@@ -91,8 +91,10 @@ static const struct param encapsulate[] = STAGE(1, 0, 6, 64);
 static const struct param sa[] = {
     { "storage", PARAM_ENUM, F(nic_sa_config, storage), NIC_STORAGE_ON_CHIP, 0, 2, storages, NULL,
       "Where contexts are: on the chip, or behind a cache in host memory or card memory." },
-    { "esn", PARAM_ENUM, F(nic_sa_config, esn), NIC_ESN_INFERRED, 0, 1, esns, NULL,
-      "Who advances the upper half: the host by UPDATE_SA, or the card (RFC 4303 appendix A)." },
+    { "esn", PARAM_ENUM, F(nic_sa_config, esn), NIC_ESN_INFERRED, 0, 2, esns, NULL,
+      "Who advances the upper half: the host by UPDATE_SA; the card (RFC 4303 appendix A); or the driver, which the "
+      "card tells of every 2^31 numbers, with an overlap bit that lets it be late (mlx5); with card.offload crypto it "
+      "sees that by itself." },
     { "delete_watermark", PARAM_U32, F(nic_sa_config, delete_watermark), 0, 0, 100, NULL, NULL,
       "From this percentage of the capacity on the card asks the host to delete inbound SAs as their packets come "
       "(SaDeleteReq); with delete_idle only those that were idle; 0: never." },
@@ -268,6 +270,10 @@ static const struct param command[] = {
       NULL, "Work for UPDATE." },
     { "remove", PARAM_TIME, F(nic_command_config, remove), 1000 * NS, 0, 1000000000ull * NS, NULL,
       NULL, "Work for a node of DELETE." },
+    { "access", PARAM_TIME, F(nic_command_config, access), 1000 * NS, 0, 1000000000ull * NS, NULL,
+      NULL,
+      "Reading or arming the state of an SA after an event (mlx5: ASO), which no firmware serves (assumed; not "
+      "published)." },
     { "table_write", PARAM_TIME, F(nic_command_config, table_write), 100 * NS, 0, 5000 * NS, NULL,
       NULL,
       "registers: from the WRITE bit of an index register to the entry being stored (assumed; not "
@@ -867,6 +873,41 @@ static bool check_descriptor(const struct nic_config *c, char *error, size_t err
         error, error_size);
 }
 
+/* An upper half that the driver moves, and limits in rounds, want a card that SAs are added to. */
+static bool check_events(const struct nic_config *c, char *error, size_t error_size)
+{
+    static const char *const path[] = { "queue", "registers", "firmware", "descriptor" };
+    bool queue = c->command.path == NIC_PATH_QUEUE || c->command.path == NIC_PATH_FIRMWARE;
+    uint32_t round = c->table.round;
+
+    if (c->sa.esn == NIC_ESN_EVENTS && !queue) {
+        return refuse(error, error_size,
+                      "card.sa.esn: found events, expected host or inferred: with "
+                      "card.command.path %s %s",
+                      path[c->command.path],
+                      c->command.path == NIC_PATH_DESCRIPTOR
+                          ? "each descriptor brings its upper half along"
+                          : "there is no upper half");
+    }
+    if (round == 1) {
+        return refuse(error, error_size,
+                      "card.sa.table.round: found 1, expected 0 (no rounds) or at least 2");
+    }
+    if (round != 0 && c->general.offload != NIC_OFFLOAD_PACKET) {
+        return refuse(error, error_size,
+                      "card.sa.table.round: found %u, expected 0: with card.offload crypto the "
+                      "host counts packets",
+                      round);
+    }
+    if (round != 0 && c->table.poll_packets != 0) {
+        return refuse(error, error_size,
+                      "card.sa.table.poll_packets: found %llu ps, expected 0: with "
+                      "card.sa.table.round the card counts every packet down",
+                      (unsigned long long)c->table.poll_packets);
+    }
+    return true;
+}
+
 static bool check_path(const struct nic_config *config, char *error, size_t error_size)
 {
     switch (config->command.path) {
@@ -931,7 +972,7 @@ bool nic_config_check(struct nic_config *config, char *error, size_t error_size)
            check_capabilities(config, error, error_size) &&
            size_context(config, error, error_size) && size_table(config, error, error_size) &&
            check_table(config, error, error_size) && check_cache(config, error, error_size) &&
-           check_path(config, error, error_size) && check_forward(config, error, error_size) &&
-           check_rss(&config->rss, error, error_size) &&
+           check_path(config, error, error_size) && check_events(config, error, error_size) &&
+           check_forward(config, error, error_size) && check_rss(&config->rss, error, error_size) &&
            pcie_link_clock(&config->pcie, &num, &den, error, error_size);
 }

@@ -14,7 +14,7 @@ enum { NIC_MAX_PORTS = 4, NIC_MAX_LANES = 4, NIC_MAX_ENGINES = 14, NIC_MAX_WAIT_
 
 enum nic_offload { NIC_OFFLOAD_CRYPTO, NIC_OFFLOAD_PACKET };
 enum nic_steering { NIC_STEER_SA, NIC_STEER_ARRIVAL };
-enum nic_esn { NIC_ESN_HOST, NIC_ESN_INFERRED };
+enum nic_esn { NIC_ESN_HOST, NIC_ESN_INFERRED, NIC_ESN_EVENTS };
 enum nic_storage { NIC_STORAGE_ON_CHIP, NIC_STORAGE_HOST_CACHE, NIC_STORAGE_CARD_CACHE };
 enum nic_prefetch_tx { NIC_PREFETCH_NO_TX, NIC_PREFETCH_DESCRIPTOR, NIC_PREFETCH_RING };
 enum nic_prefetch_rx { NIC_PREFETCH_NO_RX, NIC_PREFETCH_PARSER };
@@ -157,6 +157,7 @@ struct nic_command_config {
     uint32_t path;                /* enum nic_path */
     uint32_t depth;               /* commands under way */
     uint64_t add, update, remove; /* ps: work of the command processor, per node */
+    uint64_t access;              /* ps: a read or write of an SA's state past the firmware */
     uint64_t table_write;         /* ps: registers: a store into a table, or a load */
     /* firmware */
     uint64_t least, median, p99, most;                       /* ps: a firmware command */

@@ -209,7 +209,9 @@ static void submit(struct espnic *card, struct nic_packet *p)
         return;
     }
     if (!has_contents(card, p)) {
-        if (p->dir == NIC_RX) {
+        if (p->dir == NIC_RX && p->wrong_half) {
+            p->job_state = ESP_JOB_BAD_ICV; /* as it would be found */
+        } else if (p->dir == NIC_RX) {
             peek(card, p);
         }
         return;

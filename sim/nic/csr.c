@@ -22,6 +22,10 @@ static uint32_t capability_flags(const struct nic_config *config)
                 config->sa.reset_wipes && config->command.path != NIC_PATH_REGISTERS);
     v = REG_PUT(CAP_FLAGS, PACKET_OFFLOAD, v, config->general.offload == NIC_OFFLOAD_PACKET);
     v = REG_PUT(CAP_FLAGS, ESN_INFERRED, v, config->sa.esn == NIC_ESN_INFERRED);
+    v = REG_PUT(CAP_FLAGS, ESN_SCOPE, v, config->sa.esn == NIC_ESN_EVENTS);
+    v = REG_PUT(CAP_FLAGS, EVENTS, v,
+                (config->sa.esn == NIC_ESN_EVENTS || config->table.round != 0) &&
+                    config->general.offload == NIC_OFFLOAD_PACKET);
     v = REG_PUT(CAP_FLAGS, UNIT_SAS, v, config->table.unit == SA_UNIT_SAS);
     v = REG_PUT(CAP_FLAGS, COMMAND_PATH, v, config->command.path);
     v = REG_PUT(CAP_FLAGS, MORE, v, config->dma.tx_inline || config->dma.tx_push);
@@ -94,6 +98,7 @@ static void report_capabilities(struct espnic *card)
     tx = REG_PUT(CAP_TX, INLINE, tx, c->dma.tx_inline / 16);
     tx = REG_PUT(CAP_TX, PUSH, tx, c->dma.tx_push);
     reg_set(&card->registers, REG_CAP_TX, 0, tx);
+    reg_set(&card->registers, REG_CAP_ROUND, 0, c->table.round);
     report_algorithms(card);
     report_path(card);
 }
@@ -222,6 +227,8 @@ static void apply(struct espnic *card, const struct nic_mmio *m, uint64_t now)
     case REG_EFFECT_CMD_TAIL: nic_commands_posted(card, value, now); break;
     case REG_EFFECT_TX_TAIL: post(card, false, w.index, value, now); break;
     case REG_EFFECT_RX_TAIL: post(card, true, w.index, value, now); break;
+    case REG_EFFECT_EVENT_SIZE: nic_events_restart(card, now); break;
+    case REG_EFFECT_EVENT_HEAD: sched_wake(&card->sched, card->commands.block, now + 1); break;
     case REG_EFFECT_SECURITY:
     case REG_EFFECT_TABLE: nic_mailbox_written(card, w.reg, now); return;
     case REG_EFFECT_NONE: return;
@@ -302,7 +309,7 @@ static void wake(void *self, uint64_t now)
 void nic_csr_hide(struct reg_file *registers, bool tables)
 {
     for (unsigned r = 0; r < REG_COUNT; r++) {
-        bool queue = r >= REG_CMD_BASE && r <= REG_CMD_HEAD;
+        bool queue = r >= REG_CMD_BASE && r <= REG_EVENT_HEAD;
 
         if (tables ? queue : r >= REG_SECTXCTRL && r <= REG_IPSRXMOD) {
             reg_file_hide(registers, (enum reg_id)r);

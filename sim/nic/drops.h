@@ -32,7 +32,9 @@
     X(LSO, "lso",                                                                                   \
       "large send that cannot be cut: no such capability, not TCP, AH, or lengths that do not fit") \
     X(LSO_TUNNEL, "lso_tunnel", "large send for a tunnel, which is never cut (O-11)")               \
-    X(FORWARD_FULL, "forward_full", "to be forwarded, but the transmit side had no room")
+    X(FORWARD_FULL, "forward_full", "to be forwarded, but the transmit side had no room")           \
+    X(ESN_LATE, "esn_late",                                                                         \
+      "the card would give a number a second time: its driver is late with the upper half")
 
 /* The card let it pass without processing it. */
 #define NIC_BYPASSES(X)                                                                            \

@@ -508,6 +508,9 @@ static bool make_memory(struct espnic *card, char *error, size_t error_size)
     if (!card->crypt || !sa_cache_init(&card->cache, &cache, error, error_size)) {
         return false;
     }
+    card->config.table.scope = card->config.sa.esn == NIC_ESN_EVENTS;
+    card->config.table.events =
+        card->config.table.scope && card->config.general.offload == NIC_OFFLOAD_PACKET;
     card->config.table.watch = card->config.sa.delete_idle || card->config.sa.delete_again;
     if (card->config.command.path == NIC_PATH_REGISTERS) {
         const struct sa_table_config table = nic_mailbox_table(&card->config);

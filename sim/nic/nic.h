@@ -92,6 +92,12 @@ struct nic_stats {
     uint64_t asked[NIC_ASKS]; /* SaDeleteReq set, by reason */
     uint64_t soft_limits, hard_limits; /* lifetime limits reached */
     uint64_t ecn_marked, ecn_suspicious;
+    struct nic_event_stats {
+        uint64_t esn, limit;              /* raised */
+        uint64_t unarmed;                 /* crossings that nobody was told of */
+        uint64_t lost;                    /* no room on the card */
+        uint64_t modified, armed, rounds; /* by the driver: scopes, arms of these, rounds added */
+    } events;
     uint64_t sa_live, sa_peak;
     uint64_t sa_wiped; /* forgotten in resets */
 };

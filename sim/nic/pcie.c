@@ -170,6 +170,7 @@ static void memory(void *self, uint64_t cycle, const struct pcie_request *r)
     case NIC_FOR_COMMAND_BUFFER:
     case NIC_FOR_HANDLE:
     case NIC_FOR_COMMAND_DONE: nic_command_memory(card, time, r); break;
+    case NIC_FOR_EVENT: nic_event_memory(card, time, r); break;
     case NIC_FOR_MESSAGE:
         card->stats.interrupts++;
         if (r->status == PCIE_OK) {

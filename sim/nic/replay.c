@@ -13,14 +13,24 @@ static bool packet_offload(const struct espnic *card)
     return card->config.general.offload == NIC_OFFLOAD_PACKET;
 }
 
-static uint64_t find_sequence(struct espnic *card, const struct nic_packet *p)
+/* The number by which the window judges. Where the driver moves the upper half the window has the lower half alone (mlx5:
+ * ASO), and the crypto another number if the driver is late: then the ICV fails. */
+static uint64_t find_sequence(struct espnic *card, struct nic_packet *p)
 {
     const struct sa_entry *entry = nic_entry(card, p);
     uint32_t lo =
         esp_get32(nic_bytes(card, p) + p->bounds.ipsec + (p->kind == ESP_PACKET_AH ? 8 : 4));
+    uint64_t window = sa_replay_infer(entry, lo);
 
-    return card->config.sa.esn == NIC_ESN_HOST ? sa_host_sequence(&card->table, entry, lo)
-                                               : sa_replay_infer(entry, lo);
+    switch ((enum nic_esn)card->config.sa.esn) {
+    case NIC_ESN_HOST: window = p->sequence = sa_host_sequence(&card->table, entry, lo); break;
+    case NIC_ESN_EVENTS:
+        p->sequence = sa_esn(entry) ? scope_number(sa_scope(&card->table, entry), lo) : lo;
+        p->wrong_half = packet_offload(card) && p->sequence != window;
+        break;
+    case NIC_ESN_INFERRED: p->sequence = window; break;
+    }
+    return window;
 }
 
 static enum nic_drop drop_of(enum replay_verdict v)
@@ -38,11 +48,12 @@ static enum nic_drop drop_of(enum replay_verdict v)
 
 static enum replay_verdict check(struct espnic *card, struct nic_packet *p)
 {
-    p->sequence = find_sequence(card, p);
+    uint64_t window = find_sequence(card, p);
+
     if (p->pass == 0) {
         p->first_sequence = p->sequence;
     }
-    return packet_offload(card) ? sa_replay_check(&card->table, nic_entry(card, p), p->sequence)
+    return packet_offload(card) ? sa_replay_check(&card->table, nic_entry(card, p), window)
                                 : REPLAY_OK;
 }
 
@@ -199,17 +210,21 @@ static void accept(struct nic_lane *lane, struct nic_packet *p, uint64_t now)
     unsigned events;
 
     if (packet_offload(card)) {
+        uint64_t place = sa_scope_place(entry, true);
+
         if (writes_context(card, p)) {
             nic_hazard_note(&lane->hazards[NIC_RX], p->sa, now);
         }
         sa_replay_commit(&card->table, entry, p->sequence);
+        if (card->config.sa.esn == NIC_ESN_EVENTS && sa_esn(entry)) {
+            nic_scope_moved(card, p, place, now);
+        }
         tell_all(lane, p->sa, now);
     } else if (card->config.sa.esn == NIC_ESN_INFERRED && p->sequence > entry->sequence) {
         entry->sequence = p->sequence;
     }
     events = sa_count(&card->table, entry, lifetime_bytes(p), nic_now_ns(card, now));
-    card->stats.soft_limits += (events & SA_EVENT_SOFT) != 0;
-    card->stats.hard_limits += (events & SA_EVENT_HARD) != 0;
+    nic_count_events(card, p, events, now);
     nic_maybe_ask(card, p, nic_now_ns(card, now));
 }
 

@@ -66,6 +66,21 @@ static bool read_headers(struct espnic *card, struct nic_packet *p)
     return view.version == 4 || view.version == 6;
 }
 
+/* Where the driver moves the upper half, the next number must be in the scope: the number of another half with the same
+ * lower half has been used. */
+static enum nic_drop number_left(const struct espnic *card, const struct sa_entry *entry)
+{
+    if (!sequence_left(entry->sequence, sa_esn(entry))) {
+        return NIC_DROP_SEQ_EXHAUSTED;
+    }
+    if (card->config.sa.esn != NIC_ESN_EVENTS || !sa_esn(entry)) {
+        return NIC_DROP_NONE;
+    }
+    return scope_number(sa_scope(&card->table, entry), (uint32_t)entry->sequence) == entry->sequence
+               ? NIC_DROP_NONE
+               : NIC_DROP_ESN_LATE;
+}
+
 static enum nic_drop may_send(struct espnic *card, struct nic_packet *p)
 {
     const struct esp_transform *t = nic_transform(p);
@@ -84,9 +99,7 @@ static enum nic_drop may_send(struct espnic *card, struct nic_packet *p)
     if (lengths.l3_length > card->config.mac.mtu) {
         return NIC_DROP_MTU;
     }
-    return sequence_left(nic_entry(card, p)->sequence, sa_esn(nic_entry(card, p)))
-               ? NIC_DROP_NONE
-               : NIC_DROP_SEQ_EXHAUSTED;
+    return number_left(card, nic_entry(card, p));
 }
 
 static void sequence_job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
@@ -122,6 +135,9 @@ static void sequence_begin(void *self, uint64_t now, unsigned slot, const struct
     if (p->pass == 0) {
         p->first_sequence = p->sequence;
     }
+    if (card->config.sa.esn == NIC_ESN_EVENTS && sa_esn(entry)) {
+        nic_scope_moved(card, p, p->sequence, now);
+    }
     nic_hazard_note(&lane->hazards[NIC_TX], p->sa, now);
 }
 
@@ -136,8 +152,7 @@ static void count_use(struct espnic *card, const struct nic_packet *p, uint64_t 
 {
     unsigned events = sa_count(&card->table, nic_entry(card, p), bytes, nic_now_ns(card, now));
 
-    card->stats.soft_limits += (events & SA_EVENT_SOFT) != 0;
-    card->stats.hard_limits += (events & SA_EVENT_HARD) != 0;
+    nic_count_events(card, p, events, now);
 }
 
 static void make_encap(struct espnic *card, const struct nic_packet *p, struct esp_encap *e)
@@ -191,6 +206,9 @@ static uint64_t host_number(const struct espnic *card, const struct nic_packet *
 {
     uint64_t number;
 
+    if (card->config.sa.esn == NIC_ESN_EVENTS && sa_esn(entry)) {
+        return scope_number(sa_scope(&card->table, entry), lo);
+    }
     if (card->config.sa.esn == NIC_ESN_HOST || !sa_esn(entry) || !p->present) {
         return sa_host_sequence(&card->table, entry, lo);
     }

@@ -122,6 +122,9 @@ static void command_state(struct espnic *card, struct snapshot *snap)
     snapshot_fixed(snap, "command.slot", c->slot, depth * sizeof *c->slot);
     snapshot_fixed(snap, "command.turn", c->turn, depth * sizeof *c->turn);
     snapshot_fixed(snap, "command.posted", c->posted, NIC_COMMAND_RING * sizeof *c->posted);
+    snapshot_fixed(snap, "events.state", &card->events.s, sizeof card->events.s);
+    snapshot_fixed(snap, "events.fifo", card->events.fifo, sizeof card->events.fifo);
+    snapshot_fixed(snap, "events.rearm", &card->rearm_ns, sizeof card->rearm_ns);
     snapshot_fixed(snap, "command.account", &c->account, offsetof(struct account, by_cause));
     snapshot_fixed(snap, "command.by_cause", c->by_cause, sizeof c->by_cause);
 }

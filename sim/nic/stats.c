@@ -123,6 +123,25 @@ static const struct stat_field control[] = {
          "reads of host memory that failed: poisoned, not answered in time, or no memory there"),
 };
 
+static const struct stat_field events[] = {
+    CARD(
+        "esn", events.esn, "events",
+        "the number to send, or the window, of an SA crossed a multiple of 2^31 (card.sa.esn events)"),
+    CARD("limit", events.limit, "events",
+         "the packet counter of an SA came to its threshold (card.sa.table.round)"),
+    CARD("unarmed", events.unarmed, "crossings",
+         "crossings that the driver was not told of: it had not armed the event again"),
+    CARD("lost", events.lost, "events", "no room on the card; their SAs are not armed any more"),
+    CARD("modified", events.modified, "commands", "upper half and overlap bit set by the driver"),
+    CARD("armed", events.armed, "commands", "events of crossings armed again by the driver"),
+    CARD("rounds", events.rounds, "commands", "rounds that the driver added to packet counters"),
+};
+
+static const struct stat_field rearm[] = {
+    { "rearm_ns", STAT_HIST, 0, "ns",
+      "from an event of an SA's numbers being raised to its being armed again" },
+};
+
 static const struct stat_field forward[] = {
     CARD("packets", forward.packets, "packets",
          "turned round in the card (card.forward.path hairpin)"),
@@ -215,6 +234,10 @@ void nic_register_stats(struct espnic *card, struct stat_registry *r)
     stat_register(r, "card.lso", "Large sends.", at(card, 0), lso, STAT_COUNT(lso));
     stat_register(r, "card.control", "Commands, doorbells and interrupts.", at(card, 0), control,
                   STAT_COUNT(control));
+    stat_register(r, "card.events", "What the card tells its driver of SAs.", at(card, 0), events,
+                  STAT_COUNT(events));
+    stat_register(r, "card.events.time", "How long the driver takes.",
+                  card ? &card->rearm_ns : NULL, rearm, STAT_COUNT(rearm));
     stat_register(r, "pcie", "The PCIe link.",
                   card ? (const void *)pcie_link_stats(card->link) : NULL, pcie_stat_table,
                   pcie_stat_count);

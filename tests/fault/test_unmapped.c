@@ -6,6 +6,7 @@
 
 #include "espnic.h"
 #include "nic/abi.h"
+#include "nic/ndis.h"
 #include "nic/nic.h"
 #include "pcie_model/registers.h"
 
@@ -263,6 +264,59 @@ START_TEST(a_packet_of_no_bytes)
 }
 END_TEST
 
+/* The command that was posted last, by itself: its completion. */
+static struct abi_command_completion complete(struct bench *b, struct espnic *card, uint64_t done,
+                                              uint32_t posted)
+{
+    struct abi_command_completion c;
+
+    espnic_mmio_write(card, espnic_now(card), REG_CMD_TAIL_OFFSET, 4, posted);
+    run_out(card);
+    memcpy(&c, b->memory + done + (posted - 1) * sizeof c, sizeof c);
+    return c;
+}
+
+/* There is memory, and nothing in it: a command or a request that is read there is one of zeros, whatever the card has
+ * read into the same place before. */
+START_TEST(commands_without_contents)
+{
+    enum { DONE = 0x1000, BUFFER = 0x3000, RING = MEMORY - 3 * sizeof(struct abi_command) };
+    const struct ndis_update update = { 0x123, ESP_OP_ESP, 5, 6 };
+    const struct abi_command command[] = {
+        { .opcode = ABI_OP_UPDATE_SA, .buffer = BUFFER, .length = NDIS_UPDATE_SIZE, .cookie = 41 },
+        { .opcode = ABI_OP_UPDATE_SA, .buffer = MEMORY, .length = NDIS_UPDATE_SIZE, .cookie = 42 },
+        { .opcode = ABI_OP_ENCAPSULATION, .argument = 1, .cookie = 43 },
+    };
+    struct abi_command_completion c;
+    struct bench b;
+    struct espnic *card = make(&b);
+
+    b.everywhere = true;
+    memcpy(b.memory + RING, command, sizeof command); /* the fourth place is where nothing is */
+    ck_assert_uint_eq(ndis_encode_update(&update, b.memory + BUFFER, NDIS_UPDATE_SIZE),
+                      NDIS_UPDATE_SIZE);
+    espnic_mmio_write(card, 0, REG_CMD_BASE_OFFSET, 8, RING);
+    espnic_mmio_write(card, 0, REG_CMD_DONE_BASE_OFFSET, 8, DONE);
+    espnic_mmio_write(card, 0, REG_CMD_SIZE_OFFSET, 4, 4);
+    espnic_mmio_write(card, 0, REG_CTRL_OFFSET, 4, 5);
+    c = complete(&b, card, DONE, 1);
+    ck_assert_uint_eq(c.cookie, 41);
+    ck_assert_uint_eq(c.status, NDIS_STATUS_INVALID_PARAMETER); /* well formed, and no such SA */
+    c = complete(&b, card, DONE, 2);
+    ck_assert_uint_eq(c.cookie, 42);
+    ck_assert_uint_eq(c.status, NDIS_STATUS_INVALID_DATA); /* a header of zeros */
+    c = complete(&b, card, DONE, 3);
+    ck_assert_uint_eq(c.cookie, 43);
+    ck_assert_uint_eq(c.status, NDIS_STATUS_SUCCESS);
+    c = complete(&b, card, DONE, 4);
+    ck_assert_uint_eq(c.cookie, 0);
+    ck_assert_uint_ne(c.status, NDIS_STATUS_SUCCESS); /* opcode 0 is none */
+    ck_assert_uint_eq(b.late_reads, 2);
+    espnic_destroy(card);
+    free(b.memory);
+}
+END_TEST
+
 /* Accesses that no register answers, of every size and offset, and rings of impossible sizes. */
 START_TEST(registers_that_are_not_there)
 {
@@ -297,6 +351,7 @@ int main(void)
     tcase_set_timeout(c, 0);
     tcase_add_test(c, rings_where_there_is_no_memory);
     tcase_add_test(c, payload_where_there_is_no_memory);
+    tcase_add_test(c, commands_without_contents);
     tcase_add_test(c, received_packets_without_a_place);
     tcase_add_test(c, a_packet_of_no_bytes);
     tcase_add_test(c, registers_that_are_not_there);

@@ -85,6 +85,64 @@ START_TEST(lanes_share_the_port)
 }
 END_TEST
 
+/* ---- no two look-ups at once, whatever a packet waits for beside the port --------------------------------- */
+
+struct starts {
+    uint64_t at[PACKETS];
+    unsigned count;
+};
+
+static void on_passage(void *self, const struct nic_passage *passage)
+{
+    struct starts *s = self;
+
+    if (passage->rx && strncmp(passage->block, "sa_lookup", 9) == 0) {
+        ck_assert_uint_lt(s->count, PACKETS);
+        s->at[s->count++] = passage->begin_ps;
+    }
+}
+
+static int by_time(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* What is behind the look-up takes its time, and holds no more than a packet or two: packets that could be looked up wait for room
+ * there, and in the meantime another lane has the port. */
+START_TEST(a_packet_that_waits_for_room_asks_for_the_port_again)
+{
+    struct crig *rig = crig_new();
+    struct starts s = { .count = 0 };
+
+    rig->config.general.clock /= 10;
+    rig->config.general.lanes = 4;
+    rig->config.general.steering = NIC_STEER_ARRIVAL;
+    rig->config.sa.lookup_port = true;
+    rig->config.lookup.depth = 2;
+    rig->config.replay.depth = 2;
+    rig->config.replay.interval = 1 + (uint32_t)_i;
+    rig->config.replay.overhead = 6;
+    crig_open(rig, true);
+    crig_rx_ring(rig, 0, RING, BUFFER);
+    add_wildcard(rig);
+    crig_settle(rig);
+    nic_trace(rig->card, on_passage, &s);
+    for (uint32_t i = 0; i < PACKETS; i++) {
+        arrive(rig, i, true);
+    }
+    crig_settle(rig);
+    ck_assert_uint_eq(s.count, PACKETS);
+    ck_assert_uint_eq(rig->card->stats.rx.bypass[NIC_BYPASS_NO_SA], PACKETS);
+    qsort(s.at, s.count, sizeof s.at[0], by_time);
+    for (unsigned i = 1; i < s.count; i++) {
+        ck_assert_uint_ge(s.at[i] - s.at[i - 1], PROBES * PS_OF_CYCLE);
+    }
+    crig_free(rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("lookup port");
@@ -93,6 +151,7 @@ int main(void)
     int failed;
 
     tcase_add_loop_test(cases, lanes_share_the_port, 0, 2);
+    tcase_add_loop_test(cases, a_packet_that_waits_for_room_asks_for_the_port_again, 0, 4);
     suite_add_tcase(s, cases);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

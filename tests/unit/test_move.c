@@ -205,6 +205,52 @@ START_TEST(leaves_in_flight)
 }
 END_TEST
 
+/* With ESN the last number that the card gave may have a lower half of 0: it has been used all the same. The wire says
+ * which numbers were; in software the next one follows. */
+START_TEST(leaves_with_a_lower_half_of_zero)
+{
+    uint64_t last = (uint64_t)(3 + _i) << 32; /* of what the card sends */
+    struct rig *rig = new_rig(true);
+    struct esp_node node[2] = { rig_node(out_handle(0), ESP_DIR_OUT, ESP_MODE_TUNNEL, FIRST_SPI),
+                                rig_node(in_handle(0), ESP_DIR_IN, ESP_MODE_TUNNEL, FIRST_SPI) };
+    enum { BEFORE = 4, AFTER = 3 };
+
+    rig->host_config.software.keep = HOST_KEEP_BOTH;
+    rig->host_config.general.failover = HOST_FAILOVER_READD;
+    rig_open(rig);
+    rig_select(&node[0], 1);
+    for (unsigned i = 0; i < 2; i++) {
+        node[i].sa[0].esn = true;
+        node[i].sa[0].seq = last - BEFORE + 1 - i;
+        node[i].sa[0].seq_hi = (uint32_t)(node[i].sa[0].seq >> 32);
+    }
+    /* one packet after `last` is the first of the SA when _i is 1: the card has given none but that */
+    node[0].sa[0].seq = _i == 1 ? last : node[0].sa[0].seq;
+    node[0].sa[0].seq_hi = (uint32_t)(node[0].sa[0].seq >> 32);
+    ck_assert(host_oid_add(rig->host, host_now(rig->host), node, 2, false, 0, 0));
+    rig_settle(rig);
+    for (uint32_t i = 0; i < (_i == 1 ? 1 : BEFORE); i++) {
+        ck_assert(rig_send(rig, host_now(rig->host), 1, i, LENGTH));
+    }
+    rig_settle(rig);
+    ck_assert_uint_eq(esp_get32(rig->wire[rig->wires - 1].bytes + 38), 0);
+    ck_assert(host_event(rig->host, host_now(rig->host), HOST_EVENT_LINK, 0));
+    rig_settle(rig);
+    ck_assert_uint_eq(host_statistics(rig->host)->sa.in_software, 2);
+    ck_assert_uint_eq(host_statistics(rig->host)->readd.no_keys, 0);
+    ck_assert(host_event(rig->host, host_now(rig->host), HOST_EVENT_LINK, 1));
+    rig_settle(rig); /* the ADD hands the next number over */
+    for (uint32_t i = 0; i < AFTER; i++) {
+        ck_assert(rig_send(rig, host_now(rig->host), 1, 100 + i, LENGTH));
+    }
+    rig_settle(rig);
+    for (unsigned i = 0; i < AFTER; i++) {
+        ck_assert_uint_eq(esp_get32(rig->wire[rig->wires - AFTER + i].bytes + 38), 1 + i);
+    }
+    rig_free(rig);
+}
+END_TEST
+
 /* ---- host.readd -------------------------------------------------------------------------------------------------- */
 
 /* A card with room for two of four pairs, whose use changes: two pairs are used, then the other two, while the first now
@@ -809,6 +855,7 @@ int main(void)
 
     tcase_set_timeout(tc, 240);
     tcase_add_loop_test(tc, leaves_in_flight, 0, 4);
+    tcase_add_loop_test(tc, leaves_with_a_lower_half_of_zero, 0, 2);
     tcase_add_loop_test(tc, the_population_changes, 0, 2);
     tcase_add_loop_test(tc, wiped_and_restored, 0, 4);
     tcase_add_loop_test(tc, kept, 0, 2);

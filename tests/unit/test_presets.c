@@ -175,6 +175,9 @@ static bool says_nothing(const char *path)
             return true;
         }
     }
+    if (strcmp(path, "card.command.access") == 0) { /* after an event */
+        return card->sa.esn != NIC_ESN_EVENTS && card->table.round == 0;
+    }
     if (starts(path, "card.forward.")) { /* of the network, or of a card that forwards by itself */
         return config->card.forward.path != NIC_FORWARD_HAIRPIN;
     }

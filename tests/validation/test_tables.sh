@@ -35,7 +35,7 @@ crypto 24 2
 ixgbe 45 6
 netdevsim 14 2
 replay 36 0
-mlx5 23 5
+mlx5 29 0
 sizing 4 0
 churn 3 1
 bluefield 5 0
