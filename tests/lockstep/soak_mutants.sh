@@ -94,7 +94,7 @@ C: the pause between whole items is not kept@esn_sequence@sim/engine/lane.h@s/la
 C: a whole item leaves a cycle late@esn_sequence@sim/engine/lane.h@s/exit += s->delay;/exit += s->delay + 1;/
 C: the pause between items is not kept@esn_sequence@sim/engine/lane.c@s/s->next_slot + s->job.tail;/s->next_slot;/
 C: a beat leaves a cycle late@esn_sequence@sim/engine/lane.c@s/.first = at + s->delay,/.first = at + s->delay + 1,/
-C: a whole item begins with its first beat@esn_replay@sim/engine/stage.c@s/if (st->config.start != LANE_START_FIRST) {/if (false) {/
+C: nobody asks whether an item is ready@esn_sequence@sim/engine/stage.c@s/ops->ready \&\& !is_ready(st, job->item, now, o)/ops->ready \&\& o == NULL/
 C: a slot is free at once@esn_sequence@sim/engine/channel.h@/^static inline uint64_t channel_slot_visible/,/^}/s/return c + 1;/return c;/
 C: a beat is there a cycle late@esn_sequence@sim/engine/channel.h@/^static inline uint64_t channel_visible/,/^}/s/return c + 1;/return c + 2;/
 *C: any offset is aligned@csr@pcie_model/registers.c@s/ || offset % bytes) {/) {/
