@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cli/cosim.h"
-#include "cli/cosim_keys.h"
+#include "cli/cosim_aes.h"
 #include "engine/must.h"
 #include "engine/rng.h"
 
@@ -147,11 +147,11 @@ static uint64_t first_number(struct traffic *t, bool esn)
 static void set_key(struct traffic *t, uint32_t *in)
 {
     uint32_t rounds = one_in(t, 2) ? 0 : below(t, 3);
-    uint8_t key[32] = { 0 }, round_keys[COSIM_ROUND_KEYS], h[COSIM_BLOCK], salt[4];
+    uint8_t key[32] = { 0 }, round_keys[COSIM_AES_KEYS], h[16], salt[4];
 
     random_bytes(t, key, 16 + 8 * rounds);
     random_bytes(t, salt, 4);
-    cosim_keys(key, 16 + 8 * rounds, round_keys, h);
+    cosim_aes_expand(key, 16 + 8 * rounds, round_keys, h);
     SET(&t->pins, in, CFG_ROUNDS, rounds);
     SET_BYTES(&t->pins, in, CFG_KEY, key, sizeof key);
     SET_BYTES(&t->pins, in, CFG_SALT, salt, sizeof salt);
