@@ -23,7 +23,7 @@ _espnic()
     COMPREPLY=()
 
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='run sweep preset trace pcie validate report help --help --version'
+        words='run sweep preset trace pcie validate cosim report help --help --version'
     else
         case $prev in
         --preset | show)
@@ -51,10 +51,10 @@ _espnic()
         --set | --tx-filter | --rx-filter | --filter | --loop | --interval | --tx-sa | --stop-time | \
             --packets | --warmup | --experiments | --size | --offset | --window | --unit | --transactions | \
             --seed | --sample | --sample-size | --sizes | --context-bytes | --mps | --mrrs | --rcb | --completion | \
-            --tags | --llc | --outstanding)
+            --tags | --llc | --outstanding | --cycles | --param)
             return ;;
         --oids | --tx | --rx | --tx-out | --rx-out | --report | -o | --csv | --series | --timeline | --plot | \
-            --active | --accesses | --resume) ;;
+            --active | --accesses | --resume | --wave | --rtl | --coverage) ;;
         *)
             case $command in
             run)
@@ -78,8 +78,11 @@ _espnic()
             validate)
                 [ "$COMP_CWORD" -ne 2 ] || words='pcie cx7 tables'
                 [[ $cur != -* ]] || words=$(_espnic_options validate) ;;
+            cosim)
+                [ "$COMP_CWORD" -ne 2 ] || words="$(espnic cosim --list 2>/dev/null | sed -n 's/^\([a-z_0-9]*\): .*/\1/p')"
+                [[ $cur != -* ]] || words=$(_espnic_options cosim) ;;
             report) words=$(_espnic_options report) ;;
-            help) words='run sweep preset trace pcie validate report' ;;
+            help) words='run sweep preset trace pcie validate cosim report' ;;
             esac ;;
         esac
     fi
