@@ -66,6 +66,10 @@ const struct param pcie_bench_params[] = {
         "the DMA engine's time to copy the data of a transaction, beside that for each byte: of a "
         "write before it goes to the link, of a read after it has come; one at a time"),
     PARAM(byte_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL, "... for each byte"),
+    PARAM(port_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL,
+          "how long from its beginning a copy keeps the port to the card's memory, which reads and "
+          "writes share; needs copying (copy_ps, byte_ps)"),
+    PARAM(port_byte_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL, "... for each byte"),
     PARAM(read_interval_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL,
           "least time between two reads that go to the link"),
     PARAM(write_interval_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL,
@@ -166,6 +170,11 @@ bool pcie_bench_check(const struct pcie_bench_config *config, bool latency, char
             error, error_size,
             "outstanding is 0, expected a number: without one copying (copy_ps, byte_ps) would "
             "hold nothing up");
+    } else if ((c->port_ps || c->port_byte_ps) && !c->copy_ps && !c->byte_ps) {
+        snprintf(error, error_size,
+                 "%s is %" PRIu64 " ps, expected 0: without copying (copy_ps, byte_ps) nothing uses "
+                 "the port",
+                 c->port_ps ? "port_ps" : "port_byte_ps", c->port_ps ? c->port_ps : c->port_byte_ps);
     } else {
         return true;
     }
@@ -198,10 +207,11 @@ struct engine {
     /* slots that are free, and since when: in order */
     uint64_t *slot;
     uint32_t slots, slot_head, slots_free;
-    /* reads that are being copied, and when that ends: in order */
-    uint64_t *copying;
-    uint32_t copy_head, copies;
-    uint64_t copy, copied; /* cycles of one; when the last of them ends */
+    uint64_t copy, port;   /* cycles of one copy, and of those the port's */
+    uint64_t port_free;    /* the port is */
+    uint32_t uncopied;     /* reads that have come, */
+    uint64_t copied;       /* and when the first of them has been copied; CLOCK_NEVER: it has not begun */
+    uint64_t write_copied; /* the next write, likewise */
     uint64_t done, goal;
     uint64_t failed; /* in the measured phase */
     uint64_t until;  /* CLOCK_NEVER - 1, or the cycle of the end */
@@ -235,6 +245,20 @@ static bool second_half(const struct engine *e)
     return e->config->op == PCIE_BENCH_WRRD && e->turn == READS;
 }
 
+/* Begin to copy if the port is free; `copied` is then when that ends. Returns when there is something to do. */
+static uint64_t copy_from(struct engine *e, uint64_t begin, uint64_t now, uint64_t *copied)
+{
+    if (*copied == CLOCK_NEVER) {
+        begin = begin > e->port_free ? begin : e->port_free;
+        if (begin > now) {
+            return begin;
+        }
+        e->port_free = begin + e->port;
+        *copied = begin + e->copy;
+    }
+    return *copied;
+}
+
 /* Hand the next transaction over if it may go now; returns when it, or the next one, may. */
 static uint64_t issue(struct engine *e, uint64_t now)
 {
@@ -248,6 +272,9 @@ static uint64_t issue(struct engine *e, uint64_t now)
         }
         slot = e->slot[e->slot_head];
         at = slot + k->before > at ? slot + k->before : at;
+    }
+    if (e->turn == WRITES && e->copy) {
+        at = copy_from(e, at - e->copy, now, &e->write_copied);
     }
     if (at <= now) {
         at = channel_room_at(&k->request, now, 1);
@@ -269,6 +296,7 @@ static uint64_t issue(struct engine *e, uint64_t now)
                                           .answer = 1 };
 
     pcie_request_push(e->link, now, &request);
+    e->write_copied = CLOCK_NEVER;
     k->next = now + (k->interval ? k->interval : 1);
     e->turn = e->both ? !e->turn : e->turn;
     return now + 1;
@@ -327,8 +355,7 @@ static uint64_t take_answer(struct engine *e, unsigned which, uint64_t now)
     pcie_request_release(e->link, item);
     channel_pop(&k->response, &run);
     if (which == READS && e->copy) {
-        e->copied = (e->copied > now ? e->copied : now) + e->copy;
-        e->copying[(e->copy_head + e->copies++) % e->slots] = e->copied;
+        e->uncopied++;
     } else {
         finish(e, which, now);
     }
@@ -336,21 +363,21 @@ static uint64_t take_answer(struct engine *e, unsigned which, uint64_t now)
     return at > now ? at : now + 1;
 }
 
-/* A read that has been copied by now. Returns when the next one has. */
-static uint64_t end_copy(struct engine *e, uint64_t now)
+/* A read that has been copied by now is done, and the next one's turn. Returns when there is something to do. */
+static uint64_t copy_reads(struct engine *e, uint64_t now)
 {
-    if (e->copies && e->copying[e->copy_head] <= now) {
-        e->copy_head = (e->copy_head + 1) % e->slots;
-        e->copies--;
+    if (e->copied <= now) {
+        e->copied = CLOCK_NEVER;
+        e->uncopied--;
         finish(e, READS, now);
     }
-    return e->copies ? e->copying[e->copy_head] : CLOCK_NEVER;
+    return e->uncopied ? copy_from(e, now, now, &e->copied) : CLOCK_NEVER;
 }
 
 static void engine_wake(void *self, uint64_t now)
 {
     struct engine *e = self;
-    uint64_t next = end_copy(e, now);
+    uint64_t next = copy_reads(e, now);
     uint64_t at;
 
     for (unsigned k = 0; k < KINDS && e->until > now; k++) {
@@ -362,7 +389,7 @@ static void engine_wake(void *self, uint64_t now)
     }
     at = issue(e, now);
     next = at < next ? at : next;
-    at = e->copies ? e->copying[e->copy_head] : CLOCK_NEVER;
+    at = copy_reads(e, now);
     next = at < next ? at : next;
     if (next != CLOCK_NEVER) {
         sched_wake(&e->sched, e->block, next);
@@ -443,6 +470,7 @@ static void init_kind(struct engine *e, unsigned which, unsigned depth)
     k->interval = interval;
     if (which == READS) {
         e->copy = copy;
+        e->port = cycles_of(e, c->port_ps + c->port_byte_ps * c->size);
     } else {
         k->before += copy;
         k->interval = copy > interval ? copy : interval;
@@ -465,7 +493,6 @@ static void init_slots(struct engine *e)
     e->slots = e->latency ? 1 : e->config->outstanding;
     if (e->slots) {
         e->slot = must(calloc(e->slots, sizeof *e->slot));
-        e->copying = must(calloc(e->slots, sizeof *e->copying));
         e->slots_free = e->slots; /* from cycle 0 */
     }
 }
@@ -486,6 +513,7 @@ static struct engine *create(const struct pcie_bench_config *config, const struc
     e->until = CLOCK_NEVER - 1;
     e->random = rng_stream(config->seed, 0x62656e6368);
     e->place = pcie_bench_places(config) - 1; /* the first one is 0 */
+    e->copied = e->write_copied = CLOCK_NEVER;
     clock_set_init(&e->clocks);
     if (!pcie_link_clock(link, &num, &den, error, sizeof error)) {
         fprintf(stderr, "espnic: internal error: %s\n", error); /* it has been checked */
@@ -512,7 +540,6 @@ static void destroy(struct engine *e)
     pcie_link_destroy(e->link);
     sched_free(&e->sched);
     free(e->slot);
-    free(e->copying);
     free(e->latencies);
     free(e);
 }
