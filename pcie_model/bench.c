@@ -67,8 +67,8 @@ const struct param pcie_bench_params[] = {
         "write before it goes to the link, of a read after it has come; one at a time"),
     PARAM(byte_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL, "... for each byte"),
     PARAM(port_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL,
-          "how long from its beginning a copy keeps the port to the card's memory, which reads and "
-          "writes share; needs copying (copy_ps, byte_ps)"),
+          "how long a copy keeps the port to the card's memory, which reads and writes share; needs "
+          "copying (copy_ps, byte_ps)"),
     PARAM(port_byte_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL, "... for each byte"),
     PARAM(read_interval_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL,
           "least time between two reads that go to the link"),
@@ -207,11 +207,14 @@ struct engine {
     /* slots that are free, and since when: in order */
     uint64_t *slot;
     uint32_t slots, slot_head, slots_free;
-    uint64_t copy, port;   /* cycles of one copy, and of those the port's */
-    uint64_t port_free;    /* the port is */
-    uint32_t uncopied;     /* reads that have come, */
-    uint64_t copied;       /* and when the first of them has been copied; CLOCK_NEVER: it has not begun */
-    uint64_t write_copied; /* the next write, likewise */
+    uint32_t parts;           /* of a transaction, copied one after the other */
+    uint64_t copy, port_part; /* cycles of a copy; of a part, those of the port */
+    uint64_t port_free;       /* the port is */
+    struct copying {
+        uint32_t left; /* parts that have not begun */
+        uint64_t ends; /* the part that has begun last; CLOCK_NEVER: none */
+    } copying[KINDS]; /* the first of the reads that have come; the next write */
+    uint32_t uncopied; /* reads that have come */
     uint64_t done, goal;
     uint64_t failed; /* in the measured phase */
     uint64_t until;  /* CLOCK_NEVER - 1, or the cycle of the end */
@@ -245,18 +248,32 @@ static bool second_half(const struct engine *e)
     return e->config->op == PCIE_BENCH_WRRD && e->turn == READS;
 }
 
-/* Begin to copy if the port is free; `copied` is then when that ends. Returns when there is something to do. */
-static uint64_t copy_from(struct engine *e, uint64_t begin, uint64_t now, uint64_t *copied)
+static struct copying not_begun(const struct engine *e)
 {
-    if (*copied == CLOCK_NEVER) {
+    return (struct copying){ .left = e->parts, .ends = CLOCK_NEVER };
+}
+
+/* Of the parts' cycles, up to part `n`. */
+static uint64_t copied_by(const struct engine *e, uint32_t n)
+{
+    return e->copy * n / e->parts;
+}
+
+/* Copy the next part, not before `begin`, if the port is free. Returns when there is more to do: when the last part
+ * has begun, its end. */
+static uint64_t copy(struct engine *e, struct copying *c, uint64_t begin, uint64_t now)
+{
+    if (c->left != 0) {
+        begin = c->ends != CLOCK_NEVER ? c->ends : begin;
         begin = begin > e->port_free ? begin : e->port_free;
         if (begin > now) {
             return begin;
         }
-        e->port_free = begin + e->port;
-        *copied = begin + e->copy;
+        e->port_free = begin + e->port_part;
+        c->left--;
+        c->ends = begin + copied_by(e, e->parts - c->left) - copied_by(e, e->parts - c->left - 1);
     }
-    return *copied;
+    return c->ends;
 }
 
 /* Hand the next transaction over if it may go now; returns when it, or the next one, may. */
@@ -274,7 +291,7 @@ static uint64_t issue(struct engine *e, uint64_t now)
         at = slot + k->before > at ? slot + k->before : at;
     }
     if (e->turn == WRITES && e->copy) {
-        at = copy_from(e, at - e->copy, now, &e->write_copied);
+        at = copy(e, &e->copying[WRITES], at - e->copy, now);
     }
     if (at <= now) {
         at = channel_room_at(&k->request, now, 1);
@@ -296,7 +313,9 @@ static uint64_t issue(struct engine *e, uint64_t now)
                                           .answer = 1 };
 
     pcie_request_push(e->link, now, &request);
-    e->write_copied = CLOCK_NEVER;
+    if (e->turn == WRITES) {
+        e->copying[WRITES] = not_begun(e);
+    }
     k->next = now + (k->interval ? k->interval : 1);
     e->turn = e->both ? !e->turn : e->turn;
     return now + 1;
@@ -366,12 +385,14 @@ static uint64_t take_answer(struct engine *e, unsigned which, uint64_t now)
 /* A read that has been copied by now is done, and the next one's turn. Returns when there is something to do. */
 static uint64_t copy_reads(struct engine *e, uint64_t now)
 {
-    if (e->copied <= now) {
-        e->copied = CLOCK_NEVER;
+    struct copying *c = &e->copying[READS];
+
+    if (c->left == 0 && c->ends <= now) {
+        *c = not_begun(e);
         e->uncopied--;
         finish(e, READS, now);
     }
-    return e->uncopied ? copy_from(e, now, now, &e->copied) : CLOCK_NEVER;
+    return e->uncopied ? copy(e, c, now, now) : CLOCK_NEVER;
 }
 
 static void engine_wake(void *self, uint64_t now)
@@ -459,7 +480,6 @@ static void init_kind(struct engine *e, unsigned which, unsigned depth)
                                              .writer = link,
                                              .reader = e->block,
                                              .unlimited = true };
-    uint64_t copy = cycles_of(e, c->copy_ps + c->byte_ps * c->size);
     uint64_t interval = cycles_of(e, which == READS ? c->read_interval_ps : c->write_interval_ps);
 
     channel_init(&k->request, &e->sched, &request);
@@ -468,13 +488,23 @@ static void init_kind(struct engine *e, unsigned which, unsigned depth)
                                  which == READS ? PCIE_ANSWERS_READS : PCIE_ANSWERS_WRITES);
     k->before = cycles_of(e, c->overhead_ps);
     k->interval = interval;
-    if (which == READS) {
-        e->copy = copy;
-        e->port = cycles_of(e, c->port_ps + c->port_byte_ps * c->size);
-    } else {
-        k->before += copy;
-        k->interval = copy > interval ? copy : interval;
+    if (which == WRITES) {
+        k->before += e->copy;
+        k->interval = e->copy > interval ? e->copy : interval;
     }
+}
+
+/* Parts are as large as a TLP's data. With the port to itself a copy need not be cut. */
+static void init_copying(struct engine *e, const struct pcie_config *link)
+{
+    const struct pcie_bench_config *c = e->config;
+    uint64_t port = cycles_of(e, c->port_ps + c->port_byte_ps * c->size);
+    uint64_t mps = link->mps;
+
+    e->copy = cycles_of(e, c->copy_ps + c->byte_ps * c->size);
+    e->parts = port ? (uint32_t)((c->size + mps - 1) / mps) : 1;
+    e->port_part = (port + e->parts - 1) / e->parts;
+    e->copying[READS] = e->copying[WRITES] = not_begun(e);
 }
 
 static void warm_cache(const struct engine *e)
@@ -513,7 +543,6 @@ static struct engine *create(const struct pcie_bench_config *config, const struc
     e->until = CLOCK_NEVER - 1;
     e->random = rng_stream(config->seed, 0x62656e6368);
     e->place = pcie_bench_places(config) - 1; /* the first one is 0 */
-    e->copied = e->write_copied = CLOCK_NEVER;
     clock_set_init(&e->clocks);
     if (!pcie_link_clock(link, &num, &den, error, sizeof error)) {
         fprintf(stderr, "espnic: internal error: %s\n", error); /* it has been checked */
@@ -523,6 +552,7 @@ static struct engine *create(const struct pcie_bench_config *config, const struc
     sched_init(&e->sched, &e->clocks);
     e->block = sched_add_block(&e->sched, "bench", e->domain, engine_wake, e);
     e->link = pcie_link_create(&e->sched, e->domain, link, &ops_table, e);
+    init_copying(e, link);
     for (unsigned k = 0; k < KINDS; k++) {
         init_kind(e, k, link->queue);
     }

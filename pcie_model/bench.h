@@ -8,8 +8,9 @@
  *
  * The engine has `outstanding` slots, and for reads and for writes a copier that moves the data of one
  * transaction at a time between the link and the card's memory, in copy_ps and byte_ps for each byte. Both go
- * through one port of that memory: a copy begins when the port is free and keeps it for port_ps and port_byte_ps
- * for each byte. Where one waits for the other, a read that has come is copied first. A slot
+ * through one port of that memory, which a copy keeps for port_ps and port_byte_ps for each byte: in parts as large
+ * as a TLP's data, each of which begins when the part before has been copied and the port is free. Where both wait,
+ * reads that have come go first. A slot
  * takes a transaction: overhead_ps later a read goes to the link, a write after it has been copied; not
  * before read_interval_ps (write_interval_ps) after the last one of its kind, and not before the link's
  * queue has room. A read is done when it has been copied after its answer, a write with its answer. The slot
