@@ -66,9 +66,10 @@ const struct param pcie_bench_params[] = {
         "the DMA engine's time to copy the data of a transaction, beside that for each byte: of a "
         "write before it goes to the link, of a read after it has come; one at a time"),
     PARAM(byte_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL, "... for each byte"),
-    PARAM(port_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL,
-          "how long a copy keeps the port to the card's memory, which reads and writes share; needs "
-          "copying (copy_ps, byte_ps)"),
+    PARAM(
+        port_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL,
+        "how long a copy keeps the port to the card's memory, which reads and writes share; needs "
+        "copying (copy_ps, byte_ps)"),
     PARAM(port_byte_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL, "... for each byte"),
     PARAM(read_interval_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL,
           "least time between two reads that go to the link"),
@@ -171,10 +172,11 @@ bool pcie_bench_check(const struct pcie_bench_config *config, bool latency, char
             "outstanding is 0, expected a number: without one copying (copy_ps, byte_ps) would "
             "hold nothing up");
     } else if ((c->port_ps || c->port_byte_ps) && !c->copy_ps && !c->byte_ps) {
-        snprintf(error, error_size,
-                 "%s is %" PRIu64 " ps, expected 0: without copying (copy_ps, byte_ps) nothing uses "
-                 "the port",
-                 c->port_ps ? "port_ps" : "port_byte_ps", c->port_ps ? c->port_ps : c->port_byte_ps);
+        snprintf(
+            error, error_size,
+            "%s is %" PRIu64 " ps, expected 0: without copying (copy_ps, byte_ps) nothing uses "
+            "the port",
+            c->port_ps ? "port_ps" : "port_byte_ps", c->port_ps ? c->port_ps : c->port_byte_ps);
     } else {
         return true;
     }
@@ -213,7 +215,7 @@ struct engine {
     struct copying {
         uint32_t left; /* parts that have not begun */
         uint64_t ends; /* the part that has begun last; CLOCK_NEVER: none */
-    } copying[KINDS]; /* the first of the reads that have come; the next write */
+    } copying[KINDS];  /* the first of the reads that have come; the next write */
     uint32_t uncopied; /* reads that have come */
     uint64_t done, goal;
     uint64_t failed; /* in the measured phase */

@@ -104,9 +104,9 @@ struct pcie_memory_stats {
     uint64_t walker_wait;      /* misses, until a walker was free */
     uint64_t translation_wait; /* all requests, from arrival to translation: with walker_wait */
     uint64_t translation_order_wait; /* reads that would be translated, for earlier ones */
-    uint64_t order_wait;       /* translated requests, for earlier writes */
-    uint64_t credit_wait;      /* lines that could start otherwise, for a credit */
-    uint64_t bandwidth_wait;   /* reads and lines of writes that could start otherwise */
+    uint64_t order_wait;             /* translated requests, for earlier writes */
+    uint64_t credit_wait;            /* lines that could start otherwise, for a credit */
+    uint64_t bandwidth_wait;         /* reads and lines of writes that could start otherwise */
     uint64_t jitter_added, spikes;
 };
 

@@ -416,8 +416,8 @@ START_TEST(a_walker_is_busy_with_the_lines_of_a_read)
     config.walk_tables = 0;
     config.walk_line_ps = 10 * NS;
     m = create(&config);
-    ck_assert_uint_eq(pcie_memory_read(m, 0, 0, 64), 530); /* its walker until 340 */
-    ck_assert_uint_eq(pcie_memory_read(m, 10, 4096, 128), 540); /* until 360 */
+    ck_assert_uint_eq(pcie_memory_read(m, 0, 0, 64), 530);                /* its walker until 340 */
+    ck_assert_uint_eq(pcie_memory_read(m, 10, 4096, 128), 540);           /* until 360 */
     ck_assert_uint_eq(pcie_memory_read(m, 20, 8192, 1), 340 + 330 + 200); /* until 680 */
     ck_assert_uint_eq(drained(m, 30, 12288, 256), 360 + 330); /* a write: and no longer */
     ck_assert_uint_eq(drained(m, 40, 16384, 64), 680 + 330);
@@ -436,9 +436,9 @@ START_TEST(reads_are_translated_in_order)
     ck_assert_uint_eq(pcie_memory_read(m, 0, 0, 64), 530);
     ck_assert_uint_eq(pcie_memory_read(m, 400, 0, 64), 600);
     ck_assert_uint_eq(pcie_memory_read(m, 410, 4096, 64), 890);
-    ck_assert_uint_eq(pcie_memory_read(m, 420, 0, 64), 890);           /* hits, behind a walk */
-    ck_assert_uint_eq(pcie_memory_read_in(m, 1, 421, 0, 64), 621);     /* not of its domain */
-    ck_assert_uint_eq(drained(m, 430, 0, 64), 430);                    /* nor a read */
+    ck_assert_uint_eq(pcie_memory_read(m, 420, 0, 64), 890);       /* hits, behind a walk */
+    ck_assert_uint_eq(pcie_memory_read_in(m, 1, 421, 0, 64), 621); /* not of its domain */
+    ck_assert_uint_eq(drained(m, 430, 0, 64), 430);                /* nor a read */
     ck_assert_uint_eq(pcie_memory_read(m, 691, 0, 64), 891);
     ck_assert_uint_eq(pcie_memory_stats(m)->translation_order_wait, 690 - 420);
     pcie_memory_destroy(m);
