@@ -66,6 +66,11 @@ const struct param pcie_bench_params[] = {
         "the DMA engine's time to copy the data of a transaction, beside that for each byte: of a "
         "write before it goes to the link, of a read after it has come; one at a time"),
     PARAM(byte_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL, "... for each byte"),
+    PARAM(
+        port_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL,
+        "how long a copy keeps the port to the card's memory, which reads and writes share; needs "
+        "copying (copy_ps, byte_ps)"),
+    PARAM(port_byte_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL, "... for each byte"),
     PARAM(read_interval_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL,
           "least time between two reads that go to the link"),
     PARAM(write_interval_ps, PARAM_TIME, 0, 0, LONGEST_PS, NULL,
@@ -166,6 +171,12 @@ bool pcie_bench_check(const struct pcie_bench_config *config, bool latency, char
             error, error_size,
             "outstanding is 0, expected a number: without one copying (copy_ps, byte_ps) would "
             "hold nothing up");
+    } else if ((c->port_ps || c->port_byte_ps) && !c->copy_ps && !c->byte_ps) {
+        snprintf(
+            error, error_size,
+            "%s is %" PRIu64 " ps, expected 0: without copying (copy_ps, byte_ps) nothing uses "
+            "the port",
+            c->port_ps ? "port_ps" : "port_byte_ps", c->port_ps ? c->port_ps : c->port_byte_ps);
     } else {
         return true;
     }
@@ -198,10 +209,14 @@ struct engine {
     /* slots that are free, and since when: in order */
     uint64_t *slot;
     uint32_t slots, slot_head, slots_free;
-    /* reads that are being copied, and when that ends: in order */
-    uint64_t *copying;
-    uint32_t copy_head, copies;
-    uint64_t copy, copied; /* cycles of one; when the last of them ends */
+    uint32_t parts;           /* of a transaction, copied one after the other */
+    uint64_t copy, port_part; /* cycles of a copy; of a part, those of the port */
+    uint64_t port_free;       /* the port is */
+    struct copying {
+        uint32_t left; /* parts that have not begun */
+        uint64_t ends; /* the part that has begun last; CLOCK_NEVER: none */
+    } copying[KINDS];  /* the first of the reads that have come; the next write */
+    uint32_t uncopied; /* reads that have come */
     uint64_t done, goal;
     uint64_t failed; /* in the measured phase */
     uint64_t until;  /* CLOCK_NEVER - 1, or the cycle of the end */
@@ -235,6 +250,34 @@ static bool second_half(const struct engine *e)
     return e->config->op == PCIE_BENCH_WRRD && e->turn == READS;
 }
 
+static struct copying not_begun(const struct engine *e)
+{
+    return (struct copying){ .left = e->parts, .ends = CLOCK_NEVER };
+}
+
+/* Of the parts' cycles, up to part `n`. */
+static uint64_t copied_by(const struct engine *e, uint32_t n)
+{
+    return e->copy * n / e->parts;
+}
+
+/* Copy the next part, not before `begin`, if the port is free. Returns when there is more to do: when the last part
+ * has begun, its end. */
+static uint64_t copy(struct engine *e, struct copying *c, uint64_t begin, uint64_t now)
+{
+    if (c->left != 0) {
+        begin = c->ends != CLOCK_NEVER ? c->ends : begin;
+        begin = begin > e->port_free ? begin : e->port_free;
+        if (begin > now) {
+            return begin;
+        }
+        e->port_free = begin + e->port_part;
+        c->left--;
+        c->ends = begin + copied_by(e, e->parts - c->left) - copied_by(e, e->parts - c->left - 1);
+    }
+    return c->ends;
+}
+
 /* Hand the next transaction over if it may go now; returns when it, or the next one, may. */
 static uint64_t issue(struct engine *e, uint64_t now)
 {
@@ -248,6 +291,9 @@ static uint64_t issue(struct engine *e, uint64_t now)
         }
         slot = e->slot[e->slot_head];
         at = slot + k->before > at ? slot + k->before : at;
+    }
+    if (e->turn == WRITES && e->copy) {
+        at = copy(e, &e->copying[WRITES], at - e->copy, now);
     }
     if (at <= now) {
         at = channel_room_at(&k->request, now, 1);
@@ -269,6 +315,9 @@ static uint64_t issue(struct engine *e, uint64_t now)
                                           .answer = 1 };
 
     pcie_request_push(e->link, now, &request);
+    if (e->turn == WRITES) {
+        e->copying[WRITES] = not_begun(e);
+    }
     k->next = now + (k->interval ? k->interval : 1);
     e->turn = e->both ? !e->turn : e->turn;
     return now + 1;
@@ -327,8 +376,7 @@ static uint64_t take_answer(struct engine *e, unsigned which, uint64_t now)
     pcie_request_release(e->link, item);
     channel_pop(&k->response, &run);
     if (which == READS && e->copy) {
-        e->copied = (e->copied > now ? e->copied : now) + e->copy;
-        e->copying[(e->copy_head + e->copies++) % e->slots] = e->copied;
+        e->uncopied++;
     } else {
         finish(e, which, now);
     }
@@ -336,21 +384,23 @@ static uint64_t take_answer(struct engine *e, unsigned which, uint64_t now)
     return at > now ? at : now + 1;
 }
 
-/* A read that has been copied by now. Returns when the next one has. */
-static uint64_t end_copy(struct engine *e, uint64_t now)
+/* A read that has been copied by now is done, and the next one's turn. Returns when there is something to do. */
+static uint64_t copy_reads(struct engine *e, uint64_t now)
 {
-    if (e->copies && e->copying[e->copy_head] <= now) {
-        e->copy_head = (e->copy_head + 1) % e->slots;
-        e->copies--;
+    struct copying *c = &e->copying[READS];
+
+    if (c->left == 0 && c->ends <= now) {
+        *c = not_begun(e);
+        e->uncopied--;
         finish(e, READS, now);
     }
-    return e->copies ? e->copying[e->copy_head] : CLOCK_NEVER;
+    return e->uncopied ? copy(e, c, now, now) : CLOCK_NEVER;
 }
 
 static void engine_wake(void *self, uint64_t now)
 {
     struct engine *e = self;
-    uint64_t next = end_copy(e, now);
+    uint64_t next = copy_reads(e, now);
     uint64_t at;
 
     for (unsigned k = 0; k < KINDS && e->until > now; k++) {
@@ -362,7 +412,7 @@ static void engine_wake(void *self, uint64_t now)
     }
     at = issue(e, now);
     next = at < next ? at : next;
-    at = e->copies ? e->copying[e->copy_head] : CLOCK_NEVER;
+    at = copy_reads(e, now);
     next = at < next ? at : next;
     if (next != CLOCK_NEVER) {
         sched_wake(&e->sched, e->block, next);
@@ -432,7 +482,6 @@ static void init_kind(struct engine *e, unsigned which, unsigned depth)
                                              .writer = link,
                                              .reader = e->block,
                                              .unlimited = true };
-    uint64_t copy = cycles_of(e, c->copy_ps + c->byte_ps * c->size);
     uint64_t interval = cycles_of(e, which == READS ? c->read_interval_ps : c->write_interval_ps);
 
     channel_init(&k->request, &e->sched, &request);
@@ -441,12 +490,23 @@ static void init_kind(struct engine *e, unsigned which, unsigned depth)
                                  which == READS ? PCIE_ANSWERS_READS : PCIE_ANSWERS_WRITES);
     k->before = cycles_of(e, c->overhead_ps);
     k->interval = interval;
-    if (which == READS) {
-        e->copy = copy;
-    } else {
-        k->before += copy;
-        k->interval = copy > interval ? copy : interval;
+    if (which == WRITES) {
+        k->before += e->copy;
+        k->interval = e->copy > interval ? e->copy : interval;
     }
+}
+
+/* Parts are as large as a TLP's data. With the port to itself a copy need not be cut. */
+static void init_copying(struct engine *e, const struct pcie_config *link)
+{
+    const struct pcie_bench_config *c = e->config;
+    uint64_t port = cycles_of(e, c->port_ps + c->port_byte_ps * c->size);
+    uint64_t mps = link->mps;
+
+    e->copy = cycles_of(e, c->copy_ps + c->byte_ps * c->size);
+    e->parts = port ? (uint32_t)((c->size + mps - 1) / mps) : 1;
+    e->port_part = (port + e->parts - 1) / e->parts;
+    e->copying[READS] = e->copying[WRITES] = not_begun(e);
 }
 
 static void warm_cache(const struct engine *e)
@@ -465,7 +525,6 @@ static void init_slots(struct engine *e)
     e->slots = e->latency ? 1 : e->config->outstanding;
     if (e->slots) {
         e->slot = must(calloc(e->slots, sizeof *e->slot));
-        e->copying = must(calloc(e->slots, sizeof *e->copying));
         e->slots_free = e->slots; /* from cycle 0 */
     }
 }
@@ -495,6 +554,7 @@ static struct engine *create(const struct pcie_bench_config *config, const struc
     sched_init(&e->sched, &e->clocks);
     e->block = sched_add_block(&e->sched, "bench", e->domain, engine_wake, e);
     e->link = pcie_link_create(&e->sched, e->domain, link, &ops_table, e);
+    init_copying(e, link);
     for (unsigned k = 0; k < KINDS; k++) {
         init_kind(e, k, link->queue);
     }
@@ -512,7 +572,6 @@ static void destroy(struct engine *e)
     pcie_link_destroy(e->link);
     sched_free(&e->sched);
     free(e->slot);
-    free(e->copying);
     free(e->latencies);
     free(e);
 }

@@ -7,7 +7,10 @@
  * writes, in the link's clock domain (a clock of its own would add its synchronisers to every latency).
  *
  * The engine has `outstanding` slots, and for reads and for writes a copier that moves the data of one
- * transaction at a time between the link and the card's memory, in copy_ps and byte_ps for each byte. A slot
+ * transaction at a time between the link and the card's memory, in copy_ps and byte_ps for each byte. Both go
+ * through one port of that memory, which a copy keeps for port_ps and port_byte_ps for each byte: in parts as large
+ * as a TLP's data, each of which begins when the part before has been copied and the port is free. Where both wait,
+ * reads that have come go first. A slot
  * takes a transaction: overhead_ps later a read goes to the link, a write after it has been copied; not
  * before read_interval_ps (write_interval_ps) after the last one of its kind, and not before the link's
  * queue has room. A read is done when it has been copied after its answer, a write with its answer. The slot
@@ -52,6 +55,7 @@ struct pcie_bench_config {
     uint32_t cache; /* enum pcie_bench_cache */
     uint64_t transactions, warmup;
     uint64_t overhead_ps, copy_ps, byte_ps;
+    uint64_t port_ps, port_byte_ps;
     uint64_t read_interval_ps, write_interval_ps;
     uint32_t outstanding; /* 0: as many as the link takes; then there must be no copying */
     uint64_t seed;

@@ -18,7 +18,7 @@ enum {
 /* The configuration in cycles. */
 struct latencies {
     uint64_t read, write, cross, dram, evict, remote;
-    uint64_t walk, walk_cold, hold;
+    uint64_t walk, walk_cold, walk_line, hold;
     uint64_t jitter95, jitter999, spike;
     uint64_t line; /* 64 bytes at the memory's bandwidth, in 2^-32 cycles; 0: no limit */
 };
@@ -34,9 +34,10 @@ struct pcie_memory {
     struct pcie_memory_state {
         uint64_t now; /* the last arrival */
         struct order {
-            uint64_t started;  /* last line written */
-            uint64_t visible;  /* likewise */
-            uint64_t released; /* its credit */
+            uint64_t translated; /* last read */
+            uint64_t started;    /* last line written */
+            uint64_t visible;    /* likewise */
+            uint64_t released;   /* its credit */
         } order[PCIE_MEMORY_DOMAINS];
         uint64_t bus;          /* next turn for a line: a cycle, */
         uint64_t bus_fraction; /* and 2^-32 of one */
@@ -74,11 +75,12 @@ static bool table_is_cached(struct pcie_memory *m, uint64_t page)
     return true;
 }
 
-/* The cycle in which a walk for the page ends, begun when the first walker is free. */
-static uint64_t walk(struct pcie_memory *m, uint64_t arrives, uint64_t page)
+/* The cycle in which a walk for the page ends, begun when the first walker is free. It then sends on `lines` lines. */
+static uint64_t walk(struct pcie_memory *m, uint64_t arrives, uint64_t page, uint64_t lines)
 {
     uint64_t *first = m->s.walker;
     uint64_t start;
+    uint64_t end;
 
     for (uint32_t i = 1; i < m->config.walkers; i++) {
         if (m->s.walker[i] < *first) {
@@ -88,16 +90,17 @@ static uint64_t walk(struct pcie_memory *m, uint64_t arrives, uint64_t page)
     start = later(arrives, *first);
     m->s.stats.walker_wait += start - arrives;
     if (table_is_cached(m, page)) {
-        *first = start + m->cycles.walk;
+        end = start + m->cycles.walk;
     } else {
         m->s.stats.cold_walks++;
-        *first = start + m->cycles.walk_cold;
+        end = start + m->cycles.walk_cold;
     }
-    return *first;
+    *first = end + lines * m->cycles.walk_line;
+    return end;
 }
 
-/* The cycle in which the address is translated. One page is enough: no TLP crosses 4 KB. */
-static uint64_t translate(struct pcie_memory *m, uint64_t arrives, uint64_t address)
+/* The cycle in which the address is translated. One page is enough: no TLP crosses 4 KB. `lines`: of a read. */
+static uint64_t translate(struct pcie_memory *m, uint64_t arrives, uint64_t address, uint64_t lines)
 {
     uint64_t page = address >> m->page_shift;
     uint64_t end;
@@ -110,7 +113,7 @@ static uint64_t translate(struct pcie_memory *m, uint64_t arrives, uint64_t addr
     index = lru_find(&m->iotlb, page);
     if (index == LRU_NONE) {
         m->s.stats.iotlb_misses++;
-        end = walk(m, arrives, page);
+        end = walk(m, arrives, page, lines);
         lru_fetch(&m->iotlb, page, end);
     } else if (m->iotlb.node[index].list == LRU_UNDER_WAY) {
         m->s.stats.iotlb_merged++;
@@ -239,16 +242,31 @@ static uint64_t read_from_memory(struct pcie_memory *m, const struct span *span)
     return misses;
 }
 
+/* When a read leaves translation: with translate_in_order behind the one before it. */
+static uint64_t translate_in_order(struct pcie_memory *m, struct order *order, uint64_t translated)
+{
+    if (!m->config.translate_in_order) {
+        return translated;
+    }
+    if (order->translated > translated) {
+        m->s.stats.translation_order_wait += order->translated - translated;
+    } else {
+        order->translated = translated;
+    }
+    return order->translated;
+}
+
 uint64_t pcie_memory_read_in(struct pcie_memory *memory, unsigned domain, uint64_t arrives,
                              uint64_t address, uint32_t length)
 {
     struct pcie_memory *m = memory;
     struct span span = arrive(m, arrives, address, length);
-    uint64_t ready = translate(m, arrives, address);
+    uint64_t ready = translate(m, arrives, address, span.lines);
     uint64_t misses;
 
     m->s.stats.reads++;
     m->s.stats.read_lines += span.lines;
+    ready = translate_in_order(m, &m->s.order[domain], ready);
     if (m->config.ordered) {
         ready = wait_for_order(m, ready, m->s.order[domain].visible);
     }
@@ -322,7 +340,7 @@ struct pcie_memory_written pcie_memory_write_in(struct pcie_memory *memory, unsi
     struct pcie_memory *m = memory;
     struct order *order = &m->s.order[domain];
     struct span span = arrive(m, arrives, address, length);
-    uint64_t translated = translate(m, arrives, address);
+    uint64_t translated = translate(m, arrives, address, 0);
 
     m->s.stats.writes++;
     m->s.stats.write_lines += span.lines;
@@ -398,8 +416,9 @@ static void to_cycles(struct pcie_memory *m, const struct clock_set *clocks, uns
         { c->cross_ps, &to->cross },         { c->dram_ps, &to->dram },
         { c->evict_ps, &to->evict },         { c->remote_ps, &to->remote },
         { c->walk_ps, &to->walk },           { c->walk_cold_ps, &to->walk_cold },
-        { c->hold_ps, &to->hold },           { c->jitter95_ps, &to->jitter95 },
-        { c->jitter999_ps, &to->jitter999 }, { c->spike_ps, &to->spike },
+        { c->walk_line_ps, &to->walk_line }, { c->hold_ps, &to->hold },
+        { c->jitter95_ps, &to->jitter95 },   { c->jitter999_ps, &to->jitter999 },
+        { c->spike_ps, &to->spike },
     };
 
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {

@@ -17,7 +17,9 @@
  *   ends. Else it takes the walker that is free first and the walk lasts walk_ps if the page's table
  *   (of 512 pages) is among the walk_tables last used ones, else walk_cold_ps; at its end the page is
  *   in the IO-TLB, and the one that was not used for longest is not. Walks of later requests go on
- *   beside it.
+ *   beside it. A walker that walked for a read is free only after walk_line_ps more for each line that the
+ *   read touches: it sends them on one by one. With translate_in_order a read is translated no earlier than the
+ *   reads before it: what hits does not pass what misses.
  * Start. A read: translated, and (ordered) all earlier writes visible. A write: translated, and the
  *   earlier writes' last lines started: one write that waits holds up those behind it, never a read
  *   that came before. (PCI Express Base Specification 5.0, 2.4.1: no request passes a posted write, reads
@@ -68,6 +70,8 @@ struct pcie_memory_config {
     uint32_t walkers;
     uint64_t walk_ps, walk_cold_ps;
     uint32_t walk_tables; /* 0: every walk is a cold one */
+    uint64_t walk_line_ps;
+    bool translate_in_order;
 
     uint32_t credits; /* lines; 0: no limit, and hold_ps means nothing */
     uint64_t hold_ps;
@@ -99,9 +103,10 @@ struct pcie_memory_stats {
     uint64_t cold_walks;
     uint64_t walker_wait;      /* misses, until a walker was free */
     uint64_t translation_wait; /* all requests, from arrival to translation: with walker_wait */
-    uint64_t order_wait;       /* translated requests, for earlier writes */
-    uint64_t credit_wait;      /* lines that could start otherwise, for a credit */
-    uint64_t bandwidth_wait;   /* reads and lines of writes that could start otherwise */
+    uint64_t translation_order_wait; /* reads that would be translated, for earlier ones */
+    uint64_t order_wait;             /* translated requests, for earlier writes */
+    uint64_t credit_wait;            /* lines that could start otherwise, for a credit */
+    uint64_t bandwidth_wait;         /* reads and lines of writes that could start otherwise */
     uint64_t jitter_added, spikes;
 };
 

@@ -24,6 +24,7 @@ const char *pcie_limit_name(enum pcie_limit limit)
 static void free_device(struct pcie_bench_config *bench)
 {
     bench->overhead_ps = bench->copy_ps = bench->byte_ps = 0;
+    bench->port_ps = bench->port_byte_ps = 0;
     bench->read_interval_ps = bench->write_interval_ps = 0;
     bench->outstanding = 0;
 }

@@ -440,7 +440,8 @@ static double speed_with(const struct traffic *t, const struct detail *d)
     return 8.0 * HALF * INPUTS_PACKETS / (whole - espnic(arguments).seconds);
 }
 
-/* What credits, DLLPs, damage and a host with IOMMU and cache cost, beside a link that has none of it. */
+/* What credits, DLLPs, damage and a host with IOMMU and cache cost, beside the same link set to have none of it
+ * (bench_link.sh: beside the first link, which could not have it). */
 static void cost_of_detail(void)
 {
     static const struct detail details[] = {

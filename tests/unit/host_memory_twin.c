@@ -104,9 +104,9 @@ static uint64_t walker_free(const struct twin *t, uint64_t cycle)
         uint64_t end = UINT64_MAX;
 
         for (unsigned i = 0; i < t->walks; i++) {
-            if (t->walk[i].start <= cycle && cycle < t->walk[i].end) {
+            if (t->walk[i].start <= cycle && cycle < t->walk[i].busy) {
                 busy++;
-                end = t->walk[i].end < end ? t->walk[i].end : end;
+                end = t->walk[i].busy < end ? t->walk[i].busy : end;
             }
         }
         if (busy < t->config.walkers) {
@@ -116,7 +116,8 @@ static uint64_t walker_free(const struct twin *t, uint64_t cycle)
     }
 }
 
-static uint64_t new_walk(struct twin *t, uint64_t arrives, uint64_t page)
+/* `lines`: of the read that misses; a write has none. */
+static uint64_t new_walk(struct twin *t, uint64_t arrives, uint64_t page, uint64_t lines)
 {
     bool cached = table_cached(t, page);
     uint64_t start = walker_free(t, arrives);
@@ -125,11 +126,14 @@ static uint64_t new_walk(struct twin *t, uint64_t arrives, uint64_t page)
     t->stats.walker_wait += start - arrives;
     t->stats.cold_walks += !cached;
     t->walk[next(&t->walks)] =
-        (struct twin_walk){ .page = page, .start = start, .end = start + takes };
+        (struct twin_walk){ .page = page,
+                            .start = start,
+                            .end = start + takes,
+                            .busy = start + takes + lines * cycles(t, t->config.walk_line_ps) };
     return start + takes;
 }
 
-static uint64_t translated(struct twin *t, uint64_t arrives, uint64_t address)
+static uint64_t translated(struct twin *t, uint64_t arrives, uint64_t address, uint64_t lines)
 {
     uint64_t page = address / t->config.page_bytes;
     uint64_t end;
@@ -151,9 +155,28 @@ static uint64_t translated(struct twin *t, uint64_t arrives, uint64_t address)
         return arrives;
     }
     t->stats.iotlb_misses++;
-    end = new_walk(t, arrives, page);
+    end = new_walk(t, arrives, page, lines);
     t->stats.translation_wait += end - arrives;
     return end;
+}
+
+/* A read that could be translated in `cycle` is so when the last one of its domain has been. */
+static uint64_t behind_reads(struct twin *t, unsigned domain, uint64_t cycle)
+{
+    uint64_t last = cycle;
+
+    if (!t->config.translate_in_order) {
+        return cycle;
+    }
+    for (unsigned i = 0; i < t->translateds; i++) {
+        if (t->translated[i].domain == domain && t->translated[i].cycle > last) {
+            last = t->translated[i].cycle;
+        }
+    }
+    t->stats.translation_order_wait += last - cycle;
+    t->translated[next(&t->translateds)] =
+        (struct twin_translated){ .cycle = last, .domain = domain };
+    return last;
 }
 
 /* ---- cache ------------------------------------------------------------------------------------- */
@@ -428,7 +451,7 @@ uint64_t twin_read(struct twin *twin, unsigned domain, uint64_t arrives, uint64_
     const struct pcie_memory_config *c = &t->config;
     bool crosses;
     uint64_t lines = lines_of(t, address, length, &crosses);
-    uint64_t start = translated(t, arrives, address);
+    uint64_t start = behind_reads(t, domain, translated(t, arrives, address, lines));
     uint64_t turn;
     uint64_t ready;
 
@@ -487,7 +510,7 @@ struct pcie_memory_written twin_write(struct twin *twin, unsigned domain, uint64
     const struct pcie_memory_config *c = &t->config;
     bool crosses;
     uint64_t lines = lines_of(t, address, length, &crosses);
-    uint64_t start = translated(t, arrives, address);
+    uint64_t start = translated(t, arrives, address, 0);
     struct pcie_memory_written done;
 
     t->stats.writes++;

@@ -15,9 +15,15 @@ struct twin {
 
     struct twin_walk {
         uint64_t page, start, end;
-        bool over; /* has been entered into page_use */
+        uint64_t busy; /* the walker is, until then: the lines of a read follow its walk */
+        bool over;     /* has been entered into page_use */
     } walk[TWIN_LIST];
     unsigned walks;
+    struct twin_translated {
+        uint64_t cycle;
+        unsigned domain;
+    } translated[TWIN_LIST]; /* reads */
+    unsigned translateds;
     uint64_t page_use[TWIN_LIST]; /* entered or found in the IO-TLB, in that order */
     unsigned page_uses;
 

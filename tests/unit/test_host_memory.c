@@ -408,6 +408,43 @@ START_TEST(more_walks_than_pages_are_kept)
 }
 END_TEST
 
+START_TEST(a_walker_is_busy_with_the_lines_of_a_read)
+{
+    struct pcie_memory_config config = with_iommu();
+    struct pcie_memory *m;
+
+    config.walk_tables = 0;
+    config.walk_line_ps = 10 * NS;
+    m = create(&config);
+    ck_assert_uint_eq(pcie_memory_read(m, 0, 0, 64), 530);                /* its walker until 340 */
+    ck_assert_uint_eq(pcie_memory_read(m, 10, 4096, 128), 540);           /* until 360 */
+    ck_assert_uint_eq(pcie_memory_read(m, 20, 8192, 1), 340 + 330 + 200); /* until 680 */
+    ck_assert_uint_eq(drained(m, 30, 12288, 256), 360 + 330); /* a write: and no longer */
+    ck_assert_uint_eq(drained(m, 40, 16384, 64), 680 + 330);
+    ck_assert_uint_eq(drained(m, 50, 20480, 64), 690 + 330);
+    pcie_memory_destroy(m);
+}
+END_TEST
+
+START_TEST(reads_are_translated_in_order)
+{
+    struct pcie_memory_config config = with_iommu();
+    struct pcie_memory *m;
+
+    config.translate_in_order = true;
+    m = create(&config);
+    ck_assert_uint_eq(pcie_memory_read(m, 0, 0, 64), 530);
+    ck_assert_uint_eq(pcie_memory_read(m, 400, 0, 64), 600);
+    ck_assert_uint_eq(pcie_memory_read(m, 410, 4096, 64), 890);
+    ck_assert_uint_eq(pcie_memory_read(m, 420, 0, 64), 890);       /* hits, behind a walk */
+    ck_assert_uint_eq(pcie_memory_read_in(m, 1, 421, 0, 64), 621); /* not of its domain */
+    ck_assert_uint_eq(drained(m, 430, 0, 64), 430);                /* nor a read */
+    ck_assert_uint_eq(pcie_memory_read(m, 691, 0, 64), 891);
+    ck_assert_uint_eq(pcie_memory_stats(m)->translation_order_wait, 690 - 420);
+    pcie_memory_destroy(m);
+}
+END_TEST
+
 START_TEST(line_credits_bound_the_lines_in_flight)
 {
     struct pcie_memory_config config = defaults();
@@ -760,6 +797,8 @@ static void random_iommu(struct rng *rng, struct pcie_memory_config *config)
     config->walk_ps = rng_below(rng, 300 * NS);
     config->walk_cold_ps = config->walk_ps + rng_below(rng, 200 * NS);
     config->walk_tables = (uint32_t)rng_below(rng, 5);
+    config->walk_line_ps = chance(rng, 50) ? 0 : rng_below(rng, 40 * NS);
+    config->translate_in_order = chance(rng, 40);
 }
 
 static struct pcie_memory_config random_config(struct rng *rng)
@@ -970,6 +1009,7 @@ static const struct {
     { "cold_walks", 5000 },
     { "walker_wait", 5000 },
     { "translation_wait", 20000 },
+    { "translation_order_wait", 4000 },
     { "order_wait", 20000 },
     { "credit_wait", 7000 },
     { "bandwidth_wait", 10000 },
@@ -1200,6 +1240,8 @@ int main(void)
         a_shorter_walk_ends_first,
         pages_and_tables_have_their_reach,
         more_walks_than_pages_are_kept,
+        a_walker_is_busy_with_the_lines_of_a_read,
+        reads_are_translated_in_order,
         line_credits_bound_the_lines_in_flight,
         an_eviction_holds_its_credit_longer,
         bandwidth_is_shared_exactly,

@@ -55,6 +55,7 @@ bad '--set: card.pcie.mps: found "200", which has no unit' pcie bw --set card.pc
 bad '--set: unknown key card.pcie.mpss, did you mean card.pcie.mps' pcie bw --set card.pcie.mpss=256B
 bad '--set: bench.overhead_ps' pcie bw --set bench.overhead_ps=-1ns
 bad 'outstanding is 0, expected a number' pcie bw --set bench.byte_ps=100ps
+bad 'port_ps is 5000 ps, expected 0' pcie bw --set bench.port_ps=5ns
 bad 'which is not a known preset' pcie bw --preset none
 bad 'expected bw or lat' pcie
 bad 'found "bandwidth", expected bw or lat' pcie bandwidth
