@@ -247,8 +247,9 @@ static bool is_read_only(const struct reg_info *info)
 /* Registers as storage: every element of every register has a place. */
 static void write_places(FILE *out, const struct reg_file *file)
 {
-    static const char *const effect[] = { "NONE",       "CTRL",       "CMD_TAIL", "TX_TAIL", "RX_TAIL",
-                                          "EVENT_SIZE", "EVENT_HEAD", "SECURITY", "TABLE" };
+    static const char *const effect[] = { "NONE",       "CTRL",     "CMD_TAIL",
+                                          "TX_TAIL",    "RX_TAIL",  "EVENT_SIZE",
+                                          "EVENT_HEAD", "SECURITY", "TABLE" };
 
     _Static_assert(REG_VALUES <= 512 && REG_COUNT <= 128, "the fields of the decoder");
     _Static_assert(sizeof effect / sizeof effect[0] == REG_EFFECT_TABLE + 1, "enum reg_effect");
