@@ -174,7 +174,7 @@ static void write_decoder(FILE *out, const struct reg_file *file)
     open_function(
         out,
         "  // What a DW of the BAR belongs to (offset / 4): DW_* say where in the answer what stands.\n",
-        "decode", 28, 14);
+        "decode", 29, 14);
     for (uint32_t at = 0; at < REG_BAR_BYTES / 4; at++) {
         const struct reg_info *info;
         unsigned id;
@@ -188,7 +188,7 @@ static void write_decoder(FILE *out, const struct reg_file *file)
         index = info->stride ? (at * 4 - info->offset) / info->stride : 0;
         fprintf(out,
                 "        14'h%04" PRIx32
-                ": decode = {9'd%u, 4'd%u, 7'd%u, 3'd%u, 3'd%u, 1'b%u, 1'b1};",
+                ": decode = {9'd%u, 4'd%u, 7'd%u, 4'd%u, 3'd%u, 1'b%u, 1'b1};",
                 at, file->first[id] + index, index, id, info->effect, info->access,
                 (at * 4 - info->offset - index * info->stride) / 4);
         fprintf(out, "  // %s%s\n", info->name, info->bytes == 8 ? " (64 bits)" : "");
@@ -247,23 +247,24 @@ static bool is_read_only(const struct reg_info *info)
 /* Registers as storage: every element of every register has a place. */
 static void write_places(FILE *out, const struct reg_file *file)
 {
-    static const char *const effect[] = { "NONE",    "CTRL",     "CMD_TAIL", "TX_TAIL",
-                                          "RX_TAIL", "SECURITY", "TABLE" };
+    static const char *const effect[] = { "NONE",       "CTRL",       "CMD_TAIL", "TX_TAIL", "RX_TAIL",
+                                          "EVENT_SIZE", "EVENT_HEAD", "SECURITY", "TABLE" };
 
     _Static_assert(REG_VALUES <= 512 && REG_COUNT <= 128, "the fields of the decoder");
+    _Static_assert(sizeof effect / sizeof effect[0] == REG_EFFECT_TABLE + 1, "enum reg_effect");
     fputs("\n", out);
     for (unsigned e = 0; e < sizeof effect / sizeof effect[0]; e++) {
-        fprintf(out, "  localparam logic [2:0] EFFECT_%s = 3'd%u;\n", effect[e], e);
+        fprintf(out, "  localparam logic [3:0] EFFECT_%s = 4'd%u;\n", effect[e], e);
     }
     fprintf(out, "  localparam int PLACES = %d;\n", REG_VALUES);
     fputs("  // bits of what decode() says\n"
           "  localparam int DW_KNOWN = 0;       // there is a register\n"
           "  localparam int DW_UPPER = 1;       // its upper half\n"
           "  localparam int DW_ACCESS_LSB = 2;  // 3 bits: Access*\n"
-          "  localparam int DW_EFFECT_LSB = 5;  // 3 bits: EFFECT_*\n"
-          "  localparam int DW_ID_LSB = 8;      // 7 bits: *_ID\n"
-          "  localparam int DW_INDEX_LSB = 15;  // 4 bits: element of an array\n"
-          "  localparam int DW_PLACE_LSB = 19;  // 9 bits: *_PLACE + index\n",
+          "  localparam int DW_EFFECT_LSB = 5;  // 4 bits: EFFECT_*\n"
+          "  localparam int DW_ID_LSB = 9;      // 7 bits: *_ID\n"
+          "  localparam int DW_INDEX_LSB = 16;  // 4 bits: element of an array\n"
+          "  localparam int DW_PLACE_LSB = 20;  // 9 bits: *_PLACE + index\n",
           out);
     write_bits(out, "PLACE_WIDE", file, is_wide);
     write_bits(out, "PLACE_READ_ONLY", file, is_read_only);

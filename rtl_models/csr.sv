@@ -35,7 +35,7 @@ module csr #(
     output logic         wrote,
     output logic [6:0]   wrote_id,
     output logic [3:0]   wrote_index,
-    output logic [2:0]   wrote_effect,
+    output logic [3:0]   wrote_effect,
     output logic [63:0]  wrote_value,
     output logic         order,
     output logic         order_none,
@@ -68,10 +68,11 @@ module csr #(
   logic [PLACES-1:0] written;
 
   // ---- what the access means ------------------------------------------------------------------------------------------
-  logic [27:0] dw;
+  logic [28:0] dw;
   logic [8:0]  place;
   logic [6:0]  id;
-  logic [2:0]  access, effect;
+  logic [2:0]  access;
+  logic [3:0]  effect;
   logic        hidden, known, upper, wide, half, misaligned, too_wide, refused;
   logic        read_only, write_only;
 
@@ -79,7 +80,7 @@ module csr #(
   assign place  = dw[espnic_regs_pkg::DW_PLACE_LSB+:9];
   assign id     = dw[espnic_regs_pkg::DW_ID_LSB+:7];
   assign access = dw[espnic_regs_pkg::DW_ACCESS_LSB+:3];
-  assign effect = dw[espnic_regs_pkg::DW_EFFECT_LSB+:3];
+  assign effect = dw[espnic_regs_pkg::DW_EFFECT_LSB+:4];
   assign upper  = dw[espnic_regs_pkg::DW_UPPER];
   assign hidden = TABLES != 0 ? id >= espnic_regs_pkg::CMD_BASE_ID && id <= espnic_regs_pkg::CMD_HEAD_ID
                               : id >= espnic_regs_pkg::SECTXCTRL_ID && id <= espnic_regs_pkg::IPSRXMOD_ID;

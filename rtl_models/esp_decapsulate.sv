@@ -136,11 +136,19 @@ module esp_decapsulate #(
   logic [19:0]   sum;
   logic [15:0]   total, checksum;
   logic [15:0]   left;           // bytes from the beginning of the beat on
-  integer        i;
 
   // Byte `at` is the first, and the high one.
   function automatic logic [15:0] get16(input logic [319:0] bytes, input integer at);
     get16 = {bytes[8*at+:8], bytes[8*at+8+:8]};
+  endfunction
+
+  // Of 20 bytes, 16 at a time.
+  function automatic logic [19:0] sum_of(input logic [319:0] bytes);
+    integer i;
+    begin
+      sum_of = '0;
+      for (i = 0; i < 20; i = i + 2) sum_of = sum_of + {4'd0, get16(bytes, i)};
+    end
   endfunction
 
   always_comb begin
@@ -171,7 +179,7 @@ module esp_decapsulate #(
       ip[16+:16] = {total[7:0], total[15:8]};
       ip[72+:8]  = s_next;
       ip[80+:16] = '0;
-      for (i = 0; i < 20; i = i + 2) sum = sum + {4'd0, get16(ip, i)};
+      sum        = sum_of(ip);
     end
     folded   = {1'b0, sum[15:0]} + {13'd0, sum[19:16]};
     checksum = ~(folded[15:0] + {15'd0, folded[16]});

@@ -130,7 +130,7 @@ module ipsec_top #(
     output logic csr_wrote,
     output logic [6:0] csr_wrote_id,
     output logic [3:0] csr_wrote_index,
-    output logic [2:0] csr_wrote_effect,
+    output logic [3:0] csr_wrote_effect,
     output logic [63:0] csr_wrote_value,
     output logic csr_order,
     output logic csr_order_none,

@@ -16,7 +16,7 @@ module lock_csr #(
   logic [63:0] acc_data, answer_data, wrote_value, rule_result, rule_kept;
   logic [1:0] answer_status, order_table;
   logic [6:0] wrote_id;
-  logic [2:0] wrote_effect;
+  logic [3:0] wrote_effect;
   logic [9:0] order_entry;
   logic [191:0] order_words;
   logic [31:0] misaligned, unknown, read_only, write_only;
@@ -56,7 +56,7 @@ module lock_csr #(
     pin_out[OUT_WROTE_LSB] = wrote;
     pin_out[OUT_WROTE_ID_LSB+:7] = wrote_id;
     pin_out[OUT_WROTE_INDEX_LSB+:4] = wrote_index;
-    pin_out[OUT_WROTE_EFFECT_LSB+:3] = wrote_effect;
+    pin_out[OUT_WROTE_EFFECT_LSB+:4] = wrote_effect;
     pin_out[OUT_WROTE_VALUE_LSB+:64] = wrote_value;
     pin_out[OUT_ORDER_LSB] = order;
     pin_out[OUT_ORDER_NONE_LSB] = order_none;

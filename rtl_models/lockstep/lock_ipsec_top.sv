@@ -85,7 +85,7 @@ module lock_ipsec_top #(
   logic csr_wrote;
   logic [6:0] csr_wrote_id;
   logic [3:0] csr_wrote_index;
-  logic [2:0] csr_wrote_effect;
+  logic [3:0] csr_wrote_effect;
   logic [63:0] csr_wrote_value;
   logic csr_order;
   logic csr_order_none;
@@ -296,7 +296,7 @@ module lock_ipsec_top #(
     pin_out[OUT_CSR_WROTE_LSB] = csr_wrote;
     pin_out[OUT_CSR_WROTE_ID_LSB+:7] = csr_wrote_id;
     pin_out[OUT_CSR_WROTE_INDEX_LSB+:4] = csr_wrote_index;
-    pin_out[OUT_CSR_WROTE_EFFECT_LSB+:3] = csr_wrote_effect;
+    pin_out[OUT_CSR_WROTE_EFFECT_LSB+:4] = csr_wrote_effect;
     pin_out[OUT_CSR_WROTE_VALUE_LSB+:64] = csr_wrote_value;
     pin_out[OUT_CSR_ORDER_LSB] = csr_order;
     pin_out[OUT_CSR_ORDER_NONE_LSB] = csr_order_none;

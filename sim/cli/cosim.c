@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/cosim.h"
+#include "cli/cosim_files.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "engine/nearest.h"
@@ -32,7 +33,7 @@ enum {
     WAVE_AFTER = 10
 };
 
-enum option { CYCLES, SEED, PARAM, WAVE, RTL, COVERAGE, LIST };
+enum option { CYCLES, SEED, PARAM, WAVE, RTL, COVERAGE, OIDS, RX, TX, RX_OUT, TX_OUT, LIST };
 
 static const struct option_spec specs[] = {
     [CYCLES] = { "cycles", 'c', "N", "clock cycles; 100000 without" },
@@ -43,6 +44,12 @@ static const struct option_spec specs[] = {
     [RTL] = { "rtl", 0, "DIR", "other RTL with the same pins, your own for instance" },
     [COVERAGE] = { "coverage", 0, "FILE",
                    "what the run has reached in the RTL (for verilator_coverage)" },
+    [OIDS] = { "oids", 0, "FILE",
+               "top: the SAs of this recording, and not random traffic but\nthe packets of --rx and --tx, until all are through" },
+    [RX] = { "rx", 0, "FILE", "top: a capture of what arrives on the wire" },
+    [TX] = { "tx", 0, "FILE", "top: a capture of what the host sends in clear" },
+    [RX_OUT] = { "rx-out", 0, "FILE", "top: what the RTL gives to the host, as a pcap" },
+    [TX_OUT] = { "tx-out", 0, "FILE", "top: what the RTL puts on the wire" },
     [LIST] = { "list", 'l', NULL, "blocks and their parameters" },
 };
 
@@ -52,6 +59,7 @@ struct request {
     const struct cosim_block *what;
     uint64_t cycles, seed;
     const char *wave, *rtl, *coverage;
+    struct cosim_files_request files;
     char config[MAX_CONFIG];
     uint32_t value[MAX_PARAMS]; /* of the block's parameters */
 };
@@ -61,6 +69,7 @@ struct pair {
     const struct cosim_block *what;
     const struct block_ops *c, *rtl;
     void *c_self, *rtl_self, *stimulus;
+    struct cosim_files *files; /* instead of a stimulus */
     struct block_pin in[MAX_PINS], out[MAX_PINS];
     uint32_t in_words, out_words;
     uint32_t c_out[MAX_WORDS], rtl_out[MAX_WORDS], pins[MAX_WORDS];
@@ -135,6 +144,7 @@ static bool find_block(const struct options *o, const char *name, const struct c
     unsigned distance = 0;
     char shown[64];
 
+    name = strcmp(name, "top") == 0 ? nic_solo_ipsec_top.name : name;
     for (unsigned b = 0; b < BLOCK_COUNT; b++) {
         if (strcmp(blocks[b].block->name, name) == 0) {
             *found = &blocks[b];
@@ -191,12 +201,18 @@ static void write_config(struct request *r)
     }
 }
 
+static bool with_files(const struct request *r)
+{
+    return r->files.oids || r->files.rx || r->files.tx;
+}
+
 /* EXIT_DONE with r->what NULL: there is nothing to run. */
 static int read_arguments(struct request *r, int argc, char **argv)
 {
     struct options o;
     const char *params[MAX_PARAMS];
     unsigned count = 0;
+    bool cycles_given = false;
     int which;
 
     *r = (struct request){ .cycles = 100000, .seed = 1 };
@@ -213,7 +229,10 @@ static int read_arguments(struct request *r, int argc, char **argv)
             }
             ok = find_block(&o, o.value, &r->what);
             break;
-        case CYCLES: ok = read_number(&o, "cycles", &r->cycles); break;
+        case CYCLES:
+            ok = read_number(&o, "cycles", &r->cycles);
+            cycles_given = true;
+            break;
         case SEED: ok = read_number(&o, "seed", &r->seed); break;
         case PARAM:
             if (count == MAX_PARAMS) {
@@ -224,6 +243,11 @@ static int read_arguments(struct request *r, int argc, char **argv)
         case WAVE: r->wave = o.value; break;
         case RTL: r->rtl = o.value; break;
         case COVERAGE: r->coverage = o.value; break;
+        case OIDS: r->files.oids = o.value; break;
+        case RX: r->files.rx = o.value; break;
+        case TX: r->files.tx = o.value; break;
+        case RX_OUT: r->files.rx_out = o.value; break;
+        case TX_OUT: r->files.tx_out = o.value; break;
         case LIST: print_blocks(); return EXIT_DONE;
         default: break;
         }
@@ -234,6 +258,12 @@ static int read_arguments(struct request *r, int argc, char **argv)
     if (!r->what) {
         return options_complain(&o, "which block? (espnic cosim --list)");
     }
+    if (with_files(r) && r->what->block != &nic_solo_ipsec_top) {
+        return options_complain(&o, "--oids, --rx and --tx are for the block top");
+    }
+    if (!with_files(r) && (r->files.rx_out || r->files.tx_out)) {
+        return options_complain(&o, "--rx-out and --tx-out want --rx or --tx");
+    }
     for (uint32_t i = 0; i < r->what->block->param_count; i++) {
         r->value[i] = r->what->block->params[i].value;
     }
@@ -243,6 +273,9 @@ static int read_arguments(struct request *r, int argc, char **argv)
         }
     }
     write_config(r);
+    if (with_files(r) && !cycles_given) {
+        r->cycles = UINT64_MAX;
+    }
     return EXIT_DONE;
 }
 
@@ -377,8 +410,15 @@ static bool pair_open(struct pair *pair, const struct request *r, const struct b
         fprintf(stderr, "espnic cosim: %s: %s\n", b->name, error);
         return false;
     }
-    pair->stimulus = r->what->stimulus->create(r->config, r->seed);
-    return true;
+    if (!with_files(r)) {
+        pair->stimulus = r->what->stimulus->create(r->config, r->seed);
+        return true;
+    }
+    pair->files = cosim_files_open(&r->files, r->config, error, sizeof error);
+    if (!pair->files) {
+        fprintf(stderr, "espnic cosim: %s\n", error);
+    }
+    return pair->files != NULL;
 }
 
 static void pair_close(struct pair *pair)
@@ -391,6 +431,9 @@ static void pair_close(struct pair *pair)
     }
     if (pair->stimulus) {
         pair->what->stimulus->destroy(pair->stimulus);
+    }
+    if (pair->files) {
+        cosim_files_close(pair->files);
     }
 }
 
@@ -413,7 +456,12 @@ static bool step(struct pair *pair, uint64_t cycle, uint32_t *index)
         return false;
     }
     memset(pair->pins, 0, pair->in_words * sizeof *pair->pins);
-    pair->what->stimulus->drive(pair->stimulus, pair->c_out, pair->pins);
+    if (pair->files) {
+        cosim_files_drive(pair->files, pair->c_out, pair->pins);
+        cosim_files_observe(pair->files, pair->rtl_out, pair->pins);
+    } else {
+        pair->what->stimulus->drive(pair->stimulus, pair->c_out, pair->pins);
+    }
     remember(pair, cycle);
     pair->c->tick(pair->c_self, pair->pins);
     pair->rtl->tick(pair->rtl_self, pair->pins);
@@ -429,6 +477,9 @@ static uint64_t compare(struct pair *pair, uint64_t cycles, uint32_t *index)
     progress_start(&progress, "cosim", cycles, 0);
     while (cycle < cycles && step(pair, cycle, index)) {
         cycle++;
+        if (pair->files && cosim_files_ended(pair->files)) {
+            break;
+        }
         if (cycle % 4096 == 0) {
             progress_update(&progress, cycle, 0);
         }
@@ -489,6 +540,22 @@ static bool print_shares(const struct pair *pair)
     return ok;
 }
 
+/* What the files came to; false if one was damaged, or did not come to its end. */
+static bool print_files(const struct pair *pair)
+{
+    const char *error = cosim_files_error(pair->files);
+
+    cosim_files_print(pair->files);
+    if (error) {
+        fprintf(stderr, "espnic cosim: %s\n", error);
+    } else if (!cosim_files_ended(pair->files)) {
+        fputs(
+            "espnic cosim: the captures are not through after so many cycles: a larger --cycles\n",
+            stderr);
+    }
+    return !error && cosim_files_ended(pair->files);
+}
+
 static bool keep_coverage(const char *to)
 {
     if (rename(cosim_rtl_coverage(), to) == 0) {
@@ -516,11 +583,11 @@ static int run(const struct request *r, struct pair *pair)
         return EXIT_USAGE;
     }
     cycles = compare(pair, r->cycles, &index);
-    same = cycles == r->cycles;
+    same = cycles == r->cycles || (pair->files && cosim_files_ended(pair->files));
     if (same) {
         printf("%s: %llu cycles, no difference (%s, seed %llu)\n", r->what->block->name,
                (unsigned long long)cycles, r->config, (unsigned long long)r->seed);
-        ok = print_shares(pair);
+        ok = pair->files ? print_files(pair) : print_shares(pair);
     } else {
         print_difference(pair, cycles, index);
         ok = false;

@@ -48,6 +48,9 @@ struct traffic {
     struct expected ring[RING]; /* of reads that are under way */
     uint32_t asked, answered;
     uint32_t half; /* offset of an upper half to be read next, 0: none */
+    /* in the midst of anything: a register of 64 bits is put, its lower half read, the device reset, the upper half read */
+    enum { SCENE_NONE, SCENE_PUT, SCENE_LOWER, SCENE_RESET, SCENE_UPPER } scene;
+    uint32_t scene_reg;
     uint64_t order_until;
     bool ordering;
     uint32_t words; /* of a load, still to be put into the data registers */
@@ -268,6 +271,24 @@ static void any_access(struct traffic *t, struct access *a)
     }
 }
 
+static bool scene_fits(const struct traffic *t, uint32_t reg)
+{
+    return reg_table[reg].bytes == 8 && reg_table[reg].access == REG_ACCESS_RW && !hidden(t, reg);
+}
+
+/* The scene's next access, if it is its turn; in a scene there are no others. */
+static bool scene_access(struct traffic *t, struct access *a)
+{
+    bool upper = t->scene == SCENE_UPPER;
+
+    if (!upper && t->scene != SCENE_LOWER) {
+        return false;
+    }
+    *a = (struct access){ .offset = reg_table[t->scene_reg].offset + (upper ? 4 : 0), .bytes = 4 };
+    t->scene = upper ? SCENE_NONE : SCENE_RESET;
+    return true;
+}
+
 /* ---- the driver ------------------------------------------------------------------------------------------- */
 
 static void drive_access(struct traffic *t, const uint32_t *out, uint32_t *in)
@@ -283,6 +304,8 @@ static void drive_access(struct traffic *t, const uint32_t *out, uint32_t *in)
             walk_access(t, a);
             walk_on(t);
             t->waiting = true;
+        } else if (t->scene != SCENE_NONE) {
+            t->waiting = scene_access(t, a);
         } else if (t->garbage > 0 && rng_below(&t->random, 8)) {
             any_access(t, a);
             t->garbage--;
@@ -367,13 +390,32 @@ static void drive_order(struct traffic *t, const uint32_t *out, uint32_t *in)
     t->ordering = false;
 }
 
+/* The card's part in a scene. */
+static void drive_scene(struct traffic *t, uint32_t *in)
+{
+    if (t->scene == SCENE_NONE && rng_below(&t->random, 200) == 0) {
+        do {
+            t->scene_reg = (uint32_t)rng_below(&t->random, REG_COUNT);
+        } while (!scene_fits(t, t->scene_reg));
+        t->scene = SCENE_PUT;
+    } else if (t->scene == SCENE_PUT && block_pin(in, &t->pins.in[INDEX_IN_PUT]) == 0) {
+        put(t, in, t->scene_reg, 0);
+        t->scene = SCENE_LOWER;
+    } else if (t->scene == SCENE_RESET && !t->waiting && t->asked == t->answered) {
+        SET(&t->pins, in, RESET_RW, 1);
+        t->n.resets++;
+        t->scene = SCENE_UPPER;
+    }
+}
+
 static void drive_card(struct traffic *t, uint32_t *in)
 {
     uint32_t reg = (uint32_t)rng_below(&t->random, REG_COUNT);
 
-    if (t->reg < REG_COUNT || t->garbage == 0) {
+    if (t->reg < REG_COUNT || (t->garbage == 0 && t->scene == SCENE_NONE)) {
         return;
     }
+    drive_scene(t, in);
     if (rng_below(&t->random, 5) == 0 && block_pin(in, &t->pins.in[INDEX_IN_PUT]) == 0) {
         put(t, in, reg, (uint32_t)rng_below(&t->random, reg_table[reg].count));
     }

@@ -330,52 +330,73 @@ static uint32_t put_ethernet(struct frames *f, uint8_t *frame)
     return ETHERNET + 4 * count;
 }
 
-static void make_esp(struct frames *f)
+/* An SA, often the one of before. */
+static uint32_t pick_sa(struct frames *f)
 {
-    uint32_t number;
-    struct frames_peer *p;
-    struct esp_transform t;
-    struct esp_bounds bounds;
-    struct esp_encap encap = { .iv_given = true };
-    struct esp_packet packet = {
-        .buffer = f->buffer, .capacity = sizeof f->buffer, .start = START, .l3 = ETHERNET
-    };
-    uint8_t *ip = f->buffer + START + ETHERNET;
-    uint64_t before;
-    uint32_t inner;
-    bool tunnel;
-
     if (one_in(f, 8)) {
         f->favourite = 1 + below(f, f->sas - 1);
     }
-    number = one_in(f, 3) ? 1 + below(f, f->sas - 1) : f->favourite;
-    p = &f->peer[number];
-    t = p->transform;
-    tunnel = t.mode == ESP_MODE_TUNNEL;
-    t.udp = one_in(f, 40) ? !t.udp : t.udp;
-    before = p->next;
-    encap.seq = pick_number(f, p);
+    return one_in(f, 3) ? 1 + below(f, f->sas - 1) : f->favourite;
+}
+
+static uint64_t next_number(struct frames *f, struct frames_peer *p)
+{
+    const uint64_t before = p->next;
+    const uint64_t number = pick_number(f, p);
+
     f->crossings += before >> 32 != p->next >> 32;
-    if (!t.esn && p->next > UINT32_MAX - 10) {
-        p->next =
-            UINT32_MAX - 400; /* a peer without ESN has to stop: here it goes on with old ones */
+    if (!p->transform.esn && p->next > UINT32_MAX - 10) {
+        p->next = UINT32_MAX - 400; /* it has to stop: here it goes on with old ones */
     }
+    return number;
+}
+
+/* A packet in clear, of `inner` bytes from the IP header on. */
+static void put_inside(struct frames *f, const struct esp_transform *t, struct esp_packet *packet,
+                       uint32_t inner)
+{
+    const bool tunnel = t->mode == ESP_MODE_TUNNEL;
+    const bool six = t->dst.family == 6;
+    uint8_t *frame = f->buffer + START;
+    uint8_t *ip;
+
+    fill(f, frame, inner + HEADERS);
+    packet->l3 = put_ethernet(f, frame);
+    packet->length = packet->l3 + inner;
+    ip = frame + packet->l3;
+    if (tunnel) {
+        put_ip(f, ip, one_in(f, 3) ? 6 : 4, inner, true);
+        return;
+    }
+    esp_put16(ip - 2, six ? ESP_ETHERTYPE_IPV6 : ESP_ETHERTYPE_IPV4);
+    put_ip(f, ip, t->dst.family, inner, false);
+    memcpy(ip + (six ? 24 : 16), t->dst.bytes, six ? 16 : 4);
+}
+
+/* The network has something to say of congestion. */
+static void congest(struct frames *f, uint8_t *ip)
+{
+    ip[1] = (uint8_t)(ip[1] ^ below(f, 4) << (ip[0] >> 4 == 6 ? 4 : 0));
+    f->ecn++;
+}
+
+static void make_esp(struct frames *f)
+{
+    const uint32_t number = pick_sa(f);
+    struct esp_transform t = f->peer[number].transform;
+    const bool tunnel = t.mode == ESP_MODE_TUNNEL;
+    struct esp_encap encap = { .iv_given = true, .seq = next_number(f, &f->peer[number]) };
+    struct esp_packet packet = { .buffer = f->buffer,
+                                 .capacity = sizeof f->buffer,
+                                 .start = START };
+    struct esp_bounds bounds;
+    uint32_t inner;
+
+    t.udp = one_in(f, 40) ? !t.udp : t.udp;
     fill(f, encap.iv, sizeof encap.iv);
     encap.tfc = tunnel && one_in(f, 8) ? below(f, one_in(f, 3) ? 400 : 80) : 0;
-
     inner = pick_length(f, ESP_IPV6_HEADER, FRAMES_LONGEST - 150 - encap.tfc);
-    fill(f, f->buffer + START, inner + HEADERS);
-    packet.l3 = put_ethernet(f, f->buffer + START);
-    ip = f->buffer + START + packet.l3;
-    esp_put16(ip - 2, ESP_ETHERTYPE_IPV4); /* without tunnel it stays */
-    if (!tunnel && t.dst.family == 6) {
-        esp_put16(ip - 2, ESP_ETHERTYPE_IPV6);
-    }
-    put_ip(f, ip, tunnel ? (one_in(f, 3) ? 6 : 4) : t.dst.family, inner, tunnel);
-    if (!tunnel) {
-        memcpy(ip + (t.dst.family == 6 ? 24 : 16), t.dst.bytes, t.dst.family == 6 ? 16 : 4);
-    }
-    packet.length = packet.l3 + inner;
+    put_inside(f, &t, &packet, inner);
     if (esp_encapsulate(&t, &packet, &encap, &bounds) != ESP_OK) {
         fprintf(stderr, "espnic: internal error: a packet of %u bytes finds no room\n", inner);
         abort();
@@ -383,10 +404,7 @@ static void make_esp(struct frames *f)
     f->bytes = esp_packet_bytes(&packet);
     f->length = packet.length;
     if (tunnel && one_in(f, 3)) {
-        /* the network has something to say of congestion */
-        ip = f->bytes + packet.l3;
-        ip[1] = (uint8_t)(ip[1] ^ below(f, 4) << (ip[0] >> 4 == 6 ? 4 : 0));
-        f->ecn++;
+        congest(f, f->bytes + packet.l3);
     }
     harm_inside(f, &t, f->bytes + bounds.ipsec + ESP_HEADER + t.iv,
                 f->bytes + bounds.end - t.icv - 2, inner);

@@ -68,7 +68,9 @@ static uint64_t first_number(struct rng *r, bool esn)
     switch (rng_below(r, 5)) {
     case 0: return 1;
     case 1: return 1 + (esn ? rng_next(r) >> 1 : rng_below(r, UINT32_MAX - 1));
-    case 2: return esn ? ((1 + rng_below(r, 1u << 20)) << 32) - before : UINT32_MAX - before + 1;
+    case 2:
+        return esn ? ((1 + rng_below(r, rng_below(r, 2) ? 1 : 1u << 20)) << 32) - before
+                   : UINT32_MAX - before + 1;
     default: return esn ? UINT64_MAX - before + 1 : UINT32_MAX - before + 1;
     }
 }

@@ -26,6 +26,7 @@ declare -A parameters=(
     [esn_sequence]='RMW=5 OVERHEAD=1 INTERVAL=2 LATENCY=2 DEPTH=3'
     [csr]='TABLES=1'
     [esp_tx]='RMW=8 ORDER=1'
+    [esp_rx]='AES_DEPTH=56 UPDATE_DEPTH=56 OPEN_DEPTH=56 PARSER_DEPTH=8 LOOKUP_DEPTH=8 CHECK_DEPTH=8'
 )
 
 # star if it is one of the quick ones, what is broken @ block @ file @ sed expression
@@ -43,7 +44,7 @@ an SA that begins late accepts old numbers@esn_replay@rtl_models/esn_replay.sv@s
 bad ICVs count as late@esn_replay@rtl_models/esn_replay.sv@s/upd_crypt \&\& upd_good \&\& upd_verdict != OK/upd_crypt \&\& upd_verdict != OK/
 without a window ESN has no hazard@esn_replay@rtl_models/esn_replay.sv@s/upd_crypt \&\& (upd_window != '0 || esn\[upd_sa\])/upd_crypt \&\& upd_window != '0/
 what is late goes on@esn_replay@rtl_models/esn_replay.sv@s/.drop(upd_crypt \&\& !upd_accept)/.drop(upd_crypt \&\& !upd_good)/
-an item begins before all of it is there@esn_replay@rtl_models/lane.sv@s/(START_LAST == 0 || in_whole)/(START_LAST == 0 || in_valid)/
+an item begins before all of it is there@esn_replay@rtl_models/lane.sv@s/(START_LAST == 0 || in_whole)/(START_LAST == 0 || in_whole || in_valid)/
 the pause between items is not kept@esn_sequence@rtl_models/lane.sv@s/9'(INTERVAL - 1 + OVERHEAD)/9'(INTERVAL - 1)/
 beats come at any distance@esn_sequence@rtl_models/lane.sv@s/: 9'(INTERVAL - 1)/: 9'(0)/
 what is refused waits for room@esn_sequence@rtl_models/lane.sv@s/(!pushes || room)/room/
@@ -67,7 +68,6 @@ a reset keeps the upper half@csr@rtl_models/csr.sv@s/if (rst || reset_rw) kept/i
 a kept half is used again and again@csr@rtl_models/csr.sv@s/else if (reads \&\& !refused \&\& uses) kept <= 1'b0;//
 a reset is one of what the card writes@csr@rtl_models/csr.sv@s/written_next \& READ_ONLY/written_next \& ~READ_ONLY/
 a write overrules the card@csr@rtl_models/csr.sv@s/if (put) value\[put_place\]/if (put \&\& !writes) value[put_place]/
-the lower half takes effect@csr@rtl_models/csr.sv@s/half \&\& !upper ? espnic_regs_pkg::EFFECT_NONE/half \&\& upper ? espnic_regs_pkg::EFFECT_NONE/
 loads do not wait@csr@rtl_models/csr.sv@s/!(busy \&\& asks)/!(busy \&\& asks \&\& acc_data[31])/
 the other strobe goes back@csr@rtl_models/csr.sv@s/rx_busy ? 9'(RX_INDEX) : 9'(TX_INDEX)/rx_busy ? 9'(TX_INDEX) : 9'(RX_INDEX)/
 the strobes of no table stay@csr@rtl_models/csr.sv@s/none ? result \& ~STROBES : result/none ? result | STROBES : result/
@@ -95,14 +95,13 @@ C: the pause between whole items is not kept@esn_sequence@sim/engine/lane.h@s/la
 C: a whole item leaves a cycle late@esn_sequence@sim/engine/lane.h@s/exit += s->delay;/exit += s->delay + 1;/
 C: the pause between items is not kept@esn_sequence@sim/engine/lane.c@s/s->next_slot + s->job.tail;/s->next_slot;/
 C: a beat leaves a cycle late@esn_sequence@sim/engine/lane.c@s/.first = at + s->delay,/.first = at + s->delay + 1,/
-C: a whole item begins with its first beat@esn_replay@sim/engine/stage.c@s/if (st->config.start != LANE_START_FIRST) {/if (false) {/
+C: nobody asks whether an item is ready@esn_sequence@sim/engine/stage.c@s/ops->ready \&\& !is_ready(st, job->item, now, o)/ops->ready \&\& o == NULL/
 C: a slot is free at once@esn_sequence@sim/engine/channel.h@/^static inline uint64_t channel_slot_visible/,/^}/s/return c + 1;/return c;/
 C: a beat is there a cycle late@esn_sequence@sim/engine/channel.h@/^static inline uint64_t channel_visible/,/^}/s/return c + 1;/return c + 2;/
 *C: any offset is aligned@csr@pcie_model/registers.c@s/ || offset % bytes) {/) {/
 C: a kept half is used again and again@csr@pcie_model/registers.c@/latched == offset/,/}/s/file->s.latched = 0;/;/
 C: a reset keeps the upper half@csr@pcie_model/registers.c@/^void reg_file_reset/,/^}/s/file->s.latched = 0;/;/
 C: a reset is one of what the card writes@csr@pcie_model/registers.c@s/access != REG_ACCESS_RO) {/access == REG_ACCESS_RO) {/
-C: the lower half takes effect@csr@pcie_model/registers.c@s/t.half \&\& !t.upper ? REG_EFFECT_NONE/t.upper ? REG_EFFECT_NONE/
 C: ones clear everything@csr@pcie_model/registers.c@s/old \& ~(value \& mask)/old \& ~mask/
 C: the upper half is written as it comes@csr@pcie_model/registers.c@s/value <<= 32;/value |= value << 32; mask |= UINT32_MAX;/
 C: reserved bits are written@csr@pcie_model/registers.c@s/mask = file->writable\[t.id\];/mask = UINT64_MAX;/
@@ -148,6 +147,22 @@ the trailer does not reach the next beat@esp_tx@rtl_models/esp_encapsulate.sv@s/
 the checksum is folded once@esp_tx@rtl_models/esp_encapsulate.sv@0,/      sum = {5.d0, sum\[15:0\]} + {16.d0, sum\[20:16\]};/s///
 no high half without being asked@esp_tx@rtl_models/esp_tx_crypto.sv@s/esn ? 6.d12 : 6.d8/6'd8/
 tickets do not count@esp_tx@rtl_models/esp_reorder.sv@s/ == in_ticket\[n\*8+:8\]/ != in_ticket[n*8+:8] + 8'd1/
+*padding bytes are not looked at@esp_rx@sim/esp/esp.c@s/if (pad\[i\] != i + 1)/if (pad[i] != i + 1 \&\& i > 300)/
+dummies go to the host@esp_rx@sim/esp/esp.c@s/next_header == ESP_PROTO_NONE/next_header == ESP_PROTO_MOBILITY/
+congestion is not told inwards@esp_rx@sim/esp/encap.c@s/{ 2, 1, 2, 3 }/{ 2, 1, 2, 2 }/
+the checksum stays when ECN changes@esp_rx@sim/esp/encap.c@s/esp_put16(ip + 10, (uint16_t)~sum);/(void)sum;/
+IKE is taken for ESP@esp_rx@sim/esp/packet.c@s/esp_get32(c->frame + payload) == 0/false/
+a total length of 0 is none@esp_rx@sim/esp/packet.c@s/if (total == 0) {/if (length == 0) {/
+UDP is not compared with the SA@esp_rx@sim/nic/sa_lookup.c@s/t->udp != (p->kind == ESP_PACKET_UDP_ESP)/t == NULL/
+input 0 is always first@esp_rx@sim/engine/stage.c@s/st->s.next_input = .*;/st->s.next_input = 0;/
+a packet keeps the engine a cycle longer@esp_rx@sim/nic/crypto.c@s/slots + c->overhead + c->key_setup/slots + c->overhead + 1/
+*the way around takes 2 cycles@esp_rx@sim/nic/crypto.c@s/j->latency = 1;/j->latency = 2;/
+the IV begins a byte early@esp_rx@rtl_models/esp_parser.sv@s/esp\[127:64\]/esp[119:56]/
+padding may begin with any number@esp_rx@rtl_models/esp_verdict.sv@s/place <= stop - {8'd0, pad}/place < stop/
+slots that push nothing need room@esp_rx@rtl_models/esp_decapsulate.sv@s/(!pushes || room)/room/
+the engine is always first@esp_rx@rtl_models/reorder.sv@s/served <= pick/served <= 1'b1/
+the upper half of the number is not authenticated@esp_rx@rtl_models/esp_rx.sv@s/if (c_esn)$/if (1'b0)/
+the last byte of a beat may be of nobody@esp_rx@rtl_models/esp_decapsulate.sv@s/left < 16'd64/left < 16'd63/
 END
 }
 

@@ -1,0 +1,135 @@
+/* For cosim_files_rx.c and cosim_files_tx.c: a capture in, a capture out, and pins of many bytes. Include it behind
+ * cosim_pins.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cosim_aes.h"
+#include "cli/cosim_files.h"
+#include "engine/must.h"
+#include "esp/packet.h"
+#include "traces/capture.h"
+
+enum { BUS = 64, LONGEST = 1536, CYCLE_NS = 1 };
+
+/* What both sides have: files, the frame that goes in, the one that comes out. */
+struct side {
+    struct pins pins;
+    struct capture *capture;
+    struct capture_writer *writer;
+    bool ended;
+    char error[CAPTURE_ERROR_SIZE];
+    uint8_t frame[LONGEST]; /* that goes in */
+    uint32_t length, beat;  /* of it; length 0: none */
+    uint8_t back[LONGEST + BUS];
+    uint32_t have; /* bytes of the frame that comes out */
+    uint64_t cycle, frames_in, frames_out, too_long;
+};
+
+static void put_bytes(const struct block_pin *pin, uint32_t *v, const uint8_t *bytes,
+                      uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        block_set(v, pin->lsb + 8 * i, 8, bytes[i]);
+    }
+}
+
+#define SET_BYTES(s, in, name, bytes, count)                                                       \
+    put_bytes(&(s)->pins.in[INDEX_IN_##name], (in), (bytes), (count))
+
+static bool side_open(struct side *s, const char *path, const char *out_path, char *error,
+                      size_t error_size)
+{
+    pins_place(&s->pins);
+    s->ended = path == NULL;
+    if (path && !(s->capture = capture_open(path, NULL, error, error_size))) {
+        return false;
+    }
+    return !out_path || (s->writer = capture_writer_open(out_path, error, error_size)) != NULL;
+}
+
+static void side_close(void *self)
+{
+    struct side *s = self;
+    char error[CAPTURE_ERROR_SIZE];
+
+    capture_close(s->capture);
+    if (s->writer && !capture_writer_close(s->writer, error, sizeof error)) {
+        fprintf(stderr, "espnic cosim: %s\n", error);
+    }
+    free(s);
+}
+
+/* The next frame that the RTL can take goes into s->frame. False: there is none, or the file is damaged. */
+static bool side_next(struct side *s)
+{
+    struct capture_packet p;
+
+    while (!s->ended) {
+        enum capture_result result = capture_next(s->capture, &p);
+
+        if (result != CAPTURE_OK) {
+            s->ended = true;
+            if (result == CAPTURE_BROKEN) {
+                snprintf(s->error, sizeof s->error, "%s", capture_error(s->capture));
+            }
+            return false;
+        }
+        if (p.length > LONGEST || p.captured < p.length || p.length == 0) {
+            s->too_long++;
+            continue;
+        }
+        memcpy(s->frame, p.bytes, p.length);
+        s->length = p.length;
+        s->beat = 0;
+        s->frames_in++;
+        return true;
+    }
+    return false;
+}
+
+/* A beat of a frame that comes out. */
+static void side_take(struct side *s, const uint32_t *out, const struct block_pin *beat,
+                      uint32_t bytes, bool last)
+{
+    for (uint32_t i = 0; i < bytes && s->have < LONGEST; i++) {
+        s->back[s->have++] = (uint8_t)block_get(out, beat->lsb + 8 * i, 8);
+    }
+    if (last) {
+        s->frames_out++;
+        if (s->writer) {
+            capture_write(s->writer, s->cycle * CYCLE_NS, s->back, s->have, s->have);
+        }
+        s->have = 0;
+    }
+}
+
+static bool side_ended(const void *self)
+{
+    const struct side *s = self;
+
+    return s->ended && s->length == 0;
+}
+
+static const char *side_error(const void *self)
+{
+    const struct side *s = self;
+
+    return *s->error ? s->error : NULL;
+}
+
+static uint64_t side_frames_in(const void *self)
+{
+    return ((const struct side *)self)->frames_in;
+}
+
+static uint64_t side_frames_out(const void *self)
+{
+    return ((const struct side *)self)->frames_out;
+}
+
+/* 0: 128 bits of key, 1: 192, 2: 256. */
+static uint32_t key_size(const struct esp_key *key)
+{
+    return (uint32_t)(esp_alg_info(key->alg)->key_bytes - 16) / 8;
+}
