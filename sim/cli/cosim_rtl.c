@@ -141,7 +141,7 @@ static uint64_t hash_sources(const struct places *p, const struct cosim_rtl_requ
     hash_bytes(&h, r->config, strlen(r->config) + 1);
     hash_bytes(&h, &r->wave, 1);
     hash_bytes(&h, &r->coverage, 1);
-    hash_bytes(&h, &r->fast, 1);
+    hash_bytes(&h, &r->form, sizeof r->form);
     hash_folder(&h, p->rtl);
     snprintf(path, sizeof path, "%s/lockstep", p->rtl);
     hash_folder(&h, path);
@@ -203,8 +203,9 @@ static int run_script(const struct places *p, const struct cosim_rtl_request *r,
     setenv("SHIM", p->shim, 1);
     setenv("WAVE", r->wave ? "1" : "0", 1);
     setenv("COVERAGE", r->coverage ? "1" : "0", 1);
-    setenv("FAST", r->fast ? "1" : "0", 1);
-    if (r->fast) {
+    setenv("FAST", r->form != COSIM_RTL_CHECKED ? "1" : "0", 1);
+    setenv("GATES", r->form == COSIM_RTL_GATES ? "1" : "0", 1);
+    if (r->form != COSIM_RTL_CHECKED) {
         setenv("OPT", "-O3", 1);
     }
     if (posix_spawnp(&child, "bash", NULL, NULL, words, environ) != 0 ||

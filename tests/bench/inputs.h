@@ -24,7 +24,7 @@ void inputs_node(uint64_t i, struct esp_node *node);
 /* A recording of `nodes` SAs at t = 0. Complains and exits on failure, as all do. */
 void inputs_write_sas(const char *path, uint64_t nodes);
 
-/* Frame number `i` of a mix, in clear: a UDP packet from the far network of a pair (1 and up) to the near one; `out`: back.
+/* Frame number `i` of a mix, in clear: UDP from the far network of a pair (1 and up) to the near one; `out`: back.
  * In the packet's buffer, behind ESP_HEADROOM. */
 void inputs_clear(struct esp_packet *p, enum inputs_mix mix, unsigned i, uint64_t pair, bool out);
 /* The peer of an inbound SA seals it with this number. */
