@@ -239,7 +239,7 @@ $(MAKE_SAMPLE): $(call obj,$(SAMPLE_SRC)) $(LIB_A)
 bench: deps
 	+$(Q)$(REMAKE) all $(BENCH_BIN)
 	$(if $(BENCH_BIN)$(BENCH_SH),,@echo 'make bench: no tests/bench/bench_*.c or .sh' >&2; exit 1)
-	$(Q)set -e; for b in $(BENCH_BIN); do echo "== $$b"; $$b; done; \
+	$(Q)set -e; for b in $(BENCH_BIN); do echo "== $$b"; $(RUN_ENV) $$b; done; \
 	for b in $(BENCH_SH); do echo "== $$b"; $(RUN_ENV) bash $$b; done
 
 # SECONDS_EACH per fuzz target, and every tests/*/soak_*.sh.

@@ -5,6 +5,8 @@
 #   WAVE=1      with waveforms (slower)
 #   COVERAGE=1  counts which lines and conditions were reached; the library writes coverage.dat beside itself
 #   OPT=-O0    soon made, but slow
+#   FAST=1      without the RTL's assertions, for measuring
+#   GATES=1     what would be synthesised, without the forms that are there for a fast simulation only; for measuring
 #   PINS=DIR    where pins_BLOCK.def lies   RTL=DIR  the RTL   SHIM=DIR  block.h of the engine
 # What is on the way goes below OUT.so.d. Verilator's own word on a mistake is shown, or the RTL's on parameters that are not
 # allowed, and the exit status is 1; 3 if a tool is missing.
@@ -56,10 +58,12 @@ flags=()
 for setting in "$@"; do flags+=("-G$setting"); done
 [ "${WAVE:-0}" = 1 ] && flags+=(--trace)
 [ "${COVERAGE:-0}" = 1 ] && flags+=(--coverage-line --coverage-user)
+[ "${FAST:-0}" = 1 ] || flags+=(--assert)
+[ "${GATES:-0}" = 1 ] && flags+=(-UVERILATOR)
 packages=()
 for p in "$rtl"/*_pkg.sv; do [ -e "$p" ] && packages+=("$p"); done
 
-"$verilator" --cc -O3 -Wall -Wno-PINCONNECTEMPTY --assert --x-assign fast --x-initial fast -y "$rtl" "${flags[@]}" \
+"$verilator" --cc -O3 -Wall -Wno-PINCONNECTEMPTY --x-assign fast --x-initial fast -y "$rtl" "${flags[@]}" \
     --prefix Vblock --top-module "lock_$block" -Mdir "$work/v" -CFLAGS -fPIC \
     "${packages[@]}" "$work/pins_${block}_pkg.sv" "$rtl/lockstep/lock_$block.sv" >"$work/verilator.log" 2>&1 ||
     { cat "$work/verilator.log" >&2; exit 1; }

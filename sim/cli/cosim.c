@@ -491,7 +491,8 @@ static uint64_t compare(struct pair *pair, uint64_t cycles, uint32_t *index)
 /* The same run again with RTL that can draw: from shortly before `cycle` on. */
 static bool draw(const struct request *r, uint64_t cycle)
 {
-    const struct cosim_rtl_request with = { r->what->block->name, r->config, r->rtl, true, false };
+    const struct cosim_rtl_request with = { r->what->block->name, r->config, r->rtl, true, false,
+                                            COSIM_RTL_CHECKED };
     uint64_t from = cycle > WAVE_BEFORE ? cycle - WAVE_BEFORE : 0;
     struct cosim_rtl rtl;
     struct pair *pair = calloc(1, sizeof *pair);
@@ -567,8 +568,8 @@ static bool keep_coverage(const char *to)
 
 static int run(const struct request *r, struct pair *pair)
 {
-    const struct cosim_rtl_request with = { r->what->block->name, r->config, r->rtl, false,
-                                            r->coverage != NULL };
+    const struct cosim_rtl_request with = { r->what->block->name, r->config,        r->rtl, false,
+                                            r->coverage != NULL,  COSIM_RTL_CHECKED };
     struct cosim_rtl rtl;
     enum cosim_rtl_result opened = cosim_rtl_open(&rtl, &with);
     uint32_t index = 0;

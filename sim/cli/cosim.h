@@ -43,10 +43,14 @@ struct cosim_rtl {
     const struct block_ops *ops;
 };
 
+/* For measuring: without assertions, the compiler at its best; GATES: and nothing that only makes a simulation fast. */
+enum cosim_rtl_form { COSIM_RTL_CHECKED, COSIM_RTL_FAST, COSIM_RTL_GATES };
+
 struct cosim_rtl_request {
     const char *block, *config; /* "RMW=2 WINDOW=64": all parameters */
     const char *folder;         /* of the RTL; NULL: where it is installed, or beside the build */
     bool wave, coverage;
+    enum cosim_rtl_form form;
 };
 
 enum cosim_rtl_result { COSIM_RTL_OK, COSIM_RTL_NO_TOOL, COSIM_RTL_BAD };

@@ -41,6 +41,15 @@ static bool join_path(char to[PATH_BYTES], const char *folder, const char *name)
     return snprintf(to, PATH_BYTES, "%s%s", folder, name) < PATH_BYTES;
 }
 
+/* `up`: from the program's folder to that of the source tree. */
+static bool in_tree(struct places *p, const char *program, const char *up)
+{
+    char tree[PATH_BYTES];
+
+    return join_path(tree, program, up) && join_path(p->rtl, tree, "/rtl_models") &&
+           join_path(p->pins, tree, "/sim/nic") && join_path(p->shim, tree, "/sim");
+}
+
 static bool find_places(struct places *p, const char *folder)
 {
     char program[PATH_BYTES - 64];
@@ -54,8 +63,10 @@ static bool find_places(struct places *p, const char *folder)
     if (slash) {
         *slash = '\0';
     }
-    ok = join_path(p->rtl, program, "/../rtl_models") &&
-         join_path(p->pins, program, "/../sim/nic") && join_path(p->shim, program, "/../sim");
+    ok = in_tree(p, program, "/..");
+    if (ok && !exists(p->rtl)) {
+        ok = in_tree(p, program, "/../../.."); /* a program of tests/ */
+    }
     if (ok && !exists(p->rtl)) {
         ok = join_path(base, program, "/../share/espnic/rtl_models") &&
              join_path(p->rtl, base, "") && join_path(p->pins, base, "/pins") &&
@@ -130,6 +141,7 @@ static uint64_t hash_sources(const struct places *p, const struct cosim_rtl_requ
     hash_bytes(&h, r->config, strlen(r->config) + 1);
     hash_bytes(&h, &r->wave, 1);
     hash_bytes(&h, &r->coverage, 1);
+    hash_bytes(&h, &r->form, sizeof r->form);
     hash_folder(&h, p->rtl);
     snprintf(path, sizeof path, "%s/lockstep", p->rtl);
     hash_folder(&h, path);
@@ -191,6 +203,11 @@ static int run_script(const struct places *p, const struct cosim_rtl_request *r,
     setenv("SHIM", p->shim, 1);
     setenv("WAVE", r->wave ? "1" : "0", 1);
     setenv("COVERAGE", r->coverage ? "1" : "0", 1);
+    setenv("FAST", r->form != COSIM_RTL_CHECKED ? "1" : "0", 1);
+    setenv("GATES", r->form == COSIM_RTL_GATES ? "1" : "0", 1);
+    if (r->form != COSIM_RTL_CHECKED) {
+        setenv("OPT", "-O3", 1);
+    }
     if (posix_spawnp(&child, "bash", NULL, NULL, words, environ) != 0 ||
         waitpid(child, &status, 0) < 0) {
         fprintf(stderr, "espnic cosim: cannot run bash: %s\n", strerror(errno));

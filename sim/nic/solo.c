@@ -97,9 +97,10 @@ bool solo_open(struct solo *solo, const struct nic_solo_block *block, const char
                                         .mmio_done = no_value,
                                         .wire_tx = no_frame };
     /* a cycle of the port clock is one of the core's */
-    const struct espnic_options options = {
-        .clock_num = 1000000000, .clock_den = 1, .functional = true, .backend = "auto"
-    };
+    const struct espnic_options options = { .clock_num = 1000000000,
+                                            .clock_den = 1,
+                                            .functional = !solo_param(block, config, "TIMING_ONLY"),
+                                            .backend = "auto" };
     struct nic_config *c = espnic_config_create();
 
     memset(solo, 0, sizeof *solo);

@@ -23,7 +23,7 @@ struct solo {
 uint32_t solo_param(const struct nic_solo_block *block, const char *config, const char *name);
 
 /* A card for this block: packet offload, on-chip contexts, one lane, one clock, and what `config` says of parameters that
- * are the card's. False with a sentence. */
+ * are the card's. With TIMING_ONLY=1, which is no block's parameter, nothing is encrypted. False with a sentence. */
 bool solo_open(struct solo *solo, const struct nic_solo_block *block, const char *config,
                const char *const settings[][2], char *error, size_t error_size);
 void solo_close(struct solo *solo);
@@ -61,5 +61,8 @@ struct solo_part {
 bool solo_rx_part(struct solo *solo, struct solo_part *part);
 bool solo_tx_part(struct solo *solo, uint32_t sa_bits, struct solo_part *part);
 bool solo_csr_part(bool tables, uint32_t depth, struct solo_part *part);
+
+/* The card in what nic_solo_ipsec_top has created, for a caller that drives its channels by events and not by pins. */
+struct solo *solo_top_inside(void *top);
 
 #endif

@@ -238,6 +238,11 @@ static void reset(void *self)
     }
 }
 
+struct solo *solo_top_inside(void *top)
+{
+    return &((struct top *)top)->solo;
+}
+
 /* ---- cycles ------------------------------------------------------------------------------------------- */
 
 static void outputs(void *self, uint32_t *out)

@@ -101,9 +101,9 @@ static uint32_t frame_bytes(enum inputs_mix mix, unsigned i)
     }
 }
 
-/* A UDP packet from the far network to the near one, or back. */
-static void clear_frame(struct esp_packet *p, uint32_t bytes, uint64_t pair, bool out)
+void inputs_clear(struct esp_packet *p, enum inputs_mix mix, unsigned i, uint64_t pair, bool out)
 {
+    uint32_t bytes = frame_bytes(mix, i);
     static const uint8_t ethernet[ETHERNET] = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0 };
     uint8_t *frame = p->buffer + ESP_HEADROOM;
     uint8_t *ip = frame + ETHERNET;
@@ -150,8 +150,7 @@ static void finish(struct capture_writer *w, const char *prefix)
     }
 }
 
-/* The peer of an inbound SA sends with its content. */
-static void seal(struct esp_crypt *crypt, struct esp_packet *p, uint64_t sa, uint64_t number)
+void inputs_seal(struct esp_crypt *crypt, struct esp_packet *p, uint64_t sa, uint64_t number)
 {
     struct esp_key_ref key[2] = { { .id = (uint32_t)sa }, { 0 } };
     struct esp_encap encap[2] = { { .seq = number }, { 0 } };
@@ -180,10 +179,10 @@ void inputs_write_traffic(const char *prefix, enum inputs_mix mix)
         uint64_t tunnel = i % INPUTS_TUNNELS;
         uint64_t at = epoch_ns + (uint64_t)i * 500;
 
-        clear_frame(&p, frame_bytes(mix, i), tunnel + 1, true);
+        inputs_clear(&p, mix, i, tunnel + 1, true);
         capture_write(tx, at, esp_packet_bytes(&p), p.length, p.length);
-        clear_frame(&p, frame_bytes(mix, i), tunnel + 1, false);
-        seal(crypt, &p, 2 * tunnel, i / INPUTS_TUNNELS + 1);
+        inputs_clear(&p, mix, i, tunnel + 1, false);
+        inputs_seal(crypt, &p, 2 * tunnel, i / INPUTS_TUNNELS + 1);
         capture_write(rx, at, esp_packet_bytes(&p), p.length, p.length);
     }
     esp_crypt_close(crypt);

@@ -24,6 +24,12 @@ void inputs_node(uint64_t i, struct esp_node *node);
 /* A recording of `nodes` SAs at t = 0. Complains and exits on failure, as all do. */
 void inputs_write_sas(const char *path, uint64_t nodes);
 
+/* Frame number `i` of a mix, in clear: UDP from the far network of a pair (1 and up) to the near one; `out`: back.
+ * In the packet's buffer, behind ESP_HEADROOM. */
+void inputs_clear(struct esp_packet *p, enum inputs_mix mix, unsigned i, uint64_t pair, bool out);
+/* The peer of an inbound SA seals it with this number. */
+void inputs_seal(struct esp_crypt *crypt, struct esp_packet *p, uint64_t sa, uint64_t number);
+
 /* PREFIX-rx.pcap (sealed) and PREFIX-tx.pcap (clear), packets of tunnels in turn. */
 void inputs_write_traffic(const char *prefix, enum inputs_mix mix);
 
