@@ -12,6 +12,7 @@ enum { PARTS = SOLO_TOP_PARTS };
 
 enum bits {
     RX_IN_BITS = 0
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a term of a sum */
 #define IN(name, bits, when) +(bits)
 #define OUT(name, bits, when)
 #include "nic/pins_esp_rx.def"
@@ -23,6 +24,7 @@ enum bits {
     ,
     RX_OUT_BITS = 0
 #define IN(name, bits, when)
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): likewise */
 #define OUT(name, bits, when) +(bits)
 #include "nic/pins_esp_rx.def"
     ,
