@@ -265,17 +265,26 @@ uint32_t host_oid_ready(const struct host *host)
                : 0;
 }
 
+static uint32_t opcode_of(uint32_t kind)
+{
+    static const uint32_t opcodes[] = { [NDIS_ADD_SA] = ABI_OP_ADD_SA,
+                                        [NDIS_ADD_SA_EX] = ABI_OP_ADD_SA_EX,
+                                        [NDIS_UPDATE_SA] = ABI_OP_UPDATE_SA,
+                                        [NDIS_DELETE_SA] = ABI_OP_DELETE_SA,
+                                        [HOST_REQUEST_ENCAPSULATION] = ABI_OP_ENCAPSULATION,
+                                        [HOST_REQUEST_READ] = ABI_OP_STATE_READ,
+                                        [HOST_REQUEST_MODIFY] = ABI_OP_STATE_MODIFY,
+                                        [HOST_REQUEST_ARM] = ABI_OP_STATE_ARM };
+
+    return opcodes[kind];
+}
+
 static struct abi_command command_of(const struct host *host, uint32_t id)
 {
-    static const uint32_t opcodes[] = { ABI_OP_ADD_SA, ABI_OP_ADD_SA_EX, ABI_OP_UPDATE_SA,
-                                        ABI_OP_DELETE_SA };
-    static const uint32_t own[] = { ABI_OP_ENCAPSULATION, ABI_OP_STATE_READ, ABI_OP_STATE_MODIFY,
-                                    ABI_OP_STATE_ARM };
     const struct host_request *r = host_request(host, id);
 
     return (struct abi_command){
-        .opcode = r->kind <= NDIS_DELETE_SA ? opcodes[r->kind]
-                                            : own[r->kind - HOST_REQUEST_ENCAPSULATION],
+        .opcode = opcode_of(r->kind),
         .argument = r->argument,
         .buffer = r->buffer == 0
                       ? 0
