@@ -82,7 +82,7 @@ module csr #(
   assign access = dw[espnic_regs_pkg::DW_ACCESS_LSB+:3];
   assign effect = dw[espnic_regs_pkg::DW_EFFECT_LSB+:4];
   assign upper  = dw[espnic_regs_pkg::DW_UPPER];
-  assign hidden = TABLES != 0 ? id >= espnic_regs_pkg::CMD_BASE_ID && id <= espnic_regs_pkg::CMD_HEAD_ID
+  assign hidden = TABLES != 0 ? id >= espnic_regs_pkg::CMD_BASE_ID && id <= espnic_regs_pkg::EVENT_HEAD_ID
                               : id >= espnic_regs_pkg::SECTXCTRL_ID && id <= espnic_regs_pkg::IPSRXMOD_ID;
   assign known  = dw[espnic_regs_pkg::DW_KNOWN] && acc_offset[19:16] == '0 && !hidden;
   assign wide   = WIDE[place];

@@ -69,7 +69,7 @@ struct traffic {
 
 static bool hidden(const struct traffic *t, uint32_t reg)
 {
-    return t->tables ? reg >= REG_CMD_BASE && reg <= REG_CMD_HEAD
+    return t->tables ? reg >= REG_CMD_BASE && reg <= REG_EVENT_HEAD
                      : reg >= REG_SECTXCTRL && reg <= REG_IPSRXMOD;
 }
 

@@ -350,13 +350,13 @@ static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHAR
         { "cycles in which the commit has no room", t->n.upd_full, t->cycle, 20 },
         { "cycles in which what was committed has to stay", t->n.updated_held, t->cycle, 50 },
         { "items checked as good", t->n.ok, t->n.items, 300 },
-        { "duplicates", t->n.duplicate, t->n.items, 20 },
+        { "duplicates", t->n.duplicate, t->n.items, 10 },
         { "too old", t->n.too_old, t->n.items, 10 },
         { "number 0", t->n.zero, t->n.items, 5 },
         { "refused at the commit, good before", t->n.late, t->n.items, 3 },
         { "bad ICVs", t->n.bad_icv, t->n.items, 20 },
         { "commits of an SA right behind one of it", t->n.close, t->n.updates, 200 },
-        { "SAs set", t->n.sas_set, t->n.items, 1 },
+        { "SAs set", t->n.sas_set, t->n.items, 0 },
         { "peers that went over 2^32", t->n.crossings, t->n.sas_set, 10 },
     };
 

@@ -61,7 +61,7 @@ without ESN 2^32 is given@esn_sequence@rtl_models/esn_sequence.sv@s/number\[63:3
 too long counts as exhausted, too@esn_sequence@rtl_models/esn_sequence.sv@s/start \&\& exhausted \&\& !too_long/start \&\& exhausted/
 a packet that is too long takes a number@esn_sequence@rtl_models/esn_sequence.sv@s/start \&\& seq_crypt \&\& !refused/start \&\& seq_crypt \&\& !exhausted/
 items without an SA wait@esn_sequence@rtl_models/esn_sequence.sv@s/.ready(!(seq_crypt \&\& busy))/.ready(!busy)/
-the other path's last register is there@csr@rtl_models/csr.sv@s/id <= espnic_regs_pkg::CMD_HEAD_ID/id < espnic_regs_pkg::CMD_HEAD_ID/
+the other path's last register is there@csr@rtl_models/csr.sv@s/id <= espnic_regs_pkg::EVENT_HEAD_ID/id < espnic_regs_pkg::EVENT_HEAD_ID/
 *8 bytes at any 4@csr@rtl_models/csr.sv@s/acc_bytes == 4'd8 \&\& acc_offset\[2:0\] == '0/acc_bytes == 4'd8 \&\& acc_offset[1:0] == '0/
 a misaligned read of nothing is unsupported@csr@rtl_models/csr.sv@s/!misaligned \&\& !known ? UNSUPPORTED/!known ? UNSUPPORTED/
 a reset keeps the upper half@csr@rtl_models/csr.sv@s/if (rst || reset_rw) kept/if (rst) kept/
@@ -106,7 +106,7 @@ C: ones clear everything@csr@pcie_model/registers.c@s/old \& ~(value \& mask)/ol
 C: the upper half is written as it comes@csr@pcie_model/registers.c@s/value <<= 32;/value |= value << 32; mask |= UINT32_MAX;/
 C: reserved bits are written@csr@pcie_model/registers.c@s/mask = file->writable\[t.id\];/mask = UINT64_MAX;/
 C: nothing there is an abort@csr@sim/nic/csr.c@s/refused.unknown != unknown ? PCIE_UNSUPPORTED/refused.unknown == unknown ? PCIE_UNSUPPORTED/
-C: the other path's last register is there@csr@sim/nic/csr.c@s/r <= REG_CMD_HEAD/r < REG_CMD_HEAD/
+C: the other path's last register is there@csr@sim/nic/csr.c@s/r <= REG_EVENT_HEAD/r < REG_EVENT_HEAD/
 C: the strobes of no table stay@csr@sim/nic/mailbox.c@s/nic_mailbox_clear(registers, NIC_TABLE_IP);/;/
 C: loads do not wait@csr@sim/nic/mailbox.c@/^bool nic_mailbox_orders/,/^}/s/strobes(access->value)/REG_GET(IPSTXIDX, WRITE, access->value)/
 C: the key without its salt@csr@sim/nic/mailbox.c@s/{ REG_IPSRXSALT, 1 }/{ REG_IPSRXSALT, 0 }/
