@@ -55,14 +55,14 @@ every beat is a last one@esn_replay@rtl_models/channel.sv@s/CNT_W'(push \&\& pus
 the channel wraps early@esn_sequence@rtl_models/channel.sv@s/head <= head == TOP/head <= head == TOP - 1'b1/
 *the hazard ends a cycle early@esn_sequence@rtl_models/hazard.sv@s/for (i = 0; i < RMW - 1;/for (i = 0; i < RMW - 2;/
 the hazard is one of all SAs@esn_sequence@rtl_models/hazard.sv@s/recent\[i\] \&\& recent_sa\[i\] == sa/recent[i] | (recent_sa[i] == sa)/
-*a packet of the MTU is too long@esn_sequence@rtl_models/esn_sequence.sv@s/seq_length > 17'(MTU)/seq_length >= 17'(MTU)/
+a packet of the MTU is too long@esn_sequence@rtl_models/esn_sequence.sv@s/seq_length > 17'(MTU)/seq_length >= 17'(MTU)/
 with ESN the last number is not given@esn_sequence@rtl_models/esn_sequence.sv@s/number == '0 :/number == '1 :/
 without ESN 2^32 is given@esn_sequence@rtl_models/esn_sequence.sv@s/number\[63:32\] != '0/number[63:33] != '0/
 too long counts as exhausted, too@esn_sequence@rtl_models/esn_sequence.sv@s/start \&\& exhausted \&\& !too_long/start \&\& exhausted/
 a packet that is too long takes a number@esn_sequence@rtl_models/esn_sequence.sv@s/start \&\& seq_crypt \&\& !refused/start \&\& seq_crypt \&\& !exhausted/
 items without an SA wait@esn_sequence@rtl_models/esn_sequence.sv@s/.ready(!(seq_crypt \&\& busy))/.ready(!busy)/
 the other path's last register is there@csr@rtl_models/csr.sv@s/id <= espnic_regs_pkg::EVENT_HEAD_ID/id < espnic_regs_pkg::EVENT_HEAD_ID/
-*8 bytes at any 4@csr@rtl_models/csr.sv@s/acc_bytes == 4'd8 \&\& acc_offset\[2:0\] == '0/acc_bytes == 4'd8 \&\& acc_offset[1:0] == '0/
+8 bytes at any 4@csr@rtl_models/csr.sv@s/acc_bytes == 4'd8 \&\& acc_offset\[2:0\] == '0/acc_bytes == 4'd8 \&\& acc_offset[1:0] == '0/
 a misaligned read of nothing is unsupported@csr@rtl_models/csr.sv@s/!misaligned \&\& !known ? UNSUPPORTED/!known ? UNSUPPORTED/
 a reset keeps the upper half@csr@rtl_models/csr.sv@s/if (rst || reset_rw) kept/if (rst) kept/
 a kept half is used again and again@csr@rtl_models/csr.sv@s/else if (reads \&\& !refused \&\& uses) kept <= 1'b0;//
@@ -156,7 +156,7 @@ a total length of 0 is none@esp_rx@sim/esp/packet.c@s/if (total == 0) {/if (leng
 UDP is not compared with the SA@esp_rx@sim/nic/sa_lookup.c@s/t->udp != (p->kind == ESP_PACKET_UDP_ESP)/t == NULL/
 input 0 is always first@esp_rx@sim/engine/stage.c@s/st->s.next_input = .*;/st->s.next_input = 0;/
 a packet keeps the engine a cycle longer@esp_rx@sim/nic/crypto.c@s/slots + c->overhead + c->key_setup/slots + c->overhead + 1/
-*the way around takes 2 cycles@esp_rx@sim/nic/crypto.c@s/j->latency = 1;/j->latency = 2;/
+the way around takes 2 cycles@esp_rx@sim/nic/crypto.c@s/j->latency = 1;/j->latency = 2;/
 the IV begins a byte early@esp_rx@rtl_models/esp_parser.sv@s/esp\[127:64\]/esp[119:56]/
 padding may begin with any number@esp_rx@rtl_models/esp_verdict.sv@s/place <= stop - {8'd0, pad}/place < stop/
 slots that push nothing need room@esp_rx@rtl_models/esp_decapsulate.sv@s/(!pushes || room)/room/
