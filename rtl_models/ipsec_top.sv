@@ -21,14 +21,14 @@ module ipsec_top #(
     parameter int CHECK_DEPTH = 64,
     parameter int AES_STAGES = 1,  // cycles of a round, 1 or 2
     parameter int AES_OVERHEAD = 1,  // cycles of a packet in an engine beside its blocks
-    parameter int AES_DEPTH = 256,  // beats behind an engine, and behind the way around it
+    parameter int AES_DEPTH = 56,  // beats behind an engine, and behind the way around it
     parameter int REORDER_DEPTH = 56,
     parameter int UPDATE_LATENCY = 4,
     parameter int UPDATE_OVERHEAD = 0,
-    parameter int UPDATE_DEPTH = 64,
+    parameter int UPDATE_DEPTH = 56,
     parameter int OPEN_LATENCY = 4,
     parameter int OPEN_OVERHEAD = 0,
-    parameter int OPEN_DEPTH = 256,
+    parameter int OPEN_DEPTH = 56,
     parameter int FETCH_LATENCY = 1,
     parameter int FETCH_OVERHEAD = 0,
     parameter int FETCH_DEPTH = 8,
@@ -38,7 +38,7 @@ module ipsec_top #(
     parameter int ENCAP_LATENCY = 4,
     parameter int ENCAP_OVERHEAD = 0,
     parameter int ENCAP_DEPTH = 8,
-    parameter int OUT_DEPTH = 32,
+    parameter int OUT_DEPTH = 56,
     parameter int TABLES = 0,  // 1: the tables are behind registers, 0: there is a command queue
     parameter int CSR_DEPTH = 4  // accesses that can wait
 ) (

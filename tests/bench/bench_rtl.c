@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include "cli/cosim.h"
-#include "cli/cosim_keys.h"
+#include "cli/cosim_aes.h"
 #include "engine/must.h"
 #include "inputs.h"
 #include "nic/nic.h"
@@ -216,12 +216,12 @@ static void give_sa(struct rtl *r, const struct bench *b, uint32_t sa)
         { "TX_CFG_KEY", "TX_CFG_KEYS", "TX_CFG_H", "TX_CFG_SALT" },
     };
     const struct esp_node *rx = &b->node[RX][sa - 1], *tx = &b->node[TX][sa - 1];
-    uint8_t spi[4], keys[COSIM_ROUND_KEYS], h[COSIM_BLOCK];
+    uint8_t spi[4], keys[COSIM_AES_KEYS], h[16];
 
     for (unsigned s = 0; s < SIDES; s++) {
         const struct esp_key *key = &b->node[s][sa - 1].sa[0].enc;
 
-        cosim_keys(key->bytes, 16, keys, h);
+        cosim_aes_expand(key->bytes, 16, keys, h);
         give_bytes(r, names[s][0], key->bytes, 16);
         give_bytes(r, names[s][1], keys, sizeof keys);
         give_bytes(r, names[s][2], h, sizeof h);
