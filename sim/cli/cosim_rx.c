@@ -59,16 +59,8 @@ static void destroy(void *self)
     free(t);
 }
 
-static void set_bytes(const struct block_pin *pin, uint32_t *in, const uint8_t *bytes,
-                      uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        block_set(in, pin->lsb + 8 * i, 8, bytes[i]);
-    }
-}
-
 #define SET_BYTES(t, in, name, bytes, count)                                                       \
-    set_bytes(&(t)->pins.in[INDEX_IN_##name], (in), (bytes), (count))
+    block_set_bytes((in), &(t)->pins.in[INDEX_IN_##name], (bytes), (count))
 
 /* ---- SAs -------------------------------------------------------------------------------------------- */
 

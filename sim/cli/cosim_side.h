@@ -26,16 +26,8 @@ struct side {
     uint64_t cycle, frames_in, frames_out, too_long;
 };
 
-static void put_bytes(const struct block_pin *pin, uint32_t *v, const uint8_t *bytes,
-                      uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        block_set(v, pin->lsb + 8 * i, 8, bytes[i]);
-    }
-}
-
 #define SET_BYTES(s, in, name, bytes, count)                                                       \
-    put_bytes(&(s)->pins.in[INDEX_IN_##name], (in), (bytes), (count))
+    block_set_bytes((in), &(s)->pins.in[INDEX_IN_##name], (bytes), (count))
 
 static bool side_open(struct side *s, const char *path, const char *out_path, char *error,
                       size_t error_size)

@@ -108,16 +108,8 @@ static void destroy(void *self)
 
 /* ---- SAs ------------------------------------------------------------------------------------------- */
 
-static void set_bytes(uint32_t *in, const struct block_pin *pin, const uint8_t *bytes,
-                      uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        block_set(in, pin->lsb + 8 * i, 8, bytes[i]);
-    }
-}
-
 #define SET_BYTES(pins, v, name, bytes, count)                                                     \
-    set_bytes((v), &(pins)->in[INDEX_IN_##name], (bytes), (count))
+    block_set_bytes((v), &(pins)->in[INDEX_IN_##name], (bytes), (count))
 
 static void random_bytes(struct traffic *t, uint8_t *bytes, uint32_t count)
 {

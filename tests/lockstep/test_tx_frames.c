@@ -56,18 +56,11 @@ static uint32_t in_handle;
 static uint64_t opened, passed, dropped, tunnels, transports;
 static struct pins pins;
 
-static void get_bytes(const uint32_t *v, const struct block_pin *pin, uint8_t *bytes,
-                      uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        bytes[i] = (uint8_t)block_get(v, pin->lsb + 8 * i, 8);
-    }
-}
-
-#define IN_PIN(v, name)                 block_pin((v), &pins.in[INDEX_IN_##name])
-#define IN_BYTES(v, name, bytes, count) get_bytes((v), &pins.in[INDEX_IN_##name], (bytes), (count))
+#define IN_PIN(v, name) block_pin((v), &pins.in[INDEX_IN_##name])
+#define IN_BYTES(v, name, bytes, count)                                                            \
+    block_get_bytes((v), &pins.in[INDEX_IN_##name], (bytes), (count))
 #define OUT_BYTES_OF(v, name, bytes, cnt)                                                          \
-    get_bytes((v), &pins.out[INDEX_OUT_##name], (bytes), (cnt))
+    block_get_bytes((v), &pins.out[INDEX_OUT_##name], (bytes), (cnt))
 
 static void note_sa(const uint32_t *in)
 {
