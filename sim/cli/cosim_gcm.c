@@ -245,16 +245,8 @@ static void begin(struct traffic *t)
 
 /* ---- pins -------------------------------------------------------------------------------------------- */
 
-static void set_bytes(uint32_t *in, const struct block_pin *pin, const uint8_t *bytes,
-                      uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        block_set(in, pin->lsb + 8 * i, 8, bytes[i]);
-    }
-}
-
 #define SET_BYTES(t, in, name, bytes, count)                                                       \
-    set_bytes((in), &(t)->pins.in[INDEX_IN_##name], (bytes), (count))
+    block_set_bytes((in), &(t)->pins.in[INDEX_IN_##name], (bytes), (count))
 
 /* RFC 4106 5, RFC 4543 3.4: SPI and number, all of it with ESN; of GMAC the IV, too. */
 static uint32_t make_aad(const struct frame *f, uint8_t aad[20])

@@ -25,34 +25,15 @@ static const struct nic_solo_param params[] = {
 struct gcm {
     struct solo solo;
     struct solo_port in_port, out_port;
-    struct block_pin in[INS], out[OUTS];
     uint32_t bus;
     uint32_t item; /* packet that is going in */
-    char config[256];
 };
-
-static uint64_t get(const struct gcm *g, const uint32_t *in, enum in_pin pin)
-{
-    return block_pin(in, &g->in[pin]);
-}
-
-static void set(const struct gcm *g, uint32_t *out, enum out_pin pin, uint64_t value)
-{
-    block_set_pin(out, &g->out[pin], value);
-}
-
-static void get_bytes(const struct gcm *g, const uint32_t *in, enum in_pin pin, uint8_t *bytes,
-                      uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        bytes[i] = (uint8_t)block_get(in, g->in[pin].lsb + 8 * i, 8);
-    }
-}
 
 /* ---- life ------------------------------------------------------------------------------------------ */
 
-static bool open_card(struct gcm *g, char *error, size_t error_size)
+static bool open_card(void *self, char *error, size_t error_size)
 {
+    struct gcm *g = self;
     char bus[32], width[32];
     const char *const settings[][2] = { { "card.bus", bus },
                                         { "card.crypto.width", width },
@@ -62,13 +43,12 @@ static bool open_card(struct gcm *g, char *error, size_t error_size)
                                         { "card.crypto.key_setup", "0" },
                                         { "card.command.context", "256B" },
                                         { NULL, NULL } };
-    uint32_t blocks = solo_param(&nic_solo_aes_gcm, g->config, "BLOCKS");
     struct stage *crypto;
 
-    g->bus = 16 * blocks;
+    g->bus = 16 * solo_value(&g->solo, "BLOCKS");
     snprintf(bus, sizeof bus, "%uB", g->bus);
     snprintf(width, sizeof width, "%uB", g->bus);
-    if (!solo_open(&g->solo, &nic_solo_aes_gcm, g->config, settings, error, error_size)) {
+    if (!solo_open(&g->solo, settings, error, error_size)) {
         return false;
     }
     crypto = &g->solo.card->lane[0].rx.crypto;
@@ -77,47 +57,13 @@ static bool open_card(struct gcm *g, char *error, size_t error_size)
     return true;
 }
 
-static void destroy(void *self)
-{
-    struct gcm *g = self;
-
-    if (g) {
-        solo_close(&g->solo);
-        free(g);
-    }
-}
+static const struct solo_kind kind = { .block = &nic_solo_aes_gcm,
+                                       .bytes = sizeof(struct gcm),
+                                       .open = open_card };
 
 static void *create(const char *config, char *error, size_t error_size)
 {
-    struct gcm *g = calloc(1, sizeof *g);
-
-    if (!g || strlen(config) >= sizeof g->config) {
-        snprintf(error, error_size, "out of memory");
-        free(g);
-        return NULL;
-    }
-    memcpy(g->config, config, strlen(config) + 1);
-    memcpy(g->in, in_pins, sizeof in_pins);
-    memcpy(g->out, out_pins, sizeof out_pins);
-    block_pins_place(g->in, INS);
-    block_pins_place(g->out, OUTS);
-    if (!open_card(g, error, error_size)) {
-        destroy(g);
-        return NULL;
-    }
-    return g;
-}
-
-static void reset(void *self)
-{
-    struct gcm *g = self;
-    char error[256];
-
-    solo_close(&g->solo);
-    if (!open_card(g, error, sizeof error)) {
-        fprintf(stderr, "espnic: internal error: %s\n", error);
-        abort();
-    }
+    return solo_create(&kind, config, error, error_size);
 }
 
 /* ---- what is seen ------------------------------------------------------------------------------------ */
@@ -130,12 +76,10 @@ static void show_beat(struct gcm *g, uint32_t *out, const struct solo_beat *b)
     const uint8_t *bytes = nic_bytes(card, p) + (size_t)b->number * g->bus;
     uint32_t left = p->length - b->number * g->bus;
 
-    set(g, out, OUT_LAST, b->last);
-    set(g, out, OUT_OK, state == ESP_JOB_OK);
-    set(g, out, OUT_CONTENT, p->tag);
-    for (uint32_t i = 0; i < g->bus; i++) {
-        block_set(out, g->out[OUT_BEAT].lsb + 8 * i, 8, i < left ? bytes[i] : 0);
-    }
+    set(out, OUT_LAST, b->last);
+    set(out, OUT_OK, state == ESP_JOB_OK);
+    set(out, OUT_CONTENT, p->tag);
+    set_bytes(out, OUT_BEAT, bytes, left < g->bus ? left : g->bus);
 }
 
 static void outputs(void *self, uint32_t *out)
@@ -143,8 +87,8 @@ static void outputs(void *self, uint32_t *out)
     struct gcm *g = self;
     struct solo_beat b = solo_head(&g->solo, &g->out_port);
 
-    set(g, out, OUT_ROOM, solo_room(&g->solo, &g->in_port));
-    set(g, out, OUT_VALID, b.valid);
+    set(out, OUT_ROOM, solo_room(&g->solo, &g->in_port));
+    set(out, OUT_VALID, b.valid);
     if (b.valid) {
         show_beat(g, out, &b);
     }
@@ -159,13 +103,13 @@ static void give_context(struct gcm *g, const uint32_t *in, struct nic_packet *p
                                         ESP_ALG_AES_GCM_256 };
     static const enum esp_alg gmac[] = { ESP_ALG_AES_GMAC_128, ESP_ALG_AES_GMAC_192,
                                          ESP_ALG_AES_GMAC_256 };
-    const uint32_t size = (uint32_t)get(g, in, IN_ROUNDS), key = 16 + 8 * size;
+    const uint32_t size = (uint32_t)get(in, IN_ROUNDS), key = 16 + 8 * size;
     uint8_t bytes[ABI_CONTEXT_MAX] = { 0 };
     struct abi_tx_context head = { .op = ESP_OP_ESP,
-                                   .flags = get(g, in, IN_ESN) ? ABI_CONTEXT_ESN : 0,
-                                   .icv = (uint8_t)get(g, in, IN_ICV) };
+                                   .flags = get(in, IN_ESN) ? ABI_CONTEXT_ESN : 0,
+                                   .icv = (uint8_t)get(in, IN_ICV) };
 
-    if (get(g, in, IN_GMAC)) {
+    if (get(in, IN_GMAC)) {
         head.enc = ESP_ALG_NULL;
         head.auth = gmac[size];
         head.auth_length = (uint8_t)(key + 4);
@@ -174,8 +118,8 @@ static void give_context(struct gcm *g, const uint32_t *in, struct nic_packet *p
         head.enc_length = (uint8_t)(key + 4);
     }
     memcpy(bytes, &head, sizeof head);
-    get_bytes(g, in, IN_KEY, bytes + ABI_CONTEXT_KEYS, key);
-    get_bytes(g, in, IN_SALT, bytes + ABI_CONTEXT_KEYS + key, 4);
+    get_bytes(in, IN_KEY, bytes + ABI_CONTEXT_KEYS, key);
+    get_bytes(in, IN_SALT, bytes + ABI_CONTEXT_KEYS + key, 4);
     p->carried = nic_carried_new(g->solo.card, bytes);
     if (!nic_carried_use(g->solo.card, p)) {
         fputs("espnic: internal error: aes_gcm: the card cannot use this key\n", stderr);
@@ -186,19 +130,19 @@ static void give_context(struct gcm *g, const uint32_t *in, struct nic_packet *p
 static uint32_t new_packet(struct gcm *g, const uint32_t *in)
 {
     struct espnic *card = g->solo.card;
-    uint32_t item = nic_packet_new(card, get(g, in, IN_DECRYPT) ? NIC_RX : NIC_TX,
-                                   (uint32_t)get(g, in, IN_LENGTH));
+    uint32_t item =
+        nic_packet_new(card, get(in, IN_DECRYPT) ? NIC_RX : NIC_TX, (uint32_t)get(in, IN_LENGTH));
     struct nic_packet *p = nic_packet(card, item);
 
-    get_bytes(g, in, IN_FRAME, nic_bytes(card, p), p->length);
+    get_bytes(in, IN_FRAME, nic_bytes(card, p), p->length);
     p->present = p->length;
     p->kind = ESP_PACKET_ESP;
     p->crypt = 1;
-    p->tag = get(g, in, IN_WHOLE);
+    p->tag = get(in, IN_WHOLE);
     p->bounds = (struct esp_bounds){ .l3 = ETHERNET,
-                                     .ipsec = (uint32_t)get(g, in, IN_BEGIN) - IV - ESP_HEADER,
-                                     .end = (uint32_t)(get(g, in, IN_END) + get(g, in, IN_ICV)) };
-    p->sequence = get(g, in, IN_HIGH) << 32 | esp_get32(nic_bytes(card, p) + p->bounds.ipsec + 4);
+                                     .ipsec = (uint32_t)get(in, IN_BEGIN) - IV - ESP_HEADER,
+                                     .end = (uint32_t)(get(in, IN_END) + get(in, IN_ICV)) };
+    p->sequence = get(in, IN_HIGH) << 32 | esp_get32(nic_bytes(card, p) + p->bounds.ipsec + 4);
     give_context(g, in, p);
     return item;
 }
@@ -207,7 +151,7 @@ static void tick(void *self, const uint32_t *in)
 {
     struct gcm *g = self;
 
-    if (get(g, in, IN_POP)) {
+    if (get(in, IN_POP)) {
         struct solo_beat b = solo_head(&g->solo, &g->out_port);
 
         solo_pop(&g->solo, &g->out_port);
@@ -215,11 +159,11 @@ static void tick(void *self, const uint32_t *in)
             nic_packet_free(g->solo.card, b.item);
         }
     }
-    if (get(g, in, IN_PUSH)) {
+    if (get(in, IN_PUSH)) {
         if (g->in_port.beat == 0) {
             g->item = new_packet(g, in);
         }
-        solo_push(&g->solo, &g->in_port, g->item, get(g, in, IN_PUSH_LAST));
+        solo_push(&g->solo, &g->in_port, g->item, get(in, IN_PUSH_LAST));
     }
     solo_step(&g->solo);
 }
@@ -227,8 +171,8 @@ static void tick(void *self, const uint32_t *in)
 static const struct block_ops ops = { .abi = BLOCK_ABI,
                                       .name = "aes_gcm",
                                       .create = create,
-                                      .destroy = destroy,
-                                      .reset = reset,
+                                      .destroy = solo_destroy,
+                                      .reset = solo_reset,
                                       .outputs = outputs,
                                       .tick = tick };
 
