@@ -28,7 +28,7 @@ esn_replay|SA_W=4 WINDOW=256 RMW=4
 esn_replay|SA_W=4 WINDOW=1024 RMW=4
 sa_hash|
 sa_table|
-sa_table|MEMORIES=4 BUCKETS=256 WAYS=4 ENTRIES=4096
+sa_table|MEMORIES=2 BUCKETS=64 WAYS=4 ENTRIES=384
 csr|TABLES=0
 csr|TABLES=1
 aes_sbox|
