@@ -30,13 +30,6 @@ struct cosim_files {
     char error[RECORDING_ERROR_SIZE];
 };
 
-static uint32_t number_in(const char *config, const char *name)
-{
-    const char *at = strstr(config, name);
-
-    return at ? (uint32_t)strtoul(at + strlen(name) + 1, NULL, 10) : 0;
-}
-
 /* ---- the recording ---------------------------------------------------------------------------------- */
 
 static bool is_gmac(const struct esp_sa *sa)
@@ -146,8 +139,8 @@ struct cosim_files *cosim_files_open(const struct cosim_files_request *r, const 
 {
     struct cosim_files *f = must(calloc(1, sizeof *f));
 
-    f->sas = 1u << number_in(config, "SA_W");
-    f->window = number_in(config, "WINDOW");
+    f->sas = 1u << nic_solo_number(config, "SA_W");
+    f->window = nic_solo_number(config, "WINDOW");
     set_number(f, 0, 0);
     for (unsigned s = 0; s < 2; s++) {
         f->node[s] = must(calloc(f->sas, sizeof *f->node[s]));

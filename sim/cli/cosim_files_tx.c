@@ -21,30 +21,7 @@ static uint32_t handle_of(const struct tx_side *t, uint32_t number)
 
 static void set_sa(void *self, uint32_t *in, uint32_t number, const struct esp_node *node)
 {
-    const struct tx_side *t = self;
-    const struct side *s = &t->s;
-    const struct esp_sa *sa = &node->sa[0];
-    uint32_t size = key_size(&sa->enc);
-    uint8_t keys[COSIM_AES_KEYS], h[16];
-
-    cosim_aes_expand(sa->enc.bytes, 16 + 8 * size, keys, h);
-    SET(&s->pins, in, CFG_WE, 1);
-    SET(&s->pins, in, CFG_SA, number);
-    SET(&s->pins, in, CFG_LIVE, 1);
-    SET(&s->pins, in, CFG_HANDLE, handle_of(t, number));
-    SET(&s->pins, in, CFG_TRANSPORT, node->mode == ESP_MODE_TRANSPORT);
-    SET(&s->pins, in, CFG_V6, node->dst.family == 6);
-    SET(&s->pins, in, CFG_ESN, sa->esn);
-    SET(&s->pins, in, CFG_ICV, sa->enc.icv);
-    SET(&s->pins, in, CFG_NEXT, sa->seq);
-    SET(&s->pins, in, CFG_SPI, sa->spi);
-    SET_BYTES(s, in, CFG_SRC, node->src.bytes, 16);
-    SET_BYTES(s, in, CFG_DST, node->dst.bytes, 16);
-    SET(&s->pins, in, CFG_ROUNDS, size);
-    SET_BYTES(s, in, CFG_KEY, sa->enc.bytes, 16 + 8 * size);
-    SET_BYTES(s, in, CFG_SALT, sa->enc.bytes + 16 + 8 * size, 4);
-    SET_BYTES(s, in, CFG_H, h, 16);
-    SET_BYTES(s, in, CFG_KEYS, keys, COSIM_AES_KEYS);
+    cosim_sa_tx(in, number, handle_of(self, number), true, node);
 }
 
 static uint32_t beats_of(const struct side *s)
@@ -57,9 +34,9 @@ static void show_ahead(struct tx_side *t, uint32_t *in)
 {
     const struct side *s = &t->s;
 
-    SET(&s->pins, in, AHEAD_VALID, 1);
-    SET(&s->pins, in, AHEAD_LAST, t->shown + 1 == beats_of(s));
-    SET_BYTES(s, in, AHEAD_BEAT, s->frame + (size_t)t->shown * BUS, BUS);
+    SET(in, AHEAD_VALID, 1);
+    SET(in, AHEAD_LAST, t->shown + 1 == beats_of(s));
+    SET_BYTES(in, AHEAD_BEAT, s->frame + (size_t)t->shown * BUS, BUS);
     t->shown++;
 }
 
@@ -77,7 +54,7 @@ static bool drive(void *self, const uint32_t *out, uint32_t *in)
     struct side *s = &t->s;
 
     s->cycle++;
-    SET(&s->pins, in, OUT_POP, GET(&s->pins, out, OUT_VALID));
+    SET(in, OUT_POP, GET(out, OUT_VALID));
     if (s->length == 0) {
         memset(s->frame, 0, sizeof s->frame);
         if (!side_next(s)) {
@@ -89,14 +66,14 @@ static bool drive(void *self, const uint32_t *out, uint32_t *in)
         show_ahead(t, in);
         return true;
     }
-    if (!GET(&s->pins, out, TX_ROOM)) {
+    if (!GET(out, TX_ROOM)) {
         return true;
     }
-    SET(&s->pins, in, TX_VALID, 1);
-    SET(&s->pins, in, TX_LAST, s->beat + 1 == beats_of(s));
-    SET(&s->pins, in, TX_HANDLE, handle_for(t));
-    SET(&s->pins, in, TX_LENGTH, s->length);
-    SET_BYTES(s, in, TX_BEAT, s->frame + (size_t)s->beat * BUS, BUS);
+    SET(in, TX_VALID, 1);
+    SET(in, TX_LAST, s->beat + 1 == beats_of(s));
+    SET(in, TX_HANDLE, handle_for(t));
+    SET(in, TX_LENGTH, s->length);
+    SET_BYTES(in, TX_BEAT, s->frame + (size_t)s->beat * BUS, BUS);
     if (++s->beat == beats_of(s)) {
         s->length = 0;
     }
@@ -108,9 +85,9 @@ static void observe(void *self, const uint32_t *out, const uint32_t *in)
     struct tx_side *t = self;
     struct side *s = &t->s;
 
-    if (block_pin(in, &s->pins.in[INDEX_IN_OUT_POP])) {
-        side_take(s, out, &s->pins.out[INDEX_OUT_OUT_BEAT], (uint32_t)GET(&s->pins, out, OUT_BYTES),
-                  GET(&s->pins, out, OUT_LAST));
+    if (block_pin(in, &in_pins[IN_OUT_POP])) {
+        side_take(s, out, &out_pins[OUT_OUT_BEAT], (uint32_t)GET(out, OUT_BYTES),
+                  GET(out, OUT_LAST));
     }
 }
 

@@ -38,6 +38,8 @@ void frames_free(struct frames *f);
 
 /* SA `number` is another one from now on. */
 void frames_new_peer(struct frames *f, uint32_t number);
+/* The SA as the one who receives has it. */
+void frames_node(const struct frames_peer *peer, struct esp_node *node);
 
 /* The next frame: bytes, length. */
 void frames_next(struct frames *f);

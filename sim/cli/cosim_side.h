@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cosim_aes.h"
 #include "cli/cosim_files.h"
+#include "cli/cosim_sa.h"
 #include "engine/must.h"
 #include "esp/packet.h"
 #include "traces/capture.h"
@@ -14,7 +14,6 @@ enum { BUS = 64, LONGEST = 1536, CYCLE_NS = 1 };
 
 /* What both sides have: files, the frame that goes in, the one that comes out. */
 struct side {
-    struct pins pins;
     struct capture *capture;
     struct capture_writer *writer;
     bool ended;
@@ -26,13 +25,9 @@ struct side {
     uint64_t cycle, frames_in, frames_out, too_long;
 };
 
-#define SET_BYTES(s, in, name, bytes, count)                                                       \
-    block_set_bytes((in), &(s)->pins.in[INDEX_IN_##name], (bytes), (count))
-
 static bool side_open(struct side *s, const char *path, const char *out_path, char *error,
                       size_t error_size)
 {
-    pins_place(&s->pins);
     s->ended = path == NULL;
     if (path && !(s->capture = capture_open(path, NULL, error, error_size))) {
         return false;
@@ -118,10 +113,4 @@ static uint64_t side_frames_in(const void *self)
 static uint64_t side_frames_out(const void *self)
 {
     return ((const struct side *)self)->frames_out;
-}
-
-/* 0: 128 bits of key, 1: 192, 2: 256. */
-static uint32_t key_size(const struct esp_key *key)
-{
-    return (uint32_t)(esp_alg_info(key->alg)->key_bytes - 16) / 8;
 }

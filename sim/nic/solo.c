@@ -8,14 +8,36 @@
 
 /* ---- parameters ---------------------------------------------------------------------------------- */
 
-uint32_t solo_param(const struct nic_solo_block *block, const char *config, const char *name)
+static bool find_number(const char *config, const char *name, uint32_t *value)
 {
     size_t length = strlen(name);
 
     for (const char *at = config; at && *at; at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL) {
         if (strncmp(at, name, length) == 0 && at[length] == '=') {
-            return (uint32_t)strtoul(at + length + 1, NULL, 10);
+            *value = (uint32_t)strtoul(at + length + 1, NULL, 10);
+            return true;
         }
+    }
+    return false;
+}
+
+uint32_t nic_solo_number(const char *config, const char *name)
+{
+    uint32_t value;
+
+    if (!find_number(config, name, &value)) {
+        fprintf(stderr, "espnic: internal error: no parameter %s in \"%s\"\n", name, config);
+        abort();
+    }
+    return value;
+}
+
+uint32_t solo_param(const struct nic_solo_block *block, const char *config, const char *name)
+{
+    uint32_t value;
+
+    if (find_number(config, name, &value)) {
+        return value;
     }
     for (uint32_t i = 0; i < block->param_count; i++) {
         if (strcmp(block->params[i].name, name) == 0) {

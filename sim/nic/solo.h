@@ -26,6 +26,9 @@ struct nic_solo_block {
     uint32_t param_count;
 };
 
+/* The value of NAME in "NAME=VALUE NAME=VALUE"; the program ends if there is none. */
+uint32_t nic_solo_number(const char *config, const char *name);
+
 extern const struct nic_solo_block nic_solo_esn_replay;
 extern const struct nic_solo_block nic_solo_esn_sequence;
 extern const struct nic_solo_block nic_solo_aes_gcm;

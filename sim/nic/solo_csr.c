@@ -7,7 +7,7 @@
 #include "nic/mailbox.h"
 #include "nic/solo_inside.h"
 
-#define SOLO_PINS "nic/pins_csr.def"
+#define PINS_FILE "nic/pins_csr.def"
 #include "nic/solo_pins.h"
 
 enum { MAX_DEPTH = 64 };

@@ -8,7 +8,7 @@
 
 #include "nic/solo_inside.h"
 
-#define SOLO_PINS "nic/pins_esn_replay.def"
+#define PINS_FILE "nic/pins_esn_replay.def"
 #include "nic/solo_pins.h"
 
 enum { BUS = 64, IPSEC = 34 };

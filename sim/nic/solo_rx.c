@@ -8,7 +8,7 @@
 
 #include "nic/solo_inside.h"
 
-#define SOLO_PINS "nic/pins_esp_rx.def"
+#define PINS_FILE "nic/pins_esp_rx.def"
 #include "nic/solo_pins.h"
 
 enum { BUS = 64, LONGEST = 1536, MAX_SAS = 256, INPUT = 1 /* of the parser: port 0 */ };

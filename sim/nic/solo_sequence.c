@@ -7,7 +7,7 @@
 
 #include "nic/solo_inside.h"
 
-#define SOLO_PINS "nic/pins_esn_sequence.def"
+#define PINS_FILE "nic/pins_esn_sequence.def"
 #include "nic/solo_pins.h"
 
 enum {

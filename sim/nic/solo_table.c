@@ -12,7 +12,7 @@
 #include "nic/ndis.h"
 #include "nic/solo_inside.h"
 
-#define SOLO_PINS "nic/pins_sa_table.def"
+#define PINS_FILE "nic/pins_sa_table.def"
 #include "nic/solo_pins.h"
 
 enum {

@@ -8,7 +8,7 @@
 
 #include "nic/solo_inside.h"
 
-#define SOLO_PINS "nic/pins_esp_tx.def"
+#define PINS_FILE "nic/pins_esp_tx.def"
 #include "nic/solo_pins.h"
 
 enum { BUS = 64, LONGEST = 9216 + 256 + BUS, AHEAD = 64 /* frames, a power of two */, SAS = 256 };
