@@ -414,7 +414,7 @@ static bool pair_open(struct pair *pair, const struct request *r, const struct b
         pair->stimulus = r->what->stimulus->create(r->config, r->seed);
         return true;
     }
-    pair->files = cosim_files_open(&r->files, r->config, error, sizeof error);
+    pair->files = cosim_files_open(&r->files, r->config, true, error, sizeof error);
     if (!pair->files) {
         fprintf(stderr, "espnic cosim: %s\n", error);
     }

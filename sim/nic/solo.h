@@ -8,6 +8,10 @@
 
 #include "engine/block.h"
 
+/* Bytes of the longest frame that esp_rx takes: that of a packet of 1500 bytes in the card, of which a channel that has to
+ * hold whole packets holds two (pins_esp_rx.def: PUSH_FRAME). */
+enum { NIC_SOLO_LONGEST = 1792 };
+
 /* A block that can stand alone: its pins, its parameters. */
 struct nic_solo_param {
     const char *name; /* as in the RTL */
