@@ -15,6 +15,7 @@
 static const struct cosim_block blocks[] = {
     { &nic_solo_esn_replay, &cosim_replay_stimulus },
     { &nic_solo_esn_sequence, &cosim_sequence_stimulus },
+    { &nic_solo_aes_gcm, &cosim_gcm_stimulus },
     { &nic_solo_esp_tx, &cosim_tx_stimulus },
     { &nic_solo_esp_rx, &cosim_rx_stimulus },
     { &nic_solo_sa_table, &cosim_table_stimulus },

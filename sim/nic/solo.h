@@ -35,6 +35,7 @@ uint32_t nic_solo_number(const char *config, const char *name);
 
 extern const struct nic_solo_block nic_solo_esn_replay;
 extern const struct nic_solo_block nic_solo_esn_sequence;
+extern const struct nic_solo_block nic_solo_aes_gcm;
 extern const struct nic_solo_block nic_solo_esp_tx;
 extern const struct nic_solo_block nic_solo_esp_rx;
 extern const struct nic_solo_block nic_solo_sa_table;
