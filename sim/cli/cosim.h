@@ -5,9 +5,6 @@
 
 #include "nic/solo.h"
 
-/* Bytes of the longest frame in and out of esp_rx and esp_tx: an IP packet of 1500 with all that can come around it. */
-enum { COSIM_LONGEST = NIC_SOLO_LONGEST };
-
 /* How often something that the comparison is to see has happened, and how often it must have at least. */
 struct cosim_share {
     const char *name;   /* "cycles with back-pressure" */

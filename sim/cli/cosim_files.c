@@ -357,8 +357,11 @@ void cosim_files_print(const struct cosim_files *f)
                    left_out_text[why]);
         }
     }
-    for (unsigned s = 0; s < 2; s++) {
-        print_side(&f->side[s], way[s]);
+    if (f->request->rx) {
+        print_side(&f->side[RX], way[RX]);
+    }
+    if (f->request->tx) {
+        print_side(&f->side[TX], way[TX]);
     }
 }
 

@@ -4,11 +4,11 @@
 #ifndef ESPNIC_CLI_COSIM_FRAMES_H
 #define ESPNIC_CLI_COSIM_FRAMES_H
 
-#include "cli/cosim.h"
 #include "engine/rng.h"
 #include "esp/esp.h"
+#include "nic/solo.h"
 
-enum { FRAMES_LONGEST = COSIM_LONGEST, FRAMES_SAS = 256 };
+enum { FRAMES_LONGEST = NIC_SOLO_LONGEST, FRAMES_SAS = 256 };
 
 /* An SA as its peer, which sends, sees it. */
 struct frames_peer {

@@ -39,7 +39,6 @@ struct frame {
 };
 
 struct traffic {
-    struct pins pins;
     struct rng random;
     struct esp_crypt *crypt;
     struct key key[KEYS];
@@ -81,19 +80,13 @@ static void new_key(struct traffic *t, struct key *k)
     k->generation++;
 }
 
-static uint32_t number_in(const char *config, const char *name)
-{
-    return (uint32_t)strtoul(strstr(config, name) + strlen(name) + 1, NULL, 10);
-}
-
 static void *create(const char *config, uint64_t seed)
 {
     struct traffic *t = must(calloc(1, sizeof *t));
     char error[256];
 
-    pins_place(&t->pins);
     t->random = rng_stream(seed, 5);
-    t->bus = BLOCK * number_in(config, "BLOCKS");
+    t->bus = BLOCK * nic_solo_number(config, "BLOCKS");
     t->crypt = esp_crypt_open(ESP_BACKEND_OPENSSL, ESP_CRYPT_DEFAULT_CONTEXTS, error, sizeof error);
     if (!t->crypt) {
         fprintf(stderr, "espnic: %s\n", error);
@@ -245,9 +238,6 @@ static void begin(struct traffic *t)
 
 /* ---- pins -------------------------------------------------------------------------------------------- */
 
-#define SET_BYTES(t, in, name, bytes, count)                                                       \
-    block_set_bytes((in), &(t)->pins.in[INDEX_IN_##name], (bytes), (count))
-
 /* RFC 4106 5, RFC 4543 3.4: SPI and number, all of it with ESN; of GMAC the IV, too. */
 static uint32_t make_aad(const struct frame *f, uint8_t aad[20])
 {
@@ -275,24 +265,24 @@ static void show_frame(struct traffic *t, uint32_t *in)
     uint8_t aad[20];
     const uint32_t aad_bytes = make_aad(f, aad);
 
-    SET(&t->pins, in, DECRYPT, f->decrypt);
-    SET(&t->pins, in, GMAC, f->gmac);
-    SET(&t->pins, in, ROUNDS, k->rounds);
-    SET(&t->pins, in, ICV, f->icv);
-    SET(&t->pins, in, BEGIN, f->ipsec + ESP_HEADER + IV);
-    SET(&t->pins, in, END, f->end);
-    SET_BYTES(t, in, SALT, k->bytes + 32, 4);
-    SET_BYTES(t, in, IV, f->bytes + f->ipsec + ESP_HEADER, IV);
-    SET(&t->pins, in, AAD_BYTES, aad_bytes);
-    SET_BYTES(t, in, AAD, aad, aad_bytes);
-    SET_BYTES(t, in, H, k->h, BLOCK);
-    SET_BYTES(t, in, KEYS, k->round_keys, COSIM_AES_KEYS);
-    SET(&t->pins, in, WHOLE, f->whole);
-    SET(&t->pins, in, LENGTH, f->length);
-    SET(&t->pins, in, ESN, f->esn);
-    SET(&t->pins, in, HIGH, f->high);
-    SET_BYTES(t, in, KEY, k->bytes, 16 + 8u * k->rounds);
-    SET_BYTES(t, in, FRAME, f->bytes, f->length);
+    SET(in, DECRYPT, f->decrypt);
+    SET(in, GMAC, f->gmac);
+    SET(in, ROUNDS, k->rounds);
+    SET(in, ICV, f->icv);
+    SET(in, BEGIN, f->ipsec + ESP_HEADER + IV);
+    SET(in, END, f->end);
+    SET_BYTES(in, SALT, k->bytes + 32, 4);
+    SET_BYTES(in, IV, f->bytes + f->ipsec + ESP_HEADER, IV);
+    SET(in, AAD_BYTES, aad_bytes);
+    SET_BYTES(in, AAD, aad, aad_bytes);
+    SET_BYTES(in, H, k->h, BLOCK);
+    SET_BYTES(in, KEYS, k->round_keys, COSIM_AES_KEYS);
+    SET(in, WHOLE, f->whole);
+    SET(in, LENGTH, f->length);
+    SET(in, ESN, f->esn);
+    SET(in, HIGH, f->high);
+    SET_BYTES(in, KEY, k->bytes, 16 + 8u * k->rounds);
+    SET_BYTES(in, FRAME, f->bytes, f->length);
 }
 
 static void drive_in(struct traffic *t, const uint32_t *out, uint32_t *in)
@@ -303,14 +293,14 @@ static void drive_in(struct traffic *t, const uint32_t *out, uint32_t *in)
     if (!t->active && cosim_pace(&t->in_pace, &t->random)) {
         begin(t);
     }
-    t->n.full += t->active && !GET(&t->pins, out, ROOM);
-    if (!t->active || !GET(&t->pins, out, ROOM) || (f->beat && one_in(t, 40))) {
+    t->n.full += t->active && !GET(out, ROOM);
+    if (!t->active || !GET(out, ROOM) || (f->beat && one_in(t, 40))) {
         return;
     }
     last = f->beat + 1 == f->beats;
-    SET(&t->pins, in, PUSH, 1);
-    SET(&t->pins, in, PUSH_LAST, last);
-    SET_BYTES(t, in, PUSH_BEAT, f->bytes + f->beat * t->bus, t->bus);
+    SET(in, PUSH, 1);
+    SET(in, PUSH_LAST, last);
+    SET_BYTES(in, PUSH_BEAT, f->bytes + f->beat * t->bus, t->bus);
     if (f->beat++ == 0) {
         show_frame(t, in);
     }
@@ -322,16 +312,16 @@ static void drive_in(struct traffic *t, const uint32_t *out, uint32_t *in)
 
 static void drive_out(struct traffic *t, const uint32_t *out, uint32_t *in)
 {
-    bool valid = GET(&t->pins, out, VALID);
+    bool valid = GET(out, VALID);
 
     if (!valid || !cosim_pace(&t->out_pace, &t->random)) {
         t->n.held += valid;
         return;
     }
-    SET(&t->pins, in, POP, 1);
-    if (GET(&t->pins, out, LAST)) {
+    SET(in, POP, 1);
+    if (GET(out, LAST)) {
         t->n.comes_out++;
-        t->n.refused += !GET(&t->pins, out, OK);
+        t->n.refused += !GET(out, OK);
     }
 }
 

@@ -8,9 +8,10 @@
 #include "cli/cosim_sa.h"
 #include "engine/must.h"
 #include "esp/packet.h"
+#include "nic/solo.h"
 #include "traces/capture.h"
 
-enum { BUS = 64, LONGEST = COSIM_LONGEST, CYCLE_NS = 1 };
+enum { BUS = 64, LONGEST = NIC_SOLO_LONGEST, CYCLE_NS = 1 };
 
 /* What both sides have: files, the frame that goes in, the one that comes out. */
 struct side {

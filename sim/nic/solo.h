@@ -21,6 +21,9 @@ struct nic_solo_param {
     const char *description; /* with its unit */
 };
 
+/* What callers have room for: pins of each direction, words of their vectors, bytes of a text with all parameters. */
+enum { NIC_SOLO_MAX_PINS = 160, NIC_SOLO_MAX_WORDS = 1024, NIC_SOLO_MAX_CONFIG = 1024 };
+
 struct nic_solo_block {
     const char *name, *title;
     const struct block_ops *ops;
@@ -28,6 +31,7 @@ struct nic_solo_block {
     uint32_t ins, outs;
     const struct nic_solo_param *params;
     uint32_t param_count;
+    const char *power_of_two; /* the parameter that has to be one; NULL: none has */
 };
 
 /* The value of NAME in "NAME=VALUE NAME=VALUE"; the program ends if there is none. */

@@ -8,7 +8,7 @@
 
 #include "nic/solo_inside.h"
 
-#define SOLO_PINS "nic/pins_aes_gcm.def"
+#define PINS_FILE "nic/pins_aes_gcm.def"
 #include "nic/solo_pins.h"
 
 enum { ETHERNET = 14, IV = 8, ENGINE = 0 /* lane of the stage, and its output */ };
@@ -185,5 +185,6 @@ const struct nic_solo_block nic_solo_aes_gcm = {
     .ins = INS,
     .outs = OUTS,
     .params = params,
-    .param_count = sizeof params / sizeof *params
+    .param_count = sizeof params / sizeof *params,
+    .power_of_two = "BLOCKS"
 };
