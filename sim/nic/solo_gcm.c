@@ -185,5 +185,6 @@ const struct nic_solo_block nic_solo_aes_gcm = {
     .ins = INS,
     .outs = OUTS,
     .params = params,
-    .param_count = sizeof params / sizeof *params
+    .param_count = sizeof params / sizeof *params,
+    .power_of_two = "BLOCKS"
 };
