@@ -23,6 +23,8 @@ module esn_sequence #(
     input  logic [SA_W-1:0]   cfg_sa,
     input  logic              cfg_esn,
     input  logic [63:0]       cfg_next,
+    input  logic [SA_W-1:0]   peek_sa,
+    output logic [63:0]       peek_next,   // number of the next packet of this SA
     input  logic              seq_valid,
     input  logic              seq_last,
     input  logic              seq_crypt,
@@ -36,6 +38,7 @@ module esn_sequence #(
     output logic [63:0]       numbered_number,
     output logic [DATA_W-1:0] numbered_data,
     input  logic              numbered_pop,
+    output logic              refuses,     // an item begins and is refused
     // counters
     output logic [31:0]       count_given,
     output logic [31:0]       count_exhausted,
@@ -60,6 +63,8 @@ module esn_sequence #(
   assign too_long  = seq_crypt && seq_length > 17'(MTU);
   assign exhausted = seq_crypt && (esn[seq_sa] ? number == '0 : number[63:32] != '0);
   assign refused   = too_long || exhausted;
+  assign refuses   = start && refused;
+  assign peek_next = next[peek_sa];
   assign gives     = start && seq_crypt && !refused;
 
   hazard #(.SA_W(SA_W), .RMW(RMW)) u_hazard (.clk, .rst, .note(gives), .sa(seq_sa), .busy);

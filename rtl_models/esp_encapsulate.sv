@@ -59,6 +59,7 @@ module esp_encapsulate #(
     output logic [15:0]     out_end,
     output logic [511:0]    out_beat,
     input  logic            out_pop,
+    output logic            refuses,      // a frame begins and is refused
     output logic [31:0]     count_not_ip
 );
   localparam int HOLD_W = $clog2(HOLD);
@@ -228,6 +229,7 @@ module esp_encapsulate #(
   assign enough = begun || in_valid;
   assign go     = pause == '0 && enough && (!takes || in_valid) && (!pushes || room);
   assign in_pop = go && takes;
+  assign refuses = go && !begun && crypt && refused;
   assign ends   = (!takes || in_last) && (refused || slot + 10'd1 >= beats_out + skip);
 
   always_ff @(posedge clk) begin

@@ -19,6 +19,8 @@
 // With SA_TABLE the look-up is in a hash table (esp_lookup_table.sv), and SAs come and go by commands amid the packets: an INSERT
 // takes what cfg_* say beside it, cfg_we is not looked at. A packet holds its SA from the look-up until it is refused by replay
 // check or replay update, or begins in decapsulation; the DELETE of its SA is answered then at the earliest.
+// The table is that of both directions: an INSERT with `cmd_out` is for an SA to send with, of which cfg_spi, cfg_v6, cfg_dst and
+// cfg_esn say what the table wants to know, and cmd_tx_context all; the ports tx_* are for a block that sends.
 module esp_rx #(
     parameter int SA_W   = 4,    // bits of an SA's number, 1 to 8
     parameter int WINDOW = 64,   // largest replay window; a power of two, 32 to 4096
@@ -52,7 +54,9 @@ module esp_rx #(
     parameter int ADD_CYCLES      = 8,
     parameter int UPDATE_CYCLES   = 4,
     parameter int REMOVE_CYCLES   = 6,
-    parameter int COMMANDS        = 4
+    parameter int COMMANDS        = 4,
+    parameter int TX_CONTEXT_W    = 1,   // of an SA to send with
+    parameter int TX_RELEASES     = 1
 ) (
     input  logic            clk,
     input  logic            rst,
@@ -81,6 +85,8 @@ module esp_rx #(
     input  logic [63:0]     cmd_handle,
     input  logic            cmd_ah,       // UPDATE; its SPI is cfg_spi
     input  logic [31:0]     cmd_value,
+    input  logic            cmd_out,
+    input  logic [TX_CONTEXT_W-1:0] cmd_tx_context,
     output logic            rsp_valid,
     input  logic            rsp_ready,
     output logic [7:0]      rsp_tag,
@@ -91,6 +97,16 @@ module esp_rx #(
     output logic [31:0]     rsp_value,
     output logic [1:0]      rsp_state,
     output logic [21:0]     rsp_references,
+    output logic            tx_set_we,    // an SA to send with is set
+    output logic [SA_W-1:0] tx_set_sa,
+    output logic [TX_CONTEXT_W-1:0] tx_set_context,
+    input  logic [63:0]     tx_handle,    // finds this SA
+    output logic [SA_W-1:0] tx_sa,
+    input  logic            tx_take,
+    input  logic [TX_RELEASES-1:0]      tx_rel_valid,
+    input  logic [TX_RELEASES*SA_W-1:0] tx_rel_sa,
+    output logic [SA_W-1:0] tx_peek_sa,
+    input  logic [31:0]     tx_peek_high, // upper half of its next number
     // frames
     input  logic            in_valid,
     input  logic            in_last,
@@ -162,11 +178,15 @@ module esp_rx #(
 
   // What is kept of an SA beside its key, and set with it.
   localparam int KEEP_W = 1 + 1 + 1 + 2 + 6 + 32 + 128;
-  localparam int CONTEXT_W = KEEP_W + 1920 + 13 + 64;
+  localparam int RX_CONTEXT_W = KEEP_W + 1920 + 13 + 64;
+  localparam int CONTEXT_W = RX_CONTEXT_W > TX_CONTEXT_W ? RX_CONTEXT_W : TX_CONTEXT_W;
 
   logic                 set_we, set_esn;
   logic [SA_W-1:0]      set_sa;
+  // of the wider of the two kinds
+  /* verilator lint_off UNUSEDSIGNAL */
   logic [CONTEXT_W-1:0] set_context;
+  /* verilator lint_on UNUSEDSIGNAL */
   logic [KEEP_W-1:0]    set_keep;
   logic [1919:0]        set_keys;
   logic [12:0]          set_window;
@@ -176,30 +196,38 @@ module esp_rx #(
   logic [2:0]           rel_valid;
   logic [3*SA_W-1:0]    rel_sa;
 
-  logic [CONTEXT_W-1:0] cfg_context;
+  logic [RX_CONTEXT_W-1:0] cfg_context;
 
   assign cfg_context = {cfg_tunnel, cfg_esn, cfg_gmac, cfg_rounds, cfg_icv, cfg_salt, cfg_h, cfg_keys, cfg_window, cfg_top};
-  assign {set_keep, set_keys, set_window, set_top} = set_context;
+  assign {set_keep, set_keys, set_window, set_top} = set_context[RX_CONTEXT_W-1:0];
   assign set_esn = set_keep[KEEP_W-2];
   assign unused[70:39] = peek_top[31:0];
 
   generate
     if (SA_TABLE == 1) begin : g_table
-      logic unused_cfg;
+      logic unused_cfg, new_we, new_out, rd_out;
 
-      assign unused_cfg = &{1'b0, cfg_we, cfg_sa};
+      assign unused_cfg     = &{1'b0, cfg_we, cfg_sa};
+      assign set_we         = new_we && !new_out;
+      assign tx_set_we      = new_we && new_out;
+      assign tx_set_sa      = set_sa;
+      assign tx_set_context = set_context[TX_CONTEXT_W-1:0];
+      assign tx_peek_sa     = peek_sa;
       esp_lookup_table #(
         .SA_W(SA_W), .LATENCY(LOOKUP_LATENCY), .OVERHEAD(LOOKUP_OVERHEAD), .DEPTH(LOOKUP_DEPTH), .SIDE_W(SIDE_W),
-        .RELEASES(3), .CONTEXT_W(CONTEXT_W), .MEMORIES(MEMORIES), .BUCKETS(BUCKETS), .WAYS(WAYS), .STASH(STASH),
+        .RELEASES(3 + TX_RELEASES), .CONTEXT_W(CONTEXT_W), .MEMORIES(MEMORIES), .BUCKETS(BUCKETS), .WAYS(WAYS), .STASH(STASH),
         .LOOKUP_PORT(LOOKUP_PORT), .LOOKUP_PACE(LOOKUP_PACE), .ADD_CYCLES(ADD_CYCLES), .UPDATE_CYCLES(UPDATE_CYCLES),
         .REMOVE_CYCLES(REMOVE_CYCLES), .COMMANDS(COMMANDS)
       ) u_lookup (
         .clk, .rst,
         .cmd_valid, .cmd_ready, .cmd_op, .cmd_tag, .cmd_handle, .cmd_ah, .cmd_value, .cmd_spi(cfg_spi), .cmd_v6(cfg_v6),
-        .cmd_dst(cfg_dst), .cmd_udp(cfg_udp), .cmd_esn(cfg_esn), .cmd_context(cfg_context),
+        .cmd_dst(cfg_dst), .cmd_udp(cfg_udp), .cmd_esn(cfg_esn), .cmd_out,
+        .cmd_context(cmd_out ? CONTEXT_W'(cmd_tx_context) : CONTEXT_W'(cfg_context)),
         .rsp_valid, .rsp_ready, .rsp_tag, .rsp_status, .rsp_handle, .rsp_read, .rsp_key, .rsp_value, .rsp_state,
         .rsp_references,
-        .set_we, .set_sa, .set_context, .rd_sa(peek_sa), .rd_high(peek_top[63:32]), .rel_valid, .rel_sa,
+        .set_we(new_we), .set_out(new_out), .set_sa, .set_context, .rd_sa(peek_sa), .rd_out,
+        .rd_high(rd_out ? tx_peek_high : peek_top[63:32]), .tx_handle, .tx_sa, .tx_take,
+        .rel_valid({tx_rel_valid, rel_valid}), .rel_sa({tx_rel_sa, rel_sa}),
         .in_valid(p_valid), .in_last(p_last), .in_bypass(p_bypass), .in_v6(p_v6), .in_udp(p_udp), .in_dst(p_dst),
         .in_header(p_header), .in_side({p_l3, p_ipsec, p_length, p_end, p_iv}), .in_beat(p_beat), .in_pop(p_pop),
         .out_valid(l_valid), .out_last(l_last), .out_crypt(l_crypt), .out_sa(l_sa), .out_v6(l_v6), .out_udp(l_udp),
@@ -221,11 +249,17 @@ module esp_rx #(
       );
       assign set_we      = cfg_we;
       assign set_sa      = cfg_sa;
-      assign set_context = cfg_context;
+      assign set_context = CONTEXT_W'(cfg_context);
       assign peek_sa     = '0;
       // nobody gives commands
       assign unused_commands = &{1'b0, cmd_valid, cmd_op, cmd_tag, cmd_handle, cmd_ah, cmd_value, rsp_ready, rel_valid, rel_sa,
-                                 peek_top[63:32]};
+                                 peek_top[63:32], cmd_out, cmd_tx_context, tx_handle, tx_take, tx_rel_valid, tx_rel_sa,
+                                 tx_peek_high};
+      assign tx_set_we       = 1'b0;
+      assign tx_set_sa       = '0;
+      assign tx_set_context  = '0;
+      assign tx_sa           = '0;
+      assign tx_peek_sa      = '0;
       assign cmd_ready       = 1'b0;
       assign rsp_valid       = 1'b0;
       assign rsp_tag         = '0;

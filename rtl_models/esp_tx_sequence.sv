@@ -23,6 +23,8 @@ module esp_tx_sequence #(
     input  logic            cfg_transport,
     input  logic            cfg_v6,
     input  logic [4:0]      cfg_icv,
+    input  logic [SA_W-1:0] peek_sa,
+    output logic [63:0]     peek_next,   // esn_sequence
     input  logic            in_valid,
     input  logic            in_last,
     input  logic            in_crypt,
@@ -46,6 +48,7 @@ module esp_tx_sequence #(
     output logic [7:0]      out_next,
     output logic [511:0]    out_beat,
     input  logic            out_pop,
+    output logic            refuses,     // a frame begins and is refused
     output logic [31:0]     count_not_ip,
     output logic [31:0]     count_mtu,
     output logic [31:0]     count_exhausted
@@ -83,7 +86,7 @@ module esp_tx_sequence #(
     .SA_W(SA_W), .MTU(MTU), .RMW(RMW), .LATENCY(LATENCY), .INTERVAL(INTERVAL), .OVERHEAD(OVERHEAD), .DEPTH(DEPTH),
     .DATA_W(DATA_W)
   ) u_numbers (
-    .clk, .rst, .cfg_we, .cfg_sa, .cfg_esn, .cfg_next,
+    .clk, .rst, .cfg_we, .cfg_sa, .cfg_esn, .cfg_next, .peek_sa, .peek_next, .refuses,
     .seq_valid(in_valid), .seq_last(in_last), .seq_crypt(in_crypt), .seq_sa(in_sa),
     .seq_length(not_ip ? 17'h1ffff : framed),  // longer than any MTU
     .seq_data({in_crypt, in_sa, in_length, bad, v6, l3, total[15:0], framed[15:0], at, ext, next, in_beat}),

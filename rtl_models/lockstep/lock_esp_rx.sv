@@ -97,6 +97,8 @@ module lock_esp_rx #(
     .cmd_tag(pin_in[IN_CMD_TAG_LSB+:8]), .cmd_handle(pin_in[IN_CMD_HANDLE_LSB+:64]), .cmd_ah(pin_in[IN_CMD_AH_LSB]),
     .cmd_value(pin_in[IN_CMD_VALUE_LSB+:32]), .rsp_valid, .rsp_ready(pin_in[IN_RSP_READY_LSB]), .rsp_tag, .rsp_status,
     .rsp_handle, .rsp_read, .rsp_key, .rsp_value, .rsp_state, .rsp_references,
+    .cmd_out(1'b0), .cmd_tx_context(1'b0), .tx_set_we(), .tx_set_sa(), .tx_set_context(), .tx_handle(64'd0), .tx_sa(),
+    .tx_take(1'b0), .tx_rel_valid(1'b0), .tx_rel_sa({SA_W{1'b0}}), .tx_peek_sa(), .tx_peek_high(32'd0),
     .in_valid(b_valid), .in_last(b_last), .in_length(b_length), .in_beat(b_beat), .in_pop(b_pop),
     .out_valid(o_valid), .out_last(o_last), .out_length(o_length), .out_beat(o_beat), .out_pop(pin_in[IN_POP_LSB]),
     .count_not_ipsec(not_ipsec), .count_no_sa(no_sa), .count_fragment(fragment), .count_options(options),

@@ -30,7 +30,7 @@ module lock_esp_tx #(
   localparam int IN_DEPTH = 2 * ((MTU + 256 + 63) / 64);  // two of the longest frames
 
   logic         push, room, valid, last, pop;
-  logic [31:0]  handle;
+  logic [63:0]  handle;
   logic [15:0]  length;
   logic [511:0] beat, out_beat, frame;
   logic         out_valid, out_last;
@@ -39,9 +39,9 @@ module lock_esp_tx #(
 
   assign push = pin_in[IN_TX_VALID_LSB];
 
-  channel #(.WIDTH(32 + 16 + 512), .DEPTH(IN_DEPTH)) u_in (
+  channel #(.WIDTH(64 + 16 + 512), .DEPTH(IN_DEPTH)) u_in (
     .clk, .rst, .room, .reserve(push), .push, .push_last(pin_in[IN_TX_LAST_LSB]),
-    .push_data({pin_in[IN_TX_HANDLE_LSB+:32], pin_in[IN_TX_LENGTH_LSB+:16], pin_in[IN_TX_BEAT_LSB+:512]}),
+    .push_data({pin_in[IN_TX_HANDLE_LSB+:64], pin_in[IN_TX_LENGTH_LSB+:16], pin_in[IN_TX_BEAT_LSB+:512]}),
     .valid, .whole(), .last, .data({handle, length, beat}), .pop
   );
 
@@ -62,6 +62,7 @@ module lock_esp_tx #(
     .cfg_h(pin_in[IN_CFG_H_LSB+:128]), .cfg_keys(pin_in[IN_CFG_KEYS_LSB+:1920]),
     .in_valid(valid), .in_last(last), .in_handle(handle), .in_length(length), .in_beat(beat), .in_pop(pop),
     .out_valid, .out_whole(), .out_last, .out_bytes, .out_beat, .out_pop(pin_in[IN_OUT_POP_LSB]),
+    .find_handle(), .find_sa({SA_W{1'b0}}), .find_take(), .rel_valid(), .rel_sa(), .peek_sa({SA_W{1'b0}}), .peek_next(),
     .count_unknown_handle(unknown_handle), .count_not_ip(not_ip), .count_mtu(mtu), .count_exhausted(exhausted),
     .count_protected(protect)
   );

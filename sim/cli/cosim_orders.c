@@ -19,11 +19,13 @@ static uint32_t below(struct orders *o, uint32_t n)
     return (uint32_t)rng_below(&o->random, n);
 }
 
-void orders_init(struct orders *o, uint64_t seed, uint32_t sas, uint32_t places, uint32_t rate)
+void orders_init(struct orders *o, uint64_t seed, uint32_t sas, uint32_t keyed, uint32_t places,
+                 uint32_t rate)
 {
     memset(o, 0, sizeof *o);
     o->random = rng_stream(seed, 3);
     o->sas = sas;
+    o->keyed = keyed;
     o->places = places;
     o->rate = rate;
     o->fills = true;
@@ -94,7 +96,7 @@ static bool begin(struct orders *o)
     if (to->op == ORDER_INSERT) {
         to->fresh = below(o, 16) != 0;
         to->sa = pick(o, to->fresh ? ORDERS_OUT : ORDERS_IN);
-        to->active = to->sa != 0;
+        to->active = to->sa != 0 && (to->fresh || to->sa <= o->keyed);
         return to->active;
     }
     pick_handle(o, to);

@@ -26,6 +26,9 @@ struct traffic {
     bool waits;           /* there is a frame for which there is no room */
     bool with_orders;
     struct orders orders;
+    struct cosim_senders senders; /* numbers of the orders behind those of the frames; count 0: none */
+    uint64_t seed;
+    uint32_t rx_sas, places;
     bool any[FRAMES_SAS]; /* SAs of any destination */
     uint32_t to_set;      /* SAs that are still to be set */
     uint64_t drain_at;    /* from this cycle on nothing new begins */
@@ -48,7 +51,10 @@ static void *create(const char *config, uint64_t seed)
     t->with_orders = nic_solo_number(config, "SA_TABLE") != 0;
     if (t->with_orders) {
         sas = places + places / 2 + 2 < FRAMES_SAS ? places + places / 2 + 2 : FRAMES_SAS - 1;
-        orders_init(&t->orders, seed, sas, places, RATE);
+        t->seed = seed;
+        t->rx_sas = sas;
+        t->places = places;
+        orders_init(&t->orders, seed, sas, sas, places, RATE);
     }
     frames_init(&t->frames, seed, sas + 1, nic_solo_number(config, "WINDOW"));
     for (uint32_t i = 1; t->with_orders && i <= sas; i++) {
@@ -102,21 +108,40 @@ static void drive_sas(struct traffic *t, uint32_t *in)
 
 /* ---- commands ---------------------------------------------------------------------------------------- */
 
-static void give_order(struct traffic *t, uint32_t *in, const struct order *o)
+void cosim_rx_commands(void *traffic, const struct cosim_senders *senders)
 {
-    struct frames_peer *peer = &t->frames.peer[o->sa ? o->sa : 1];
-    struct esp_node node;
+    struct traffic *t = traffic;
 
-    if (o->fresh) {
-        frames_new_peer(&t->frames, o->sa);
-        t->any[o->sa] = rng_below(&t->random, 6) == 0;
+    t->senders = *senders;
+    orders_init(&t->orders, t->seed, t->rx_sas + senders->count, t->rx_sas, t->places, RATE);
+}
+
+static void describe_peer(struct traffic *t, uint32_t number, bool fresh, struct esp_node *node)
+{
+    if (fresh) {
+        frames_new_peer(&t->frames, number);
+        t->any[number] = rng_below(&t->random, 6) == 0;
         t->sas_set++;
     }
-    frames_node(peer, &node);
-    node.sa[0].spi ^= o->other_spi;
-    if (o->sa && t->any[o->sa]) {
-        memset(node.dst.bytes, 0, sizeof node.dst.bytes);
+    frames_node(&t->frames.peer[number], node);
+    if (t->any[number]) {
+        memset(node->dst.bytes, 0, sizeof node->dst.bytes);
     }
+}
+
+static void give_order(struct traffic *t, uint32_t *in, const struct order *o)
+{
+    struct esp_node node;
+
+    if (o->sa > t->rx_sas) {
+        uint32_t *tx_in = o->op == ORDER_INSERT ? in + t->senders.words : NULL;
+
+        t->senders.describe(t->senders.self, o->sa - t->rx_sas, o->fresh, tx_in, &node);
+        SET(in, CMD_OUT, tx_in != NULL);
+    } else {
+        describe_peer(t, o->sa ? o->sa : 1, o->fresh, &node);
+    }
+    node.sa[0].spi ^= o->other_spi;
     cosim_sa_rx(in, 0, &node);
     SET(in, CFG_WE, 0);
     SET(in, CMD_VALID, 1);
@@ -141,8 +166,13 @@ static void note_answer(struct traffic *t, const uint32_t *out)
     const uint32_t sa = t->orders.under_way[answer.tag].sa;
 
     orders_answered(&t->orders, &answer);
-    /* nobody sends much to one that is not there */
-    t->frames.peer[sa].live = t->orders.sa[sa].state == ORDERS_IN;
+    if (sa > t->rx_sas) {
+        t->senders.answered(t->senders.self, sa - t->rx_sas, t->orders.sa[sa].state == ORDERS_IN,
+                            t->orders.sa[sa].handle);
+    } else {
+        /* nobody sends much to one that is not there */
+        t->frames.peer[sa].live = t->orders.sa[sa].state == ORDERS_IN;
+    }
 }
 
 static void drive_orders(struct traffic *t, const uint32_t *out, uint32_t *in)

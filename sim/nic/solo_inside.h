@@ -72,9 +72,16 @@ struct solo_part {
 };
 
 /* False: out of memory. */
-bool solo_rx_part(struct solo *solo, struct solo_part *part);
-bool solo_tx_part(struct solo *solo, uint32_t sa_bits, struct solo_part *part);
+struct solo_commands;
+/* `commands`: of the card's SA table, by the pins of esp_rx (those of esp_tx begin `tx_words` behind them); NULL: none. */
+bool solo_rx_part(struct solo *solo, struct solo_commands *commands, uint32_t tx_words,
+                  struct solo_part *part);
+/* `by_handle`: frames have handles of the card's SA table, and the pins set no SAs. */
+bool solo_tx_part(struct solo *solo, uint32_t sa_bits, bool by_handle, struct solo_part *part);
 bool solo_csr_part(bool tables, uint32_t depth, struct solo_part *part);
+
+/* The SA that the pins of esp_tx describe. */
+void solo_tx_node(const uint32_t *in, struct esp_node *node);
 
 /* The card in what nic_solo_ipsec_top has created, for a caller that drives its channels by events and not by pins. */
 struct solo *solo_top_inside(void *top);

@@ -63,8 +63,11 @@ struct rx {
     struct solo_port in_port, out_port;
     uint32_t item; /* packet that is going in */
     uint64_t handle[MAX_SAS];
-    bool with_commands;
-    struct solo_commands commands;
+    /* with SA_TABLE */
+    struct solo_commands own_commands;
+    struct solo_commands *commands; /* likewise: own, or of the whole; NULL: none */
+    uint32_t tx_words; /* of a whole: where the pins of esp_tx begin, behind one's own first word */
+    uint32_t place;    /* for the command of this cycle */
 };
 
 /* ---- life ------------------------------------------------------------------------------------------ */
@@ -115,8 +118,8 @@ static bool open_card(void *self, char *error, size_t error_size)
     }
     attach(r);
     if (table) {
-        solo_commands_open(&r->commands, r->solo, solo_value(&r->own, "COMMANDS"));
-        r->with_commands = true;
+        r->commands = &r->own_commands;
+        solo_commands_open(r->commands, r->solo, solo_value(&r->own, "COMMANDS"));
     }
     lane = &r->solo->card->lane[0];
     behind = lane->rx.reorder.out[0]->config.depth;
@@ -200,11 +203,11 @@ static void show_commands(const struct rx *r, uint32_t *out)
     for (unsigned pin = OUT_CMD_READY; pin < OUTS; pin++) {
         set(out, pin, 0);
     }
-    if (!r->with_commands) {
+    if (!r->commands) {
         return;
     }
-    set(out, OUT_CMD_READY, solo_commands_place(&r->commands) < r->commands.places);
-    if (solo_commands_answer(&r->commands, &answer)) {
+    set(out, OUT_CMD_READY, solo_commands_place(r->commands) < r->commands->places);
+    if (solo_commands_answer(r->commands, &answer)) {
         show_response(&answer, out);
     }
 }
@@ -312,10 +315,55 @@ static void set_sa(struct rx *r, const uint32_t *in)
     r->handle[sa] = added.handle;
 }
 
+/* ---- commands ------------------------------------------------------------------------------------------ */
+
+static void take_command(struct rx *r, const uint32_t *in, uint32_t at)
+{
+    uint8_t spi[4];
+    struct solo_command command = { .op = (uint8_t)get(in, IN_CMD_OP),
+                                    .tag = (uint8_t)get(in, IN_CMD_TAG),
+                                    .handle = get(in, IN_CMD_HANDLE),
+                                    .value = (uint32_t)get(in, IN_CMD_VALUE),
+                                    .ah = get(in, IN_CMD_AH) };
+
+    get_bytes(in, IN_CFG_SPI, spi, 4);
+    command.spi = esp_get32(spi);
+    if (command.op == SOLO_INSERT && get(in, IN_CMD_OUT)) {
+        solo_tx_node(in + r->tx_words, &command.node);
+    } else if (command.op == SOLO_INSERT) {
+        command.node = node_of(in);
+    }
+    solo_commands_take(r->commands, at, &command);
+}
+
+static void before_commands(struct rx *r, const uint32_t *in)
+{
+    struct solo_commands *c = r->commands;
+
+    r->place = get(in, IN_CMD_VALID) ? solo_commands_place(c) : c->places;
+    solo_commands_before(c);
+    if (get(in, IN_RSP_READY) && c->done_head != c->done_tail) {
+        solo_commands_answered(c);
+    }
+}
+
+static void after_commands(struct rx *r, const uint32_t *in)
+{
+    solo_commands_after(r->commands);
+    if (r->place < r->commands->places) {
+        take_command(r, in, r->place);
+    }
+}
+
+/* ---- cycles -------------------------------------------------------------------------------------------- */
+
 static void inputs(void *self, const uint32_t *in)
 {
     struct rx *r = self;
 
+    if (r->commands) {
+        before_commands(r, in);
+    }
     if (get(in, IN_POP)) {
         struct solo_beat b = solo_head(r->solo, &r->out_port);
 
@@ -333,42 +381,10 @@ static void settle(void *self, const uint32_t *in)
 {
     struct rx *r = self;
 
-    if (get(in, IN_CFG_WE)) {
+    if (r->commands) {
+        after_commands(r, in);
+    } else if (get(in, IN_CFG_WE)) {
         set_sa(r, in); /* seen from the next cycle on */
-    }
-}
-
-static void take_command(struct rx *r, const uint32_t *in, uint32_t at)
-{
-    uint8_t spi[4];
-    struct solo_command command = { .op = (uint8_t)get(in, IN_CMD_OP),
-                                    .tag = (uint8_t)get(in, IN_CMD_TAG),
-                                    .handle = get(in, IN_CMD_HANDLE),
-                                    .value = (uint32_t)get(in, IN_CMD_VALUE),
-                                    .ah = get(in, IN_CMD_AH) };
-
-    get_bytes(in, IN_CFG_SPI, spi, 4);
-    command.spi = esp_get32(spi);
-    if (command.op == SOLO_INSERT) {
-        command.node = node_of(in);
-    }
-    solo_commands_take(&r->commands, at, &command);
-}
-
-static void tick_with_commands(struct rx *r, const uint32_t *in)
-{
-    struct solo_commands *c = &r->commands;
-    uint32_t place = get(in, IN_CMD_VALID) ? solo_commands_place(c) : c->places;
-
-    solo_commands_before(c);
-    if (get(in, IN_RSP_READY) && c->done_head != c->done_tail) {
-        solo_commands_answered(c);
-    }
-    inputs(r, in);
-    solo_step(r->solo);
-    solo_commands_after(c);
-    if (place < c->places) {
-        take_command(r, in, place);
     }
 }
 
@@ -376,16 +392,13 @@ static void tick(void *self, const uint32_t *in)
 {
     struct rx *r = self;
 
-    if (r->with_commands) {
-        tick_with_commands(r, in);
-        return;
-    }
     inputs(r, in);
     solo_step(r->solo);
     settle(r, in);
 }
 
-bool solo_rx_part(struct solo *solo, struct solo_part *part)
+bool solo_rx_part(struct solo *solo, struct solo_commands *commands, uint32_t tx_words,
+                  struct solo_part *part)
 {
     struct rx *r = calloc(1, sizeof *r);
 
@@ -393,6 +406,8 @@ bool solo_rx_part(struct solo *solo, struct solo_part *part)
         return false;
     }
     r->solo = solo;
+    r->commands = commands;
+    r->tx_words = tx_words;
     attach(r);
     *part = (struct solo_part){ r, outputs, inputs, settle };
     return true;

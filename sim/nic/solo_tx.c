@@ -58,6 +58,7 @@ struct tx {
     struct solo_port in_port, out_port;
     struct named sa[SAS];
     uint32_t sas;
+    bool by_handle; /* the pins have handles of the card, and set no SAs */
     struct ahead ahead[AHEAD];
     uint32_t ahead_from,
         ahead_to;  /* free-running: frames whose turn has come, frames that are there */
@@ -156,12 +157,12 @@ static void take_ahead(struct tx *t, const uint32_t *in)
 }
 
 /* A handle that names no live SA remains one: that of an SA which is no more, or of none. */
-static uint64_t card_handle(const struct tx *t, uint32_t pin_handle)
+static uint64_t card_handle(const struct tx *t, uint64_t pin_handle)
 {
     const struct named *n = &t->sa[pin_handle & (t->sas - 1)];
 
-    if (pin_handle == 0) {
-        return 0;
+    if (pin_handle == 0 || t->by_handle) {
+        return pin_handle;
     }
     if (n->live) {
         return n->pin_handle == pin_handle ? n->handle : NO_HANDLE;
@@ -179,7 +180,7 @@ static uint32_t new_packet(struct tx *t, const uint32_t *in)
 
     p->hairpin = 1;
     p->present = p->length;
-    p->handle[0] = card_handle(t, (uint32_t)get(in, IN_TX_HANDLE));
+    p->handle[0] = card_handle(t, get(in, IN_TX_HANDLE));
     memcpy(nic_bytes(card, p), a->bytes, p->length);
     return item;
 }
@@ -190,7 +191,7 @@ static void read_address(const uint32_t *in, enum in_pin pin, struct esp_address
     get_bytes(in, pin, to->bytes, to->family == 6 ? 16 : 4);
 }
 
-static void read_node(const uint32_t *in, struct esp_node *node)
+void solo_tx_node(const uint32_t *in, struct esp_node *node)
 {
     static const enum esp_alg algorithm[] = { ESP_ALG_AES_GCM_128, ESP_ALG_AES_GCM_192,
                                               ESP_ALG_AES_GCM_256 };
@@ -232,7 +233,7 @@ static void set_sa(struct tx *t, const uint32_t *in)
     }
     n->live = get(in, IN_CFG_LIVE);
     n->pin_handle = (uint32_t)get(in, IN_CFG_HANDLE);
-    read_node(in, &node);
+    solo_tx_node(in, &node);
     added = sa_table_add(&card->table, &node, true);
     if (!added.id) {
         fprintf(stderr, "espnic: internal error: SA refused: %d\n", (int)added.reason);
@@ -285,7 +286,7 @@ static void tick(void *self, const uint32_t *in)
     settle(t, in);
 }
 
-bool solo_tx_part(struct solo *solo, uint32_t sa_bits, struct solo_part *part)
+bool solo_tx_part(struct solo *solo, uint32_t sa_bits, bool by_handle, struct solo_part *part)
 {
     struct tx *t = calloc(1, sizeof *t);
 
@@ -293,6 +294,7 @@ bool solo_tx_part(struct solo *solo, uint32_t sa_bits, struct solo_part *part)
         return false;
     }
     t->solo = solo;
+    t->by_handle = by_handle;
     attach(t, sa_bits);
     *part = (struct solo_part){ t, outputs, inputs, settle };
     return true;
