@@ -33,7 +33,6 @@ struct access {
 };
 
 struct traffic {
-    struct pins pins;
     struct rng random;
     bool tables;
     uint16_t first[REG_COUNT]; /* place of element 0 */
@@ -98,9 +97,8 @@ static void *create(const char *config, uint64_t seed)
     struct traffic *t = must(calloc(1, sizeof *t));
     uint32_t place = 0;
 
-    pins_place(&t->pins);
     t->random = rng_stream(seed, 3);
-    t->tables = strstr(config, "TABLES=1") != NULL;
+    t->tables = nic_solo_number(config, "TABLES") != 0;
     for (uint32_t r = 0; r < REG_COUNT; r++) {
         t->first[r] = (uint16_t)place;
         place += reg_table[r].count;
@@ -314,15 +312,15 @@ static void drive_access(struct traffic *t, const uint32_t *out, uint32_t *in)
             t->reg = t->element = t->step = 0;
         }
     }
-    t->n.full += t->waiting && !GET(&t->pins, out, ACC_ROOM);
-    if (!t->waiting || !GET(&t->pins, out, ACC_ROOM)) {
+    t->n.full += t->waiting && !GET(out, ACC_ROOM);
+    if (!t->waiting || !GET(out, ACC_ROOM)) {
         return;
     }
-    SET(&t->pins, in, ACC_VALID, 1);
-    SET(&t->pins, in, ACC_WRITE, a->write);
-    SET(&t->pins, in, ACC_OFFSET, a->offset);
-    SET(&t->pins, in, ACC_BYTES, a->bytes);
-    SET(&t->pins, in, ACC_DATA, a->data);
+    SET(in, ACC_VALID, 1);
+    SET(in, ACC_WRITE, a->write);
+    SET(in, ACC_OFFSET, a->offset);
+    SET(in, ACC_BYTES, a->bytes);
+    SET(in, ACC_DATA, a->data);
     t->waiting = false;
     t->n.accesses++;
     if (!a->write) {
@@ -361,22 +359,22 @@ static void check_answer(struct traffic *t, uint64_t status, uint64_t value)
 
 static void put(struct traffic *t, uint32_t *in, uint32_t reg, uint32_t element)
 {
-    SET(&t->pins, in, PUT, 1);
-    SET(&t->pins, in, PUT_PLACE, t->first[reg] + element);
-    SET(&t->pins, in, PUT_VALUE, any_data(&t->random) & width_mask(reg));
+    SET(in, PUT, 1);
+    SET(in, PUT_PLACE, t->first[reg] + element);
+    SET(in, PUT_VALUE, any_data(&t->random) & width_mask(reg));
     t->n.puts++;
 }
 
 /* A load brings some of the data registers, one a cycle, then it is over. */
 static void drive_order(struct traffic *t, const uint32_t *out, uint32_t *in)
 {
-    if (GET(&t->pins, out, ORDER)) {
+    if (GET(out, ORDER)) {
         t->ordering = true;
         t->order_until = t->cycle + rng_below(&t->random, 40);
-        t->words = GET(&t->pins, out, ORDER_WRITE) ? 0 : (uint32_t)rng_below(&t->random, 6);
-        t->order_table = (uint32_t)GET(&t->pins, out, ORDER_TABLE);
+        t->words = GET(out, ORDER_WRITE) ? 0 : (uint32_t)rng_below(&t->random, 6);
+        t->order_table = (uint32_t)GET(out, ORDER_TABLE);
         t->n.orders++;
-        t->n.stores += GET(&t->pins, out, ORDER_WRITE);
+        t->n.stores += GET(out, ORDER_WRITE);
     }
     if (!t->ordering || t->cycle < t->order_until) {
         return;
@@ -386,7 +384,7 @@ static void drive_order(struct traffic *t, const uint32_t *out, uint32_t *in)
         put(t, in, t->order_table ? REG_IPSRXKEY : REG_IPSTXKEY, t->words % 4);
         return;
     }
-    SET(&t->pins, in, ORDER_DONE, 1);
+    SET(in, ORDER_DONE, 1);
     t->ordering = false;
 }
 
@@ -398,11 +396,11 @@ static void drive_scene(struct traffic *t, uint32_t *in)
             t->scene_reg = (uint32_t)rng_below(&t->random, REG_COUNT);
         } while (!scene_fits(t, t->scene_reg));
         t->scene = SCENE_PUT;
-    } else if (t->scene == SCENE_PUT && block_pin(in, &t->pins.in[INDEX_IN_PUT]) == 0) {
+    } else if (t->scene == SCENE_PUT && block_pin(in, &in_pins[IN_PUT]) == 0) {
         put(t, in, t->scene_reg, 0);
         t->scene = SCENE_LOWER;
     } else if (t->scene == SCENE_RESET && !t->waiting && t->asked == t->answered) {
-        SET(&t->pins, in, RESET_RW, 1);
+        SET(in, RESET_RW, 1);
         t->n.resets++;
         t->scene = SCENE_UPPER;
     }
@@ -416,11 +414,11 @@ static void drive_card(struct traffic *t, uint32_t *in)
         return;
     }
     drive_scene(t, in);
-    if (rng_below(&t->random, 5) == 0 && block_pin(in, &t->pins.in[INDEX_IN_PUT]) == 0) {
+    if (rng_below(&t->random, 5) == 0 && block_pin(in, &in_pins[IN_PUT]) == 0) {
         put(t, in, reg, (uint32_t)rng_below(&t->random, reg_table[reg].count));
     }
     if (rng_below(&t->random, 400) == 0) {
-        SET(&t->pins, in, RESET_RW, 1);
+        SET(in, RESET_RW, 1);
         t->n.resets++;
     }
 }
@@ -435,29 +433,29 @@ static void drive_rule(struct traffic *t, const uint32_t *out, uint32_t *in)
 
     if (t->rule.access == REG_ACCESS_W1C || t->rule.access == REG_ACCESS_W1S) {
         t->n.ones++;
-        t->n.ones_good += GET(&t->pins, out, RULE_RESULT) == t->rule.expected;
+        t->n.ones_good += GET(out, RULE_RESULT) == t->rule.expected;
     }
     t->rule.access = access;
     t->rule.expected = access == REG_ACCESS_W1C ? old - (old & value & mask) : old | (value & mask);
-    SET(&t->pins, in, RULE_ACCESS, access);
-    SET(&t->pins, in, RULE_OLD, old);
-    SET(&t->pins, in, RULE_VALUE, value);
-    SET(&t->pins, in, RULE_MASK, mask);
+    SET(in, RULE_ACCESS, access);
+    SET(in, RULE_OLD, old);
+    SET(in, RULE_VALUE, value);
+    SET(in, RULE_MASK, mask);
 }
 
 static void drive(void *self, const uint32_t *out, uint32_t *in)
 {
     struct traffic *t = self;
 
-    if (GET(&t->pins, out, ANSWER)) {
-        check_answer(t, GET(&t->pins, out, ANSWER_STATUS), GET(&t->pins, out, ANSWER_DATA));
+    if (GET(out, ANSWER)) {
+        check_answer(t, GET(out, ANSWER_STATUS), GET(out, ANSWER_DATA));
         t->answered++;
     }
-    t->n.writes += GET(&t->pins, out, WROTE);
-    t->n.none += GET(&t->pins, out, ORDER_NONE);
-    t->n.misaligned = GET(&t->pins, out, COUNT_MISALIGNED);
-    t->n.no_register = GET(&t->pins, out, COUNT_UNKNOWN);
-    t->n.read_only = GET(&t->pins, out, COUNT_READ_ONLY);
+    t->n.writes += GET(out, WROTE);
+    t->n.none += GET(out, ORDER_NONE);
+    t->n.misaligned = GET(out, COUNT_MISALIGNED);
+    t->n.no_register = GET(out, COUNT_UNKNOWN);
+    t->n.read_only = GET(out, COUNT_READ_ONLY);
     drive_order(t, out, in);
     drive_card(t, in);
     drive_access(t, out, in);

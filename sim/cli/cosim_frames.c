@@ -108,6 +108,33 @@ void frames_new_peer(struct frames *f, uint32_t number)
     p->generation++;
 }
 
+void frames_node(const struct frames_peer *p, struct esp_node *node)
+{
+    const struct esp_transform *t = &p->transform;
+    struct esp_sa *sa = &node->sa[0];
+    struct esp_key *key = p->gmac ? &sa->auth : &sa->enc;
+
+    *node = (struct esp_node){ .dir = ESP_DIR_IN,
+                               .mode = t->mode,
+                               .udp = !t->udp                      ? ESP_UDP_NONE
+                                      : t->mode == ESP_MODE_TUNNEL ? ESP_UDP_TUNNEL
+                                                                   : ESP_UDP_TRANSPORT,
+                               .src = t->src,
+                               .dst = t->dst,
+                               .sa_count = 1 };
+    *sa = (struct esp_sa){ .op = ESP_OP_ESP,
+                           .spi = t->spi,
+                           .esn = t->esn,
+                           .seq = p->top,
+                           .seq_hi = (uint32_t)(p->top >> 32),
+                           .replay_window = (uint16_t)p->window,
+                           .enc.alg = t->enc };
+    *key = (struct esp_key){ .alg = p->gmac ? t->auth : t->enc,
+                             .icv = t->icv,
+                             .length = (uint8_t)(16 + 8 * p->rounds + 4) };
+    memcpy(key->bytes, p->key, key->length);
+}
+
 /* The next in order, or one that a network or an enemy makes of it. */
 static uint64_t pick_number(struct frames *f, struct frames_peer *p)
 {
@@ -476,8 +503,7 @@ static void make_clear(struct frames *f)
     }
 }
 
-/* What the RTL takes for something else than the C block does (rtl_models/esp_parser.sv). */
-static bool beyond_rtl(const uint8_t *b, uint32_t length)
+bool frames_beyond_rtl(const uint8_t *b, uint32_t length)
 {
     uint32_t at = 12;
     uint32_t tags = 0;
@@ -539,7 +565,7 @@ void frames_next(struct frames *f)
 {
     do {
         make(f);
-    } while (beyond_rtl(f->bytes, f->length));
+    } while (frames_beyond_rtl(f->bytes, f->length));
     f->total++;
     f->one_beat += f->length <= 64;
 }

@@ -31,7 +31,6 @@ struct waiting {
 };
 
 struct traffic {
-    struct pins pins;
     struct rng random;
     struct peer peer[MAX_SAS];
     uint32_t sas, window;
@@ -71,21 +70,13 @@ bool cosim_pace(struct cosim_pace *pace, struct rng *random)
     return rng_below(random, 256) < pace->per_256;
 }
 
-static uint32_t number_in(const char *config, const char *name)
-{
-    const char *at = strstr(config, name);
-
-    return at ? (uint32_t)strtoul(at + strlen(name) + 1, NULL, 10) : 0;
-}
-
 static void *create(const char *config, uint64_t seed)
 {
     struct traffic *t = must(calloc(1, sizeof *t));
 
-    pins_place(&t->pins);
     t->random = rng_stream(seed, 1);
-    t->sas = 1u << number_in(config, "SA_W");
-    t->window = number_in(config, "WINDOW");
+    t->sas = 1u << nic_solo_number(config, "SA_W");
+    t->window = nic_solo_number(config, "WINDOW");
     t->favourite = 1;
     t->to_set = t->sas - 1;
     t->drain_at = 5000;
@@ -122,20 +113,19 @@ static void set_sa(struct traffic *t, uint32_t *in, uint32_t sa)
     p->esn = rng_below(&t->random, 3) != 0;
     top = first_top(&t->random, p->esn);
     p->next = top + 1;
-    SET(&t->pins, in, CFG_WE, 1);
-    SET(&t->pins, in, CFG_SA, sa);
-    SET(&t->pins, in, CFG_WINDOW, p->window);
-    SET(&t->pins, in, CFG_ESN, p->esn);
-    SET(&t->pins, in, CFG_TOP, top);
+    SET(in, CFG_WE, 1);
+    SET(in, CFG_SA, sa);
+    SET(in, CFG_WINDOW, p->window);
+    SET(in, CFG_ESN, p->esn);
+    SET(in, CFG_TOP, top);
     t->n.sas_set++;
 }
 
 /* First all SAs one after the other; then, now and then, all of them anew when nothing is under way. */
 static void drive_sas(struct traffic *t, const uint32_t *out, uint32_t *in)
 {
-    uint64_t refused = GET(&t->pins, out, COUNT_DUPLICATE) + GET(&t->pins, out, COUNT_TOO_OLD) +
-                       GET(&t->pins, out, COUNT_ZERO) + GET(&t->pins, out, COUNT_LATE) +
-                       GET(&t->pins, out, COUNT_BAD_ICV);
+    uint64_t refused = GET(out, COUNT_DUPLICATE) + GET(out, COUNT_TOO_OLD) + GET(out, COUNT_ZERO) +
+                       GET(out, COUNT_LATE) + GET(out, COUNT_BAD_ICV);
 
     if (t->to_set == 0 && t->cycle > t->drain_at && t->n.items == t->finished + (uint32_t)refused) {
         t->to_set = t->sas - 1;
@@ -217,20 +207,19 @@ static void drive_check(struct traffic *t, const uint32_t *out, uint32_t *in)
         cosim_pace(&t->chk_pace, &t->random)) {
         begin_check(t);
     }
-    t->n.full += f->active && !GET(&t->pins, out, CHK_ROOM);
-    if (!f->active || !GET(&t->pins, out, CHK_ROOM) ||
-        (f->beat && rng_below(&t->random, 12) == 0)) {
+    t->n.full += f->active && !GET(out, CHK_ROOM);
+    if (!f->active || !GET(out, CHK_ROOM) || (f->beat && rng_below(&t->random, 12) == 0)) {
         return;
     }
     item = &t->item[f->tag];
     last = f->beat + 1 == item->beats;
-    SET(&t->pins, in, CHK_VALID, 1);
-    SET(&t->pins, in, CHK_LAST, last);
-    SET(&t->pins, in, CHK_BEATS, item->beats);
-    SET(&t->pins, in, CHK_CRYPT, item->crypt);
-    SET(&t->pins, in, CHK_SA, item->sa);
-    SET(&t->pins, in, CHK_LOW, (uint32_t)f->number);
-    SET(&t->pins, in, CHK_DATA, f->tag << 4 | (f->beat & 15));
+    SET(in, CHK_VALID, 1);
+    SET(in, CHK_LAST, last);
+    SET(in, CHK_BEATS, item->beats);
+    SET(in, CHK_CRYPT, item->crypt);
+    SET(in, CHK_SA, item->sa);
+    SET(in, CHK_LOW, (uint32_t)f->number);
+    SET(in, CHK_DATA, f->tag << 4 | (f->beat & 15));
     f->beat++;
     f->active = !last;
 }
@@ -239,19 +228,18 @@ static void drive_check(struct traffic *t, const uint32_t *out, uint32_t *in)
 
 static void drive_checked(struct traffic *t, const uint32_t *out, uint32_t *in)
 {
-    uint32_t tag = (uint32_t)GET(&t->pins, out, CHECKED_DATA) >> 4;
-    bool valid = GET(&t->pins, out, CHECKED_VALID);
+    uint32_t tag = (uint32_t)GET(out, CHECKED_DATA) >> 4;
+    bool valid = GET(out, CHECKED_VALID);
 
     if (!valid || t->waits == WAITING || !cosim_pace(&t->checked_pace, &t->random)) {
         t->n.held += valid;
         return;
     }
-    SET(&t->pins, in, CHECKED_POP, 1);
+    SET(in, CHECKED_POP, 1);
     if (t->left == 0) {
         t->left = t->item[tag].beats;
-        t->waiting[t->waits++] = (struct waiting){ .tag = tag,
-                                                   .number = GET(&t->pins, out, CHECKED_NUMBER),
-                                                   .ready = UINT64_MAX };
+        t->waiting[t->waits++] =
+            (struct waiting){ .tag = tag, .number = GET(out, CHECKED_NUMBER), .ready = UINT64_MAX };
     }
     if (--t->left == 0) {
         t->waiting[t->waits - 1].ready = t->cycle + 1 + rng_below(&t->random, 60);
@@ -288,44 +276,44 @@ static void drive_update(struct traffic *t, const uint32_t *out, uint32_t *in)
     if (!f->active && (!cosim_pace(&t->upd_pace, &t->random) || !begin_update(t))) {
         return;
     }
-    t->n.upd_full += !GET(&t->pins, out, UPD_ROOM);
-    if (!GET(&t->pins, out, UPD_ROOM)) {
+    t->n.upd_full += !GET(out, UPD_ROOM);
+    if (!GET(out, UPD_ROOM)) {
         return;
     }
     item = &t->item[f->tag];
     last = f->beat + 1 == item->beats;
-    SET(&t->pins, in, UPD_VALID, 1);
-    SET(&t->pins, in, UPD_LAST, last);
-    SET(&t->pins, in, UPD_BEATS, item->beats);
-    SET(&t->pins, in, UPD_CRYPT, item->crypt);
-    SET(&t->pins, in, UPD_SA, item->sa);
-    SET(&t->pins, in, UPD_NUMBER, f->number);
-    SET(&t->pins, in, UPD_GOOD, f->good);
-    SET(&t->pins, in, UPD_DATA, f->tag << 4 | (f->beat & 15));
+    SET(in, UPD_VALID, 1);
+    SET(in, UPD_LAST, last);
+    SET(in, UPD_BEATS, item->beats);
+    SET(in, UPD_CRYPT, item->crypt);
+    SET(in, UPD_SA, item->sa);
+    SET(in, UPD_NUMBER, f->number);
+    SET(in, UPD_GOOD, f->good);
+    SET(in, UPD_DATA, f->tag << 4 | (f->beat & 15));
     f->beat++;
     f->active = !last;
 }
 
 static void drive_updated(struct traffic *t, const uint32_t *out, uint32_t *in)
 {
-    bool valid = GET(&t->pins, out, UPDATED_VALID);
+    bool valid = GET(out, UPDATED_VALID);
 
     if (!valid || !cosim_pace(&t->updated_pace, &t->random)) {
         t->n.updated_held += valid;
         return;
     }
-    SET(&t->pins, in, UPDATED_POP, 1);
-    t->finished += GET(&t->pins, out, UPDATED_LAST);
+    SET(in, UPDATED_POP, 1);
+    t->finished += GET(out, UPDATED_LAST);
 }
 
 static void note_counters(struct traffic *t, const uint32_t *out)
 {
-    t->n.ok = GET(&t->pins, out, COUNT_OK);
-    t->n.duplicate = GET(&t->pins, out, COUNT_DUPLICATE);
-    t->n.too_old = GET(&t->pins, out, COUNT_TOO_OLD);
-    t->n.zero = GET(&t->pins, out, COUNT_ZERO);
-    t->n.late = GET(&t->pins, out, COUNT_LATE);
-    t->n.bad_icv = GET(&t->pins, out, COUNT_BAD_ICV);
+    t->n.ok = GET(out, COUNT_OK);
+    t->n.duplicate = GET(out, COUNT_DUPLICATE);
+    t->n.too_old = GET(out, COUNT_TOO_OLD);
+    t->n.zero = GET(out, COUNT_ZERO);
+    t->n.late = GET(out, COUNT_LATE);
+    t->n.bad_icv = GET(out, COUNT_BAD_ICV);
 }
 
 static void drive(void *self, const uint32_t *out, uint32_t *in)

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "cli/cosim.h"
-#include "cli/cosim_aes.h"
 #include "cli/cosim_frames.h"
+#include "cli/cosim_sa.h"
 #include "engine/must.h"
 
 #define PINS_FILE "nic/pins_esp_rx.def"
@@ -14,7 +14,6 @@
 enum { BUS = 64, REST = 200 /* cycles, after which what was refused has passed for certain */ };
 
 struct traffic {
-    struct pins pins;
     struct rng random;
     struct frames frames;
     uint32_t beat, beats; /* of the frame that goes in; 0: none */
@@ -30,21 +29,13 @@ struct traffic {
         bad_icv, bad_length, bad_padding, dummy, wrong, bad_inner, ecn;
 };
 
-static uint32_t number_in(const char *config, const char *name)
-{
-    const char *at = strstr(config, name);
-
-    return at ? (uint32_t)strtoul(at + strlen(name) + 1, NULL, 10) : 0;
-}
-
 static void *create(const char *config, uint64_t seed)
 {
     struct traffic *t = must(calloc(1, sizeof *t));
-    const uint32_t sas = 1u << number_in(config, "SA_W");
+    const uint32_t sas = 1u << nic_solo_number(config, "SA_W");
 
-    pins_place(&t->pins);
     t->random = rng_stream(seed, 1);
-    frames_init(&t->frames, seed, sas, number_in(config, "WINDOW"));
+    frames_init(&t->frames, seed, sas, nic_solo_number(config, "WINDOW"));
     t->to_set = sas - 1;
     t->drain_at = 20000;
     t->empty_since = UINT64_MAX;
@@ -59,47 +50,15 @@ static void destroy(void *self)
     free(t);
 }
 
-static void set_bytes(const struct block_pin *pin, uint32_t *in, const uint8_t *bytes,
-                      uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        block_set(in, pin->lsb + 8 * i, 8, bytes[i]);
-    }
-}
-
-#define SET_BYTES(t, in, name, bytes, count)                                                       \
-    set_bytes(&(t)->pins.in[INDEX_IN_##name], (in), (bytes), (count))
-
 /* ---- SAs -------------------------------------------------------------------------------------------- */
 
 static void set_sa(struct traffic *t, uint32_t *in, uint32_t number)
 {
-    const struct frames_peer *p = &t->frames.peer[number];
-    const struct esp_transform *x = &p->transform;
-    uint8_t keys[COSIM_AES_KEYS];
-    uint8_t h[16];
-    uint8_t spi[4];
+    struct esp_node node;
 
     frames_new_peer(&t->frames, number);
-    cosim_aes_expand(p->key, 16 + 8 * p->rounds, keys, h);
-    esp_put32(spi, x->spi);
-    SET(&t->pins, in, CFG_WE, 1);
-    SET(&t->pins, in, CFG_SA, number);
-    SET_BYTES(t, in, CFG_SPI, spi, 4);
-    SET(&t->pins, in, CFG_V6, x->dst.family == 6);
-    SET_BYTES(t, in, CFG_DST, x->dst.bytes, 16);
-    SET(&t->pins, in, CFG_UDP, x->udp);
-    SET(&t->pins, in, CFG_TUNNEL, x->mode == ESP_MODE_TUNNEL);
-    SET(&t->pins, in, CFG_GMAC, p->gmac);
-    SET(&t->pins, in, CFG_ROUNDS, p->rounds);
-    SET(&t->pins, in, CFG_ICV, x->icv);
-    SET_BYTES(t, in, CFG_SALT, p->key + 16 + 8 * p->rounds, 4);
-    SET_BYTES(t, in, CFG_KEY, p->key, 16 + 8 * p->rounds);
-    SET_BYTES(t, in, CFG_H, h, 16);
-    SET_BYTES(t, in, CFG_KEYS, keys, COSIM_AES_KEYS);
-    SET(&t->pins, in, CFG_ESN, x->esn);
-    SET(&t->pins, in, CFG_WINDOW, p->window);
-    SET(&t->pins, in, CFG_TOP, p->top);
+    frames_node(&t->frames.peer[number], &node);
+    cosim_sa_rx(in, number, &node);
     t->sas_set++;
 }
 
@@ -137,28 +96,28 @@ static void drive_in(struct traffic *t, const uint32_t *out, uint32_t *in)
         if (!t->waits) {
             frames_next(&t->frames);
         }
-        t->waits = GET(&t->pins, out, ROOM) * BUS < f->length;
+        t->waits = GET(out, ROOM) * BUS < f->length;
         t->full += t->waits;
         if (t->waits) {
             return;
         }
         t->beat = 0;
         t->beats = (f->length + BUS - 1) / BUS;
-        SET_BYTES(t, in, PUSH_FRAME, f->bytes, f->length);
+        SET_BYTES(in, PUSH_FRAME, f->bytes, f->length);
         t->pushed++;
     }
     left = f->length - t->beat * BUS;
-    SET(&t->pins, in, PUSH, 1);
-    SET(&t->pins, in, PUSH_LAST, left <= BUS);
-    SET(&t->pins, in, PUSH_LENGTH, f->length);
-    SET_BYTES(t, in, PUSH_BEAT, f->bytes + (size_t)t->beat * BUS, left < BUS ? left : BUS);
+    SET(in, PUSH, 1);
+    SET(in, PUSH_LAST, left <= BUS);
+    SET(in, PUSH_LENGTH, f->length);
+    SET_BYTES(in, PUSH_BEAT, f->bytes + (size_t)t->beat * BUS, left < BUS ? left : BUS);
     t->beat++;
     t->beats = left <= BUS ? 0 : t->beats;
 }
 
 static void drive_out(struct traffic *t, const uint32_t *out, uint32_t *in)
 {
-    const bool valid = GET(&t->pins, out, VALID);
+    const bool valid = GET(out, VALID);
 
     if (t->cycle >= t->stall_to) {
         t->stall_from = t->cycle + 2000 + rng_below(&t->random, 20000);
@@ -168,28 +127,28 @@ static void drive_out(struct traffic *t, const uint32_t *out, uint32_t *in)
         t->held += valid;
         return;
     }
-    SET(&t->pins, in, POP, 1);
-    t->popped += GET(&t->pins, out, LAST);
+    SET(in, POP, 1);
+    t->popped += GET(out, LAST);
 }
 
 static void note_counters(struct traffic *t, const uint32_t *out)
 {
-    t->not_ipsec = GET(&t->pins, out, COUNT_NOT_IPSEC);
-    t->no_sa = GET(&t->pins, out, COUNT_NO_SA);
-    t->fragment = GET(&t->pins, out, COUNT_FRAGMENT);
-    t->options = GET(&t->pins, out, COUNT_OPTIONS);
-    t->malformed = GET(&t->pins, out, COUNT_MALFORMED);
-    t->duplicate = GET(&t->pins, out, COUNT_DUPLICATE);
-    t->too_old = GET(&t->pins, out, COUNT_TOO_OLD);
-    t->zero = GET(&t->pins, out, COUNT_ZERO);
-    t->late = GET(&t->pins, out, COUNT_LATE);
-    t->bad_icv = GET(&t->pins, out, COUNT_BAD_ICV);
-    t->bad_length = GET(&t->pins, out, COUNT_BAD_LENGTH);
-    t->bad_padding = GET(&t->pins, out, COUNT_BAD_PADDING);
-    t->dummy = GET(&t->pins, out, COUNT_DUMMY);
-    t->wrong = GET(&t->pins, out, COUNT_WRONG);
-    t->bad_inner = GET(&t->pins, out, COUNT_BAD_INNER);
-    t->ecn = GET(&t->pins, out, COUNT_ECN);
+    t->not_ipsec = GET(out, COUNT_NOT_IPSEC);
+    t->no_sa = GET(out, COUNT_NO_SA);
+    t->fragment = GET(out, COUNT_FRAGMENT);
+    t->options = GET(out, COUNT_OPTIONS);
+    t->malformed = GET(out, COUNT_MALFORMED);
+    t->duplicate = GET(out, COUNT_DUPLICATE);
+    t->too_old = GET(out, COUNT_TOO_OLD);
+    t->zero = GET(out, COUNT_ZERO);
+    t->late = GET(out, COUNT_LATE);
+    t->bad_icv = GET(out, COUNT_BAD_ICV);
+    t->bad_length = GET(out, COUNT_BAD_LENGTH);
+    t->bad_padding = GET(out, COUNT_BAD_PADDING);
+    t->dummy = GET(out, COUNT_DUMMY);
+    t->wrong = GET(out, COUNT_WRONG);
+    t->bad_inner = GET(out, COUNT_BAD_INNER);
+    t->ecn = GET(out, COUNT_ECN);
     t->refused = t->duplicate + t->too_old + t->zero + t->late + t->bad_icv + t->bad_length +
                  t->bad_padding + t->dummy + t->wrong + t->bad_inner + t->ecn;
 }

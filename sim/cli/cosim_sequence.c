@@ -13,7 +13,6 @@
 enum { TAGS = 4096, MAX_BEATS = 4, SHORTEST = 80 };
 
 struct traffic {
-    struct pins pins;
     struct rng random;
     uint32_t sas, mtu;
     struct item { /* the item that is going in */
@@ -34,19 +33,13 @@ struct traffic {
     } n;
 };
 
-static uint32_t number_in(const char *config, const char *name)
-{
-    return (uint32_t)strtoul(strstr(config, name) + strlen(name) + 1, NULL, 10);
-}
-
 static void *create(const char *config, uint64_t seed)
 {
     struct traffic *t = must(calloc(1, sizeof *t));
 
-    pins_place(&t->pins);
     t->random = rng_stream(seed, 2);
-    t->sas = 1u << number_in(config, "SA_W");
-    t->mtu = number_in(config, "MTU");
+    t->sas = 1u << nic_solo_number(config, "SA_W");
+    t->mtu = nic_solo_number(config, "MTU");
     t->favourite = 1;
     t->to_set = t->sas - 1;
     t->drain_at = 500;
@@ -88,10 +81,10 @@ static void drive_sas(struct traffic *t, uint32_t *in)
     t->setting = t->to_set > 0;
     if (t->setting) {
         esn = rng_below(&t->random, 2) != 0;
-        SET(&t->pins, in, CFG_WE, 1);
-        SET(&t->pins, in, CFG_SA, t->sas - t->to_set);
-        SET(&t->pins, in, CFG_ESN, esn);
-        SET(&t->pins, in, CFG_NEXT, first_number(&t->random, esn));
+        SET(in, CFG_WE, 1);
+        SET(in, CFG_SA, t->sas - t->to_set);
+        SET(in, CFG_ESN, esn);
+        SET(in, CFG_NEXT, first_number(&t->random, esn));
         t->n.sas_set++;
         t->to_set--;
     }
@@ -143,44 +136,43 @@ static void drive_in(struct traffic *t, const uint32_t *out, uint32_t *in)
         cosim_pace(&t->in_pace, &t->random)) {
         begin_item(t);
     }
-    t->n.full += i->active && !GET(&t->pins, out, SEQ_ROOM);
-    if (!i->active || !GET(&t->pins, out, SEQ_ROOM) ||
-        (i->beat && rng_below(&t->random, 12) == 0)) {
+    t->n.full += i->active && !GET(out, SEQ_ROOM);
+    if (!i->active || !GET(out, SEQ_ROOM) || (i->beat && rng_below(&t->random, 12) == 0)) {
         return;
     }
     last = i->beat + 1 == i->beats;
-    SET(&t->pins, in, SEQ_VALID, 1);
-    SET(&t->pins, in, SEQ_LAST, last);
-    SET(&t->pins, in, SEQ_BEATS, i->beats);
-    SET(&t->pins, in, SEQ_CRYPT, i->crypt);
-    SET(&t->pins, in, SEQ_SA, i->sa);
-    SET(&t->pins, in, SEQ_LENGTH, i->length);
-    SET(&t->pins, in, SEQ_DATA, i->tag << 4 | (i->beat & 15));
+    SET(in, SEQ_VALID, 1);
+    SET(in, SEQ_LAST, last);
+    SET(in, SEQ_BEATS, i->beats);
+    SET(in, SEQ_CRYPT, i->crypt);
+    SET(in, SEQ_SA, i->sa);
+    SET(in, SEQ_LENGTH, i->length);
+    SET(in, SEQ_DATA, i->tag << 4 | (i->beat & 15));
     i->beat++;
     i->active = !last;
 }
 
 static void drive_out(struct traffic *t, const uint32_t *out, uint32_t *in)
 {
-    bool valid = GET(&t->pins, out, NUMBERED_VALID);
-    uint64_t number = GET(&t->pins, out, NUMBERED_NUMBER);
+    bool valid = GET(out, NUMBERED_VALID);
+    uint64_t number = GET(out, NUMBERED_NUMBER);
 
     if (!valid || !cosim_pace(&t->out_pace, &t->random)) {
         t->n.held += valid;
         return;
     }
-    SET(&t->pins, in, NUMBERED_POP, 1);
-    t->n.crossings += GET(&t->pins, out, NUMBERED_NEW) && number >> 32 && (uint32_t)number == 0;
-    t->finished += GET(&t->pins, out, NUMBERED_LAST);
+    SET(in, NUMBERED_POP, 1);
+    t->n.crossings += GET(out, NUMBERED_NEW) && number >> 32 && (uint32_t)number == 0;
+    t->finished += GET(out, NUMBERED_LAST);
 }
 
 static void drive(void *self, const uint32_t *out, uint32_t *in)
 {
     struct traffic *t = self;
 
-    t->n.given = GET(&t->pins, out, COUNT_GIVEN);
-    t->n.exhausted = GET(&t->pins, out, COUNT_EXHAUSTED);
-    t->n.too_long = GET(&t->pins, out, COUNT_TOO_LONG);
+    t->n.given = GET(out, COUNT_GIVEN);
+    t->n.exhausted = GET(out, COUNT_EXHAUSTED);
+    t->n.too_long = GET(out, COUNT_TOO_LONG);
     drive_sas(t, in);
     drive_out(t, out, in);
     drive_in(t, out, in);

@@ -4,17 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cosim_aes.h"
 #include "cli/cosim_files.h"
+#include "cli/cosim_sa.h"
 #include "engine/must.h"
 #include "esp/packet.h"
+#include "nic/solo.h"
 #include "traces/capture.h"
 
-enum { BUS = 64, LONGEST = 1536, CYCLE_NS = 1 };
+enum { BUS = 64, LONGEST = NIC_SOLO_LONGEST, CYCLE_NS = 1 };
 
 /* What both sides have: files, the frame that goes in, the one that comes out. */
 struct side {
-    struct pins pins;
     struct capture *capture;
     struct capture_writer *writer;
     bool ended;
@@ -23,29 +23,29 @@ struct side {
     uint32_t length, beat;  /* of it; length 0: none */
     uint8_t back[LONGEST + BUS];
     uint32_t have; /* bytes of the frame that comes out */
-    uint64_t cycle, frames_in, frames_out, too_long;
+    uint64_t cycle;
+    struct cosim_side_counts n;
+    /* Is this a frame with headers that the RTL cannot follow? */
+    bool (*beyond)(const struct side *s, const uint8_t *frame, uint32_t length);
 };
-
-static void put_bytes(const struct block_pin *pin, uint32_t *v, const uint8_t *bytes,
-                      uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        block_set(v, pin->lsb + 8 * i, 8, bytes[i]);
-    }
-}
-
-#define SET_BYTES(s, in, name, bytes, count)                                                       \
-    put_bytes(&(s)->pins.in[INDEX_IN_##name], (in), (bytes), (count))
 
 static bool side_open(struct side *s, const char *path, const char *out_path, char *error,
                       size_t error_size)
 {
-    pins_place(&s->pins);
     s->ended = path == NULL;
     if (path && !(s->capture = capture_open(path, NULL, error, error_size))) {
         return false;
     }
     return !out_path || (s->writer = capture_writer_open(out_path, error, error_size)) != NULL;
+}
+
+static bool side_finish(void *self, char *error, size_t error_size)
+{
+    struct side *s = self;
+    struct capture_writer *writer = s->writer;
+
+    s->writer = NULL;
+    return !writer || capture_writer_close(writer, error, error_size);
 }
 
 static void side_close(void *self)
@@ -54,10 +54,21 @@ static void side_close(void *self)
     char error[CAPTURE_ERROR_SIZE];
 
     capture_close(s->capture);
-    if (s->writer && !capture_writer_close(s->writer, error, sizeof error)) {
-        fprintf(stderr, "espnic cosim: %s\n", error);
-    }
+    side_finish(s, error, sizeof error);
     free(s);
+}
+
+/* Is it one that goes in? If not, it is counted. */
+static bool side_takes(struct side *s, const struct capture_packet *p)
+{
+    bool cut = p->captured < p->length || p->length == 0;
+    bool too_long = !cut && p->length > LONGEST;
+    bool beyond = !cut && !too_long && s->beyond(s, p->bytes, p->length);
+
+    s->n.cut += cut;
+    s->n.too_long += too_long;
+    s->n.beyond += beyond;
+    return !cut && !too_long && !beyond;
 }
 
 /* The next frame that the RTL can take goes into s->frame. False: there is none, or the file is damaged. */
@@ -75,15 +86,13 @@ static bool side_next(struct side *s)
             }
             return false;
         }
-        if (p.length > LONGEST || p.captured < p.length || p.length == 0) {
-            s->too_long++;
-            continue;
+        if (side_takes(s, &p)) {
+            memcpy(s->frame, p.bytes, p.length);
+            s->length = p.length;
+            s->beat = 0;
+            s->n.in++;
+            return true;
         }
-        memcpy(s->frame, p.bytes, p.length);
-        s->length = p.length;
-        s->beat = 0;
-        s->frames_in++;
-        return true;
     }
     return false;
 }
@@ -92,11 +101,13 @@ static bool side_next(struct side *s)
 static void side_take(struct side *s, const uint32_t *out, const struct block_pin *beat,
                       uint32_t bytes, bool last)
 {
-    for (uint32_t i = 0; i < bytes && s->have < LONGEST; i++) {
-        s->back[s->have++] = (uint8_t)block_get(out, beat->lsb + 8 * i, 8);
-    }
+    const uint32_t room = (uint32_t)sizeof s->back - s->have;
+
+    bytes = bytes < room ? bytes : room;
+    block_get_bytes(out, beat, s->back + s->have, bytes);
+    s->have += bytes;
     if (last) {
-        s->frames_out++;
+        s->n.out++;
         if (s->writer) {
             capture_write(s->writer, s->cycle * CYCLE_NS, s->back, s->have, s->have);
         }
@@ -118,18 +129,7 @@ static const char *side_error(const void *self)
     return *s->error ? s->error : NULL;
 }
 
-static uint64_t side_frames_in(const void *self)
+static const struct cosim_side_counts *side_counts(const void *self)
 {
-    return ((const struct side *)self)->frames_in;
-}
-
-static uint64_t side_frames_out(const void *self)
-{
-    return ((const struct side *)self)->frames_out;
-}
-
-/* 0: 128 bits of key, 1: 192, 2: 256. */
-static uint32_t key_size(const struct esp_key *key)
-{
-    return (uint32_t)(esp_alg_info(key->alg)->key_bytes - 16) / 8;
+    return &((const struct side *)self)->n;
 }

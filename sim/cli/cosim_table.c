@@ -64,7 +64,6 @@ struct held {
 };
 
 struct traffic {
-    struct pins pins;
     struct rng random;
     struct key key[MAX_KEYS];
     uint32_t keys, any_keys; /* the first ones have destination "any" */
@@ -89,13 +88,6 @@ struct traffic {
         uint64_t commands, op[OPS], status[STATUSES], held_deletes, nobody, releases;
     } n;
 };
-
-static uint32_t number_in(const char *config, const char *name)
-{
-    const char *at = strstr(config, name);
-
-    return at ? (uint32_t)strtoul(at + strlen(name) + 1, NULL, 10) : 0;
-}
 
 static uint64_t below(struct traffic *t, uint64_t n)
 {
@@ -126,12 +118,11 @@ static void *create(const char *config, uint64_t seed)
 {
     struct traffic *t = must(calloc(1, sizeof *t));
 
-    pins_place(&t->pins);
     t->random = rng_stream(seed, 2);
-    t->entries = number_in(config, "ENTRIES");
-    t->slots =
-        number_in(config, "MEMORIES") * number_in(config, "BUCKETS") * number_in(config, "WAYS") +
-        number_in(config, "STASH");
+    t->entries = nic_solo_number(config, "ENTRIES");
+    t->slots = nic_solo_number(config, "MEMORIES") * nic_solo_number(config, "BUCKETS") *
+                   nic_solo_number(config, "WAYS") +
+               nic_solo_number(config, "STASH");
     t->keys = 3 * t->entries + 8;
     t->keys = t->keys > MAX_KEYS ? MAX_KEYS : t->keys;
     t->any_keys = 2 + t->keys / 32;
@@ -234,22 +225,22 @@ static void drive_packets(struct traffic *t, const uint32_t *out, uint32_t *in)
     if (!p->active && cosim_pace(&t->in_pace, &t->random)) {
         begin_packet(t);
     }
-    t->n.no_room += p->active && !GET(&t->pins, out, PKT_ROOM);
-    if (!p->active || !GET(&t->pins, out, PKT_ROOM) || (p->beat && below(t, 12) == 0)) {
+    t->n.no_room += p->active && !GET(out, PKT_ROOM);
+    if (!p->active || !GET(out, PKT_ROOM) || (p->beat && below(t, 12) == 0)) {
         return;
     }
     last = p->beat + 1 == p->beats;
-    SET(&t->pins, in, PKT_VALID, 1);
-    SET(&t->pins, in, PKT_LAST, last);
-    SET(&t->pins, in, PKT_BEATS, p->beats);
-    SET(&t->pins, in, PKT_BYPASS, p->bypass);
-    SET(&t->pins, in, PKT_SPI, p->key.spi);
-    SET(&t->pins, in, PKT_DST_LOW, p->key.low);
-    SET(&t->pins, in, PKT_DST_HIGH, p->key.high);
-    SET(&t->pins, in, PKT_AH, p->key.ah);
-    SET(&t->pins, in, PKT_V6, p->key.v6);
-    SET(&t->pins, in, PKT_TAG, p->tag);
-    SET(&t->pins, in, PKT_DATA, (p->number << 4 & 0xfff0) | p->beat);
+    SET(in, PKT_VALID, 1);
+    SET(in, PKT_LAST, last);
+    SET(in, PKT_BEATS, p->beats);
+    SET(in, PKT_BYPASS, p->bypass);
+    SET(in, PKT_SPI, p->key.spi);
+    SET(in, PKT_DST_LOW, p->key.low);
+    SET(in, PKT_DST_HIGH, p->key.high);
+    SET(in, PKT_AH, p->key.ah);
+    SET(in, PKT_V6, p->key.v6);
+    SET(in, PKT_TAG, p->tag);
+    SET(in, PKT_DATA, (p->number << 4 & 0xfff0) | p->beat);
     p->beat++;
     p->active = !last;
 }
@@ -264,31 +255,31 @@ static void hold(struct traffic *t, uint32_t id)
 
 static void note_found(struct traffic *t, const uint32_t *out)
 {
-    uint32_t probes = (uint32_t)GET(&t->pins, out, FOUND_PROBES);
-    bool hit = GET(&t->pins, out, FOUND_HIT);
+    uint32_t probes = (uint32_t)GET(out, FOUND_PROBES);
+    bool hit = GET(out, FOUND_HIT);
 
     t->n.hits += hit && probes == 1;
     t->n.any_hits += hit && probes == 2;
     t->n.misses += !hit && probes == 1;
     t->n.any_misses += !hit && probes == 2;
     if (hit) {
-        hold(t, (uint32_t)GET(&t->pins, out, FOUND_ENTRY));
+        hold(t, (uint32_t)GET(out, FOUND_ENTRY));
     }
 }
 
 static void drive_found(struct traffic *t, const uint32_t *out, uint32_t *in)
 {
-    bool valid = GET(&t->pins, out, FOUND_VALID);
+    bool valid = GET(out, FOUND_VALID);
 
     if (!valid || t->helds == MAX_HELD || !cosim_pace(&t->out_pace, &t->random)) {
         t->n.kept += valid;
         return;
     }
-    SET(&t->pins, in, FOUND_POP, 1);
+    SET(in, FOUND_POP, 1);
     if (!t->inner) {
         note_found(t, out);
     }
-    t->inner = !GET(&t->pins, out, FOUND_LAST);
+    t->inner = !GET(out, FOUND_LAST);
 }
 
 /* A packet lets go, or somebody who never held anything. */
@@ -300,8 +291,8 @@ static void drive_releases(struct traffic *t, uint32_t *in)
     if (below(t, 40) == 0) {
         id = (uint32_t)below(t, t->entries + 1);
         if (t->holds[id] == 0) {
-            SET(&t->pins, in, REL_VALID, 1);
-            SET(&t->pins, in, REL_ENTRY, id);
+            SET(in, REL_VALID, 1);
+            SET(in, REL_ENTRY, id);
             t->n.nobody++;
         }
         return;
@@ -311,8 +302,8 @@ static void drive_releases(struct traffic *t, uint32_t *in)
         return;
     }
     id = t->held[at].id;
-    SET(&t->pins, in, REL_VALID, 1);
-    SET(&t->pins, in, REL_ENTRY, id);
+    SET(in, REL_VALID, 1);
+    SET(in, REL_ENTRY, id);
     t->holds[id]--;
     t->held[at] = t->held[--t->helds];
     t->n.releases++;
@@ -419,19 +410,19 @@ static void drive_orders(struct traffic *t, const uint32_t *out, uint32_t *in)
     if (!o->active && (!cosim_pace(&t->order_pace, &t->random) || !begin_order(t))) {
         return;
     }
-    SET(&t->pins, in, CMD_VALID, 1);
-    SET(&t->pins, in, CMD_OP, o->op);
-    SET(&t->pins, in, CMD_TAG, o->tag);
-    SET(&t->pins, in, CMD_HANDLE, o->pins.handle);
-    SET(&t->pins, in, CMD_SPI, o->pins.spi);
-    SET(&t->pins, in, CMD_AH, o->pins.ah);
-    SET(&t->pins, in, CMD_DST_LOW, o->pins.low);
-    SET(&t->pins, in, CMD_DST_HIGH, o->pins.high);
-    SET(&t->pins, in, CMD_V6, o->pins.v6);
-    SET(&t->pins, in, CMD_ESN, o->esn);
-    SET(&t->pins, in, CMD_VALUE, o->value);
-    t->n.order_waits += !GET(&t->pins, out, CMD_READY);
-    if (GET(&t->pins, out, CMD_READY)) {
+    SET(in, CMD_VALID, 1);
+    SET(in, CMD_OP, o->op);
+    SET(in, CMD_TAG, o->tag);
+    SET(in, CMD_HANDLE, o->pins.handle);
+    SET(in, CMD_SPI, o->pins.spi);
+    SET(in, CMD_AH, o->pins.ah);
+    SET(in, CMD_DST_LOW, o->pins.low);
+    SET(in, CMD_DST_HIGH, o->pins.high);
+    SET(in, CMD_V6, o->pins.v6);
+    SET(in, CMD_ESN, o->esn);
+    SET(in, CMD_VALUE, o->value);
+    t->n.order_waits += !GET(out, CMD_READY);
+    if (GET(out, CMD_READY)) {
         note_order(t, o);
         o->active = false;
     }
@@ -439,9 +430,9 @@ static void drive_orders(struct traffic *t, const uint32_t *out, uint32_t *in)
 
 static void note_answer(struct traffic *t, const uint32_t *out)
 {
-    struct order *o = &t->under_way[GET(&t->pins, out, RSP_TAG)];
+    struct order *o = &t->under_way[GET(out, RSP_TAG)];
     struct key *k = &t->key[o->key % MAX_KEYS];
-    uint32_t status = (uint32_t)GET(&t->pins, out, RSP_STATUS);
+    uint32_t status = (uint32_t)GET(out, RSP_STATUS);
 
     o->active = false;
     t->n.status[status]++;
@@ -450,7 +441,7 @@ static void note_answer(struct traffic *t, const uint32_t *out)
     }
     if (o->op == OP_INSERT && status == ST_OK) {
         k->state = KEY_IN;
-        k->handle = GET(&t->pins, out, RSP_HANDLE);
+        k->handle = GET(out, RSP_HANDLE);
     } else if (o->op == OP_INSERT ? status != ST_DUPLICATE && k->state == KEY_COMING
                                   : o->op == OP_DELETE && k->state == KEY_GOING) {
         k->state = KEY_OUT;
@@ -459,13 +450,13 @@ static void note_answer(struct traffic *t, const uint32_t *out)
 
 static void drive_answers(struct traffic *t, const uint32_t *out, uint32_t *in)
 {
-    bool valid = GET(&t->pins, out, RSP_VALID);
+    bool valid = GET(out, RSP_VALID);
 
     if (!cosim_pace(&t->answer_pace, &t->random)) {
         t->n.answer_waits += valid;
         return;
     }
-    SET(&t->pins, in, RSP_READY, 1);
+    SET(in, RSP_READY, 1);
     if (valid) {
         note_answer(t, out);
     }

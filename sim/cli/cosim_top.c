@@ -21,7 +21,8 @@ static void *create(const char *config, uint64_t seed)
     char *all = must(malloc(bytes));
 
     /* parameters of esp_tx: one that is fixed here, one that has another name */
-    snprintf(all, bytes, "%s MTU=1500 CRYPTO_DEPTH=%s", config, strstr(config, "AES_DEPTH=") + 10);
+    snprintf(all, bytes, "%s MTU=1500 CRYPTO_DEPTH=%u", config,
+             nic_solo_number(config, "AES_DEPTH"));
     for (unsigned i = 0; i < SOLO_TOP_PARTS; i++) {
         t->part[i] = parts[i]->create(all, seed);
     }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cli/cosim.h"
-#include "cli/cosim_aes.h"
+#include "cli/cosim_sa.h"
 #include "engine/must.h"
 #include "engine/rng.h"
 
@@ -45,7 +45,6 @@ struct frame {
 };
 
 struct traffic {
-    struct pins pins;
     struct rng random;
     struct sender sender[MAX_SAS];
     uint32_t sas, mtu;
@@ -69,11 +68,6 @@ struct traffic {
     } n;
 };
 
-static uint32_t number_in(const char *config, const char *name)
-{
-    return (uint32_t)strtoul(strstr(config, name) + strlen(name) + 1, NULL, 10);
-}
-
 static uint32_t below(struct traffic *t, uint32_t n)
 {
     return (uint32_t)rng_below(&t->random, n);
@@ -89,12 +83,12 @@ static void *create(const char *config, uint64_t seed)
     struct traffic *t = must(calloc(1, sizeof *t));
     uint32_t longest;
 
-    pins_place(&t->pins);
     t->random = rng_stream(seed, 3);
-    t->sas = 1u << number_in(config, "SA_W");
-    t->mtu = number_in(config, "MTU");
+    t->sas = 1u << nic_solo_number(config, "SA_W");
+    t->mtu = nic_solo_number(config, "MTU");
     longest = (t->mtu + 256 + BUS - 1) / BUS;
-    t->capacity = number_in(config, "OUT_DEPTH") + number_in(config, "CRYPTO_DEPTH") + 6 * longest;
+    t->capacity = nic_solo_number(config, "OUT_DEPTH") + nic_solo_number(config, "CRYPTO_DEPTH") +
+                  6 * longest;
     t->favourite = 1;
     t->to_set = t->sas - 1;
     t->drain_at = 2000;
@@ -107,17 +101,6 @@ static void destroy(void *self)
 }
 
 /* ---- SAs ------------------------------------------------------------------------------------------- */
-
-static void set_bytes(uint32_t *in, const struct block_pin *pin, const uint8_t *bytes,
-                      uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        block_set(in, pin->lsb + 8 * i, 8, bytes[i]);
-    }
-}
-
-#define SET_BYTES(pins, v, name, bytes, count)                                                     \
-    set_bytes((v), &(pins)->in[INDEX_IN_##name], (bytes), (count))
 
 static void random_bytes(struct traffic *t, uint8_t *bytes, uint32_t count)
 {
@@ -144,45 +127,43 @@ static uint64_t first_number(struct traffic *t, bool esn)
     }
 }
 
-static void set_key(struct traffic *t, uint32_t *in)
+static void make_key(struct traffic *t, struct esp_key *key)
 {
+    static const enum esp_alg algorithm[] = { ESP_ALG_AES_GCM_128, ESP_ALG_AES_GCM_192,
+                                              ESP_ALG_AES_GCM_256 };
     uint32_t rounds = one_in(t, 2) ? 0 : below(t, 3);
-    uint8_t key[32] = { 0 }, round_keys[COSIM_AES_KEYS], h[16], salt[4];
+    uint32_t bytes = 16 + 8 * rounds;
 
-    random_bytes(t, key, 16 + 8 * rounds);
-    random_bytes(t, salt, 4);
-    cosim_aes_expand(key, 16 + 8 * rounds, round_keys, h);
-    SET(&t->pins, in, CFG_ROUNDS, rounds);
-    SET_BYTES(&t->pins, in, CFG_KEY, key, sizeof key);
-    SET_BYTES(&t->pins, in, CFG_SALT, salt, sizeof salt);
-    SET_BYTES(&t->pins, in, CFG_H, h, sizeof h);
-    SET_BYTES(&t->pins, in, CFG_KEYS, round_keys, sizeof round_keys);
+    key->alg = algorithm[rounds];
+    key->length = (uint8_t)(bytes + 4);
+    random_bytes(t, key->bytes, bytes);
+    random_bytes(t, key->bytes + bytes, 4);
 }
 
-static void set_sa(struct traffic *t, uint32_t *in, uint32_t sa)
+static void set_sa(struct traffic *t, uint32_t *in, uint32_t number)
 {
-    struct sender *s = &t->sender[sa];
+    struct sender *s = &t->sender[number];
+    struct esp_node node = { .dir = ESP_DIR_OUT, .sa_count = 1 };
+    struct esp_sa *sa = &node.sa[0];
     uint8_t address[32];
 
     *s = (struct sender){
         .live = !one_in(t, 8), .transport = one_in(t, 3), .v6 = one_in(t, 3), .esn = one_in(t, 2)
     };
     s->icv = one_in(t, 2) ? 16 : 8 + 4 * below(t, 3);
-    s->handle = (below(t, 1u << 20) + 1) * t->sas + sa;
+    s->handle = (below(t, 1u << 20) + 1) * t->sas + number;
     random_bytes(t, address, sizeof address);
-    SET(&t->pins, in, CFG_WE, 1);
-    SET(&t->pins, in, CFG_SA, sa);
-    SET(&t->pins, in, CFG_LIVE, s->live);
-    SET(&t->pins, in, CFG_HANDLE, s->handle);
-    SET(&t->pins, in, CFG_TRANSPORT, s->transport);
-    SET(&t->pins, in, CFG_V6, s->v6);
-    SET(&t->pins, in, CFG_ESN, s->esn);
-    SET(&t->pins, in, CFG_ICV, s->icv);
-    SET(&t->pins, in, CFG_NEXT, first_number(t, s->esn));
-    SET(&t->pins, in, CFG_SPI, 0x100 + (below(t, 1u << 20) << 8) + sa); /* all different */
-    SET_BYTES(&t->pins, in, CFG_SRC, address, s->v6 ? 16u : 4u);
-    SET_BYTES(&t->pins, in, CFG_DST, address + 16, s->v6 ? 16u : 4u);
-    set_key(t, in);
+    node.mode = s->transport ? ESP_MODE_TRANSPORT : ESP_MODE_TUNNEL;
+    node.src.family = node.dst.family = s->v6 ? 6 : 4;
+    memcpy(node.src.bytes, address, s->v6 ? 16 : 4);
+    memcpy(node.dst.bytes, address + 16, s->v6 ? 16 : 4);
+    sa->op = ESP_OP_ESP;
+    sa->esn = s->esn;
+    sa->seq = first_number(t, s->esn);
+    sa->spi = 0x100 + (below(t, 1u << 20) << 8) + number; /* all different */
+    sa->enc.icv = (uint8_t)s->icv;
+    make_key(t, &sa->enc);
+    cosim_sa_tx(in, number, s->handle, s->live, &node);
     t->n.sas_set++;
 }
 
@@ -426,9 +407,9 @@ static void drive_ahead(struct traffic *t, uint32_t *in)
         return;
     }
     f = &t->frame[t->shown % READY];
-    SET(&t->pins, in, AHEAD_VALID, 1);
-    SET(&t->pins, in, AHEAD_LAST, t->show_beat + 1 == f->beats);
-    SET_BYTES(&t->pins, in, AHEAD_BEAT, f->bytes + (size_t)t->show_beat * BUS, BUS);
+    SET(in, AHEAD_VALID, 1);
+    SET(in, AHEAD_LAST, t->show_beat + 1 == f->beats);
+    SET_BYTES(in, AHEAD_BEAT, f->bytes + (size_t)t->show_beat * BUS, BUS);
     if (++t->show_beat == f->beats) {
         t->show_beat = 0;
         t->shown++;
@@ -438,7 +419,7 @@ static void drive_ahead(struct traffic *t, uint32_t *in)
 static void drive_in(struct traffic *t, const uint32_t *out, uint32_t *in)
 {
     const struct frame *f = &t->frame[t->begun % READY];
-    bool room = GET(&t->pins, out, TX_ROOM);
+    bool room = GET(out, TX_ROOM);
 
     if (!t->sending && t->begun != t->shown && cosim_pace(&t->in_pace, &t->random)) {
         t->sending = true;
@@ -447,11 +428,11 @@ static void drive_in(struct traffic *t, const uint32_t *out, uint32_t *in)
     if (!t->sending || !room || (t->beat && one_in(t, 40))) {
         return;
     }
-    SET(&t->pins, in, TX_VALID, 1);
-    SET(&t->pins, in, TX_LAST, t->beat + 1 == f->beats);
-    SET(&t->pins, in, TX_HANDLE, f->handle);
-    SET(&t->pins, in, TX_LENGTH, f->length);
-    SET_BYTES(&t->pins, in, TX_BEAT, f->bytes + (size_t)t->beat * BUS, BUS);
+    SET(in, TX_VALID, 1);
+    SET(in, TX_LAST, t->beat + 1 == f->beats);
+    SET(in, TX_HANDLE, f->handle);
+    SET(in, TX_LENGTH, f->length);
+    SET_BYTES(in, TX_BEAT, f->bytes + (size_t)t->beat * BUS, BUS);
     if (++t->beat == f->beats) {
         t->beat = 0;
         t->begun++;
@@ -461,7 +442,7 @@ static void drive_in(struct traffic *t, const uint32_t *out, uint32_t *in)
 
 static void drive_out(struct traffic *t, const uint32_t *out, uint32_t *in)
 {
-    bool valid = GET(&t->pins, out, OUT_VALID);
+    bool valid = GET(out, OUT_VALID);
 
     if (t->cycle > t->hold_until && one_in(t, 16 * t->capacity)) {
         t->hold_until = t->cycle + 2 * t->capacity + below(t, 2 * t->capacity);
@@ -470,19 +451,19 @@ static void drive_out(struct traffic *t, const uint32_t *out, uint32_t *in)
         t->n.held += valid;
         return;
     }
-    SET(&t->pins, in, OUT_POP, 1);
-    t->finished += GET(&t->pins, out, OUT_LAST);
+    SET(in, OUT_POP, 1);
+    t->finished += GET(out, OUT_LAST);
 }
 
 static void drive(void *self, const uint32_t *out, uint32_t *in)
 {
     struct traffic *t = self;
 
-    t->n.unknown = GET(&t->pins, out, COUNT_UNKNOWN_HANDLE);
-    t->n.not_ip = GET(&t->pins, out, COUNT_NOT_IP);
-    t->n.mtu = GET(&t->pins, out, COUNT_MTU);
-    t->n.exhausted = GET(&t->pins, out, COUNT_EXHAUSTED);
-    t->n.protect = GET(&t->pins, out, COUNT_PROTECTED);
+    t->n.unknown = GET(out, COUNT_UNKNOWN_HANDLE);
+    t->n.not_ip = GET(out, COUNT_NOT_IP);
+    t->n.mtu = GET(out, COUNT_MTU);
+    t->n.exhausted = GET(out, COUNT_EXHAUSTED);
+    t->n.protect = GET(out, COUNT_PROTECTED);
     drive_sas(t, in);
     drive_out(t, out, in);
     drive_in(t, out, in);

@@ -92,4 +92,21 @@ static inline void block_set_pin(uint32_t *v, const struct block_pin *pin, uint6
     block_set(v, pin->lsb, pin->bits < 64 ? pin->bits : 64, value);
 }
 
+/* The bytes of a wide pin, the first one lowest; `count`: as many of them as are wanted. */
+static inline void block_get_bytes(const uint32_t *v, const struct block_pin *pin, uint8_t *bytes,
+                                   uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        bytes[i] = (uint8_t)block_get(v, pin->lsb + 8 * i, 8);
+    }
+}
+
+static inline void block_set_bytes(uint32_t *v, const struct block_pin *pin, const uint8_t *bytes,
+                                   uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        block_set(v, pin->lsb + 8 * i, 8, bytes[i]);
+    }
+}
+
 #endif

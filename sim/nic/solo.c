@@ -8,14 +8,36 @@
 
 /* ---- parameters ---------------------------------------------------------------------------------- */
 
-uint32_t solo_param(const struct nic_solo_block *block, const char *config, const char *name)
+static bool find_number(const char *config, const char *name, uint32_t *value)
 {
     size_t length = strlen(name);
 
     for (const char *at = config; at && *at; at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL) {
         if (strncmp(at, name, length) == 0 && at[length] == '=') {
-            return (uint32_t)strtoul(at + length + 1, NULL, 10);
+            *value = (uint32_t)strtoul(at + length + 1, NULL, 10);
+            return true;
         }
+    }
+    return false;
+}
+
+uint32_t nic_solo_number(const char *config, const char *name)
+{
+    uint32_t value;
+
+    if (!find_number(config, name, &value)) {
+        fprintf(stderr, "espnic: internal error: no parameter %s in \"%s\"\n", name, config);
+        abort();
+    }
+    return value;
+}
+
+uint32_t solo_param(const struct nic_solo_block *block, const char *config, const char *name)
+{
+    uint32_t value;
+
+    if (find_number(config, name, &value)) {
+        return value;
     }
     for (uint32_t i = 0; i < block->param_count; i++) {
         if (strcmp(block->params[i].name, name) == 0) {
@@ -23,6 +45,11 @@ uint32_t solo_param(const struct nic_solo_block *block, const char *config, cons
         }
     }
     return 0;
+}
+
+uint32_t solo_value(const struct solo *solo, const char *name)
+{
+    return solo_param(solo->kind->block, solo->config, name);
 }
 
 /* ---- a card with nobody around it ------------------------------------------------------------------ */
@@ -88,9 +115,9 @@ static bool set_all(struct nic_config *c, const struct nic_solo_block *block, co
     return true;
 }
 
-bool solo_open(struct solo *solo, const struct nic_solo_block *block, const char *config,
-               const char *const settings[][2], char *error, size_t error_size)
+bool solo_open(struct solo *solo, const char *const settings[][2], char *error, size_t error_size)
 {
+    const struct nic_solo_block *block = solo->kind->block;
     const struct espnic_ports ports = { .dma_read = no_read,
                                         .dma_write = no_write,
                                         .msix = no_message,
@@ -99,16 +126,15 @@ bool solo_open(struct solo *solo, const struct nic_solo_block *block, const char
     /* a cycle of the port clock is one of the core's */
     const struct espnic_options options = { .clock_num = 1000000000,
                                             .clock_den = 1,
-                                            .functional = !solo_param(block, config, "TIMING_ONLY"),
+                                            .functional = !solo_value(solo, "TIMING_ONLY"),
                                             .backend = "auto" };
     struct nic_config *c = espnic_config_create();
 
-    memset(solo, 0, sizeof *solo);
     if (!c) {
         snprintf(error, error_size, "out of memory");
         return false;
     }
-    if (set_all(c, block, config, settings, error, error_size)) {
+    if (set_all(c, block, solo->config, settings, error, error_size)) {
         solo->card = espnic_create(c, &options, &ports, error, error_size);
     }
     espnic_config_destroy(c);
@@ -120,10 +146,64 @@ bool solo_open(struct solo *solo, const struct nic_solo_block *block, const char
     return true;
 }
 
-void solo_close(struct solo *solo)
+/* ---- life ---------------------------------------------------------------------------------------------- */
+
+static void close_all(struct solo *solo)
 {
-    espnic_destroy(solo->card);
-    solo->card = NULL;
+    if (solo->kind->close) {
+        solo->kind->close(solo);
+    }
+    if (solo->card) {
+        espnic_destroy(solo->card);
+    }
+}
+
+void *solo_create(const struct solo_kind *kind, const char *config, char *error, size_t error_size)
+{
+    struct solo *solo;
+
+    if (strlen(config) >= sizeof solo->config) {
+        snprintf(error, error_size, "parameters of more than %zu characters",
+                 sizeof solo->config - 1);
+        return NULL;
+    }
+    solo = calloc(1, kind->bytes);
+    if (!solo) {
+        snprintf(error, error_size, "out of memory");
+        return NULL;
+    }
+    solo->kind = kind;
+    memcpy(solo->config, config, strlen(config) + 1);
+    if (!kind->open(solo, error, error_size)) {
+        solo_destroy(solo);
+        return NULL;
+    }
+    return solo;
+}
+
+void solo_destroy(void *self)
+{
+    if (self) {
+        close_all(self);
+        free(self);
+    }
+}
+
+/* Everything goes but the kind and the parameters. */
+void solo_reset(void *self)
+{
+    struct solo *solo = self;
+    struct solo fresh = { .kind = solo->kind };
+    char error[256];
+
+    close_all(solo);
+    memcpy(fresh.config, solo->config, sizeof fresh.config);
+    memset(self, 0, fresh.kind->bytes);
+    *solo = fresh;
+    if (!fresh.kind->open(self, error, sizeof error)) {
+        fprintf(stderr, "espnic: internal error: %s\n", error);
+        abort();
+    }
 }
 
 /* ---- channels ---------------------------------------------------------------------------------------- */

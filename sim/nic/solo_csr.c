@@ -7,7 +7,7 @@
 #include "nic/mailbox.h"
 #include "nic/solo_inside.h"
 
-#define SOLO_PINS "nic/pins_csr.def"
+#define PINS_FILE "nic/pins_csr.def"
 #include "nic/solo_pins.h"
 
 enum { MAX_DEPTH = 64 };
@@ -20,7 +20,6 @@ static const struct nic_solo_param params[] = {
 
 struct csr {
     struct reg_file file;
-    struct block_pin in[INS], out[OUTS];
     bool tables;
     struct nic_mmio queue[MAX_DEPTH]; /* the oldest first */
     uint32_t queued, depth;
@@ -32,16 +31,6 @@ struct csr {
     uint64_t answer, written_value, rule;
     struct reg_written written;
 };
-
-static uint64_t get(const struct csr *c, const uint32_t *in, enum in_pin pin)
-{
-    return block_pin(in, &c->in[pin]);
-}
-
-static void set(const struct csr *c, uint32_t *out, enum out_pin pin, uint64_t value)
-{
-    block_set_pin(out, &c->out[pin], value);
-}
 
 /* ---- life ------------------------------------------------------------------------------------------ */
 
@@ -62,10 +51,6 @@ static struct csr *new_csr(bool tables, uint32_t depth)
     struct csr *c = calloc(1, sizeof *c);
 
     if (c) {
-        memcpy(c->in, in_pins, sizeof in_pins);
-        memcpy(c->out, out_pins, sizeof out_pins);
-        block_pins_place(c->in, INS);
-        block_pins_place(c->out, OUTS);
         c->tables = tables;
         c->depth = depth;
         reset(c);
@@ -95,14 +80,14 @@ static void show_order(const struct csr *c, uint32_t *out)
 {
     bool store = c->ordered && c->order.write;
 
-    set(c, out, OUT_ORDER, c->ordered);
-    set(c, out, OUT_ORDER_NONE, c->no_table);
-    set(c, out, OUT_ORDER_TABLE, c->order.table);
-    set(c, out, OUT_ORDER_ENTRY, c->order.index);
-    set(c, out, OUT_ORDER_WRITE, c->order.write);
-    set(c, out, OUT_ORDER_STORE, store);
+    set(out, OUT_ORDER, c->ordered);
+    set(out, OUT_ORDER_NONE, c->no_table);
+    set(out, OUT_ORDER_TABLE, c->order.table);
+    set(out, OUT_ORDER_ENTRY, c->order.index);
+    set(out, OUT_ORDER_WRITE, c->order.write);
+    set(out, OUT_ORDER_STORE, store);
     for (unsigned i = 0; i < NIC_TABLE_WORDS; i++) {
-        set(c, out, (enum out_pin)(OUT_ORDER_WORD0 + i), c->order.words[i]);
+        set(out, (enum out_pin)(OUT_ORDER_WORD0 + i), c->order.words[i]);
     }
 }
 
@@ -110,21 +95,21 @@ static void outputs(void *self, uint32_t *out)
 {
     const struct csr *c = self;
 
-    set(c, out, OUT_ACC_ROOM, c->queued < c->depth);
-    set(c, out, OUT_ANSWER, c->answered);
-    set(c, out, OUT_ANSWER_STATUS, c->status);
-    set(c, out, OUT_ANSWER_DATA, c->answer);
-    set(c, out, OUT_WROTE, c->has_written);
-    set(c, out, OUT_WROTE_ID, c->written.reg);
-    set(c, out, OUT_WROTE_INDEX, c->written.index);
-    set(c, out, OUT_WROTE_EFFECT, c->written.effect);
-    set(c, out, OUT_WROTE_VALUE, c->written_value);
+    set(out, OUT_ACC_ROOM, c->queued < c->depth);
+    set(out, OUT_ANSWER, c->answered);
+    set(out, OUT_ANSWER_STATUS, c->status);
+    set(out, OUT_ANSWER_DATA, c->answer);
+    set(out, OUT_WROTE, c->has_written);
+    set(out, OUT_WROTE_ID, c->written.reg);
+    set(out, OUT_WROTE_INDEX, c->written.index);
+    set(out, OUT_WROTE_EFFECT, c->written.effect);
+    set(out, OUT_WROTE_VALUE, c->written_value);
     show_order(c, out);
-    set(c, out, OUT_RULE_RESULT, c->rule);
-    set(c, out, OUT_COUNT_MISALIGNED, c->file.s.refused.misaligned);
-    set(c, out, OUT_COUNT_UNKNOWN, c->file.s.refused.unknown);
-    set(c, out, OUT_COUNT_READ_ONLY, c->file.s.refused.read_only);
-    set(c, out, OUT_COUNT_WRITE_ONLY, c->file.s.refused.write_only);
+    set(out, OUT_RULE_RESULT, c->rule);
+    set(out, OUT_COUNT_MISALIGNED, c->file.s.refused.misaligned);
+    set(out, OUT_COUNT_UNKNOWN, c->file.s.refused.unknown);
+    set(out, OUT_COUNT_READ_ONLY, c->file.s.refused.read_only);
+    set(out, OUT_COUNT_WRITE_ONLY, c->file.s.refused.write_only);
 }
 
 static void write_register(struct csr *c, const struct nic_mmio *m)
@@ -170,26 +155,26 @@ static void tick(void *self, const uint32_t *in)
 {
     struct csr *c = self;
     uint32_t table = c->order.table; /* of the order that may be over now */
-    bool done = get(c, in, IN_ORDER_DONE) != 0;
+    bool done = get(in, IN_ORDER_DONE) != 0;
 
-    c->rule = reg_combine((enum reg_access)get(c, in, IN_RULE_ACCESS), get(c, in, IN_RULE_OLD),
-                          get(c, in, IN_RULE_VALUE), get(c, in, IN_RULE_MASK));
+    c->rule = reg_combine((enum reg_access)get(in, IN_RULE_ACCESS), get(in, IN_RULE_OLD),
+                          get(in, IN_RULE_VALUE), get(in, IN_RULE_MASK));
     take_access(c);
     if (done) {
         nic_mailbox_clear(&c->file, table);
         c->busy = false;
     }
-    if (get(c, in, IN_RESET_RW)) {
+    if (get(in, IN_RESET_RW)) {
         reg_file_reset(&c->file);
     }
-    if (get(c, in, IN_PUT)) {
-        c->file.s.value[get(c, in, IN_PUT_PLACE)] = get(c, in, IN_PUT_VALUE);
+    if (get(in, IN_PUT)) {
+        c->file.s.value[get(in, IN_PUT_PLACE)] = get(in, IN_PUT_VALUE);
     }
-    if (get(c, in, IN_ACC_VALID)) {
-        c->queue[c->queued++] = (struct nic_mmio){ .offset = (uint32_t)get(c, in, IN_ACC_OFFSET),
-                                                   .bytes = (uint16_t)get(c, in, IN_ACC_BYTES),
-                                                   .read = !get(c, in, IN_ACC_WRITE),
-                                                   .value = get(c, in, IN_ACC_DATA) };
+    if (get(in, IN_ACC_VALID)) {
+        c->queue[c->queued++] = (struct nic_mmio){ .offset = (uint32_t)get(in, IN_ACC_OFFSET),
+                                                   .bytes = (uint16_t)get(in, IN_ACC_BYTES),
+                                                   .read = !get(in, IN_ACC_WRITE),
+                                                   .value = get(in, IN_ACC_DATA) };
     }
 }
 

@@ -5,8 +5,6 @@
 #include "nic/card.h"
 #include "nic/solo.h"
 
-enum { SOLO_MAX_PORTS = 8 };
-
 /* The end of a channel that is the caller's. */
 struct solo_port {
     struct channel *channel;
@@ -17,16 +15,32 @@ struct solo {
     struct espnic *card;
     uint64_t cycle;   /* the present one: its inputs have not been given yet */
     unsigned outside; /* number of the block that stands for the caller */
+    const struct solo_kind *kind;
+    char config[NIC_SOLO_MAX_CONFIG];
 };
+
+/* How a block with a card of its own lives. It is a structure that begins with a struct solo. */
+struct solo_kind {
+    const struct nic_solo_block *block;
+    size_t bytes; /* of the structure; all behind the struct solo is zero when it opens */
+    /* Opens the card (solo_open) and takes the ends of its channels. False with a sentence. */
+    bool (*open)(void *self, char *error, size_t error_size);
+    void (*close)(void *self); /* what it has beside the card; NULL: nothing */
+};
+
+/* For the create of a block's table of functions; the other two stand in it as they are. */
+void *solo_create(const struct solo_kind *kind, const char *config, char *error, size_t error_size);
+void solo_destroy(void *self);
+void solo_reset(void *self);
 
 /* The value of a parameter in "NAME=VALUE NAME=VALUE", or the one that it has when not given. */
 uint32_t solo_param(const struct nic_solo_block *block, const char *config, const char *name);
+/* ... of a block that has a card of its own. */
+uint32_t solo_value(const struct solo *solo, const char *name);
 
-/* A card for this block: packet offload, on-chip contexts, one lane, one clock, and what `config` says of parameters that
- * are the card's. With TIMING_ONLY=1, which is no block's parameter, nothing is encrypted. False with a sentence. */
-bool solo_open(struct solo *solo, const struct nic_solo_block *block, const char *config,
-               const char *const settings[][2], char *error, size_t error_size);
-void solo_close(struct solo *solo);
+/* A card for this block: packet offload, on-chip contexts, one lane, one clock, and what its parameters say that are the
+ * card's. With TIMING_ONLY=1, which is no block's parameter, nothing is encrypted. False with a sentence. */
+bool solo_open(struct solo *solo, const char *const settings[][2], char *error, size_t error_size);
 
 /* The caller becomes the writer (reader) of this channel. */
 void solo_feed(struct solo *solo, struct solo_port *port, struct channel *channel);

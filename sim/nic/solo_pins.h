@@ -1,39 +1,29 @@
-/* The pins of one block for its file solo_NAME.c. Define SOLO_PINS, then include this: IN_NAME and OUT_NAME are then the
- * numbers of the pins, in_pins and out_pins their tables. */
-#include "engine/block.h"
+/* The pins of a block for its file solo_NAME.c: nic/pins.h, and their values. */
+#include "nic/pins.h"
 
-enum in_pin {
-#define IN(name, bits, when) IN_##name,
-#define OUT(name, bits, when)
-#include SOLO_PINS
-#undef IN
-#undef OUT
-    INS
-};
+static inline uint64_t get(const uint32_t *in, enum in_pin pin)
+{
+    return block_pin(in, &in_pins[pin]);
+}
 
-enum out_pin {
-#define IN(name, bits, when)
-#define OUT(name, bits, when) OUT_##name,
-#include SOLO_PINS
-#undef IN
-#undef OUT
-    OUTS
-};
+static inline void set(uint32_t *out, enum out_pin pin, uint64_t value)
+{
+    block_set_pin(out, &out_pins[pin], value);
+}
 
-#define PIN(name, bits, index, when) { name, bits, (index) == (when) ? -1 : (int32_t)(when), 0 },
+/* The first `count` bytes of a wide pin. */
+static inline void get_bytes(const uint32_t *in, enum in_pin pin, uint8_t *bytes, uint32_t count)
+{
+    block_get_bytes(in, &in_pins[pin], bytes, count);
+}
 
-static const struct block_pin in_pins[INS] = {
-#define IN(name, bits, when) PIN(#name, bits, IN_##name, IN_##when)
-#define OUT(name, bits, when)
-#include SOLO_PINS
-#undef IN
-#undef OUT
-};
+/* A whole pin of bytes: `count` of them, then zeros. */
+static inline void set_bytes(uint32_t *out, enum out_pin pin, const uint8_t *bytes, uint32_t count)
+{
+    const uint32_t all = out_pins[pin].bits / 8;
 
-static const struct block_pin out_pins[OUTS] = {
-#define IN(name, bits, when)
-#define OUT(name, bits, when) PIN(#name, bits, OUT_##name, OUT_##when)
-#include SOLO_PINS
-#undef IN
-#undef OUT
-};
+    block_set_bytes(out, &out_pins[pin], bytes, count < all ? count : all);
+    for (uint32_t i = count; i < all; i++) {
+        block_set(out, out_pins[pin].lsb + 8 * i, 8, 0);
+    }
+}

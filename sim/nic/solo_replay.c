@@ -8,43 +8,10 @@
 
 #include "nic/solo_inside.h"
 
+#define PINS_FILE "nic/pins_esn_replay.def"
+#include "nic/solo_pins.h"
+
 enum { BUS = 64, IPSEC = 34 };
-
-enum in_pin {
-#define IN(name, bits, when) IN_##name,
-#define OUT(name, bits, when)
-#include "nic/pins_esn_replay.def"
-#undef IN
-#undef OUT
-    INS
-};
-
-enum out_pin {
-#define IN(name, bits, when)
-#define OUT(name, bits, when) OUT_##name,
-#include "nic/pins_esn_replay.def"
-#undef IN
-#undef OUT
-    OUTS
-};
-
-#define PIN(name, bits, index, when) { name, bits, (index) == (when) ? -1 : (int32_t)(when), 0 },
-
-static const struct block_pin in_pins[INS] = {
-#define IN(name, bits, when) PIN(#name, bits, IN_##name, IN_##when)
-#define OUT(name, bits, when)
-#include "nic/pins_esn_replay.def"
-#undef IN
-#undef OUT
-};
-
-static const struct block_pin out_pins[OUTS] = {
-#define IN(name, bits, when)
-#define OUT(name, bits, when) PIN(#name, bits, OUT_##name, OUT_##when)
-#include "nic/pins_esn_replay.def"
-#undef IN
-#undef OUT
-};
 
 static const struct nic_solo_param params[] = {
     { "SA_W", NULL, 4, 1, 8, "bits of the number of an SA; numbers 1 to 2^SA_W - 1 are used" },
@@ -63,26 +30,15 @@ static const struct nic_solo_param params[] = {
 struct replay {
     struct solo solo;
     struct solo_port chk, checked, upd, updated;
-    struct block_pin in[INS], out[OUTS];
     uint32_t chk_item, upd_item; /* packets that are going in */
     uint64_t handle[256];        /* of the SAs */
-    char config[512];
 };
-
-static uint64_t get(const struct replay *r, const uint32_t *in, enum in_pin pin)
-{
-    return block_pin(in, &r->in[pin]);
-}
-
-static void set(const struct replay *r, uint32_t *out, enum out_pin pin, uint64_t value)
-{
-    block_set_pin(out, &r->out[pin], value);
-}
 
 /* ---- life ------------------------------------------------------------------------------------------ */
 
-static bool open_card(struct replay *r, char *error, size_t error_size)
+static bool open_card(void *self, char *error, size_t error_size)
 {
+    struct replay *r = self;
     static const char *const settings[][2] = {
         { "card.bus", "64B" },
         { "card.mac.mtu", "576B" }, /* the channel behind replay_update holds two of the longest */
@@ -92,7 +48,7 @@ static bool open_card(struct replay *r, char *error, size_t error_size)
     struct nic_lane *lane;
     uint32_t depth;
 
-    if (!solo_open(&r->solo, &nic_solo_esn_replay, r->config, settings, error, error_size)) {
+    if (!solo_open(&r->solo, settings, error, error_size)) {
         return false;
     }
     lane = &r->solo.card->lane[0];
@@ -101,9 +57,8 @@ static bool open_card(struct replay *r, char *error, size_t error_size)
     solo_feed(&r->solo, &r->upd, lane->update.in[0]);
     solo_drain(&r->solo, &r->updated, lane->update.out[0]);
     depth = lane->update.out[0]->config.depth;
-    if (depth != solo_param(&nic_solo_esn_replay, r->config, "UPDATE_DEPTH") ||
-        lane->update.in[0]->config.depth !=
-            solo_param(&nic_solo_esn_replay, r->config, "UPDATE_IN_DEPTH")) {
+    if (depth != solo_value(&r->solo, "UPDATE_DEPTH") ||
+        lane->update.in[0]->config.depth != solo_value(&r->solo, "UPDATE_IN_DEPTH")) {
         snprintf(error, error_size, "the card has %u and %u beats before and behind replay_update",
                  lane->update.in[0]->config.depth, depth);
         return false;
@@ -111,48 +66,13 @@ static bool open_card(struct replay *r, char *error, size_t error_size)
     return true;
 }
 
-static void destroy(void *self)
-{
-    struct replay *r = self;
-
-    if (r) {
-        solo_close(&r->solo);
-        free(r);
-    }
-}
+static const struct solo_kind kind = { .block = &nic_solo_esn_replay,
+                                       .bytes = sizeof(struct replay),
+                                       .open = open_card };
 
 static void *create(const char *config, char *error, size_t error_size)
 {
-    struct replay *r = calloc(1, sizeof *r);
-
-    if (!r || strlen(config) >= sizeof r->config) {
-        snprintf(error, error_size, "out of memory");
-        free(r);
-        return NULL;
-    }
-    memcpy(r->config, config, strlen(config) + 1);
-    memcpy(r->in, in_pins, sizeof in_pins);
-    memcpy(r->out, out_pins, sizeof out_pins);
-    block_pins_place(r->in, INS);
-    block_pins_place(r->out, OUTS);
-    if (!open_card(r, error, error_size)) {
-        destroy(r);
-        return NULL;
-    }
-    return r;
-}
-
-static void reset(void *self)
-{
-    struct replay *r = self;
-    char error[256];
-
-    solo_close(&r->solo);
-    memset(r->handle, 0, sizeof r->handle);
-    if (!open_card(r, error, sizeof error)) {
-        fprintf(stderr, "espnic: internal error: %s\n", error);
-        abort();
-    }
+    return solo_create(&kind, config, error, error_size);
 }
 
 /* ---- pins -------------------------------------------------------------------------------------------- */
@@ -169,29 +89,29 @@ static void outputs(void *self, uint32_t *out)
     struct solo_beat checked = solo_head(&r->solo, &r->checked);
     struct solo_beat updated = solo_head(&r->solo, &r->updated);
 
-    set(r, out, OUT_CHK_ROOM, solo_room(&r->solo, &r->chk));
-    set(r, out, OUT_UPD_ROOM, solo_room(&r->solo, &r->upd));
-    set(r, out, OUT_CHECKED_VALID, checked.valid);
-    set(r, out, OUT_CHECKED_NEW, 0);
+    set(out, OUT_CHK_ROOM, solo_room(&r->solo, &r->chk));
+    set(out, OUT_UPD_ROOM, solo_room(&r->solo, &r->upd));
+    set(out, OUT_CHECKED_VALID, checked.valid);
+    set(out, OUT_CHECKED_NEW, 0);
     if (checked.valid) {
         const struct nic_packet *p = nic_packet(card, checked.item);
 
-        set(r, out, OUT_CHECKED_LAST, checked.last);
-        set(r, out, OUT_CHECKED_NEW, checked.first && p->crypt);
-        set(r, out, OUT_CHECKED_NUMBER, p->sequence);
-        set(r, out, OUT_CHECKED_DATA, beat_data(card, &checked));
+        set(out, OUT_CHECKED_LAST, checked.last);
+        set(out, OUT_CHECKED_NEW, checked.first && p->crypt);
+        set(out, OUT_CHECKED_NUMBER, p->sequence);
+        set(out, OUT_CHECKED_DATA, beat_data(card, &checked));
     }
-    set(r, out, OUT_UPDATED_VALID, updated.valid);
+    set(out, OUT_UPDATED_VALID, updated.valid);
     if (updated.valid) {
-        set(r, out, OUT_UPDATED_LAST, updated.last);
-        set(r, out, OUT_UPDATED_DATA, beat_data(card, &updated));
+        set(out, OUT_UPDATED_LAST, updated.last);
+        set(out, OUT_UPDATED_DATA, beat_data(card, &updated));
     }
-    set(r, out, OUT_COUNT_OK, card->stats.replay[REPLAY_OK]);
-    set(r, out, OUT_COUNT_DUPLICATE, card->stats.replay[REPLAY_DUPLICATE]);
-    set(r, out, OUT_COUNT_TOO_OLD, card->stats.replay[REPLAY_TOO_OLD]);
-    set(r, out, OUT_COUNT_ZERO, card->stats.replay[REPLAY_ZERO]);
-    set(r, out, OUT_COUNT_LATE, card->stats.replay_late);
-    set(r, out, OUT_COUNT_BAD_ICV, card->stats.rx.bad_icv);
+    set(out, OUT_COUNT_OK, card->stats.replay[REPLAY_OK]);
+    set(out, OUT_COUNT_DUPLICATE, card->stats.replay[REPLAY_DUPLICATE]);
+    set(out, OUT_COUNT_TOO_OLD, card->stats.replay[REPLAY_TOO_OLD]);
+    set(out, OUT_COUNT_ZERO, card->stats.replay[REPLAY_ZERO]);
+    set(out, OUT_COUNT_LATE, card->stats.replay_late);
+    set(out, OUT_COUNT_BAD_ICV, card->stats.rx.bad_icv);
 }
 
 /* A packet as the look-up would hand it on. */
@@ -231,12 +151,12 @@ static void push_check(struct replay *r, const uint32_t *in)
     if (r->chk.beat == 0) {
         struct nic_packet *p;
 
-        r->chk_item = new_packet(r, (uint32_t)get(r, in, IN_CHK_BEATS), get(r, in, IN_CHK_CRYPT),
-                                 (uint32_t)get(r, in, IN_CHK_SA), get(r, in, IN_CHK_DATA) >> 4);
+        r->chk_item = new_packet(r, (uint32_t)get(in, IN_CHK_BEATS), get(in, IN_CHK_CRYPT),
+                                 (uint32_t)get(in, IN_CHK_SA), get(in, IN_CHK_DATA) >> 4);
         p = nic_packet(r->solo.card, r->chk_item);
-        esp_put32(nic_bytes(r->solo.card, p) + IPSEC + 4, (uint32_t)get(r, in, IN_CHK_LOW));
+        esp_put32(nic_bytes(r->solo.card, p) + IPSEC + 4, (uint32_t)get(in, IN_CHK_LOW));
     }
-    solo_push(&r->solo, &r->chk, r->chk_item, get(r, in, IN_CHK_LAST));
+    solo_push(&r->solo, &r->chk, r->chk_item, get(in, IN_CHK_LAST));
 }
 
 static void push_update(struct replay *r, const uint32_t *in)
@@ -244,20 +164,20 @@ static void push_update(struct replay *r, const uint32_t *in)
     if (r->upd.beat == 0) {
         struct nic_packet *p;
 
-        r->upd_item = new_packet(r, (uint32_t)get(r, in, IN_UPD_BEATS), get(r, in, IN_UPD_CRYPT),
-                                 (uint32_t)get(r, in, IN_UPD_SA), get(r, in, IN_UPD_DATA) >> 4);
+        r->upd_item = new_packet(r, (uint32_t)get(in, IN_UPD_BEATS), get(in, IN_UPD_CRYPT),
+                                 (uint32_t)get(in, IN_UPD_SA), get(in, IN_UPD_DATA) >> 4);
         p = nic_packet(r->solo.card, r->upd_item);
-        p->sequence = get(r, in, IN_UPD_NUMBER);
-        p->job_state = get(r, in, IN_UPD_GOOD) ? ESP_JOB_OK : ESP_JOB_BAD_ICV;
+        p->sequence = get(in, IN_UPD_NUMBER);
+        p->job_state = get(in, IN_UPD_GOOD) ? ESP_JOB_OK : ESP_JOB_BAD_ICV;
     }
-    solo_push(&r->solo, &r->upd, r->upd_item, get(r, in, IN_UPD_LAST));
+    solo_push(&r->solo, &r->upd, r->upd_item, get(in, IN_UPD_LAST));
 }
 
 /* The SA of this number is another one from now on. */
 static void set_sa(struct replay *r, const uint32_t *in)
 {
     struct espnic *card = r->solo.card;
-    uint32_t sa = (uint32_t)get(r, in, IN_CFG_SA);
+    uint32_t sa = (uint32_t)get(in, IN_CFG_SA);
     struct esp_node node = { .dir = ESP_DIR_IN, .mode = ESP_MODE_TUNNEL, .sa_count = 1 };
     struct sa_added added;
     uint32_t id;
@@ -270,10 +190,10 @@ static void set_sa(struct replay *r, const uint32_t *in)
     node.dst.bytes[0] = 10;
     node.sa[0] = (struct esp_sa){ .op = ESP_OP_ESP,
                                   .spi = 256 + sa,
-                                  .esn = get(r, in, IN_CFG_ESN),
-                                  .seq = get(r, in, IN_CFG_TOP),
-                                  .seq_hi = (uint32_t)(get(r, in, IN_CFG_TOP) >> 32),
-                                  .replay_window = (uint16_t)get(r, in, IN_CFG_WINDOW),
+                                  .esn = get(in, IN_CFG_ESN),
+                                  .seq = get(in, IN_CFG_TOP),
+                                  .seq_hi = (uint32_t)(get(in, IN_CFG_TOP) >> 32),
+                                  .replay_window = (uint16_t)get(in, IN_CFG_WINDOW),
                                   .enc = { .alg = ESP_ALG_AES_GCM_128, .icv = 16, .length = 20 } };
     added = sa_table_add(&card->table, &node, true);
     if (added.id != sa) {
@@ -288,7 +208,7 @@ static void tick(void *self, const uint32_t *in)
 {
     struct replay *r = self;
 
-    if (get(r, in, IN_CHECKED_POP)) {
+    if (get(in, IN_CHECKED_POP)) {
         struct solo_beat b = solo_head(&r->solo, &r->checked);
 
         solo_pop(&r->solo, &r->checked);
@@ -296,7 +216,7 @@ static void tick(void *self, const uint32_t *in)
             let_go(r, b.item);
         }
     }
-    if (get(r, in, IN_UPDATED_POP)) {
+    if (get(in, IN_UPDATED_POP)) {
         struct solo_beat b = solo_head(&r->solo, &r->updated);
 
         solo_pop(&r->solo, &r->updated);
@@ -304,14 +224,14 @@ static void tick(void *self, const uint32_t *in)
             let_go(r, b.item);
         }
     }
-    if (get(r, in, IN_CHK_VALID)) {
+    if (get(in, IN_CHK_VALID)) {
         push_check(r, in);
     }
-    if (get(r, in, IN_UPD_VALID)) {
+    if (get(in, IN_UPD_VALID)) {
         push_update(r, in);
     }
     solo_step(&r->solo);
-    if (get(r, in, IN_CFG_WE)) {
+    if (get(in, IN_CFG_WE)) {
         set_sa(r, in); /* seen from the next cycle on */
     }
 }
@@ -319,8 +239,8 @@ static void tick(void *self, const uint32_t *in)
 static const struct block_ops ops = { .abi = BLOCK_ABI,
                                       .name = "esn_replay",
                                       .create = create,
-                                      .destroy = destroy,
-                                      .reset = reset,
+                                      .destroy = solo_destroy,
+                                      .reset = solo_reset,
                                       .outputs = outputs,
                                       .tick = tick };
 
@@ -333,5 +253,6 @@ const struct nic_solo_block nic_solo_esn_replay = {
     .ins = INS,
     .outs = OUTS,
     .params = params,
-    .param_count = sizeof params / sizeof *params
+    .param_count = sizeof params / sizeof *params,
+    .power_of_two = "WINDOW"
 };

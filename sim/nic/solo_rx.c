@@ -8,43 +8,13 @@
 
 #include "nic/solo_inside.h"
 
-enum { BUS = 64, LONGEST = 1536, MAX_SAS = 256, INPUT = 1 /* of the parser: port 0 */ };
+#define PINS_FILE "nic/pins_esp_rx.def"
+#include "nic/solo_pins.h"
 
-enum in_pin {
-#define IN(name, bits, when) IN_##name,
-#define OUT(name, bits, when)
-#include "nic/pins_esp_rx.def"
-#undef IN
-#undef OUT
-    INS
-};
+enum { BUS = 64, MAX_SAS = 256, INPUT = 1 /* of the parser: port 0 */ };
 
-enum out_pin {
-#define IN(name, bits, when)
-#define OUT(name, bits, when) OUT_##name,
-#include "nic/pins_esp_rx.def"
-#undef IN
-#undef OUT
-    OUTS
-};
-
-#define PIN(name, bits, index, when) { name, bits, (index) == (when) ? -1 : (int32_t)(when), 0 },
-
-static const struct block_pin in_pins[INS] = {
-#define IN(name, bits, when) PIN(#name, bits, IN_##name, IN_##when)
-#define OUT(name, bits, when)
-#include "nic/pins_esp_rx.def"
-#undef IN
-#undef OUT
-};
-
-static const struct block_pin out_pins[OUTS] = {
-#define IN(name, bits, when)
-#define OUT(name, bits, when) PIN(#name, bits, OUT_##name, OUT_##when)
-#include "nic/pins_esp_rx.def"
-#undef IN
-#undef OUT
-};
+_Static_assert(IN_PUSH_FRAME_MSB - IN_PUSH_FRAME_LSB + 1 == 8 * NIC_SOLO_LONGEST,
+               "a pin for a whole frame");
 
 static const struct nic_solo_param params[] = {
     { "SA_W", NULL, 4, 1, 8, "bits of the number of an SA; numbers 1 to 2^SA_W - 1 are used" },
@@ -76,29 +46,9 @@ struct rx {
     struct solo own;
     struct solo *solo; /* own, or that of a whole of which this is a part */
     struct solo_port in_port, out_port;
-    struct block_pin in[INS], out[OUTS];
     uint32_t item; /* packet that is going in */
     uint64_t handle[MAX_SAS];
-    char config[1024];
 };
-
-static uint64_t get(const struct rx *r, const uint32_t *in, enum in_pin pin)
-{
-    return block_pin(in, &r->in[pin]);
-}
-
-static void set(const struct rx *r, uint32_t *out, enum out_pin pin, uint64_t value)
-{
-    block_set_pin(out, &r->out[pin], value);
-}
-
-static void get_bytes(const struct rx *r, const uint32_t *in, enum in_pin pin, uint8_t *bytes,
-                      uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        bytes[i] = (uint8_t)block_get(in, r->in[pin].lsb + 8 * i, 8);
-    }
-}
 
 /* ---- life ------------------------------------------------------------------------------------------ */
 
@@ -110,8 +60,9 @@ static void attach(struct rx *r)
     solo_drain(r->solo, &r->out_port, lane->decapsulate.out[0]);
 }
 
-static bool open_card(struct rx *r, char *error, size_t error_size)
+static bool open_card(void *self, char *error, size_t error_size)
 {
+    struct rx *r = self;
     char buffer[32];
     const char *const settings[][2] = {
         { "card.bus", "64B" },
@@ -131,64 +82,28 @@ static bool open_card(struct rx *r, char *error, size_t error_size)
     struct nic_lane *lane;
     uint32_t behind;
 
-    snprintf(buffer, sizeof buffer, "%uB",
-             BUS * solo_param(&nic_solo_esp_rx, r->config, "IN_DEPTH"));
+    snprintf(buffer, sizeof buffer, "%uB", BUS * solo_value(&r->own, "IN_DEPTH"));
     r->solo = &r->own;
-    if (!solo_open(r->solo, &nic_solo_esp_rx, r->config, settings, error, error_size)) {
+    if (!solo_open(r->solo, settings, error, error_size)) {
         return false;
     }
     attach(r);
     lane = &r->solo->card->lane[0];
     behind = lane->rx.reorder.out[0]->config.depth;
-    if (behind != solo_param(&nic_solo_esp_rx, r->config, "REORDER_DEPTH")) {
+    if (behind != solo_value(&r->own, "REORDER_DEPTH")) {
         snprintf(error, error_size, "the card has %u beats behind reorder", behind);
         return false;
     }
     return true;
 }
 
-static void destroy(void *self)
-{
-    struct rx *r = self;
-
-    if (r) {
-        solo_close(&r->own);
-        free(r);
-    }
-}
+static const struct solo_kind kind = { .block = &nic_solo_esp_rx,
+                                       .bytes = sizeof(struct rx),
+                                       .open = open_card };
 
 static void *create(const char *config, char *error, size_t error_size)
 {
-    struct rx *r = calloc(1, sizeof *r);
-
-    if (!r || strlen(config) >= sizeof r->config) {
-        snprintf(error, error_size, "out of memory");
-        free(r);
-        return NULL;
-    }
-    memcpy(r->config, config, strlen(config) + 1);
-    memcpy(r->in, in_pins, sizeof in_pins);
-    memcpy(r->out, out_pins, sizeof out_pins);
-    block_pins_place(r->in, INS);
-    block_pins_place(r->out, OUTS);
-    if (!open_card(r, error, error_size)) {
-        destroy(r);
-        return NULL;
-    }
-    return r;
-}
-
-static void reset(void *self)
-{
-    struct rx *r = self;
-    char error[256];
-
-    solo_close(&r->own);
-    memset(r->handle, 0, sizeof r->handle);
-    if (!open_card(r, error, sizeof error)) {
-        fprintf(stderr, "espnic: internal error: %s\n", error);
-        abort();
-    }
+    return solo_create(&kind, config, error, error_size);
 }
 
 /* ---- what is seen ------------------------------------------------------------------------------------ */
@@ -200,11 +115,9 @@ static void show_beat(const struct rx *r, uint32_t *out, const struct solo_beat 
     const uint8_t *bytes = nic_bytes(card, p) + (size_t)b->number * BUS;
     uint32_t left = p->length - b->number * BUS;
 
-    set(r, out, OUT_LAST, b->last);
-    set(r, out, OUT_LENGTH, p->length);
-    for (uint32_t i = 0; i < BUS; i++) {
-        block_set(out, r->out[OUT_BEAT].lsb + 8 * i, 8, i < left ? bytes[i] : 0);
-    }
+    set(out, OUT_LAST, b->last);
+    set(out, OUT_LENGTH, p->length);
+    set_bytes(out, OUT_BEAT, bytes, left < BUS ? left : BUS);
 }
 
 static void show_counters(const struct rx *r, uint32_t *out)
@@ -212,23 +125,23 @@ static void show_counters(const struct rx *r, uint32_t *out)
     const struct nic_stats *s = &r->solo->card->stats;
     const struct nic_direction_stats *rx = &s->rx;
 
-    set(r, out, OUT_COUNT_NOT_IPSEC, rx->bypass[NIC_BYPASS_NOT_IPSEC]);
-    set(r, out, OUT_COUNT_NO_SA, rx->bypass[NIC_BYPASS_NO_SA]);
-    set(r, out, OUT_COUNT_FRAGMENT, rx->bypass[NIC_BYPASS_FRAGMENT]);
-    set(r, out, OUT_COUNT_OPTIONS, rx->bypass[NIC_BYPASS_OPTIONS]);
-    set(r, out, OUT_COUNT_MALFORMED, rx->bypass[NIC_BYPASS_MALFORMED]);
-    set(r, out, OUT_COUNT_OK, s->replay[REPLAY_OK]);
-    set(r, out, OUT_COUNT_DUPLICATE, s->replay[REPLAY_DUPLICATE]);
-    set(r, out, OUT_COUNT_TOO_OLD, s->replay[REPLAY_TOO_OLD]);
-    set(r, out, OUT_COUNT_ZERO, s->replay[REPLAY_ZERO]);
-    set(r, out, OUT_COUNT_LATE, s->replay_late);
-    set(r, out, OUT_COUNT_BAD_ICV, rx->drop[NIC_DROP_BAD_ICV]);
-    set(r, out, OUT_COUNT_BAD_LENGTH, rx->drop[NIC_DROP_BAD_LENGTH]);
-    set(r, out, OUT_COUNT_BAD_PADDING, rx->drop[NIC_DROP_BAD_PADDING]);
-    set(r, out, OUT_COUNT_DUMMY, rx->drop[NIC_DROP_DUMMY]);
-    set(r, out, OUT_COUNT_WRONG, rx->drop[NIC_DROP_WRONG_PROTOCOL]);
-    set(r, out, OUT_COUNT_BAD_INNER, rx->drop[NIC_DROP_BAD_INNER]);
-    set(r, out, OUT_COUNT_ECN, rx->drop[NIC_DROP_ECN]);
+    set(out, OUT_COUNT_NOT_IPSEC, rx->bypass[NIC_BYPASS_NOT_IPSEC]);
+    set(out, OUT_COUNT_NO_SA, rx->bypass[NIC_BYPASS_NO_SA]);
+    set(out, OUT_COUNT_FRAGMENT, rx->bypass[NIC_BYPASS_FRAGMENT]);
+    set(out, OUT_COUNT_OPTIONS, rx->bypass[NIC_BYPASS_OPTIONS]);
+    set(out, OUT_COUNT_MALFORMED, rx->bypass[NIC_BYPASS_MALFORMED]);
+    set(out, OUT_COUNT_OK, s->replay[REPLAY_OK]);
+    set(out, OUT_COUNT_DUPLICATE, s->replay[REPLAY_DUPLICATE]);
+    set(out, OUT_COUNT_TOO_OLD, s->replay[REPLAY_TOO_OLD]);
+    set(out, OUT_COUNT_ZERO, s->replay[REPLAY_ZERO]);
+    set(out, OUT_COUNT_LATE, s->replay_late);
+    set(out, OUT_COUNT_BAD_ICV, rx->drop[NIC_DROP_BAD_ICV]);
+    set(out, OUT_COUNT_BAD_LENGTH, rx->drop[NIC_DROP_BAD_LENGTH]);
+    set(out, OUT_COUNT_BAD_PADDING, rx->drop[NIC_DROP_BAD_PADDING]);
+    set(out, OUT_COUNT_DUMMY, rx->drop[NIC_DROP_DUMMY]);
+    set(out, OUT_COUNT_WRONG, rx->drop[NIC_DROP_WRONG_PROTOCOL]);
+    set(out, OUT_COUNT_BAD_INNER, rx->drop[NIC_DROP_BAD_INNER]);
+    set(out, OUT_COUNT_ECN, rx->drop[NIC_DROP_ECN]);
 }
 
 static void outputs(void *self, uint32_t *out)
@@ -236,8 +149,8 @@ static void outputs(void *self, uint32_t *out)
     const struct rx *r = self;
     struct solo_beat b = solo_head(r->solo, &r->out_port);
 
-    set(r, out, OUT_ROOM, channel_room(r->in_port.channel, r->solo->cycle));
-    set(r, out, OUT_VALID, b.valid);
+    set(out, OUT_ROOM, channel_room(r->in_port.channel, r->solo->cycle));
+    set(out, OUT_VALID, b.valid);
     if (b.valid) {
         show_beat(r, out, &b);
     }
@@ -250,59 +163,63 @@ static void push(struct rx *r, const uint32_t *in)
 {
     if (r->in_port.beat == 0) {
         struct espnic *card = r->solo->card;
-        uint32_t length = (uint32_t)get(r, in, IN_PUSH_LENGTH);
+        uint32_t length = (uint32_t)get(in, IN_PUSH_LENGTH);
         struct nic_packet *p;
 
+        if (length > NIC_SOLO_LONGEST) {
+            fprintf(stderr, "espnic: internal error: a frame of %u bytes\n", length);
+            abort();
+        }
         r->item = nic_packet_new(card, NIC_RX, length);
         p = nic_packet(card, r->item);
-        get_bytes(r, in, IN_PUSH_FRAME, nic_bytes(card, p), length < LONGEST ? length : LONGEST);
+        get_bytes(in, IN_PUSH_FRAME, nic_bytes(card, p), length);
         p->present = p->length;
         nic_parse(card, p, UINT32_MAX);
     }
-    solo_push(r->solo, &r->in_port, r->item, get(r, in, IN_PUSH_LAST));
+    solo_push(r->solo, &r->in_port, r->item, get(in, IN_PUSH_LAST));
 }
 
-static struct esp_key key_of(const struct rx *r, const uint32_t *in)
+static struct esp_key key_of(const uint32_t *in)
 {
     static const enum esp_alg gcm[] = { ESP_ALG_AES_GCM_128, ESP_ALG_AES_GCM_192,
                                         ESP_ALG_AES_GCM_256 };
     static const enum esp_alg gmac[] = { ESP_ALG_AES_GMAC_128, ESP_ALG_AES_GMAC_192,
                                          ESP_ALG_AES_GMAC_256 };
-    uint32_t size = (uint32_t)get(r, in, IN_CFG_ROUNDS);
-    struct esp_key key = { .alg = get(r, in, IN_CFG_GMAC) ? gmac[size] : gcm[size],
-                           .icv = (uint8_t)get(r, in, IN_CFG_ICV),
+    uint32_t size = (uint32_t)get(in, IN_CFG_ROUNDS);
+    struct esp_key key = { .alg = get(in, IN_CFG_GMAC) ? gmac[size] : gcm[size],
+                           .icv = (uint8_t)get(in, IN_CFG_ICV),
                            .length = (uint8_t)(16 + 8 * size + 4) };
 
-    get_bytes(r, in, IN_CFG_KEY, key.bytes, 16 + 8 * size);
-    get_bytes(r, in, IN_CFG_SALT, key.bytes + 16 + 8 * size, 4);
+    get_bytes(in, IN_CFG_KEY, key.bytes, 16 + 8 * size);
+    get_bytes(in, IN_CFG_SALT, key.bytes + 16 + 8 * size, 4);
     return key;
 }
 
-static struct esp_node node_of(const struct rx *r, const uint32_t *in)
+static struct esp_node node_of(const uint32_t *in)
 {
     struct esp_node node = { .dir = ESP_DIR_IN, .sa_count = 1 };
     struct esp_sa *sa = &node.sa[0];
     uint8_t spi[4];
 
-    node.mode = get(r, in, IN_CFG_TUNNEL) ? ESP_MODE_TUNNEL : ESP_MODE_TRANSPORT;
-    node.udp = !get(r, in, IN_CFG_UDP)        ? ESP_UDP_NONE
+    node.mode = get(in, IN_CFG_TUNNEL) ? ESP_MODE_TUNNEL : ESP_MODE_TRANSPORT;
+    node.udp = !get(in, IN_CFG_UDP)           ? ESP_UDP_NONE
                : node.mode == ESP_MODE_TUNNEL ? ESP_UDP_TUNNEL
                                               : ESP_UDP_TRANSPORT;
     node.encap_sport = node.encap_dport = 4500;
-    node.src.family = node.dst.family = get(r, in, IN_CFG_V6) ? 6 : 4;
-    get_bytes(r, in, IN_CFG_DST, node.dst.bytes, 16);
-    get_bytes(r, in, IN_CFG_SPI, spi, 4);
+    node.src.family = node.dst.family = get(in, IN_CFG_V6) ? 6 : 4;
+    get_bytes(in, IN_CFG_DST, node.dst.bytes, 16);
+    get_bytes(in, IN_CFG_SPI, spi, 4);
     *sa = (struct esp_sa){ .op = ESP_OP_ESP,
                            .spi = esp_get32(spi),
-                           .esn = get(r, in, IN_CFG_ESN),
-                           .seq = get(r, in, IN_CFG_TOP),
-                           .seq_hi = (uint32_t)(get(r, in, IN_CFG_TOP) >> 32),
-                           .replay_window = (uint16_t)get(r, in, IN_CFG_WINDOW) };
-    if (get(r, in, IN_CFG_GMAC)) {
+                           .esn = get(in, IN_CFG_ESN),
+                           .seq = get(in, IN_CFG_TOP),
+                           .seq_hi = (uint32_t)(get(in, IN_CFG_TOP) >> 32),
+                           .replay_window = (uint16_t)get(in, IN_CFG_WINDOW) };
+    if (get(in, IN_CFG_GMAC)) {
         sa->enc.alg = ESP_ALG_NULL;
-        sa->auth = key_of(r, in);
+        sa->auth = key_of(in);
     } else {
-        sa->enc = key_of(r, in);
+        sa->enc = key_of(in);
     }
     return node;
 }
@@ -311,8 +228,8 @@ static struct esp_node node_of(const struct rx *r, const uint32_t *in)
 static void set_sa(struct rx *r, const uint32_t *in)
 {
     struct espnic *card = r->solo->card;
-    uint32_t sa = (uint32_t)get(r, in, IN_CFG_SA);
-    const struct esp_node node = node_of(r, in);
+    uint32_t sa = (uint32_t)get(in, IN_CFG_SA);
+    const struct esp_node node = node_of(in);
     struct sa_added added;
     uint32_t id;
 
@@ -333,7 +250,7 @@ static void inputs(void *self, const uint32_t *in)
 {
     struct rx *r = self;
 
-    if (get(r, in, IN_POP)) {
+    if (get(in, IN_POP)) {
         struct solo_beat b = solo_head(r->solo, &r->out_port);
 
         solo_pop(r->solo, &r->out_port);
@@ -341,7 +258,7 @@ static void inputs(void *self, const uint32_t *in)
             nic_packet_free(r->solo->card, b.item);
         }
     }
-    if (get(r, in, IN_PUSH)) {
+    if (get(in, IN_PUSH)) {
         push(r, in);
     }
 }
@@ -350,7 +267,7 @@ static void settle(void *self, const uint32_t *in)
 {
     struct rx *r = self;
 
-    if (get(r, in, IN_CFG_WE)) {
+    if (get(in, IN_CFG_WE)) {
         set_sa(r, in); /* seen from the next cycle on */
     }
 }
@@ -371,10 +288,6 @@ bool solo_rx_part(struct solo *solo, struct solo_part *part)
     if (!r) {
         return false;
     }
-    memcpy(r->in, in_pins, sizeof in_pins);
-    memcpy(r->out, out_pins, sizeof out_pins);
-    block_pins_place(r->in, INS);
-    block_pins_place(r->out, OUTS);
     r->solo = solo;
     attach(r);
     *part = (struct solo_part){ r, outputs, inputs, settle };
@@ -384,8 +297,8 @@ bool solo_rx_part(struct solo *solo, struct solo_part *part)
 static const struct block_ops ops = { .abi = BLOCK_ABI,
                                       .name = "esp_rx",
                                       .create = create,
-                                      .destroy = destroy,
-                                      .reset = reset,
+                                      .destroy = solo_destroy,
+                                      .reset = solo_reset,
                                       .outputs = outputs,
                                       .tick = tick };
 
@@ -398,5 +311,6 @@ const struct nic_solo_block nic_solo_esp_rx = {
     .ins = INS,
     .outs = OUTS,
     .params = params,
-    .param_count = sizeof params / sizeof *params
+    .param_count = sizeof params / sizeof *params,
+    .power_of_two = "WINDOW"
 };

@@ -7,7 +7,7 @@
 
 #include "nic/solo_inside.h"
 
-#define SOLO_PINS "nic/pins_esn_sequence.def"
+#define PINS_FILE "nic/pins_esn_sequence.def"
 #include "nic/solo_pins.h"
 
 enum {
@@ -30,35 +30,24 @@ static const struct nic_solo_param params[] = {
 struct sequence {
     struct solo solo;
     struct solo_port seq, numbered;
-    struct block_pin in[INS], out[OUTS];
     uint32_t item;        /* packet that is going in */
     uint32_t given;       /* numbers */
     uint64_t handle[256]; /* of the SAs */
-    char config[512];
 };
-
-static uint64_t get(const struct sequence *s, const uint32_t *in, enum in_pin pin)
-{
-    return block_pin(in, &s->in[pin]);
-}
-
-static void set(const struct sequence *s, uint32_t *out, enum out_pin pin, uint64_t value)
-{
-    block_set_pin(out, &s->out[pin], value);
-}
 
 /* ---- life ------------------------------------------------------------------------------------------ */
 
-static bool open_card(struct sequence *s, char *error, size_t error_size)
+static bool open_card(void *self, char *error, size_t error_size)
 {
+    struct sequence *s = self;
     char mtu[32];
     const char *const settings[][2] = { { "card.bus", "64B" },
                                         { "card.mac.mtu", mtu },
                                         { NULL, NULL } };
     struct nic_lane *lane;
 
-    snprintf(mtu, sizeof mtu, "%uB", solo_param(&nic_solo_esn_sequence, s->config, "MTU"));
-    if (!solo_open(&s->solo, &nic_solo_esn_sequence, s->config, settings, error, error_size)) {
+    snprintf(mtu, sizeof mtu, "%uB", solo_value(&s->solo, "MTU"));
+    if (!solo_open(&s->solo, settings, error, error_size)) {
         return false;
     }
     lane = &s->solo.card->lane[0];
@@ -67,49 +56,13 @@ static bool open_card(struct sequence *s, char *error, size_t error_size)
     return true;
 }
 
-static void destroy(void *self)
-{
-    struct sequence *s = self;
-
-    if (s) {
-        solo_close(&s->solo);
-        free(s);
-    }
-}
+static const struct solo_kind kind = { .block = &nic_solo_esn_sequence,
+                                       .bytes = sizeof(struct sequence),
+                                       .open = open_card };
 
 static void *create(const char *config, char *error, size_t error_size)
 {
-    struct sequence *s = calloc(1, sizeof *s);
-
-    if (!s || strlen(config) >= sizeof s->config) {
-        snprintf(error, error_size, "out of memory");
-        free(s);
-        return NULL;
-    }
-    memcpy(s->config, config, strlen(config) + 1);
-    memcpy(s->in, in_pins, sizeof in_pins);
-    memcpy(s->out, out_pins, sizeof out_pins);
-    block_pins_place(s->in, INS);
-    block_pins_place(s->out, OUTS);
-    if (!open_card(s, error, error_size)) {
-        destroy(s);
-        return NULL;
-    }
-    return s;
-}
-
-static void reset(void *self)
-{
-    struct sequence *s = self;
-    char error[256];
-
-    solo_close(&s->solo);
-    memset(s->handle, 0, sizeof s->handle);
-    s->given = 0;
-    if (!open_card(s, error, sizeof error)) {
-        fprintf(stderr, "espnic: internal error: %s\n", error);
-        abort();
-    }
+    return solo_create(&kind, config, error, error_size);
 }
 
 /* ---- pins -------------------------------------------------------------------------------------------- */
@@ -120,35 +73,35 @@ static void outputs(void *self, uint32_t *out)
     struct espnic *card = s->solo.card;
     struct solo_beat b = solo_head(&s->solo, &s->numbered);
 
-    set(s, out, OUT_SEQ_ROOM, solo_room(&s->solo, &s->seq));
-    set(s, out, OUT_NUMBERED_VALID, b.valid);
-    set(s, out, OUT_NUMBERED_NEW, 0);
+    set(out, OUT_SEQ_ROOM, solo_room(&s->solo, &s->seq));
+    set(out, OUT_NUMBERED_VALID, b.valid);
+    set(out, OUT_NUMBERED_NEW, 0);
     if (b.valid) {
         const struct nic_packet *p = nic_packet(card, b.item);
 
-        set(s, out, OUT_NUMBERED_LAST, b.last);
-        set(s, out, OUT_NUMBERED_NEW, b.first && p->crypt);
-        set(s, out, OUT_NUMBERED_NUMBER, p->sequence);
-        set(s, out, OUT_NUMBERED_DATA, (p->tag << 4 & 0xfff0) | (b.number & 15));
+        set(out, OUT_NUMBERED_LAST, b.last);
+        set(out, OUT_NUMBERED_NEW, b.first && p->crypt);
+        set(out, OUT_NUMBERED_NUMBER, p->sequence);
+        set(out, OUT_NUMBERED_DATA, (p->tag << 4 & 0xfff0) | (b.number & 15));
     }
-    set(s, out, OUT_COUNT_GIVEN, s->given);
-    set(s, out, OUT_COUNT_EXHAUSTED, card->stats.tx.drop[NIC_DROP_SEQ_EXHAUSTED]);
-    set(s, out, OUT_COUNT_TOO_LONG, card->stats.tx.drop[NIC_DROP_MTU]);
+    set(out, OUT_COUNT_GIVEN, s->given);
+    set(out, OUT_COUNT_EXHAUSTED, card->stats.tx.drop[NIC_DROP_SEQ_EXHAUSTED]);
+    set(out, OUT_COUNT_TOO_LONG, card->stats.tx.drop[NIC_DROP_MTU]);
 }
 
 /* A packet as the fetch of its context would hand it on; hairpin: no descriptor waits for what becomes of it. */
 static uint32_t new_packet(struct sequence *s, const uint32_t *in)
 {
     struct espnic *card = s->solo.card;
-    uint32_t item = nic_packet_new(card, NIC_TX, (uint32_t)get(s, in, IN_SEQ_BEATS) * BUS);
+    uint32_t item = nic_packet_new(card, NIC_TX, (uint32_t)get(in, IN_SEQ_BEATS) * BUS);
     struct nic_packet *p = nic_packet(card, item);
 
     p->hairpin = 1;
-    p->tag = get(s, in, IN_SEQ_DATA) >> 4;
-    if (get(s, in, IN_SEQ_CRYPT)) {
+    p->tag = get(in, IN_SEQ_DATA) >> 4;
+    if (get(in, IN_SEQ_CRYPT)) {
         p->crypt = 1;
-        p->length = (uint32_t)get(s, in, IN_SEQ_LENGTH) - AROUND + ETHERNET;
-        p->sa = (uint32_t)get(s, in, IN_SEQ_SA);
+        p->length = (uint32_t)get(in, IN_SEQ_LENGTH) - AROUND + ETHERNET;
+        p->sa = (uint32_t)get(in, IN_SEQ_SA);
         sa_table_ref(&card->table, p->sa);
         nic_make_transform(card, p);
     }
@@ -159,7 +112,7 @@ static uint32_t new_packet(struct sequence *s, const uint32_t *in)
 static void set_sa(struct sequence *s, const uint32_t *in)
 {
     struct espnic *card = s->solo.card;
-    uint32_t sa = (uint32_t)get(s, in, IN_CFG_SA);
+    uint32_t sa = (uint32_t)get(in, IN_CFG_SA);
     struct esp_node node = { .dir = ESP_DIR_OUT, .mode = ESP_MODE_TUNNEL, .sa_count = 1 };
     struct sa_added added;
     uint32_t id;
@@ -172,9 +125,9 @@ static void set_sa(struct sequence *s, const uint32_t *in)
     node.dst.bytes[0] = 10;
     node.sa[0] = (struct esp_sa){ .op = ESP_OP_ESP,
                                   .spi = 256 + sa,
-                                  .esn = get(s, in, IN_CFG_ESN),
-                                  .seq = get(s, in, IN_CFG_NEXT),
-                                  .seq_hi = (uint32_t)(get(s, in, IN_CFG_NEXT) >> 32),
+                                  .esn = get(in, IN_CFG_ESN),
+                                  .seq = get(in, IN_CFG_NEXT),
+                                  .seq_hi = (uint32_t)(get(in, IN_CFG_NEXT) >> 32),
                                   .enc = { .alg = ESP_ALG_AES_GCM_128, .icv = 16, .length = 20 } };
     added = sa_table_add(&card->table, &node, true);
     if (added.id != sa) {
@@ -191,7 +144,7 @@ static void tick(void *self, const uint32_t *in)
     const struct nic_hazards *hazards = &s->solo.card->lane[0].hazards[NIC_TX];
     uint32_t before = hazards->at;
 
-    if (get(s, in, IN_NUMBERED_POP)) {
+    if (get(in, IN_NUMBERED_POP)) {
         struct solo_beat b = solo_head(&s->solo, &s->numbered);
 
         solo_pop(&s->solo, &s->numbered);
@@ -200,15 +153,15 @@ static void tick(void *self, const uint32_t *in)
             nic_packet_free(s->solo.card, b.item);
         }
     }
-    if (get(s, in, IN_SEQ_VALID)) {
+    if (get(in, IN_SEQ_VALID)) {
         if (s->seq.beat == 0) {
             s->item = new_packet(s, in);
         }
-        solo_push(&s->solo, &s->seq, s->item, get(s, in, IN_SEQ_LAST));
+        solo_push(&s->solo, &s->seq, s->item, get(in, IN_SEQ_LAST));
     }
     solo_step(&s->solo);
     s->given += hazards->at != before; /* the block notes every number, one a cycle at most */
-    if (get(s, in, IN_CFG_WE)) {
+    if (get(in, IN_CFG_WE)) {
         set_sa(s, in); /* seen from the next cycle on */
     }
 }
@@ -216,8 +169,8 @@ static void tick(void *self, const uint32_t *in)
 static const struct block_ops ops = { .abi = BLOCK_ABI,
                                       .name = "esn_sequence",
                                       .create = create,
-                                      .destroy = destroy,
-                                      .reset = reset,
+                                      .destroy = solo_destroy,
+                                      .reset = solo_reset,
                                       .outputs = outputs,
                                       .tick = tick };
 

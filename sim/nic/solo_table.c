@@ -12,6 +12,9 @@
 #include "nic/ndis.h"
 #include "nic/solo_inside.h"
 
+#define PINS_FILE "nic/pins_sa_table.def"
+#include "nic/solo_pins.h"
+
 enum {
     BUS = 64,
     L3 = 14,
@@ -20,42 +23,6 @@ enum {
     PLACES = 256,
     BUFFER_CLASS = 2,
     BUFFER_BYTES = 1024
-};
-
-enum in_pin {
-#define IN(name, bits, when) IN_##name,
-#define OUT(name, bits, when)
-#include "nic/pins_sa_table.def"
-#undef IN
-#undef OUT
-    INS
-};
-
-enum out_pin {
-#define IN(name, bits, when)
-#define OUT(name, bits, when) OUT_##name,
-#include "nic/pins_sa_table.def"
-#undef IN
-#undef OUT
-    OUTS
-};
-
-#define PIN(name, bits, index, when) { name, bits, (index) == (when) ? -1 : (int32_t)(when), 0 },
-
-static const struct block_pin in_pins[INS] = {
-#define IN(name, bits, when) PIN(#name, bits, IN_##name, IN_##when)
-#define OUT(name, bits, when)
-#include "nic/pins_sa_table.def"
-#undef IN
-#undef OUT
-};
-
-static const struct block_pin out_pins[OUTS] = {
-#define IN(name, bits, when)
-#define OUT(name, bits, when) PIN(#name, bits, OUT_##name, OUT_##when)
-#include "nic/pins_sa_table.def"
-#undef IN
-#undef OUT
 };
 
 static const struct nic_solo_param params[] = {
@@ -105,24 +72,12 @@ struct place {
 struct table {
     struct solo solo;
     struct solo_port pkt, found;
-    struct block_pin in[INS], out[OUTS];
     uint32_t item; /* packet that is going in */
     struct place place[PLACES];
     uint32_t places;
     uint32_t done[PLACES]; /* ring of places, in the order in which they came to their end */
     uint32_t done_head, done_tail;
-    char config[512];
 };
-
-static uint64_t get(const struct table *t, const uint32_t *in, enum in_pin pin)
-{
-    return block_pin(in, &t->in[pin]);
-}
-
-static void set(const struct table *t, uint32_t *out, enum out_pin pin, uint64_t value)
-{
-    block_set_pin(out, &t->out[pin], value);
-}
 
 static void impossible(const char *what, uint32_t number) __attribute__((noreturn, cold));
 
@@ -136,7 +91,7 @@ static void impossible(const char *what, uint32_t number)
 
 static uint32_t param(const struct table *t, const char *name)
 {
-    return solo_param(&nic_solo_sa_table, t->config, name);
+    return solo_value(&t->solo, name);
 }
 
 /* Nothing is ever asked for over the link. */
@@ -147,8 +102,9 @@ static void fill_requests(struct espnic *card)
     channel_reserve(ch, channel_room(ch, 0));
 }
 
-static bool open_card(struct table *t, char *error, size_t error_size)
+static bool open_card(void *self, char *error, size_t error_size)
 {
+    struct table *t = self;
     char slots[16], add[16], update[16], remove[16];
     const char *const settings[][2] = { { "card.bus", "64B" },
                                         { "card.sa.esn", "host" },
@@ -168,7 +124,7 @@ static bool open_card(struct table *t, char *error, size_t error_size)
     snprintf(add, sizeof add, "%uns", param(t, "ADD_CYCLES")); /* the clock is 1 GHz */
     snprintf(update, sizeof update, "%uns", param(t, "UPDATE_CYCLES"));
     snprintf(remove, sizeof remove, "%uns", param(t, "REMOVE_CYCLES"));
-    if (!solo_open(&t->solo, &nic_solo_sa_table, t->config, settings, error, error_size)) {
+    if (!solo_open(&t->solo, settings, error, error_size)) {
         return false;
     }
     solo_feed(&t->solo, &t->pkt, t->solo.card->lane[0].lookup.in[0]);
@@ -178,49 +134,13 @@ static bool open_card(struct table *t, char *error, size_t error_size)
     return true;
 }
 
-static void destroy(void *self)
-{
-    struct table *t = self;
-
-    if (t) {
-        solo_close(&t->solo);
-        free(t);
-    }
-}
+static const struct solo_kind kind = { .block = &nic_solo_sa_table,
+                                       .bytes = sizeof(struct table),
+                                       .open = open_card };
 
 static void *create(const char *config, char *error, size_t error_size)
 {
-    struct table *t = calloc(1, sizeof *t);
-
-    if (!t || strlen(config) >= sizeof t->config) {
-        snprintf(error, error_size, "out of memory");
-        free(t);
-        return NULL;
-    }
-    memcpy(t->config, config, strlen(config) + 1);
-    memcpy(t->in, in_pins, sizeof in_pins);
-    memcpy(t->out, out_pins, sizeof out_pins);
-    block_pins_place(t->in, INS);
-    block_pins_place(t->out, OUTS);
-    if (!open_card(t, error, error_size)) {
-        destroy(t);
-        return NULL;
-    }
-    return t;
-}
-
-static void reset(void *self)
-{
-    struct table *t = self;
-    char error[256];
-
-    solo_close(&t->solo);
-    memset(t->place, 0, sizeof t->place);
-    t->done_head = t->done_tail = 0;
-    if (!open_card(t, error, sizeof error)) {
-        fprintf(stderr, "espnic: internal error: %s\n", error);
-        abort();
-    }
+    return solo_create(&kind, config, error, error_size);
 }
 
 /* ---- keys -------------------------------------------------------------------------------------------- */
@@ -285,21 +205,21 @@ static void show_response(const struct table *t, uint32_t *out)
     const struct place *p = &t->place[at];
     const struct nic_slot *s = &t->solo.card->commands.slot[at];
 
-    set(t, out, OUT_RSP_TAG, p->tag);
-    set(t, out, OUT_RSP_STATUS, status_of(p, s));
-    set(t, out, OUT_RSP_HANDLE, p->op == OP_INSERT ? s->handle[0] : p->handle);
+    set(out, OUT_RSP_TAG, p->tag);
+    set(out, OUT_RSP_STATUS, status_of(p, s));
+    set(out, OUT_RSP_HANDLE, p->op == OP_INSERT ? s->handle[0] : p->handle);
     if (p->op != OP_READ || !p->id) {
         return;
     }
-    set(t, out, OUT_RSP_READ, 1);
-    set(t, out, OUT_RSP_DST_LOW, p->dst_low);
-    set(t, out, OUT_RSP_DST_HIGH, p->dst_high);
-    set(t, out, OUT_RSP_SPI, p->spi);
-    set(t, out, OUT_RSP_AH, p->ah);
-    set(t, out, OUT_RSP_V6, p->v6);
-    set(t, out, OUT_RSP_VALUE, p->value);
-    set(t, out, OUT_RSP_STATE, p->state);
-    set(t, out, OUT_RSP_REFERENCES, p->references);
+    set(out, OUT_RSP_READ, 1);
+    set(out, OUT_RSP_DST_LOW, p->dst_low);
+    set(out, OUT_RSP_DST_HIGH, p->dst_high);
+    set(out, OUT_RSP_SPI, p->spi);
+    set(out, OUT_RSP_AH, p->ah);
+    set(out, OUT_RSP_V6, p->v6);
+    set(out, OUT_RSP_VALUE, p->value);
+    set(out, OUT_RSP_STATE, p->state);
+    set(out, OUT_RSP_REFERENCES, p->references);
 }
 
 static uint32_t free_place(const struct table *t)
@@ -317,27 +237,27 @@ static void outputs(void *self, uint32_t *out)
     struct table *t = self;
     struct solo_beat found = solo_head(&t->solo, &t->found);
 
-    set(t, out, OUT_PKT_ROOM, solo_room(&t->solo, &t->pkt));
-    set(t, out, OUT_FOUND_VALID, found.valid);
+    set(out, OUT_PKT_ROOM, solo_room(&t->solo, &t->pkt));
+    set(out, OUT_FOUND_VALID, found.valid);
     for (unsigned pin = OUT_FOUND_LAST; pin <= OUT_FOUND_DATA; pin++) {
-        set(t, out, pin, 0);
+        set(out, pin, 0);
     }
     if (found.valid) {
         const struct nic_packet *p = nic_packet(t->solo.card, found.item);
 
-        set(t, out, OUT_FOUND_LAST, found.last);
-        set(t, out, OUT_FOUND_HIT, found.first && p->sa);
-        set(t, out, OUT_FOUND_ENTRY, found.first ? p->sa : 0);
-        set(t, out, OUT_FOUND_PROBES, found.first ? p->probes : 0);
-        set(t, out, OUT_FOUND_TAG, found.first ? p->cookie : 0);
-        set(t, out, OUT_FOUND_DATA, (p->tag << 4 & 0xfff0) | (found.number & 15));
+        set(out, OUT_FOUND_LAST, found.last);
+        set(out, OUT_FOUND_HIT, found.first && p->sa);
+        set(out, OUT_FOUND_ENTRY, found.first ? p->sa : 0);
+        set(out, OUT_FOUND_PROBES, found.first ? p->probes : 0);
+        set(out, OUT_FOUND_TAG, found.first ? p->cookie : 0);
+        set(out, OUT_FOUND_DATA, (p->tag << 4 & 0xfff0) | (found.number & 15));
     }
-    set(t, out, OUT_CMD_READY, free_place(t) < t->places);
+    set(out, OUT_CMD_READY, free_place(t) < t->places);
     for (unsigned pin = OUT_RSP_VALID; pin < OUTS; pin++) {
-        set(t, out, pin, 0);
+        set(out, pin, 0);
     }
     if (t->done_head != t->done_tail) {
-        set(t, out, OUT_RSP_VALID, 1);
+        set(out, OUT_RSP_VALID, 1);
         show_response(t, out);
     }
 }
@@ -348,12 +268,12 @@ static void outputs(void *self, uint32_t *out)
 static void new_packet(struct table *t, const uint32_t *in)
 {
     struct espnic *card = t->solo.card;
-    bool v6 = get(t, in, IN_PKT_V6), ah = get(t, in, IN_PKT_AH);
+    bool v6 = get(in, IN_PKT_V6), ah = get(in, IN_PKT_AH);
     uint32_t header = v6 ? V6_HEADER : V4_HEADER;
     struct nic_packet *p;
     uint8_t *bytes;
 
-    t->item = nic_packet_new(card, NIC_RX, (uint32_t)get(t, in, IN_PKT_BEATS) * BUS);
+    t->item = nic_packet_new(card, NIC_RX, (uint32_t)get(in, IN_PKT_BEATS) * BUS);
     p = nic_packet(card, t->item);
     bytes = nic_bytes(card, p);
     memset(bytes, 0, BUS);
@@ -364,12 +284,11 @@ static void new_packet(struct table *t, const uint32_t *in)
     p->bounds.l3 = L3;
     p->bounds.ipsec = L3 + header;
     p->bounds.end = p->length;
-    p->bypass = get(t, in, IN_PKT_BYPASS) ? NIC_BYPASS_NOT_IPSEC : 0;
-    p->cookie = (uint32_t)get(t, in, IN_PKT_TAG);
-    p->tag = get(t, in, IN_PKT_DATA) >> 4;
-    put_address(bytes + L3 + (v6 ? 24 : 16), v6, get(t, in, IN_PKT_DST_HIGH),
-                get(t, in, IN_PKT_DST_LOW));
-    esp_put32(bytes + L3 + header + (ah ? 4 : 0), (uint32_t)get(t, in, IN_PKT_SPI));
+    p->bypass = get(in, IN_PKT_BYPASS) ? NIC_BYPASS_NOT_IPSEC : 0;
+    p->cookie = (uint32_t)get(in, IN_PKT_TAG);
+    p->tag = get(in, IN_PKT_DATA) >> 4;
+    put_address(bytes + L3 + (v6 ? 24 : 16), v6, get(in, IN_PKT_DST_HIGH), get(in, IN_PKT_DST_LOW));
+    esp_put32(bytes + L3 + header + (ah ? 4 : 0), (uint32_t)get(in, IN_PKT_SPI));
 }
 
 static void push_packet(struct table *t, const uint32_t *in)
@@ -377,7 +296,7 @@ static void push_packet(struct table *t, const uint32_t *in)
     if (t->pkt.beat == 0) {
         new_packet(t, in);
     }
-    solo_push(&t->solo, &t->pkt, t->item, get(t, in, IN_PKT_LAST));
+    solo_push(&t->solo, &t->pkt, t->item, get(in, IN_PKT_LAST));
 }
 
 /* It goes; its reference stays until it is given back. */
@@ -405,19 +324,19 @@ static void release(struct table *t, uint32_t sa)
 
 /* ---- commands ------------------------------------------------------------------------------------------ */
 
-static uint32_t write_add(struct table *t, const uint32_t *in, uint8_t *buffer)
+static uint32_t write_add(const uint32_t *in, uint8_t *buffer)
 {
     struct esp_node node = { .dir = ESP_DIR_IN, .mode = ESP_MODE_TUNNEL, .sa_count = 1 };
     struct esp_sa *sa = &node.sa[0];
-    bool v6 = get(t, in, IN_CMD_V6);
+    bool v6 = get(in, IN_CMD_V6);
 
     node.src.family = node.dst.family = v6 ? 6 : 4;
     node.src.bytes[0] = 10;
-    put_address(node.dst.bytes, v6, get(t, in, IN_CMD_DST_HIGH), get(t, in, IN_CMD_DST_LOW));
-    sa->op = get(t, in, IN_CMD_AH) ? ESP_OP_AH : ESP_OP_ESP;
-    sa->spi = (uint32_t)get(t, in, IN_CMD_SPI);
-    sa->esn = get(t, in, IN_CMD_ESN);
-    sa->seq_hi = sa->esn ? (uint32_t)get(t, in, IN_CMD_VALUE) : 0;
+    put_address(node.dst.bytes, v6, get(in, IN_CMD_DST_HIGH), get(in, IN_CMD_DST_LOW));
+    sa->op = get(in, IN_CMD_AH) ? ESP_OP_AH : ESP_OP_ESP;
+    sa->spi = (uint32_t)get(in, IN_CMD_SPI);
+    sa->esn = get(in, IN_CMD_ESN);
+    sa->seq_hi = sa->esn ? (uint32_t)get(in, IN_CMD_VALUE) : 0;
     sa->seq = (uint64_t)sa->seq_hi << 32;
     if (sa->op == ESP_OP_AH) {
         sa->auth = (struct esp_key){ .alg = ESP_ALG_AES_GMAC_128, .icv = 16, .length = 20 };
@@ -427,12 +346,12 @@ static uint32_t write_add(struct table *t, const uint32_t *in, uint8_t *buffer)
     return ndis_encode_add(&node, 1, true, true, buffer, BUFFER_BYTES);
 }
 
-static uint32_t write_update(struct table *t, const uint32_t *in, uint8_t *buffer)
+static uint32_t write_update(const uint32_t *in, uint8_t *buffer)
 {
-    struct ndis_update u = { .handle = get(t, in, IN_CMD_HANDLE),
-                             .op = get(t, in, IN_CMD_AH) ? ESP_OP_AH : ESP_OP_ESP,
-                             .spi = (uint32_t)get(t, in, IN_CMD_SPI),
-                             .seq_hi = (uint32_t)get(t, in, IN_CMD_VALUE) };
+    struct ndis_update u = { .handle = get(in, IN_CMD_HANDLE),
+                             .op = get(in, IN_CMD_AH) ? ESP_OP_AH : ESP_OP_ESP,
+                             .spi = (uint32_t)get(in, IN_CMD_SPI),
+                             .seq_hi = (uint32_t)get(in, IN_CMD_VALUE) };
 
     return ndis_encode_update(&u, buffer, BUFFER_BYTES);
 }
@@ -442,7 +361,7 @@ static void write_command(struct table *t, const uint32_t *in, struct nic_slot *
 {
     static const uint32_t opcode[] = { ABI_OP_ADD_SA_EX, ABI_OP_UPDATE_SA, ABI_OP_DELETE_SA };
     struct espnic *card = t->solo.card;
-    uint64_t handle = get(t, in, IN_CMD_HANDLE);
+    uint64_t handle = get(in, IN_CMD_HANDLE);
     uint8_t *buffer;
 
     memset(&s->command, 0, sizeof s->command);
@@ -454,8 +373,8 @@ static void write_command(struct table *t, const uint32_t *in, struct nic_slot *
     }
     s->buffer = nic_pool_take(&card->buffers[BUFFER_CLASS]);
     buffer = nic_pool_at(&card->buffers[BUFFER_CLASS], s->buffer);
-    s->command.length = op == OP_INSERT   ? write_add(t, in, buffer)
-                        : op == OP_UPDATE ? write_update(t, in, buffer)
+    s->command.length = op == OP_INSERT   ? write_add(in, buffer)
+                        : op == OP_UPDATE ? write_update(in, buffer)
                                           : ndis_encode_delete(&handle, 1, buffer, BUFFER_BYTES);
 }
 
@@ -463,11 +382,11 @@ static void write_command(struct table *t, const uint32_t *in, struct nic_slot *
 static void take_command(struct table *t, const uint32_t *in, uint32_t at)
 {
     struct nic_commands *c = &t->solo.card->commands;
-    uint8_t op = (uint8_t)get(t, in, IN_CMD_OP);
+    uint8_t op = (uint8_t)get(in, IN_CMD_OP);
 
     t->place[at] = (struct place){ .op = op,
-                                   .tag = (uint8_t)get(t, in, IN_CMD_TAG),
-                                   .handle = get(t, in, IN_CMD_HANDLE) };
+                                   .tag = (uint8_t)get(in, IN_CMD_TAG),
+                                   .handle = get(in, IN_CMD_HANDLE) };
     write_command(t, in, &c->slot[at], op);
     c->slot[at].state = NIC_SLOT_READY;
     c->slot[at].ready = t->solo.cycle;
@@ -533,20 +452,20 @@ static void take_response(struct table *t)
 static void tick(void *self, const uint32_t *in)
 {
     struct table *t = self;
-    uint32_t place = get(t, in, IN_CMD_VALID) ? free_place(t) : t->places;
+    uint32_t place = get(in, IN_CMD_VALID) ? free_place(t) : t->places;
 
     read_back(t);
-    if (get(t, in, IN_RSP_READY) && t->done_head != t->done_tail) {
+    if (get(in, IN_RSP_READY) && t->done_head != t->done_tail) {
         take_response(t);
     }
-    if (get(t, in, IN_REL_VALID)) {
-        release(t, (uint32_t)get(t, in, IN_REL_ENTRY));
+    if (get(in, IN_REL_VALID)) {
+        release(t, (uint32_t)get(in, IN_REL_ENTRY));
         gather(t);
     }
-    if (get(t, in, IN_FOUND_POP)) {
+    if (get(in, IN_FOUND_POP)) {
         pop_packet(t);
     }
-    if (get(t, in, IN_PKT_VALID)) {
+    if (get(in, IN_PKT_VALID)) {
         push_packet(t, in);
     }
     solo_step(&t->solo);
@@ -559,8 +478,8 @@ static void tick(void *self, const uint32_t *in)
 static const struct block_ops ops = { .abi = BLOCK_ABI,
                                       .name = "sa_table",
                                       .create = create,
-                                      .destroy = destroy,
-                                      .reset = reset,
+                                      .destroy = solo_destroy,
+                                      .reset = solo_reset,
                                       .outputs = outputs,
                                       .tick = tick };
 
@@ -574,5 +493,6 @@ const struct nic_solo_block nic_solo_sa_table = {
     .ins = INS,
     .outs = OUTS,
     .params = params,
-    .param_count = sizeof params / sizeof *params
+    .param_count = sizeof params / sizeof *params,
+    .power_of_two = "BUCKETS"
 };

@@ -145,23 +145,22 @@ static const struct nic_solo_param params[] = {
 struct top {
     struct solo solo;
     struct solo_part part[PARTS];
-    char config[1024];
 };
 
 /* ---- life ------------------------------------------------------------------------------------------- */
 
-static void close_card(struct top *t)
+static void close_parts(void *self)
 {
+    struct top *t = self;
+
     for (unsigned i = 0; i < PARTS; i++) {
         free(t->part[i].self);
     }
-    memset(t->part, 0, sizeof t->part);
-    solo_close(&t->solo);
 }
 
-static bool open_card(struct top *t, char *error, size_t error_size)
+static bool open_card(void *self, char *error, size_t error_size)
 {
-    const struct nic_solo_block *block = &nic_solo_ipsec_top;
+    struct top *t = self;
     char rx_buffer[32], tx_buffer[32];
     const char *const settings[][2] = { { "card.bus", "64B" },
                                         { "card.mac.mtu", "1500B" },
@@ -186,58 +185,29 @@ static bool open_card(struct top *t, char *error, size_t error_size)
                                         { "card.crypto.order", "sa" },
                                         { NULL, NULL } };
 
-    snprintf(rx_buffer, sizeof rx_buffer, "%uB", 64 * solo_param(block, t->config, "RX_BUFFER"));
-    snprintf(tx_buffer, sizeof tx_buffer, "%uB", 64 * solo_param(block, t->config, "OUT_DEPTH"));
-    if (!solo_open(&t->solo, block, t->config, settings, error, error_size)) {
+    snprintf(rx_buffer, sizeof rx_buffer, "%uB", 64 * solo_value(&t->solo, "RX_BUFFER"));
+    snprintf(tx_buffer, sizeof tx_buffer, "%uB", 64 * solo_value(&t->solo, "OUT_DEPTH"));
+    if (!solo_open(&t->solo, settings, error, error_size)) {
         return false;
     }
     if (!solo_rx_part(&t->solo, &t->part[0]) ||
-        !solo_tx_part(&t->solo, solo_param(block, t->config, "SA_W"), &t->part[1]) ||
-        !solo_csr_part(solo_param(block, t->config, "TABLES") != 0,
-                       solo_param(block, t->config, "CSR_DEPTH"), &t->part[2])) {
+        !solo_tx_part(&t->solo, solo_value(&t->solo, "SA_W"), &t->part[1]) ||
+        !solo_csr_part(solo_value(&t->solo, "TABLES") != 0, solo_value(&t->solo, "CSR_DEPTH"),
+                       &t->part[2])) {
         snprintf(error, error_size, "out of memory");
         return false;
     }
     return true;
 }
 
-static void destroy(void *self)
-{
-    struct top *t = self;
-
-    if (t) {
-        close_card(t);
-        free(t);
-    }
-}
+static const struct solo_kind kind = { .block = &nic_solo_ipsec_top,
+                                       .bytes = sizeof(struct top),
+                                       .open = open_card,
+                                       .close = close_parts };
 
 static void *create(const char *config, char *error, size_t error_size)
 {
-    struct top *t = calloc(1, sizeof *t);
-
-    if (!t || strlen(config) >= sizeof t->config) {
-        snprintf(error, error_size, "out of memory");
-        free(t);
-        return NULL;
-    }
-    memcpy(t->config, config, strlen(config) + 1);
-    if (!open_card(t, error, error_size)) {
-        destroy(t);
-        return NULL;
-    }
-    return t;
-}
-
-static void reset(void *self)
-{
-    struct top *t = self;
-    char error[256];
-
-    close_card(t);
-    if (!open_card(t, error, sizeof error)) {
-        fprintf(stderr, "espnic: internal error: %s\n", error);
-        abort();
-    }
+    return solo_create(&kind, config, error, error_size);
 }
 
 struct solo *solo_top_inside(void *top)
@@ -272,8 +242,8 @@ static void tick(void *self, const uint32_t *in)
 static const struct block_ops ops = { .abi = BLOCK_ABI,
                                       .name = "ipsec_top",
                                       .create = create,
-                                      .destroy = destroy,
-                                      .reset = reset,
+                                      .destroy = solo_destroy,
+                                      .reset = solo_reset,
                                       .outputs = outputs,
                                       .tick = tick };
 
@@ -286,5 +256,6 @@ const struct nic_solo_block nic_solo_ipsec_top = {
     .ins = INS,
     .outs = OUTS,
     .params = params,
-    .param_count = sizeof params / sizeof *params
+    .param_count = sizeof params / sizeof *params,
+    .power_of_two = "WINDOW"
 };

@@ -8,7 +8,7 @@
 
 #include "nic/solo_inside.h"
 
-#define SOLO_PINS "nic/pins_esp_tx.def"
+#define PINS_FILE "nic/pins_esp_tx.def"
 #include "nic/solo_pins.h"
 
 enum { BUS = 64, LONGEST = 9216 + 256 + BUS, AHEAD = 64 /* frames, a power of two */, SAS = 256 };
@@ -56,34 +56,13 @@ struct tx {
     struct solo own;
     struct solo *solo; /* own, or that of a whole of which this is a part */
     struct solo_port in_port, out_port;
-    struct block_pin in[INS], out[OUTS];
     struct named sa[SAS];
     uint32_t sas;
     struct ahead ahead[AHEAD];
     uint32_t ahead_from,
         ahead_to;  /* free-running: frames whose turn has come, frames that are there */
     uint32_t item; /* packet that is going in */
-    char config[512];
 };
-
-static uint64_t get(const struct tx *t, const uint32_t *in, enum in_pin pin)
-{
-    return block_pin(in, &t->in[pin]);
-}
-
-static void set(const struct tx *t, uint32_t *out, enum out_pin pin, uint64_t value)
-{
-    block_set_pin(out, &t->out[pin], value);
-}
-
-/* The first `count` bytes of a wide pin. */
-static void get_bytes(const struct tx *t, const uint32_t *in, enum in_pin pin, uint8_t *bytes,
-                      uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        bytes[i] = (uint8_t)block_get(in, t->in[pin].lsb + 8 * i, 8);
-    }
-}
 
 /* ---- life ------------------------------------------------------------------------------------------ */
 
@@ -96,71 +75,34 @@ static void attach(struct tx *t, uint32_t sa_bits)
     solo_drain(t->solo, &t->out_port, lane->tx.reorder.out[0]);
 }
 
-static bool open_card(struct tx *t, char *error, size_t error_size)
+static bool open_card(void *self, char *error, size_t error_size)
 {
-    const struct nic_solo_block *block = &nic_solo_esp_tx;
+    struct tx *t = self;
     char mtu[32], buffer[32];
     const char *const settings[][2] = { { "card.bus", "64B" },
                                         { "card.mac.mtu", mtu },
                                         { "card.mac.tx_buffer", buffer },
                                         { "card.crypto.order",
-                                          solo_param(block, t->config, "ORDER") ? "lane" : "sa" },
+                                          solo_value(&t->own, "ORDER") ? "lane" : "sa" },
                                         { NULL, NULL } };
 
-    snprintf(mtu, sizeof mtu, "%uB", solo_param(block, t->config, "MTU"));
-    snprintf(buffer, sizeof buffer, "%uB", solo_param(block, t->config, "OUT_DEPTH") * BUS);
+    snprintf(mtu, sizeof mtu, "%uB", solo_value(&t->own, "MTU"));
+    snprintf(buffer, sizeof buffer, "%uB", solo_value(&t->own, "OUT_DEPTH") * BUS);
     t->solo = &t->own;
-    if (!solo_open(t->solo, block, t->config, settings, error, error_size)) {
+    if (!solo_open(t->solo, settings, error, error_size)) {
         return false;
     }
-    attach(t, solo_param(block, t->config, "SA_W"));
+    attach(t, solo_value(&t->own, "SA_W"));
     return true;
 }
 
-static void destroy(void *self)
-{
-    struct tx *t = self;
-
-    if (t) {
-        solo_close(&t->own);
-        free(t);
-    }
-}
+static const struct solo_kind kind = { .block = &nic_solo_esp_tx,
+                                       .bytes = sizeof(struct tx),
+                                       .open = open_card };
 
 static void *create(const char *config, char *error, size_t error_size)
 {
-    struct tx *t = calloc(1, sizeof *t);
-
-    if (!t || strlen(config) >= sizeof t->config) {
-        snprintf(error, error_size, "out of memory");
-        free(t);
-        return NULL;
-    }
-    memcpy(t->config, config, strlen(config) + 1);
-    memcpy(t->in, in_pins, sizeof in_pins);
-    memcpy(t->out, out_pins, sizeof out_pins);
-    block_pins_place(t->in, INS);
-    block_pins_place(t->out, OUTS);
-    if (!open_card(t, error, error_size)) {
-        destroy(t);
-        return NULL;
-    }
-    return t;
-}
-
-static void reset(void *self)
-{
-    struct tx *t = self;
-    char error[256];
-
-    solo_close(&t->own);
-    memset(t->sa, 0, sizeof t->sa);
-    memset(t->ahead, 0, sizeof t->ahead);
-    t->ahead_from = t->ahead_to = 0;
-    if (!open_card(t, error, sizeof error)) {
-        fprintf(stderr, "espnic: internal error: %s\n", error);
-        abort();
-    }
+    return solo_create(&kind, config, error, error_size);
 }
 
 /* ---- out ----------------------------------------------------------------------------------------------- */
@@ -173,11 +115,9 @@ static void show_beat(const struct tx *t, uint32_t *out, const struct solo_beat 
     uint32_t left = p->length - b->number * BUS;
     uint32_t bytes = left < BUS ? left : BUS;
 
-    set(t, out, OUT_OUT_LAST, b->last);
-    set(t, out, OUT_OUT_BYTES, bytes);
-    for (uint32_t i = 0; i < BUS; i++) {
-        block_set(out, t->out[OUT_OUT_BEAT].lsb + 8 * i, 8, i < bytes ? from[i] : 0);
-    }
+    set(out, OUT_OUT_LAST, b->last);
+    set(out, OUT_OUT_BYTES, bytes);
+    set_bytes(out, OUT_OUT_BEAT, from, bytes);
 }
 
 static void outputs(void *self, uint32_t *out)
@@ -186,16 +126,16 @@ static void outputs(void *self, uint32_t *out)
     const struct nic_direction_stats *stats = &t->solo->card->stats.tx;
     struct solo_beat b = solo_head(t->solo, &t->out_port);
 
-    set(t, out, OUT_TX_ROOM, solo_room(t->solo, &t->in_port));
-    set(t, out, OUT_OUT_VALID, b.valid);
+    set(out, OUT_TX_ROOM, solo_room(t->solo, &t->in_port));
+    set(out, OUT_OUT_VALID, b.valid);
     if (b.valid) {
         show_beat(t, out, &b);
     }
-    set(t, out, OUT_COUNT_UNKNOWN_HANDLE, stats->drop[NIC_DROP_UNKNOWN_HANDLE]);
-    set(t, out, OUT_COUNT_NOT_IP, stats->drop[NIC_DROP_NOT_IP]);
-    set(t, out, OUT_COUNT_MTU, stats->drop[NIC_DROP_MTU]);
-    set(t, out, OUT_COUNT_EXHAUSTED, stats->drop[NIC_DROP_SEQ_EXHAUSTED]);
-    set(t, out, OUT_COUNT_PROTECTED, stats->ipsec_passes);
+    set(out, OUT_COUNT_UNKNOWN_HANDLE, stats->drop[NIC_DROP_UNKNOWN_HANDLE]);
+    set(out, OUT_COUNT_NOT_IP, stats->drop[NIC_DROP_NOT_IP]);
+    set(out, OUT_COUNT_MTU, stats->drop[NIC_DROP_MTU]);
+    set(out, OUT_COUNT_EXHAUSTED, stats->drop[NIC_DROP_SEQ_EXHAUSTED]);
+    set(out, OUT_COUNT_PROTECTED, stats->ipsec_passes);
 }
 
 /* ---- in ------------------------------------------------------------------------------------------------ */
@@ -208,8 +148,8 @@ static void take_ahead(struct tx *t, const uint32_t *in)
         fputs("espnic: internal error: frames too far ahead, or too long\n", stderr);
         abort();
     }
-    get_bytes(t, in, IN_AHEAD_BEAT, a->bytes + (size_t)a->beats++ * BUS, BUS);
-    if (get(t, in, IN_AHEAD_LAST)) {
+    get_bytes(in, IN_AHEAD_BEAT, a->bytes + (size_t)a->beats++ * BUS, BUS);
+    if (get(in, IN_AHEAD_LAST)) {
         t->ahead_to++;
         t->ahead[t->ahead_to % AHEAD].beats = 0;
     }
@@ -234,47 +174,46 @@ static uint32_t new_packet(struct tx *t, const uint32_t *in)
 {
     struct espnic *card = t->solo->card;
     const struct ahead *a = &t->ahead[t->ahead_from++ % AHEAD];
-    uint32_t item = nic_packet_new(card, NIC_TX, (uint32_t)get(t, in, IN_TX_LENGTH));
+    uint32_t item = nic_packet_new(card, NIC_TX, (uint32_t)get(in, IN_TX_LENGTH));
     struct nic_packet *p = nic_packet(card, item);
 
     p->hairpin = 1;
     p->present = p->length;
-    p->handle[0] = card_handle(t, (uint32_t)get(t, in, IN_TX_HANDLE));
+    p->handle[0] = card_handle(t, (uint32_t)get(in, IN_TX_HANDLE));
     memcpy(nic_bytes(card, p), a->bytes, p->length);
     return item;
 }
 
-static void read_address(const struct tx *t, const uint32_t *in, enum in_pin pin,
-                         struct esp_address *to)
+static void read_address(const uint32_t *in, enum in_pin pin, struct esp_address *to)
 {
-    *to = (struct esp_address){ .family = get(t, in, IN_CFG_V6) ? 6 : 4 };
-    get_bytes(t, in, pin, to->bytes, to->family == 6 ? 16 : 4);
+    *to = (struct esp_address){ .family = get(in, IN_CFG_V6) ? 6 : 4 };
+    get_bytes(in, pin, to->bytes, to->family == 6 ? 16 : 4);
 }
 
-static void read_node(const struct tx *t, const uint32_t *in, struct esp_node *node)
+static void read_node(const uint32_t *in, struct esp_node *node)
 {
     static const enum esp_alg algorithm[] = { ESP_ALG_AES_GCM_128, ESP_ALG_AES_GCM_192,
                                               ESP_ALG_AES_GCM_256 };
-    uint32_t rounds = (uint32_t)get(t, in, IN_CFG_ROUNDS);
+    uint32_t rounds = (uint32_t)get(in, IN_CFG_ROUNDS);
     uint32_t key = 16 + 8 * rounds;
-    uint64_t next = get(t, in, IN_CFG_NEXT);
+    uint64_t next = get(in, IN_CFG_NEXT);
 
-    *node = (struct esp_node){ .dir = ESP_DIR_OUT,
-                               .mode = get(t, in, IN_CFG_TRANSPORT) ? ESP_MODE_TRANSPORT
-                                                                    : ESP_MODE_TUNNEL,
-                               .sa_count = 1 };
-    read_address(t, in, IN_CFG_SRC, &node->src);
-    read_address(t, in, IN_CFG_DST, &node->dst);
+    *node =
+        (struct esp_node){ .dir = ESP_DIR_OUT,
+                           .mode = get(in, IN_CFG_TRANSPORT) ? ESP_MODE_TRANSPORT : ESP_MODE_TUNNEL,
+                           .sa_count = 1 };
+    read_address(in, IN_CFG_SRC, &node->src);
+    read_address(in, IN_CFG_DST, &node->dst);
     node->sa[0] = (struct esp_sa){ .op = ESP_OP_ESP,
-                                   .spi = (uint32_t)get(t, in, IN_CFG_SPI),
-                                   .esn = get(t, in, IN_CFG_ESN),
+                                   .spi = (uint32_t)get(in, IN_CFG_SPI),
+                                   .esn = get(in, IN_CFG_ESN),
                                    .seq = next,
                                    .seq_hi = (uint32_t)(next >> 32),
                                    .enc = { .alg = algorithm[rounds],
-                                            .icv = (uint8_t)get(t, in, IN_CFG_ICV),
+                                            .icv = (uint8_t)get(in, IN_CFG_ICV),
                                             .length = (uint8_t)(key + 4) } };
-    get_bytes(t, in, IN_CFG_KEY, node->sa[0].enc.bytes, key);
-    get_bytes(t, in, IN_CFG_SALT, node->sa[0].enc.bytes + key, 4);
+    get_bytes(in, IN_CFG_KEY, node->sa[0].enc.bytes, key);
+    get_bytes(in, IN_CFG_SALT, node->sa[0].enc.bytes + key, 4);
 }
 
 /* The SA of this number is another one from now on, or none: then its place is taken by one that never gets live, so that each
@@ -282,7 +221,7 @@ static void read_node(const struct tx *t, const uint32_t *in, struct esp_node *n
 static void set_sa(struct tx *t, const uint32_t *in)
 {
     struct espnic *card = t->solo->card;
-    struct named *n = &t->sa[get(t, in, IN_CFG_SA)];
+    struct named *n = &t->sa[get(in, IN_CFG_SA)];
     struct esp_node node;
     struct sa_added added;
     uint32_t id;
@@ -291,9 +230,9 @@ static void set_sa(struct tx *t, const uint32_t *in)
         sa_table_begin_delete(&card->table, n->handle, &id);
         nic_forget_sa(card, id, 0);
     }
-    n->live = get(t, in, IN_CFG_LIVE);
-    n->pin_handle = (uint32_t)get(t, in, IN_CFG_HANDLE);
-    read_node(t, in, &node);
+    n->live = get(in, IN_CFG_LIVE);
+    n->pin_handle = (uint32_t)get(in, IN_CFG_HANDLE);
+    read_node(in, &node);
     added = sa_table_add(&card->table, &node, true);
     if (!added.id) {
         fprintf(stderr, "espnic: internal error: SA refused: %d\n", (int)added.reason);
@@ -309,7 +248,7 @@ static void inputs(void *self, const uint32_t *in)
 {
     struct tx *t = self;
 
-    if (get(t, in, IN_OUT_POP)) {
+    if (get(in, IN_OUT_POP)) {
         struct solo_beat b = solo_head(t->solo, &t->out_port);
 
         solo_pop(t->solo, &t->out_port);
@@ -317,13 +256,13 @@ static void inputs(void *self, const uint32_t *in)
             nic_packet_free(t->solo->card, b.item);
         }
     }
-    if (get(t, in, IN_TX_VALID)) {
+    if (get(in, IN_TX_VALID)) {
         if (t->in_port.beat == 0) {
             t->item = new_packet(t, in);
         }
-        solo_push(t->solo, &t->in_port, t->item, get(t, in, IN_TX_LAST));
+        solo_push(t->solo, &t->in_port, t->item, get(in, IN_TX_LAST));
     }
-    if (get(t, in, IN_AHEAD_VALID)) {
+    if (get(in, IN_AHEAD_VALID)) {
         take_ahead(t, in);
     }
 }
@@ -332,7 +271,7 @@ static void settle(void *self, const uint32_t *in)
 {
     struct tx *t = self;
 
-    if (get(t, in, IN_CFG_WE)) {
+    if (get(in, IN_CFG_WE)) {
         set_sa(t, in); /* seen from the next cycle on */
     }
 }
@@ -353,10 +292,6 @@ bool solo_tx_part(struct solo *solo, uint32_t sa_bits, struct solo_part *part)
     if (!t) {
         return false;
     }
-    memcpy(t->in, in_pins, sizeof in_pins);
-    memcpy(t->out, out_pins, sizeof out_pins);
-    block_pins_place(t->in, INS);
-    block_pins_place(t->out, OUTS);
     t->solo = solo;
     attach(t, sa_bits);
     *part = (struct solo_part){ t, outputs, inputs, settle };
@@ -366,8 +301,8 @@ bool solo_tx_part(struct solo *solo, uint32_t sa_bits, struct solo_part *part)
 static const struct block_ops ops = { .abi = BLOCK_ABI,
                                       .name = "esp_tx",
                                       .create = create,
-                                      .destroy = destroy,
-                                      .reset = reset,
+                                      .destroy = solo_destroy,
+                                      .reset = solo_reset,
                                       .outputs = outputs,
                                       .tick = tick };
 

@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include "cli/cosim.h"
-#include "cli/cosim_aes.h"
+#include "cli/cosim_sa.h"
 #include "engine/must.h"
 #include "inputs.h"
 #include "nic/nic.h"
@@ -188,20 +188,6 @@ static void find_pins(struct rtl *r)
     }
 }
 
-static void give(struct rtl *r, const char *name, uint64_t value)
-{
-    block_set_pin(r->given, find(r->in, nic_solo_ipsec_top.ins, name), value);
-}
-
-static void give_bytes(struct rtl *r, const char *name, const uint8_t *bytes, uint32_t count)
-{
-    const struct block_pin *pin = find(r->in, nic_solo_ipsec_top.ins, name);
-
-    for (uint32_t i = 0; i < count; i++) {
-        block_set(r->given, pin->lsb + 8 * i, 8, bytes[i]);
-    }
-}
-
 /* The number by which the send side knows an SA. */
 static uint32_t handle_of(uint32_t sa)
 {
@@ -211,39 +197,9 @@ static uint32_t handle_of(uint32_t sa)
 /* SA `sa` of both sides, in this cycle. */
 static void give_sa(struct rtl *r, const struct bench *b, uint32_t sa)
 {
-    static const char *const names[SIDES][4] = {
-        { "RX_CFG_KEY", "RX_CFG_KEYS", "RX_CFG_H", "RX_CFG_SALT" },
-        { "TX_CFG_KEY", "TX_CFG_KEYS", "TX_CFG_H", "TX_CFG_SALT" },
-    };
-    const struct esp_node *rx = &b->node[RX][sa - 1], *tx = &b->node[TX][sa - 1];
-    uint8_t spi[4], keys[COSIM_AES_KEYS], h[16];
-
-    for (unsigned s = 0; s < SIDES; s++) {
-        const struct esp_key *key = &b->node[s][sa - 1].sa[0].enc;
-
-        cosim_aes_expand(key->bytes, 16, keys, h);
-        give_bytes(r, names[s][0], key->bytes, 16);
-        give_bytes(r, names[s][1], keys, sizeof keys);
-        give_bytes(r, names[s][2], h, sizeof h);
-        give_bytes(r, names[s][3], key->bytes + 16, 4);
-    }
-    esp_put32(spi, rx->sa[0].spi);
-    give(r, "RX_CFG_WE", 1);
-    give(r, "RX_CFG_SA", sa);
-    give_bytes(r, "RX_CFG_SPI", spi, 4);
-    give_bytes(r, "RX_CFG_DST", rx->dst.bytes, 4);
-    give(r, "RX_CFG_TUNNEL", 1);
-    give(r, "RX_CFG_ICV", rx->sa[0].enc.icv);
-    give(r, "RX_CFG_WINDOW", rx->sa[0].replay_window);
-    give(r, "TX_CFG_WE", 1);
-    give(r, "TX_CFG_SA", sa);
-    give(r, "TX_CFG_LIVE", 1);
-    give(r, "TX_CFG_HANDLE", handle_of(sa));
-    give(r, "TX_CFG_ICV", tx->sa[0].enc.icv);
-    give(r, "TX_CFG_NEXT", tx->sa[0].seq);
-    give(r, "TX_CFG_SPI", tx->sa[0].spi);
-    give_bytes(r, "TX_CFG_SRC", tx->src.bytes, 4);
-    give_bytes(r, "TX_CFG_DST", tx->dst.bytes, 4);
+    cosim_sa_rx(r->given + nic_solo_top_places.in[RX], sa, &b->node[RX][sa - 1]);
+    cosim_sa_tx(r->given + nic_solo_top_places.in[TX], sa, handle_of(sa), true,
+                &b->node[TX][sa - 1]);
 }
 
 /* Beats in cycles first, first + 1, ... */

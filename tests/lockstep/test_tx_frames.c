@@ -54,20 +54,11 @@ static struct queue clear;
 static struct frame in_frame, out_frame;
 static uint32_t in_handle;
 static uint64_t opened, passed, dropped, tunnels, transports;
-static struct pins pins;
 
-static void get_bytes(const uint32_t *v, const struct block_pin *pin, uint8_t *bytes,
-                      uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        bytes[i] = (uint8_t)block_get(v, pin->lsb + 8 * i, 8);
-    }
-}
-
-#define IN_PIN(v, name)                 block_pin((v), &pins.in[INDEX_IN_##name])
-#define IN_BYTES(v, name, bytes, count) get_bytes((v), &pins.in[INDEX_IN_##name], (bytes), (count))
+#define IN_PIN(v, name)                 block_pin((v), &in_pins[IN_##name])
+#define IN_BYTES(v, name, bytes, count) block_get_bytes((v), &in_pins[IN_##name], (bytes), (count))
 #define OUT_BYTES_OF(v, name, bytes, cnt)                                                          \
-    get_bytes((v), &pins.out[INDEX_OUT_##name], (bytes), (cnt))
+    block_get_bytes((v), &out_pins[OUT_##name], (bytes), (cnt))
 
 static void note_sa(const uint32_t *in)
 {
@@ -343,13 +334,13 @@ static void open_frame(const struct frame *out)
 
 static void note_out(const uint32_t *out)
 {
-    uint32_t bytes = (uint32_t)block_pin(out, &pins.out[INDEX_OUT_OUT_BYTES]);
+    uint32_t bytes = (uint32_t)block_pin(out, &out_pins[OUT_OUT_BYTES]);
     const struct frame *oldest = &clear.frame[clear.from % QUEUE];
 
     REQUIRE(out_frame.length + BUS <= BYTES);
     OUT_BYTES_OF(out, OUT_BEAT, out_frame.bytes + out_frame.length, BUS);
     out_frame.length += bytes;
-    if (!block_pin(out, &pins.out[INDEX_OUT_OUT_LAST])) {
+    if (!block_pin(out, &out_pins[OUT_OUT_LAST])) {
         REQUIRE(bytes == BUS);
         return;
     }
@@ -387,7 +378,6 @@ static void run(const struct block_ops *ops, uint64_t cycles, uint64_t seed)
     clear.from = clear.to = 0;
     in_frame.length = out_frame.length = 0;
     opened = passed = dropped = tunnels = transports = 0;
-    pins_place(&pins);
     write_config(config, sizeof config);
     self = ops->create(config, error, sizeof error);
     ck_assert_msg(self != NULL, "%s", error);
@@ -407,8 +397,8 @@ static void run(const struct block_ops *ops, uint64_t cycles, uint64_t seed)
         }
         ops->tick(self, in);
     }
-    refused = GET(&pins, out, COUNT_UNKNOWN_HANDLE) + GET(&pins, out, COUNT_NOT_IP) +
-              GET(&pins, out, COUNT_MTU) + GET(&pins, out, COUNT_EXHAUSTED);
+    refused = GET(out, COUNT_UNKNOWN_HANDLE) + GET(out, COUNT_NOT_IP) + GET(out, COUNT_MTU) +
+              GET(out, COUNT_EXHAUSTED);
     printf("%s: %llu opened (%llu tunnel, %llu transport), %llu in clear, %llu dropped\n",
            ops->name, (unsigned long long)opened, (unsigned long long)tunnels,
            (unsigned long long)transports, (unsigned long long)passed, (unsigned long long)refused);

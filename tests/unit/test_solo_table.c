@@ -25,7 +25,6 @@ enum { LATENCY = 2, DEPTH = 2, ACCESSES = 2, PACE = 2, OK = 0 };
     " LOOKUP_PORT=0 LOOKUP_PACE=2 ADD_CYCLES=8 UPDATE_CYCLES=4 REMOVE_CYCLES=6 COMMANDS=4 IN_DEPTH=8"
 
 struct bench {
-    struct pins pins;
     void *block;
     uint32_t in[WORDS], out[WORDS];
 };
@@ -51,7 +50,6 @@ static void start(struct bench *b, const char *config)
 {
     char error[256] = "";
 
-    pins_place(&b->pins);
     b->block = ops()->create(config, error, sizeof error);
     ck_assert_msg(b->block != NULL, "%s", error);
     look(b);
@@ -59,20 +57,20 @@ static void start(struct bench *b, const char *config)
 
 static void order(struct bench *b, unsigned op, uint64_t handle)
 {
-    SET(&b->pins, b->in, CMD_VALID, 1);
-    SET(&b->pins, b->in, CMD_OP, op);
-    SET(&b->pins, b->in, CMD_HANDLE, handle);
-    SET(&b->pins, b->in, CMD_SPI, SPI);
-    SET(&b->pins, b->in, CMD_DST_LOW, DST);
+    SET(b->in, CMD_VALID, 1);
+    SET(b->in, CMD_OP, op);
+    SET(b->in, CMD_HANDLE, handle);
+    SET(b->in, CMD_SPI, SPI);
+    SET(b->in, CMD_DST_LOW, DST);
 }
 
 static void packet(struct bench *b)
 {
-    SET(&b->pins, b->in, PKT_VALID, 1);
-    SET(&b->pins, b->in, PKT_LAST, 1);
-    SET(&b->pins, b->in, PKT_BEATS, 1);
-    SET(&b->pins, b->in, PKT_SPI, SPI);
-    SET(&b->pins, b->in, PKT_DST_LOW, DST);
+    SET(b->in, PKT_VALID, 1);
+    SET(b->in, PKT_LAST, 1);
+    SET(b->in, PKT_BEATS, 1);
+    SET(b->in, PKT_SPI, SPI);
+    SET(b->in, PKT_DST_LOW, DST);
 }
 
 /* Cycles until there is a response, which is taken. */
@@ -80,14 +78,14 @@ static unsigned answer(struct bench *b, uint64_t *handle)
 {
     unsigned cycles = 0;
 
-    while (!GET(&b->pins, b->out, RSP_VALID)) {
+    while (!GET(b->out, RSP_VALID)) {
         ck_assert_uint_lt(cycles, 200);
         step(b);
         cycles++;
     }
-    ck_assert_uint_eq(GET(&b->pins, b->out, RSP_STATUS), OK);
-    *handle = GET(&b->pins, b->out, RSP_HANDLE);
-    SET(&b->pins, b->in, RSP_READY, 1);
+    ck_assert_uint_eq(GET(b->out, RSP_STATUS), OK);
+    *handle = GET(b->out, RSP_HANDLE);
+    SET(b->in, RSP_READY, 1);
     step(b);
     return cycles;
 }
@@ -109,12 +107,12 @@ static bool take(struct bench *b)
     unsigned cycles = 0;
     bool hit;
 
-    while (!GET(&b->pins, b->out, FOUND_VALID)) {
+    while (!GET(b->out, FOUND_VALID)) {
         ck_assert_uint_lt(cycles++, 200);
         step(b);
     }
-    hit = GET(&b->pins, b->out, FOUND_HIT);
-    SET(&b->pins, b->in, FOUND_POP, 1);
+    hit = GET(b->out, FOUND_HIT);
+    SET(b->in, FOUND_POP, 1);
     step(b);
     return hit;
 }
@@ -137,8 +135,8 @@ START_TEST(look_up_when_it_begins)
     }
     /* two stand behind the look-up and hold the SA, one before it */
     for (unsigned i = 0; i < DEPTH; i++) {
-        SET(&b.pins, b.in, REL_VALID, 1);
-        SET(&b.pins, b.in, REL_ENTRY, (uint32_t)handle);
+        SET(b.in, REL_VALID, 1);
+        SET(b.in, REL_ENTRY, (uint32_t)handle);
         step(&b);
     }
     order(&b, DELETE, handle);
@@ -167,15 +165,15 @@ START_TEST(found_from_when_on)
             order(&b, _i ? DELETE : INSERT, handle);
         }
         packet(&b);
-        if (GET(&b.pins, b.out, FOUND_VALID)) {
+        if (GET(b.out, FOUND_VALID)) {
             /* taken LATENCY + 1 cycles before it shows */
-            bool hit = GET(&b.pins, b.out, FOUND_HIT);
+            bool hit = GET(b.out, FOUND_HIT);
 
             first = hit && i < first ? i - LATENCY - 1 : first;
             last = hit ? i - LATENCY - 1 : last;
             hits += hit;
             misses += !hit;
-            SET(&b.pins, b.in, FOUND_POP, 1);
+            SET(b.in, FOUND_POP, 1);
         }
         step(&b);
     }
@@ -204,10 +202,10 @@ START_TEST(delete_waits_for_the_last)
     order(&b, DELETE, handle);
     for (unsigned i = 0; i < 100; i++) {
         step(&b);
-        ck_assert(!GET(&b.pins, b.out, RSP_VALID));
+        ck_assert(!GET(b.out, RSP_VALID));
     }
-    SET(&b.pins, b.in, REL_VALID, 1);
-    SET(&b.pins, b.in, REL_ENTRY, (uint32_t)handle);
+    SET(b.in, REL_VALID, 1);
+    SET(b.in, REL_ENTRY, (uint32_t)handle);
     step(&b);
     ck_assert_uint_eq(answer(&b, &gone), 0);
     ck_assert_uint_eq(gone, handle);
