@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# How large are the leaf blocks? Synthesis by yosys for a few parameters each, into AREA.md beside this script.
+# How large are the blocks? Synthesis by yosys for a few parameters each, into AREA.md beside this script; half an hour.
 #
-# usage: rtl_models/area.sh [-n]     (make area)      -n: on standard output only
+# usage: rtl_models/area.sh [-n [BLOCK]]     (make area)      -n: on standard output only, all or one block
 set -u
+only=${2:-}
 export LC_ALL=C
 cd "$(dirname "$0")" || exit 1
 command -v yosys >/dev/null 2>&1 || {
@@ -24,12 +25,27 @@ esn_sequence|SA_W=4 RMW=1
 esn_sequence|SA_W=10 RMW=4
 esn_replay|SA_W=4 WINDOW=64 RMW=1
 esn_replay|SA_W=4 WINDOW=256 RMW=4
-csr_rule|
+esn_replay|SA_W=4 WINDOW=1024 RMW=4
+sa_hash|
+sa_table|
+sa_table|MEMORIES=2 BUCKETS=64 WAYS=4 ENTRIES=384
 csr|TABLES=0
 csr|TABLES=1
-sa_hash|
+aes_sbox|
 aes_round|
 ghash_mul|
+aes_gcm|BLOCKS=1
+aes_gcm|BLOCKS=1 STAGES_PER_ROUND=2
+aes_gcm|BLOCKS=2
+aes_gcm|BLOCKS=4
+esp_parser|
+esp_lookup|SA_W=4
+esp_lookup|SA_W=8
+esp_rx|SA_W=4
+esp_rx|SA_W=8 WINDOW=256
+esp_tx|SA_W=4
+esp_tx|SA_W=8
+ipsec_top|SA_W=4
 '
 
 # The files that a module is made of: itself, what it names, and so on; packages first.
@@ -50,17 +66,22 @@ files_of() {
     tr ' ' '\n' <<<"$done" | grep '\.sv' | grep -v _pkg.sv | tr '\n' ' '
 }
 
+# Each module is mapped by itself, once for all of its instances: so nothing is optimised across their borders, and the largest
+# blocks take minutes instead of hours.
 row() {
     local module=$1 settings=$2 chparam='' s
-    for s in $settings; do chparam="$chparam -chparam ${s%=*} ${s#*=}"; done
-    yosys -q -p "read_verilog -sv -defer $(files_of "$module"); hierarchy -top $module $chparam; proc; flatten; opt -fast; \
-        tee -q -o $work/words stat; memory -nomap; opt -full; techmap; opt -fast; simplemap; dfflegalize -cell \$_DFF_P_ x; \
-        opt -fast; abc -g simple; opt_clean; tee -q -o $work/gates stat" >"$work/log" 2>&1 || {
+    for s in $settings; do chparam="$chparam -set ${s%=*} ${s#*=}"; done
+    yosys -q -p "read_verilog -sv -defer $(files_of "$module"); ${chparam:+chparam $chparam $module;} hierarchy -top $module; proc -norom; opt -fast; \
+        tee -q -o $work/words stat -top $module; memory -nomap; opt -full; techmap; opt -fast; simplemap; \
+        dfflegalize -cell \$_DFF_P_ x; abc -g simple; opt_clean; tee -q -o $work/gates stat -top $module" >"$work/log" 2>&1 || {
         tail -n 5 "$work/log" >&2
         echo "yosys fails on $module $settings" >&2
         return 1
     }
+    # With modules inside, the totals are the last section of what yosys writes.
     awk -v module="$module" -v settings="$settings" '
+        /^===/ && FILENAME ~ /words/ { bits = 0 }
+        /^===/ && FILENAME ~ /gates/ { flops = andor = nand = xor = mux = inv = 0 }
         FILENAME ~ /words/ { if (/Number of memory bits/) bits = $NF; next }
         $1 ~ /DFF/ { flops += $2 }
         $1 == "$_AND_" || $1 == "$_OR_" { andor += $2 }
@@ -85,7 +106,10 @@ row() {
     echo "| block | parameters | flip-flops | AND, OR | XOR | MUX | NOT | kGE | memory bits |"
     echo "|---|---|---|---|---|---|---|---|---|"
     while IFS='|' read -r module settings; do
-        [ -z "$module" ] || row "$module" "$settings" || exit 1
+        [ -n "$module" ] || continue
+        [ -z "$only" ] || [ "$module" = "$only" ] || continue
+        echo "$module $settings" >&2
+        row "$module" "$settings" || exit 1
     done <<<"$points"
 } >"$work/AREA.md" || exit 1
 if [ "${1:-}" = -n ]; then

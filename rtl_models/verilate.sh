@@ -3,13 +3,14 @@
 #
 # usage: rtl_models/verilate.sh BLOCK OUT.so [NAME=VALUE...]      OPTIONS as variables:
 #   WAVE=1      with waveforms (slower)
-#   COVERAGE=1  counts which lines and conditions were reached; the library writes coverage.dat beside itself
+#   COVERAGE=1  counts which lines and conditions were reached; the library writes OUT.so.d/coverage.dat
 #   OPT=-O0    soon made, but slow
 #   FAST=1      without the RTL's assertions, for measuring
 #   GATES=1     what would be synthesised, without the forms that are there for a fast simulation only; for measuring
 #   PINS=DIR    where pins_BLOCK.def lies   RTL=DIR  the RTL   SHIM=DIR  block.h of the engine
-# What is on the way goes below OUT.so.d. Verilator's own word on a mistake is shown, or the RTL's on parameters that are not
-# allowed, and the exit status is 1; 3 if a tool is missing.
+# Any number of them may make the same library at a time: each works in a folder of its own beside OUT.so, and what is whole takes
+# its place in one step. Verilator's own word on a mistake is shown, or the RTL's on parameters that are not allowed, and the exit
+# status is 1; 3 if a tool is missing.
 set -eu
 block=$1 out=$2
 shift 2
@@ -22,9 +23,11 @@ cxx=${CXX:-g++}
 for tool in "$verilator" "$cxx" make; do
     command -v "$tool" >/dev/null 2>&1 || { echo "$tool is missing: install the Debian packages verilator, g++ and make" >&2; exit 3; }
 done
-work=$out.d
-rm -rf "$work"
-mkdir -p "$work"
+mkdir -p "$(dirname "$out")"
+work=$(mktemp -d "$(cd "$(dirname "$out")" && pwd)/$(basename "$out").XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+[ "${COVERAGE:-0}" != 1 ] || mkdir -p "$out.d"
 
 # The pins as a package: for each its lowest bit and its width, and the widths of the two vectors.
 awk -v block="$block" -v pins="$pins" '
@@ -73,7 +76,7 @@ for p in "$rtl"/*_pkg.sv; do [ -e "$p" ] && packages+=("$p"); done
 defines=()
 parts=(verilated verilated_threads)
 [ "${WAVE:-0}" = 1 ] && { defines+=(-DSHIM_WAVE -DVM_TRACE=1); parts+=(verilated_vcd_c); }
-[ "${COVERAGE:-0}" = 1 ] && { defines+=(-DSHIM_COVERAGE="\"$work/coverage.dat\"" -DVM_COVERAGE=1); parts+=(verilated_cov); }
+[ "${COVERAGE:-0}" = 1 ] && { defines+=(-DSHIM_COVERAGE="\"$out.d/coverage.dat\"" -DVM_COVERAGE=1); parts+=(verilated_cov); }
 root=$("$verilator" --getenv VERILATOR_ROOT)/include
 compile=("$cxx" -fPIC "${OPT:--O2}" -std=c++17 "-I$root" "-I$root/vltstd")
 runtime=$(dirname "$out")/verilator-$({ "$verilator" --version; "$cxx" --version; echo "${compile[@]}" "WAVE=${WAVE:-0} COVERAGE=${COVERAGE:-0}"; cat "$here/lockstep/load.cpp" "$include/engine/block.h"; } |
@@ -94,9 +97,8 @@ make_runtime() {
     make -C "$work/v" -j2 -f Vblock.mk OPT_FAST="${OPT:--O3}" OPT_GLOBAL="${OPT:--O2}" OPT_SLOW=-O0 VM_PARALLEL_BUILDS=0 CXX="$cxx" Vblock__ALL.a &&
         make_runtime &&
         "${compile[@]}" -shared "-I$work/v" "-I$include" "${defines[@]}" \
-            "-DSHIM_NAME=\"$block\"" "-DSHIM_CONFIG=\"$config\"" -o "$out.new" \
+            "-DSHIM_NAME=\"$block\"" "-DSHIM_CONFIG=\"$config\"" -o "$work/block.so" \
             "$here/lockstep/shim.cpp" "$work/v/Vblock__ALL.a" "$runtime"/*.o -pthread -latomic
 } >"$work/build.log" 2>&1 || { tail -n 20 "$work/build.log" >&2; exit 1; }
-"$runtime/load" "$(cd "$(dirname "$out")" && pwd)/$(basename "$out").new" "$config" >"$work/load.log" 2>&1 ||
-    { cat "$work/load.log" >&2; rm -f "$out.new"; exit 1; }
-mv "$out.new" "$out"
+"$runtime/load" "$work/block.so" "$config" >"$work/load.log" 2>&1 || { cat "$work/load.log" >&2; exit 1; }
+mv -T "$work/block.so" "$out"

@@ -1,20 +1,20 @@
 /* espnic cosim BLOCK: the C block and its RTL get the same inputs in every cycle, and must show the same outputs. */
-#include <stdarg.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/commands.h"
 #include "cli/cosim.h"
-#include "cli/cosim_files.h"
+#include "cli/cosim_pair.h"
 #include "cli/options.h"
-#include "cli/progress.h"
+#include "cli/run_request.h"
 #include "engine/nearest.h"
-#include "engine/rng.h"
 
 static const struct cosim_block blocks[] = {
     { &nic_solo_esn_replay, &cosim_replay_stimulus },
     { &nic_solo_esn_sequence, &cosim_sequence_stimulus },
+    { &nic_solo_aes_gcm, &cosim_gcm_stimulus },
     { &nic_solo_esp_tx, &cosim_tx_stimulus },
     { &nic_solo_esp_rx, &cosim_rx_stimulus },
     { &nic_solo_sa_table, &cosim_table_stimulus },
@@ -23,15 +23,7 @@ static const struct cosim_block blocks[] = {
 };
 
 enum { BLOCK_COUNT = sizeof blocks / sizeof *blocks };
-enum {
-    MAX_PINS = 128,
-    MAX_WORDS = 1024,
-    MAX_CONFIG = 1024,
-    MAX_PARAMS = 64,
-    HISTORY = 8,
-    WAVE_BEFORE = 100,
-    WAVE_AFTER = 10
-};
+enum { MAX_PARAMS = 64, WAVE_BEFORE = 100, WAVE_AFTER = 10 };
 
 enum option { CYCLES, SEED, PARAM, WAVE, RTL, COVERAGE, OIDS, RX, TX, RX_OUT, TX_OUT, LIST };
 
@@ -57,27 +49,14 @@ enum { SPECS = sizeof specs / sizeof *specs };
 
 struct request {
     const struct cosim_block *what;
-    uint64_t cycles, seed;
-    const char *wave, *rtl, *coverage;
+    uint64_t cycles, seed; /* cycles 0: not given */
+    const char
+        *text[SPECS]; /* of the options whose values are taken as they are; NULL: not given */
+    const char *param[MAX_PARAMS]; /* as given */
+    unsigned params;
     struct cosim_files_request files;
-    char config[MAX_CONFIG];
+    char config[NIC_SOLO_MAX_CONFIG];
     uint32_t value[MAX_PARAMS]; /* of the block's parameters */
-};
-
-/* The two, what goes in, and what has been seen lately. */
-struct pair {
-    const struct cosim_block *what;
-    const struct block_ops *c, *rtl;
-    void *c_self, *rtl_self, *stimulus;
-    struct cosim_files *files; /* instead of a stimulus */
-    struct block_pin in[MAX_PINS], out[MAX_PINS];
-    uint32_t in_words, out_words;
-    uint32_t c_out[MAX_WORDS], rtl_out[MAX_WORDS], pins[MAX_WORDS];
-    struct seen {
-        uint64_t cycle;
-        uint32_t in[MAX_WORDS], out[MAX_WORDS];
-    } history[HISTORY];
-    unsigned seen;
 };
 
 /* ---- help ------------------------------------------------------------------------------------------ */
@@ -130,9 +109,11 @@ static bool read_number(const struct options *o, const char *name, uint64_t *to)
 {
     char *end;
 
+    errno = 0;
     *to = strtoull(o->value, &end, 10);
-    if (*o->value < '0' || *o->value > '9' || *end || *to == 0) {
-        options_complain(o, "--%s: found \"%s\", expected a number from 1", name, o->value);
+    if (*o->value < '0' || *o->value > '9' || *end || *to == 0 || errno) {
+        options_complain(o, "--%s: found \"%s\", expected a number from 1 to %llu", name, o->value,
+                         (unsigned long long)UINT64_MAX);
         return false;
     }
     return true;
@@ -158,6 +139,12 @@ static bool find_block(const struct options *o, const char *name, const struct c
     return false;
 }
 
+/* Is the parameter one that has to be a power of two? */
+static bool wants_power(const struct nic_solo_block *b, const struct nic_solo_param *p)
+{
+    return b->power_of_two && strcmp(b->power_of_two, p->name) == 0;
+}
+
 static bool set_param(const struct options *o, struct request *r, const char *text)
 {
     const struct nic_solo_block *b = r->what->block;
@@ -176,9 +163,11 @@ static bool set_param(const struct options *o, struct request *r, const char *te
             strncmp(p->name, text, strlen(p->name)) != 0) {
             continue;
         }
-        if (value < p->least || value > p->most) {
-            options_complain(o, "--param %s: found %lu, expected %u to %u (%s)", p->name, value,
-                             p->least, p->most, p->description);
+        if (value < p->least || value > p->most ||
+            (wants_power(b, p) && (value & (value - 1)) != 0)) {
+            options_complain(o, "--param %s: found %s, expected %s%u to %u (%s)", p->name,
+                             equal + 1, wants_power(b, p) ? "a power of two from " : "", p->least,
+                             p->most, p->description);
             return false;
         }
         r->value[i] = (uint32_t)value;
@@ -189,435 +178,318 @@ static bool set_param(const struct options *o, struct request *r, const char *te
     return false;
 }
 
-/* All parameters by name, in the order of the table. */
-static void write_config(struct request *r)
+/* The values of the parameters, and all of them by name in the order of the table. */
+static bool set_params(const struct options *o, struct request *r)
 {
     const struct nic_solo_block *b = r->what->block;
     size_t used = 0;
 
     for (uint32_t i = 0; i < b->param_count; i++) {
+        r->value[i] = b->params[i].value;
+    }
+    for (unsigned i = 0; i < r->params; i++) {
+        if (!set_param(o, r, r->param[i])) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < b->param_count && used < sizeof r->config; i++) {
         used += (size_t)snprintf(r->config + used, sizeof r->config - used, "%s%s=%u", i ? " " : "",
                                  b->params[i].name, r->value[i]);
     }
+    if (used >= sizeof r->config) {
+        options_complain(o, "internal error: the parameters of %s are longer than %zu characters",
+                         b->name, sizeof r->config - 1);
+    }
+    return used < sizeof r->config;
 }
 
-static bool with_files(const struct request *r)
+/* An option or a block. False: it has been complained of. */
+static bool take_option(const struct options *o, struct request *r, int which)
 {
-    return r->files.oids || r->files.rx || r->files.tx;
+    switch (which) {
+    case OPTIONS_POSITIONAL:
+        if (r->what) {
+            options_complain(o, "one block at a time; found \"%s\" too", o->value);
+            return false;
+        }
+        return find_block(o, o->value, &r->what);
+    case CYCLES: return read_number(o, "cycles", &r->cycles);
+    case SEED: return read_number(o, "seed", &r->seed);
+    case PARAM:
+        if (r->params == MAX_PARAMS) {
+            options_complain(o, "more than %d parameters", MAX_PARAMS);
+            return false;
+        }
+        r->param[r->params++] = o->value;
+        return true;
+    default: r->text[which] = o->value; return true;
+    }
+}
+
+/* Captures: for the whole datapath, with the SAs of their packets, and something to send or to receive. */
+static bool check_captures(const struct options *o, struct request *r)
+{
+    const char *const *t = r->text;
+
+    if ((t[OIDS] || t[RX] || t[TX] || t[RX_OUT] || t[TX_OUT]) &&
+        r->what->block != &nic_solo_ipsec_top) {
+        options_complain(o, "--oids, --rx and --tx are for the block top");
+    } else if ((t[RX_OUT] && !t[RX]) || (t[TX_OUT] && !t[TX])) {
+        options_complain(o, "--rx-out wants --rx, --tx-out wants --tx");
+    } else if (t[OIDS] && !t[RX] && !t[TX]) {
+        options_complain(o, "--oids wants a capture: --rx or --tx");
+    } else if (!t[OIDS] && (t[RX] || t[TX])) {
+        options_complain(o, "--rx and --tx want --oids, a recording with the SAs of their packets");
+    } else {
+        r->files = (struct cosim_files_request){
+            .oids = t[OIDS], .rx = t[RX], .tx = t[TX], .rx_out = t[RX_OUT], .tx_out = t[TX_OUT]
+        };
+        return true;
+    }
+    return false;
+}
+
+static bool check_output(const struct options *o, const struct request *r, enum option which)
+{
+    static const enum option inputs[] = { OIDS, RX, TX };
+    static const enum option outputs[] = { WAVE, COVERAGE, RX_OUT, TX_OUT };
+    const char *out = r->text[which];
+
+    if (strcmp(out, "-") == 0) {
+        options_complain(o, "--%s: the standard output is for the result", specs[which].name);
+        return false;
+    }
+    for (unsigned i = 0; i < sizeof inputs / sizeof *inputs; i++) {
+        if (r->text[inputs[i]] && run_request_same_file(out, r->text[inputs[i]])) {
+            options_complain(o, "\"%s\" is an input and cannot be written", out);
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < sizeof outputs / sizeof *outputs; i++) {
+        if (outputs[i] < which && r->text[outputs[i]] &&
+            run_request_same_file(out, r->text[outputs[i]])) {
+            options_complain(o, "\"%s\" is named for two outputs", out);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The waveform and the coverage come at the very end: whether they can be written is better known before. */
+static bool can_write(const char *path)
+{
+    FILE *f = fopen(path, "ab");
+
+    if (!f) {
+        fprintf(stderr, "espnic cosim: cannot write \"%s\": %s\n", path, strerror(errno));
+        return false;
+    }
+    fclose(f);
+    return true;
+}
+
+static bool check_files(const struct options *o, struct request *r)
+{
+    static const enum option outputs[] = { WAVE, COVERAGE, RX_OUT, TX_OUT };
+    static const enum option inputs[] = { OIDS, RX, TX };
+
+    for (unsigned i = 0; i < sizeof outputs / sizeof *outputs; i++) {
+        if (r->text[outputs[i]] && !check_output(o, r, outputs[i])) {
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < sizeof inputs / sizeof *inputs; i++) {
+        if (r->text[WAVE] && r->text[inputs[i]] && strcmp(r->text[inputs[i]], "-") == 0) {
+            options_complain(o, "--wave reads --%s twice: not from the standard input",
+                             specs[inputs[i]].name);
+            return false;
+        }
+    }
+    return (!r->text[WAVE] || can_write(r->text[WAVE])) &&
+           (!r->text[COVERAGE] || can_write(r->text[COVERAGE]));
 }
 
 /* EXIT_DONE with r->what NULL: there is nothing to run. */
 static int read_arguments(struct request *r, int argc, char **argv)
 {
     struct options o;
-    const char *params[MAX_PARAMS];
-    unsigned count = 0;
-    bool cycles_given = false;
     int which;
 
-    *r = (struct request){ .cycles = 100000, .seed = 1 };
+    *r = (struct request){ .seed = 1 };
     options_start(&o, "cosim", specs, SPECS, argc, argv);
     while ((which = options_next(&o)) != OPTIONS_END) {
-        bool ok = true;
-
-        switch (which) {
-        case OPTIONS_HELP: print_help(); return EXIT_DONE;
-        case OPTIONS_ERROR: return EXIT_USAGE;
-        case OPTIONS_POSITIONAL:
-            if (r->what) {
-                return options_complain(&o, "one block at a time; found \"%s\" too", o.value);
-            }
-            ok = find_block(&o, o.value, &r->what);
-            break;
-        case CYCLES:
-            ok = read_number(&o, "cycles", &r->cycles);
-            cycles_given = true;
-            break;
-        case SEED: ok = read_number(&o, "seed", &r->seed); break;
-        case PARAM:
-            if (count == MAX_PARAMS) {
-                return options_complain(&o, "more than %d parameters", MAX_PARAMS);
-            }
-            params[count++] = o.value;
-            break;
-        case WAVE: r->wave = o.value; break;
-        case RTL: r->rtl = o.value; break;
-        case COVERAGE: r->coverage = o.value; break;
-        case OIDS: r->files.oids = o.value; break;
-        case RX: r->files.rx = o.value; break;
-        case TX: r->files.tx = o.value; break;
-        case RX_OUT: r->files.rx_out = o.value; break;
-        case TX_OUT: r->files.tx_out = o.value; break;
-        case LIST: print_blocks(); return EXIT_DONE;
-        default: break;
+        if (which == OPTIONS_HELP || which == LIST) {
+            which == LIST ? print_blocks() : print_help();
+            r->what = NULL;
+            return EXIT_DONE;
         }
-        if (!ok) {
+        if (which == OPTIONS_ERROR || !take_option(&o, r, which)) {
             return EXIT_USAGE;
         }
     }
     if (!r->what) {
         return options_complain(&o, "which block? (espnic cosim --list)");
     }
-    if (with_files(r) && r->what->block != &nic_solo_ipsec_top) {
-        return options_complain(&o, "--oids, --rx and --tx are for the block top");
+    if (!check_captures(&o, r) || !set_params(&o, r) || !check_files(&o, r)) {
+        return EXIT_USAGE;
     }
-    if (!with_files(r) && (r->files.rx_out || r->files.tx_out)) {
-        return options_complain(&o, "--rx-out and --tx-out want --rx or --tx");
-    }
-    for (uint32_t i = 0; i < r->what->block->param_count; i++) {
-        r->value[i] = r->what->block->params[i].value;
-    }
-    for (unsigned i = 0; i < count; i++) {
-        if (!set_param(&o, r, params[i])) {
-            return EXIT_USAGE;
-        }
-    }
-    write_config(r);
-    if (with_files(r) && !cycles_given) {
-        r->cycles = UINT64_MAX;
+    if (r->cycles == 0) {
+        r->cycles = r->files.oids ? UINT64_MAX : 100000;
     }
     return EXIT_DONE;
 }
 
-/* ---- comparison ----------------------------------------------------------------------------------------- */
+/* ---- the run ------------------------------------------------------------------------------------------- */
 
-/* Does this pin mean something, with these values? */
-static bool meaningful(const struct block_pin *all, uint32_t index, const uint32_t *v)
+static struct cosim_rtl_request rtl_request(const struct request *r)
 {
-    int32_t when = all[index].when;
-
-    return when < 0 || (block_pin(v, &all[when]) != 0 && meaningful(all, (uint32_t)when, v));
+    return (struct cosim_rtl_request){ .block = r->what->block->name,
+                                       .config = r->config,
+                                       .folder = r->text[RTL],
+                                       .form = COSIM_RTL_CHECKED };
 }
 
-/* A part of a wide pin: up to 64 bits from bit `from` on. */
-static uint64_t part(const uint32_t *v, const struct block_pin *p, uint32_t from)
+static struct cosim_pair_request pair_request(const struct request *r, bool outputs)
 {
-    uint32_t bits = p->bits - from < 64 ? p->bits - from : 64;
-
-    return block_get(v, p->lsb + from, bits);
+    return (struct cosim_pair_request){ .what = r->what,
+                                        .config = r->config,
+                                        .seed = r->seed,
+                                        .files = r->files.oids ? &r->files : NULL,
+                                        .outputs = outputs };
 }
 
-static bool pin_differs(const struct block_pin *p, const uint32_t *a, const uint32_t *b)
+/* The same run again, which has ended so, drawn from shortly before its end on; after a difference the RTL goes on by itself
+ * for some cycles. */
+static bool draw_pair(struct cosim_pair *pair, const char *file, uint64_t cycles,
+                      enum cosim_end end)
 {
-    for (uint32_t from = 0; from < p->bits; from += 64) {
-        if (part(a, p, from) != part(b, p, from)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Index of the first output that differs, or the number of outputs. Both must agree on what means something first: a
- * pin that qualifies others stands before them. */
-static uint32_t first_difference(const struct pair *pair)
-{
-    uint32_t count = pair->what->block->outs;
-
-    if (memcmp(pair->c_out, pair->rtl_out, pair->out_words * sizeof *pair->c_out) == 0) {
-        return count;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        if (meaningful(pair->out, i, pair->c_out) &&
-            pin_differs(&pair->out[i], pair->c_out, pair->rtl_out)) {
-            return i;
-        }
-    }
-    return count;
-}
-
-static void print_value(FILE *to, const struct block_pin *p, const uint32_t *v)
-{
-    bool leading = true;
-
-    for (uint32_t words = (p->bits + 63) / 64; words-- > 0;) {
-        uint64_t value = part(v, p, words * 64);
-
-        if (leading && value == 0 && words > 0) {
-            continue;
-        }
-        fprintf(to, leading ? "%llx" : "%016llx", (unsigned long long)value);
-        leading = false;
-    }
-}
-
-/* Every pin that means something and is not 0. */
-static void print_pins(FILE *to, const struct block_pin *pin, uint32_t count, const uint32_t *v)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (!meaningful(pin, i, v) || (pin[i].when < 0 && block_pin(v, &pin[i]) == 0) ||
-            strncmp(pin[i].name, "COUNT", 5) == 0) {
-            continue;
-        }
-        fprintf(to, " %s", pin[i].name);
-        if (pin[i].bits > 1 || pin[i].when >= 0) {
-            fputc('=', to);
-            print_value(to, &pin[i], v);
-        }
-    }
-}
-
-static void print_history(const struct pair *pair)
-{
-    unsigned from = pair->seen > HISTORY ? pair->seen - HISTORY : 0;
-
-    puts("the last cycles before it, in C (hexadecimal):");
-    for (unsigned i = from; i < pair->seen; i++) {
-        const struct seen *s = &pair->history[i % HISTORY];
-
-        printf("  %8llu  out", (unsigned long long)s->cycle);
-        print_pins(stdout, pair->out, pair->what->block->outs, s->out);
-        printf("\n            in ");
-        print_pins(stdout, pair->in, pair->what->block->ins, s->in);
-        putchar('\n');
-    }
-}
-
-static void print_difference(const struct pair *pair, uint64_t cycle, uint32_t index)
-{
-    if (index == pair->what->block->outs) {
-        printf("%s: cycle %llu: %s\n", pair->what->block->name, (unsigned long long)cycle,
-               pair->rtl->error(pair->rtl_self));
-        print_history(pair);
-        return;
-    }
-    printf("%s: cycle %llu: %s differs: C ", pair->what->block->name, (unsigned long long)cycle,
-           pair->out[index].name);
-    print_value(stdout, &pair->out[index], pair->c_out);
-    printf(", RTL ");
-    print_value(stdout, &pair->out[index], pair->rtl_out);
-    putchar('\n');
-    print_history(pair);
-}
-
-/* ---- the run ------------------------------------------------------------------------------------------------ */
-
-static bool pair_open(struct pair *pair, const struct request *r, const struct block_ops *rtl)
-{
-    const struct nic_solo_block *b = r->what->block;
-    char error[512];
-
-    memset(pair, 0, sizeof *pair);
-    pair->what = r->what;
-    memcpy(pair->in, b->in, b->ins * sizeof *b->in);
-    memcpy(pair->out, b->out, b->outs * sizeof *b->out);
-    pair->in_words = block_pins_place(pair->in, b->ins);
-    pair->out_words = block_pins_place(pair->out, b->outs);
-    pair->c = b->ops;
-    pair->rtl = rtl;
-    pair->c_self = pair->c->create(r->config, error, sizeof error);
-    pair->rtl_self = pair->c_self ? rtl->create(r->config, error, sizeof error) : NULL;
-    if (!pair->rtl_self) {
-        fprintf(stderr, "espnic cosim: %s: %s\n", b->name, error);
+    cosim_pair_compare(pair, cycles > WAVE_BEFORE ? cycles - WAVE_BEFORE : 0);
+    if (!cosim_pair_wave(pair, file)) {
+        fprintf(stderr, "espnic cosim: cannot write the waveform \"%s\"\n", file);
         return false;
     }
-    if (!with_files(r)) {
-        pair->stimulus = r->what->stimulus->create(r->config, r->seed);
-        return true;
-    }
-    pair->files = cosim_files_open(&r->files, r->config, error, sizeof error);
-    if (!pair->files) {
-        fprintf(stderr, "espnic cosim: %s\n", error);
-    }
-    return pair->files != NULL;
-}
-
-static void pair_close(struct pair *pair)
-{
-    if (pair->c_self) {
-        pair->c->destroy(pair->c_self);
-    }
-    if (pair->rtl_self) {
-        pair->rtl->destroy(pair->rtl_self);
-    }
-    if (pair->stimulus) {
-        pair->what->stimulus->destroy(pair->stimulus);
-    }
-    if (pair->files) {
-        cosim_files_close(pair->files);
-    }
-}
-
-static void remember(struct pair *pair, uint64_t cycle)
-{
-    struct seen *s = &pair->history[pair->seen++ % HISTORY];
-
-    s->cycle = cycle;
-    memcpy(s->in, pair->pins, pair->in_words * sizeof *s->in);
-    memcpy(s->out, pair->c_out, pair->out_words * sizeof *s->out);
-}
-
-/* One cycle of both. False: they differ in output *index. */
-static bool step(struct pair *pair, uint64_t cycle, uint32_t *index)
-{
-    pair->c->outputs(pair->c_self, pair->c_out);
-    pair->rtl->outputs(pair->rtl_self, pair->rtl_out);
-    *index = first_difference(pair);
-    if (*index < pair->what->block->outs) {
+    cosim_pair_compare(pair, cycles);
+    if (cosim_pair_cycles(pair) != cycles) {
+        fprintf(stderr,
+                "espnic cosim: with waveforms the RTL goes another way, from cycle %llu on\n",
+                (unsigned long long)cosim_pair_cycles(pair));
         return false;
     }
-    memset(pair->pins, 0, pair->in_words * sizeof *pair->pins);
-    if (pair->files) {
-        cosim_files_drive(pair->files, pair->c_out, pair->pins);
-        cosim_files_observe(pair->files, pair->rtl_out, pair->pins);
-    } else {
-        pair->what->stimulus->drive(pair->stimulus, pair->c_out, pair->pins);
+    if (end != COSIM_SAME) {
+        cosim_pair_alone(pair, WAVE_AFTER);
     }
-    remember(pair, cycle);
-    pair->c->tick(pair->c_self, pair->pins);
-    pair->rtl->tick(pair->rtl_self, pair->pins);
-    return !pair->rtl->error || !pair->rtl->error(pair->rtl_self);
+    cosim_pair_wave(pair, NULL);
+    return true;
 }
 
-/* Cycles without a difference; *index is the number of outputs if there was none. */
-static uint64_t compare(struct pair *pair, uint64_t cycles, uint32_t *index)
+static bool draw(const struct request *r, uint64_t cycles, enum cosim_end end)
 {
-    struct progress progress;
-    uint64_t cycle = 0;
-
-    progress_start(&progress, "cosim", cycles, 0);
-    while (cycle < cycles && step(pair, cycle, index)) {
-        cycle++;
-        if (pair->files && cosim_files_ended(pair->files)) {
-            break;
-        }
-        if (cycle % 4096 == 0) {
-            progress_update(&progress, cycle, 0);
-        }
-    }
-    progress_end(&progress);
-    return cycle;
-}
-
-/* The same run again with RTL that can draw: from shortly before `cycle` on. */
-static bool draw(const struct request *r, uint64_t cycle)
-{
-    const struct cosim_rtl_request with = { r->what->block->name, r->config, r->rtl, true, false,
-                                            COSIM_RTL_CHECKED };
-    uint64_t from = cycle > WAVE_BEFORE ? cycle - WAVE_BEFORE : 0;
+    const struct cosim_pair_request again = pair_request(r, false);
+    struct cosim_rtl_request with = rtl_request(r);
     struct cosim_rtl rtl;
-    struct pair *pair = calloc(1, sizeof *pair);
-    uint32_t index = 0;
-    bool ok = pair && cosim_rtl_open(&rtl, &with) == COSIM_RTL_OK;
+    struct cosim_pair *pair = NULL;
+    bool ok;
 
-    if (ok && pair_open(pair, r, rtl.ops)) {
-        compare(pair, from, &index);
-        ok = rtl.ops->wave(pair->rtl_self, r->wave);
-        for (uint64_t at = from; ok && at < cycle + WAVE_AFTER; at++) {
-            step(pair, at, &index);
-            if (at >=
-                cycle) { /* they go different ways from here: the RTL goes on alone, left in peace */
-                memset(pair->pins, 0, sizeof pair->pins);
-                rtl.ops->tick(pair->rtl_self, pair->pins);
-            }
-        }
-        if (ok) {
-            rtl.ops->wave(pair->rtl_self, NULL);
-        }
-        pair_close(pair);
-    }
-    if (!ok) {
-        fprintf(stderr, "espnic cosim: cannot write the waveform \"%s\"\n", r->wave);
-    }
-    free(pair);
+    with.wave = true;
+    ok = cosim_rtl_open(&rtl, &with) == COSIM_RTL_OK && (pair = cosim_pair_open(&again)) != NULL &&
+         cosim_pair_open_rtl(pair, rtl.ops) && draw_pair(pair, r->text[WAVE], cycles, end);
+    cosim_pair_close(pair);
+    cosim_rtl_close(&rtl);
     return ok;
 }
 
-/* True if the run has seen enough of what it is for. */
-static bool print_shares(const struct pair *pair)
+/* Perhaps to another file system. */
+static bool copy_file(const char *from, const char *to)
 {
-    struct cosim_share share[COSIM_MAX_SHARES];
-    unsigned count = pair->what->stimulus->shares(pair->stimulus, share);
-    bool ok = true;
+    FILE *in = fopen(from, "rb");
+    FILE *out = in ? fopen(to, "wb") : NULL;
+    char buffer[65536];
+    bool ok = out != NULL;
+    size_t n;
 
-    for (unsigned i = 0; i < count; i++) {
-        const struct cosim_share *s = &share[i];
-        bool enough = s->count * 1000 >= (uint64_t)s->per_mille * s->of && s->count > 0;
-
-        printf("  %-44s %10llu of %10llu  %5.1f %%%s\n", s->name, (unsigned long long)s->count,
-               (unsigned long long)s->of, s->of ? 100.0 * (double)s->count / (double)s->of : 0.0,
-               enough ? "" : "  TOO FEW");
-        ok = ok && enough;
+    while (ok && (n = fread(buffer, 1, sizeof buffer, in)) > 0) {
+        ok = fwrite(buffer, 1, n, out) == n;
+    }
+    ok = ok && !ferror(in);
+    if (out) {
+        ok = fclose(out) == 0 && ok;
+    }
+    if (in) {
+        fclose(in);
     }
     return ok;
-}
-
-/* What the files came to; false if one was damaged, or did not come to its end. */
-static bool print_files(const struct pair *pair)
-{
-    const char *error = cosim_files_error(pair->files);
-
-    cosim_files_print(pair->files);
-    if (error) {
-        fprintf(stderr, "espnic cosim: %s\n", error);
-    } else if (!cosim_files_ended(pair->files)) {
-        fputs(
-            "espnic cosim: the captures are not through after so many cycles: a larger --cycles\n",
-            stderr);
-    }
-    return !error && cosim_files_ended(pair->files);
 }
 
 static bool keep_coverage(const char *to)
 {
-    if (rename(cosim_rtl_coverage(), to) == 0) {
+    errno = 0;
+    if (copy_file(cosim_rtl_coverage(), to)) {
         return true;
     }
-    fprintf(stderr, "espnic cosim: cannot write \"%s\"\n", to);
+    fprintf(stderr, "espnic cosim: cannot write \"%s\": %s\n", to, strerror(errno));
     return false;
 }
 
-static int run(const struct request *r, struct pair *pair)
+/* What has come of it, and the exit status for that. */
+static int tell(const struct request *r, struct cosim_pair *pair, enum cosim_end end)
 {
-    const struct cosim_rtl_request with = { r->what->block->name, r->config,        r->rtl, false,
-                                            r->coverage != NULL,  COSIM_RTL_CHECKED };
-    struct cosim_rtl rtl;
-    enum cosim_rtl_result opened = cosim_rtl_open(&rtl, &with);
-    uint32_t index = 0;
-    uint64_t cycles;
-    bool same, ok;
+    bool written = cosim_pair_finish(pair);
 
-    if (opened != COSIM_RTL_OK) {
-        return EXIT_USAGE;
-    }
-    if (!pair_open(pair, r, rtl.ops)) {
-        pair_close(pair);
-        return EXIT_USAGE;
-    }
-    cycles = compare(pair, r->cycles, &index);
-    same = cycles == r->cycles || (pair->files && cosim_files_ended(pair->files));
-    if (same) {
+    switch (end) {
+    case COSIM_SAME:
         printf("%s: %llu cycles, no difference (%s, seed %llu)\n", r->what->block->name,
-               (unsigned long long)cycles, r->config, (unsigned long long)r->seed);
-        ok = pair->files ? print_files(pair) : print_shares(pair);
+               (unsigned long long)cosim_pair_cycles(pair), r->config, (unsigned long long)r->seed);
+        return !cosim_pair_enough(pair) ? EXIT_MODEL : written ? EXIT_DONE : EXIT_USAGE;
+    case COSIM_DIFFERENT:
+    case COSIM_ASSERTION: cosim_pair_explain(pair, end); return EXIT_MODEL;
+    case COSIM_DAMAGED: break;
+    }
+    fprintf(stderr, "espnic cosim: %s\n", cosim_pair_damage(pair));
+    return EXIT_USAGE;
+}
+
+/* All of it, once both are there. */
+static int run_pair(const struct request *r, struct cosim_pair *pair)
+{
+    enum cosim_end end = cosim_pair_compare(pair, r->cycles);
+    uint64_t cycles = cosim_pair_cycles(pair);
+    int status = tell(r, pair, end);
+
+    cosim_pair_close(pair);
+    if (r->text[WAVE] && end != COSIM_DAMAGED && !draw(r, cycles, end) && status == EXIT_DONE) {
+        status = EXIT_USAGE;
+    }
+    if (r->text[COVERAGE] && !keep_coverage(r->text[COVERAGE]) && status == EXIT_DONE) {
+        status = EXIT_USAGE;
+    }
+    return status;
+}
+
+static int run(const struct request *r)
+{
+    const struct cosim_pair_request what = pair_request(r, true);
+    struct cosim_rtl_request with = rtl_request(r);
+    struct cosim_rtl rtl;
+    struct cosim_pair *pair = cosim_pair_open(&what);
+    int status = EXIT_USAGE;
+
+    if (!pair) {
+        return EXIT_USAGE;
+    }
+    with.coverage = r->text[COVERAGE] != NULL;
+    if (cosim_rtl_open(&rtl, &with) == COSIM_RTL_OK && cosim_pair_open_rtl(pair, rtl.ops)) {
+        status = run_pair(r, pair);
     } else {
-        print_difference(pair, cycles, index);
-        ok = false;
+        cosim_pair_close(pair);
     }
-    pair_close(pair);
-    if (r->wave && !draw(r, cycles)) {
-        ok = false;
-    }
-    if (r->coverage && !keep_coverage(r->coverage)) {
-        ok = false;
-    }
-    return ok ? EXIT_DONE : EXIT_MODEL;
+    cosim_rtl_close(&rtl);
+    return status;
 }
 
 int cmd_cosim(int argc, char **argv)
 {
     struct request r;
-    struct pair *pair;
     int status = read_arguments(&r, argc, argv);
 
-    if (status != EXIT_DONE || !r.what) {
-        return status;
-    }
-    pair = calloc(1, sizeof *pair);
-    if (!pair) {
-        fputs("espnic cosim: out of memory\n", stderr);
-        return EXIT_MODEL;
-    }
-    status = run(&r, pair);
-    free(pair);
-    return status;
+    return status != EXIT_DONE || !r.what ? status : run(&r);
 }

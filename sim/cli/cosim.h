@@ -30,6 +30,7 @@ struct cosim_block {
 
 extern const struct cosim_stimulus cosim_replay_stimulus;
 extern const struct cosim_stimulus cosim_sequence_stimulus;
+extern const struct cosim_stimulus cosim_gcm_stimulus;
 extern const struct cosim_stimulus cosim_tx_stimulus;
 extern const struct cosim_stimulus cosim_rx_stimulus;
 extern const struct cosim_stimulus cosim_table_stimulus;

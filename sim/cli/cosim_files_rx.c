@@ -2,6 +2,7 @@
 #define PINS_FILE "nic/pins_esp_rx.def"
 #include "cli/cosim_pins.h"
 
+#include "cli/cosim_frames.h"
 #include "cli/cosim_side.h"
 
 static void set_sa(void *self, uint32_t *in, uint32_t number, const struct esp_node *node)
@@ -36,11 +37,19 @@ static bool drive(void *self, const uint32_t *out, uint32_t *in)
     return true;
 }
 
+static bool beyond(const struct side *s, const uint8_t *frame, uint32_t length)
+{
+    (void)s;
+    return frames_beyond_rtl(frame, length);
+}
+
 static void observe(void *self, const uint32_t *out, const uint32_t *in)
 {
     struct side *s = self;
     uint32_t length = (uint32_t)GET(out, LENGTH);
 
+    s->n.with_sa = GET(out, COUNT_OK) + GET(out, COUNT_DUPLICATE) + GET(out, COUNT_TOO_OLD) +
+                   GET(out, COUNT_ZERO);
     if (block_pin(in, &in_pins[IN_POP])) {
         side_take(s, out, &out_pins[OUT_BEAT], length - s->have < BUS ? length - s->have : BUS,
                   GET(out, LAST));
@@ -52,14 +61,15 @@ bool cosim_rx_side(struct cosim_side *side, const char *path, const char *out_pa
 {
     struct side *s = must(calloc(1, sizeof *s));
 
+    s->beyond = beyond;
     *side = (struct cosim_side){ .self = s,
                                  .close = side_close,
+                                 .finish = side_finish,
                                  .set_sa = set_sa,
                                  .drive = drive,
                                  .observe = observe,
                                  .ended = side_ended,
                                  .error = side_error,
-                                 .frames_in = side_frames_in,
-                                 .frames_out = side_frames_out };
+                                 .counts = side_counts };
     return side_open(s, path, out_path, error, error_size);
 }

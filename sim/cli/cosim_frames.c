@@ -514,8 +514,7 @@ static void make_clear(struct frames *f)
     }
 }
 
-/* What the RTL takes for something else than the C block does (rtl_models/esp_parser.sv). */
-static bool beyond_rtl(const uint8_t *b, uint32_t length)
+bool frames_beyond_rtl(const uint8_t *b, uint32_t length)
 {
     uint32_t at = 12;
     uint32_t tags = 0;
@@ -577,7 +576,7 @@ void frames_next(struct frames *f)
 {
     do {
         make(f);
-    } while (beyond_rtl(f->bytes, f->length));
+    } while (frames_beyond_rtl(f->bytes, f->length));
     f->total++;
     f->one_beat += f->length <= 64;
 }

@@ -6,8 +6,9 @@
 
 #include "engine/rng.h"
 #include "esp/esp.h"
+#include "nic/solo.h"
 
-enum { FRAMES_LONGEST = 1536, FRAMES_SAS = 256 };
+enum { FRAMES_LONGEST = NIC_SOLO_LONGEST, FRAMES_SAS = 256 };
 
 /* An SA as its peer, which sends, sees it. */
 struct frames_peer {
@@ -40,6 +41,9 @@ void frames_free(struct frames *f);
 void frames_new_peer(struct frames *f, uint32_t number);
 /* The SA as the one who receives has it. */
 void frames_node(const struct frames_peer *peer, struct esp_node *node);
+
+/* Does the receive pipeline of the RTL take this frame for something else than that of the card (esp_parser.sv)? */
+bool frames_beyond_rtl(const uint8_t *bytes, uint32_t length);
 
 /* The next frame: bytes, length. */
 void frames_next(struct frames *f);

@@ -8,9 +8,10 @@
 #include "cli/cosim_sa.h"
 #include "engine/must.h"
 #include "esp/packet.h"
+#include "nic/solo.h"
 #include "traces/capture.h"
 
-enum { BUS = 64, LONGEST = 1536, CYCLE_NS = 1 };
+enum { BUS = 64, LONGEST = NIC_SOLO_LONGEST, CYCLE_NS = 1 };
 
 /* What both sides have: files, the frame that goes in, the one that comes out. */
 struct side {
@@ -22,7 +23,10 @@ struct side {
     uint32_t length, beat;  /* of it; length 0: none */
     uint8_t back[LONGEST + BUS];
     uint32_t have; /* bytes of the frame that comes out */
-    uint64_t cycle, frames_in, frames_out, too_long;
+    uint64_t cycle;
+    struct cosim_side_counts n;
+    /* Is this a frame with headers that the RTL cannot follow? */
+    bool (*beyond)(const struct side *s, const uint8_t *frame, uint32_t length);
 };
 
 static bool side_open(struct side *s, const char *path, const char *out_path, char *error,
@@ -35,16 +39,36 @@ static bool side_open(struct side *s, const char *path, const char *out_path, ch
     return !out_path || (s->writer = capture_writer_open(out_path, error, error_size)) != NULL;
 }
 
+static bool side_finish(void *self, char *error, size_t error_size)
+{
+    struct side *s = self;
+    struct capture_writer *writer = s->writer;
+
+    s->writer = NULL;
+    return !writer || capture_writer_close(writer, error, error_size);
+}
+
 static void side_close(void *self)
 {
     struct side *s = self;
     char error[CAPTURE_ERROR_SIZE];
 
     capture_close(s->capture);
-    if (s->writer && !capture_writer_close(s->writer, error, sizeof error)) {
-        fprintf(stderr, "espnic cosim: %s\n", error);
-    }
+    side_finish(s, error, sizeof error);
     free(s);
+}
+
+/* Is it one that goes in? If not, it is counted. */
+static bool side_takes(struct side *s, const struct capture_packet *p)
+{
+    bool cut = p->captured < p->length || p->length == 0;
+    bool too_long = !cut && p->length > LONGEST;
+    bool beyond = !cut && !too_long && s->beyond(s, p->bytes, p->length);
+
+    s->n.cut += cut;
+    s->n.too_long += too_long;
+    s->n.beyond += beyond;
+    return !cut && !too_long && !beyond;
 }
 
 /* The next frame that the RTL can take goes into s->frame. False: there is none, or the file is damaged. */
@@ -62,15 +86,13 @@ static bool side_next(struct side *s)
             }
             return false;
         }
-        if (p.length > LONGEST || p.captured < p.length || p.length == 0) {
-            s->too_long++;
-            continue;
+        if (side_takes(s, &p)) {
+            memcpy(s->frame, p.bytes, p.length);
+            s->length = p.length;
+            s->beat = 0;
+            s->n.in++;
+            return true;
         }
-        memcpy(s->frame, p.bytes, p.length);
-        s->length = p.length;
-        s->beat = 0;
-        s->frames_in++;
-        return true;
     }
     return false;
 }
@@ -79,11 +101,13 @@ static bool side_next(struct side *s)
 static void side_take(struct side *s, const uint32_t *out, const struct block_pin *beat,
                       uint32_t bytes, bool last)
 {
-    for (uint32_t i = 0; i < bytes && s->have < LONGEST; i++) {
-        s->back[s->have++] = (uint8_t)block_get(out, beat->lsb + 8 * i, 8);
-    }
+    const uint32_t room = (uint32_t)sizeof s->back - s->have;
+
+    bytes = bytes < room ? bytes : room;
+    block_get_bytes(out, beat, s->back + s->have, bytes);
+    s->have += bytes;
     if (last) {
-        s->frames_out++;
+        s->n.out++;
         if (s->writer) {
             capture_write(s->writer, s->cycle * CYCLE_NS, s->back, s->have, s->have);
         }
@@ -105,12 +129,7 @@ static const char *side_error(const void *self)
     return *s->error ? s->error : NULL;
 }
 
-static uint64_t side_frames_in(const void *self)
+static const struct cosim_side_counts *side_counts(const void *self)
 {
-    return ((const struct side *)self)->frames_in;
-}
-
-static uint64_t side_frames_out(const void *self)
-{
-    return ((const struct side *)self)->frames_out;
+    return &((const struct side *)self)->n;
 }

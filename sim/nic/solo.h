@@ -8,6 +8,10 @@
 
 #include "engine/block.h"
 
+/* Bytes of the longest frame that esp_rx takes: that of a packet of 1500 bytes in the card, of which a channel that has to
+ * hold whole packets holds two (pins_esp_rx.def: PUSH_FRAME). */
+enum { NIC_SOLO_LONGEST = 1792 };
+
 /* A block that can stand alone: its pins, its parameters. */
 struct nic_solo_param {
     const char *name; /* as in the RTL */
@@ -17,6 +21,9 @@ struct nic_solo_param {
     const char *description; /* with its unit */
 };
 
+/* What callers have room for: pins of each direction, words of their vectors, bytes of a text with all parameters. */
+enum { NIC_SOLO_MAX_PINS = 160, NIC_SOLO_MAX_WORDS = 1024, NIC_SOLO_MAX_CONFIG = 1024 };
+
 struct nic_solo_block {
     const char *name, *title;
     const struct block_ops *ops;
@@ -24,6 +31,7 @@ struct nic_solo_block {
     uint32_t ins, outs;
     const struct nic_solo_param *params;
     uint32_t param_count;
+    const char *power_of_two; /* the parameter that has to be one; NULL: none has */
 };
 
 /* The value of NAME in "NAME=VALUE NAME=VALUE"; the program ends if there is none. */
@@ -31,6 +39,7 @@ uint32_t nic_solo_number(const char *config, const char *name);
 
 extern const struct nic_solo_block nic_solo_esn_replay;
 extern const struct nic_solo_block nic_solo_esn_sequence;
+extern const struct nic_solo_block nic_solo_aes_gcm;
 extern const struct nic_solo_block nic_solo_esp_tx;
 extern const struct nic_solo_block nic_solo_esp_rx;
 extern const struct nic_solo_block nic_solo_sa_table;

@@ -5,8 +5,6 @@
 #include "nic/card.h"
 #include "nic/solo.h"
 
-enum { SOLO_MAX_CONFIG = 1024 };
-
 /* The end of a channel that is the caller's. */
 struct solo_port {
     struct channel *channel;
@@ -18,7 +16,7 @@ struct solo {
     uint64_t cycle;   /* the present one: its inputs have not been given yet */
     unsigned outside; /* number of the block that stands for the caller */
     const struct solo_kind *kind;
-    char config[SOLO_MAX_CONFIG];
+    char config[NIC_SOLO_MAX_CONFIG];
 };
 
 /* How a block with a card of its own lives. It is a structure that begins with a struct solo. */

@@ -12,7 +12,10 @@
 #define PINS_FILE "nic/pins_esp_rx.def"
 #include "nic/solo_pins.h"
 
-enum { BUS = 64, LONGEST = 1536, MAX_SAS = 256, INPUT = 1 /* of the parser: port 0 */ };
+enum { BUS = 64, MAX_SAS = 256, INPUT = 1 /* of the parser: port 0 */ };
+
+_Static_assert(IN_PUSH_FRAME_MSB - IN_PUSH_FRAME_LSB + 1 == 8 * NIC_SOLO_LONGEST,
+               "a pin for a whole frame");
 
 static const struct nic_solo_param params[] = {
     { "SA_W", NULL, 4, 1, 8, "bits of the number of an SA; numbers 1 to 2^SA_W - 1 are used" },
@@ -232,9 +235,13 @@ static void push(struct rx *r, const uint32_t *in)
         uint32_t length = (uint32_t)get(in, IN_PUSH_LENGTH);
         struct nic_packet *p;
 
+        if (length > NIC_SOLO_LONGEST) {
+            fprintf(stderr, "espnic: internal error: a frame of %u bytes\n", length);
+            abort();
+        }
         r->item = nic_packet_new(card, NIC_RX, length);
         p = nic_packet(card, r->item);
-        get_bytes(in, IN_PUSH_FRAME, nic_bytes(card, p), length < LONGEST ? length : LONGEST);
+        get_bytes(in, IN_PUSH_FRAME, nic_bytes(card, p), length);
         p->present = p->length;
         nic_parse(card, p, UINT32_MAX);
     }
@@ -423,5 +430,6 @@ const struct nic_solo_block nic_solo_esp_rx = {
     .ins = INS,
     .outs = OUTS,
     .params = params,
-    .param_count = sizeof params / sizeof *params
+    .param_count = sizeof params / sizeof *params,
+    .power_of_two = "WINDOW"
 };

@@ -288,5 +288,6 @@ const struct nic_solo_block nic_solo_ipsec_top = {
     .ins = INS,
     .outs = OUTS,
     .params = params,
-    .param_count = sizeof params / sizeof *params
+    .param_count = sizeof params / sizeof *params,
+    .power_of_two = "WINDOW"
 };

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # How much of the RTL do the lockstep runs reach? Every set of block.sets (SETS a block, all without) runs CYCLES cycles with line
-# coverage; what they have reached together is written beside the lines of a copy of the RTL, and said for each file.
+# coverage; what they have reached together is written beside the lines of a copy of the RTL, and said for each file; coverage.reasons says why lines are not reached.
 #
 # usage: [CYCLES=N] [SETS=N] bash tests/lockstep/coverage.sh [BLOCK...]      (make coverage; results in build/coverage)
 set -u
@@ -39,15 +39,39 @@ verilator_coverage --write "$out/merged.dat" "$out"/*.dat >"$out/log" 2>&1 &&
     cat "$out/log"
     exit 1
 }
-# A line that counts begins with its count, behind % if that is less than 1. What only the harness has is left out.
+# A line that counts begins with its count, behind % if that is less than 1. What only the harness has is left out, and what
+# only says that the next point is meant.
 for file in "$out"/annotated/*.sv; do
     name=$(basename "$file")
     [[ $name != lock_* && $name != pins_* ]] || continue
-    awk -v name="$name" '
-        /^%[0-9]+/ { all++; missed = missed sprintf("    %s:%d: %s\n", name, NR, substr($0, 9)) }
+    awk -v name="$name" -v reasons=tests/lockstep/coverage.reasons '
+        BEGIN {
+            while ((getline line <reasons) > 0) {
+                if (line ~ /^#/ || split(line, word, "|") < 3 || word[1] != name) continue
+                part[++known] = word[2]
+                why[known] = word[3]
+            }
+        }
+        function reason(line,   r) {
+            for (r = 1; r <= known; r++) {
+                if (index(line, part[r])) {
+                    used[r] = 1
+                    return why[r]
+                }
+            }
+            return "NOT EXPLAINED"
+        }
+        /verilator_coverage: \(next point/ { next }
+        /^%[0-9]+/ {
+            all++
+            line = substr($0, 9)
+            sub(/^[ \t]+/, "", line)
+            missed = missed sprintf("    %s:%d: %s\n        %s\n", name, NR, line, reason(line))
+        }
         /^ [0-9]+/ { all++; reached++ }
         END {
             if (all) printf "%-24s %4d of %4d  %5.1f %%\n%s", name, reached, all, 100 * reached / all, missed
+            for (r = 1; r <= known; r++) if (!used[r]) printf "    reached after all: %s\n", part[r]
         }' "$file"
 done
 echo "$runs runs of $cycles cycles; the counts beside the lines: $out/annotated"

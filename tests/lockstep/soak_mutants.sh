@@ -25,6 +25,7 @@ declare -A parameters=(
     [esn_replay]='RMW=5 CHECK_DEPTH=2 CHECK_LATENCY=2'
     [esn_sequence]='RMW=5 OVERHEAD=1 INTERVAL=2 LATENCY=2 DEPTH=3'
     [csr]='TABLES=1'
+    [aes_gcm]='OVERHEAD=3 IN_DEPTH=8'
     [esp_tx]='RMW=8 ORDER=1'
     [esp_rx]='AES_DEPTH=56 UPDATE_DEPTH=56 OPEN_DEPTH=56 PARSER_DEPTH=8 LOOKUP_DEPTH=8 CHECK_DEPTH=8'
 )
@@ -163,6 +164,26 @@ slots that push nothing need room@esp_rx@rtl_models/esp_decapsulate.sv@s/(!pushe
 the engine is always first@esp_rx@rtl_models/reorder.sv@s/served <= pick/served <= 1'b1/
 the upper half of the number is not authenticated@esp_rx@rtl_models/esp_rx.sv@s/if (c_esn)$/if (1'b0)/
 the last byte of a beat may be of nobody@esp_rx@rtl_models/esp_decapsulate.sv@s/left < 16'd64/left < 16'd63/
+the last rounds are skipped by keys of 192 bits@aes_gcm@rtl_models/aes_gcm_pkg.sv@s/code == 2.d1 ? 4.d12/code == 2'd1 ? 4'd10/
+the rounds take a cycle more@aes_gcm@rtl_models/aes_gcm.sv@s/latency = DELAY_W.(AFTER) +/latency = DELAY_W'(AFTER + 1) +/
+what is owed is a cycle more@aes_gcm@rtl_models/aes_gcm.sv@s/ + OWED_W.(OVERHEAD) - 1.b1;/ + OWED_W'(OVERHEAD);/
+the key stream does not go on in the next beat@aes_gcm@rtl_models/aes_gcm.sv@s/x_carry     <= stream.*/x_carry     <= '0;/
+an item's beats end the engine's first one@aes_gcm@rtl_models/aes_gcm.sv@s/bad = !p_first \&\& kept_bad/bad = kept_bad/
+an ICV in two beats is half looked at@aes_gcm@rtl_models/aes_gcm.sv@s/bad = !p_first \&\& kept_bad/bad = !p_first \&\& kept_bad \&\& !p_last/
+all 16 bytes of the tag are written@aes_gcm@rtl_models/aes_gcm.sv@s/\& ~bytes_from(in_lane(p_cfg\[CFG_ICV_END+:17\], p_lane))//
+what is hashed is what comes out@aes_gcm@rtl_models/aes_gcm.sv@s/x_cfg\[CFG_DECRYPT\] ? x_beat\[128\*i+:128\] :/x_cfg[CFG_DECRYPT] ? x_out[128*i+:128] :/
+GMAC hashes no IV@aes_gcm@rtl_models/aes_gcm.sv@s/if (now_gmac) hashed = hashed + 17.(aad_len)/if (now_gmac) hashed = hashed + 17'd8/
+the counter begins at 1@aes_gcm@rtl_models/aes_gcm.sv@s/+ 32.d2;/+ 32'd1;/
+the tag is not masked@aes_gcm@rtl_models/aes_gcm.sv@s/if (x_first) g_mask <= stream\[127:0\]/if (x_first) g_mask <= '0/
+*the beat of the ICV is the next one@aes_gcm@rtl_models/aes_gcm.sv@s/x_end_lane >= x_base \&\&/x_end_lane > x_base \&\&/
+C: the tag takes a cycle less@aes_gcm@sim/nic/crypto.c@s/TAG_CYCLES = 3/TAG_CYCLES = 2/
+C: no overhead@aes_gcm@sim/nic/crypto.c@s/slots + c->overhead + c->key_setup/slots + c->key_setup/
+C: a packet keeps the engine for its beats only@aes_gcm@sim/nic/crypto.c@s/cost.occupancy > bus ? cost.occupancy - bus : 0;/0;/
+C: GMAC pays for the ICV@aes_gcm@sim/nic/crypto.c@s/span > t->icv ? span - t->icv : 0, \&cost/span, \&cost/
+C: a register more@aes_gcm@sim/nic/crypto.c@s/j->latency = cost.latency + 1;/j->latency = cost.latency + 2;/
+C: 11 rounds@aes_gcm@sim/nic/crypto.c@s/return 6u + esp_alg_info/return 7u + esp_alg_info/
+C: the upper half is not authenticated@aes_gcm@sim/esp/esp.c@s/job->aad_length = transform->esn ? 12 : 8;/job->aad_length = 8;/
+*C: every ICV is right@aes_gcm@sim/esp/crypt.c@s/job->state = ESP_JOB_BAD_ICV;/job->state = ESP_JOB_OK;/
 END
 }
 
