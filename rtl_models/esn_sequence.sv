@@ -6,7 +6,8 @@
 // no number, is taken and goes no further. Items without an SA pass.
 // An item begins with its first beat. The number stands beside it. Giving one is a read-modify-write of the SA: an item of an SA
 // waits until RMW cycles after the last one of that SA that got a number. What is refused waits too, and holds up nobody.
-// An SA is set by `cfg_we`, one a cycle; the next cycle sees it. It must have no items before the block.
+// An SA is set by `cfg_we`, one a cycle; the next cycle sees it. It must have no items before the block. `next` is read without a
+// clock (README: memories).
 module esn_sequence #(
     parameter int SA_W     = 4,    // bits of an SA's number, 1 to 16; there are 2^SA_W of them
     parameter int MTU      = 9000, // bytes of the longest IP packet, 576 to 65535

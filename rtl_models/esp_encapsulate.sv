@@ -67,6 +67,7 @@ module esp_encapsulate #(
 
 `ifndef SYNTHESIS
   initial begin
+    if (SA_W < 1 || SA_W > 16) $fatal(1, "esp_encapsulate: SA_W is %0d, must be 1 to 16", SA_W);
     if (LATENCY < 1 || LATENCY > 255) $fatal(1, "esp_encapsulate: LATENCY is %0d, must be 1 to 255", LATENCY);
     if (INTERVAL < 1 || INTERVAL > 255) $fatal(1, "esp_encapsulate: INTERVAL is %0d, must be 1 to 255", INTERVAL);
     if (OVERHEAD < 0 || OVERHEAD > 255) $fatal(1, "esp_encapsulate: OVERHEAD is %0d, must be 0 to 255", OVERHEAD);
@@ -297,7 +298,7 @@ module esp_encapsulate #(
   assign tail_beat   = text_end[15:6];
   assign tail_window = {984'd0, tail} << {text_end[5:0], 3'b000};
 
-  always_comb begin
+  always @* begin
     front     = head_of({4'd0, at}, beat_no);
     put_here  = '0;
     put_part    = '0;

@@ -12,10 +12,16 @@
 //
 // Engines: the packet at the head of the channel behind the replay check goes into the engine if it has an SA, else around
 // it in 1 cycle; what cannot go holds up what is behind it.
+// Order: one engine with one context keeps the order of its packets, and so does the way around it. So the packets of an SA, and
+// those without one, are in order where the two meet, and none needs a ticket. (The C block has them, for more engines.)
+// A frame has 1 to 64 * LONGEST bytes, LONGEST (esp_rx_pkg) beats, and as many beats as its length says (assertions): the channels
+// behind the engine and behind reorder have to take a whole one, since what comes next begins with the last beat; a longer one would
+// stand there for ever. Who cannot be sure of what comes puts `ingress.sv` before it.
 // Verdicts: one for each packet, made when its last beat leaves the engines' channels (esp_verdict.sv), and used by replay
 // update, which begins with the last beat, and decapsulation.
 //
-// An SA is set with cfg_we, all of it, seen from the next cycle on; number 0 is none. It must have no packets under way.
+// An SA is set with cfg_we, all of it, seen from the next cycle on; number 0 is none. It must have no packets under way. What is
+// known of it, 2^SA_W round keys of 1920 bits among it, is read without a clock (README: memories).
 // With SA_TABLE the look-up is in a hash table (esp_lookup_table.sv), and SAs come and go by commands amid the packets: an INSERT
 // takes what cfg_* say beside it, cfg_we is not looked at. A packet holds its SA from the look-up until it is refused by replay
 // check or replay update, or begins in decapsulation; the DELETE of its SA is answered then at the earliest.
@@ -143,12 +149,34 @@ module esp_rx #(
   initial begin
     if (SA_W < 1 || SA_W > 8) $fatal(1, "esp_rx: SA_W is %0d, must be 1 to 8", SA_W);
     if (SA_TABLE < 0 || SA_TABLE > 1) $fatal(1, "esp_rx: SA_TABLE is %0d, must be 0 or 1", SA_TABLE);
+    if (AES_STAGES < 1 || AES_STAGES > 2) $fatal(1, "esp_rx: AES_STAGES is %0d, must be 1 or 2", AES_STAGES);
+    if (AES_DEPTH < esp_rx_pkg::LONGEST)
+      $fatal(1, "esp_rx: AES_DEPTH is %0d, must be %0d or more: a whole frame waits there", AES_DEPTH, esp_rx_pkg::LONGEST);
+    if (REORDER_DEPTH < esp_rx_pkg::LONGEST)
+      $fatal(1, "esp_rx: REORDER_DEPTH is %0d, must be %0d or more: a whole frame waits there", REORDER_DEPTH,
+             esp_rx_pkg::LONGEST);
+  end
+
+  logic [15:0] beats;  // of the present frame that have gone in
+  logic [15:0] promised;
+
+  always @(posedge clk) begin
+    if (rst) beats <= '0;
+    else if (in_pop) begin
+      beats <= in_last ? '0 : beats + 1'b1;
+      if (beats == '0) promised <= in_length;
+      if (beats == '0)
+        assert (in_length != '0 && in_length <= 16'(64 * esp_rx_pkg::LONGEST))
+          else $error("esp_rx: a frame of %0d bytes, must be 1 to %0d", in_length, 64 * esp_rx_pkg::LONGEST);
+      assert (in_last == ({beats + 1'b1, 6'd0} >= {6'd0, beats == '0 ? in_length : promised}))
+        else $error("esp_rx: beat %0d of a frame of %0d bytes, last is %0d", beats, beats == '0 ? in_length : promised, in_last);
+    end
   end
 `endif
 
   // pins of the modules below that nobody needs here
   /* verilator lint_off UNUSEDSIGNAL */
-  logic [70:0] unused;
+  logic [72:0] unused;
   /* verilator lint_on UNUSEDSIGNAL */
 
   // ---- parser, look-up -----------------------------------------------------------------------------------------------
@@ -201,7 +229,7 @@ module esp_rx #(
   assign cfg_context = {cfg_tunnel, cfg_esn, cfg_gmac, cfg_rounds, cfg_icv, cfg_salt, cfg_h, cfg_keys, cfg_window, cfg_top};
   assign {set_keep, set_keys, set_window, set_top} = set_context[RX_CONTEXT_W-1:0];
   assign set_esn = set_keep[KEEP_W-2];
-  assign unused[70:39] = peek_top[31:0];
+  assign unused[72:41] = peek_top[31:0];
 
   generate
     if (SA_TABLE == 1) begin : g_table
@@ -352,7 +380,7 @@ module esp_rx #(
   assign c_begin  = {9'd0, c_ipsec} + 16'd16;
   assign c_icv_at = c_end - {10'd0, c_icv};
 
-  always_comb begin
+  always @* begin
     c_aad = {96'd0, c_header};
     if (c_esn)
       c_aad = {64'd0, c_header[63:32], c_number[39:32], c_number[47:40], c_number[55:48], c_number[63:56],
@@ -410,12 +438,15 @@ module esp_rx #(
   logic [MERGED_W-1:0] m_data;
   /* verilator lint_on UNUSEDSIGNAL */
 
-  reorder #(.WIDTH(MERGED_W), .DEPTH(REORDER_DEPTH)) u_reorder (
+  esp_reorder #(
+    .INPUTS(2), .TICKETS(0), .KEY_W(1), .TICKET_W(1), .WIDTH(MERGED_W), .START_LAST(1), .DEPTH(REORDER_DEPTH)
+  ) u_reorder (
     .clk, .rst,
-    .a_valid(e_valid), .a_whole(e_whole), .a_last(e_last), .a_data({1'b1, e_tag, e_ok, e_beat}), .a_pop(e_taken),
-    .b_valid(a_valid), .b_whole(a_whole), .b_last(a_last),
-    .b_data({1'b0, {(TAG_W - 96) {1'b0}}, a_length, 80'd0, 1'b0, a_beat}), .b_pop(a_taken),
-    .takes(r_take), .takes_last(r_last),
+    .in_valid({a_valid, e_valid}), .in_whole({a_whole, e_whole}), .in_last({a_last, e_last}),
+    .in_key(2'b00), .in_ticket(2'b00),
+    .in_data({1'b0, {(TAG_W - 96) {1'b0}}, a_length, 80'd0, 1'b0, a_beat, 1'b1, e_tag, e_ok, e_beat}),
+    .in_pop({a_taken, e_taken}),
+    .takes(r_take), .takes_first(unused[39]), .takes_last(r_last), .takes_input(unused[40]),
     .takes_data({r_crypt, r_sa, r_v6, r_udp, r_l3, r_ipsec, r_length, r_end, r_number, r_ok, r_beat}),
     .out_valid(m_valid), .out_whole(m_whole), .out_last(m_last), .out_data(m_data), .out_pop(m_pop)
   );

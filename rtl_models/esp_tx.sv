@@ -3,12 +3,13 @@
 // context, contexts on the chip, tunnels and transport with ESP and AES-GCM (RFC 4303, RFC 4106).
 //
 // In: whole Ethernet frames from the host, beats of 64 bytes, byte 0 lowest; beside the first beat the length of the frame in
-// bytes (1 to 64 * LONGEST) and the handle of its SA, 0 for none. What stands in the last beat behind the frame is not looked at.
+// bytes (1 to 64 * LONGEST, and as many beats as that; `ingress.sv` sees to it where it is not certain) and the handle of its SA, 0 for
+// none. What stands in the last beat behind the frame is not looked at.
 // Out: frames as they go to the wire; beside each beat how many of its bytes are the frame's (64 but in the last one). Behind
 // them there may be anything.
 // A frame that cannot be sent as its SA wants it is dropped by the first block that sees why, and counted.
 // Time: that of the blocks one after the other. Each ends in a channel of *_DEPTH beats; those behind the engine and the last
-// one hold two of the longest frames (MTU + 256 bytes) if CRYPTO_DEPTH or OUT_DEPTH is less.
+// one hold two of the longest frames (LONGEST beats: MTU + 256 bytes) if CRYPTO_DEPTH or OUT_DEPTH is less.
 // An SA is set by `cfg_we`, one a cycle; the next cycle sees it. It must have no frames under way.
 // With SA_TABLE handles are those of an sa_table beside the block: a frame finds its SA and takes it (find_*) when it begins, and
 // gives it back (rel_*) when sequence or encapsulate refuses it, or when it begins in the last block.
@@ -27,9 +28,9 @@ module esp_tx #(
     parameter int ENCAP_DEPTH = 8,
     parameter int CRYPTO_OVERHEAD = 1,
     parameter int CRYPTO_STAGES = 1,       // registers of an AES round, 1 or 2
-    parameter int CRYPTO_DEPTH = 32,
+    parameter int CRYPTO_DEPTH = 32,       // 2 to 32768
     parameter int ORDER = 0,               // what keeps its order: 0 the frames of an SA, 1 all
-    parameter int OUT_DEPTH = 32,
+    parameter int OUT_DEPTH = 32,          // likewise
     parameter int SA_TABLE = 0             // with ORDER 0 only
 ) (
     input  logic            clk,
@@ -77,17 +78,26 @@ module esp_tx #(
     output logic [31:0]     count_exhausted,
     output logic [31:0]     count_protected
 );
-`ifndef SYNTHESIS
-  initial begin
-    if (SA_TABLE < 0 || SA_TABLE > 1) $fatal(1, "esp_tx: SA_TABLE is %0d, must be 0 or 1", SA_TABLE);
-    if (SA_TABLE == 1 && ORDER != 0) $fatal(1, "esp_tx: ORDER is %0d, must be 0 with SA_TABLE", ORDER);
-  end
-`endif
-
   localparam int LONGEST = (MTU + 256 + 63) / 64;  // beats of a frame
   localparam int HOLD = 2 ** $clog2(LONGEST);
   localparam int BEHIND = CRYPTO_DEPTH > 2 * LONGEST ? CRYPTO_DEPTH : 2 * LONGEST;
+  localparam int TICKET_W = $clog2(BEHIND + 1);    // frames that wait behind the engine or around it: their beats at most
   localparam int TO_MAC = OUT_DEPTH > 2 * LONGEST ? OUT_DEPTH : 2 * LONGEST;
+
+`ifndef SYNTHESIS
+  initial begin
+    if (SA_W < 1 || SA_W > 8) $fatal(1, "esp_tx: SA_W is %0d, must be 1 to 8", SA_W);
+    if (MTU < 576 || MTU > 9216) $fatal(1, "esp_tx: MTU is %0d, must be 576 to 9216", MTU);
+    if (ORDER < 0 || ORDER > 1) $fatal(1, "esp_tx: ORDER is %0d, must be 0 or 1", ORDER);
+    if (CRYPTO_STAGES < 1 || CRYPTO_STAGES > 2)
+      $fatal(1, "esp_tx: CRYPTO_STAGES is %0d, must be 1 or 2", CRYPTO_STAGES);
+    if (CRYPTO_DEPTH < 2 || CRYPTO_DEPTH > 32768)
+      $fatal(1, "esp_tx: CRYPTO_DEPTH is %0d, must be 2 to 32768", CRYPTO_DEPTH);
+    if (SA_TABLE < 0 || SA_TABLE > 1) $fatal(1, "esp_tx: SA_TABLE is %0d, must be 0 or 1", SA_TABLE);
+    if (SA_TABLE == 1 && ORDER != 0) $fatal(1, "esp_tx: ORDER is %0d, must be 0 with SA_TABLE", ORDER);
+    if (OUT_DEPTH < 2 || OUT_DEPTH > 32768) $fatal(1, "esp_tx: OUT_DEPTH is %0d, must be 2 to 32768", OUT_DEPTH);
+  end
+`endif
 
   // ---- fetch -------------------------------------------------------------------------------------------------------
   logic            f_valid, f_last, f_crypt, f_pop;
@@ -152,12 +162,13 @@ module esp_tx #(
   // ---- crypto --------------------------------------------------------------------------------------------------------
   logic [1:0]        c_valid, c_last, c_pop;
   logic [2*SA_W-1:0] c_key;
-  logic [15:0]       c_ticket;
+  logic [2*TICKET_W-1:0] c_ticket;
   logic [11:0]       c_bytes;
   logic [1023:0]     c_beat;
 
   esp_tx_crypto #(
-    .SA_W(SA_W), .ORDER(ORDER), .OVERHEAD(CRYPTO_OVERHEAD), .STAGES_PER_ROUND(CRYPTO_STAGES), .DEPTH(BEHIND)
+    .SA_W(SA_W), .ORDER(ORDER), .TICKET_W(TICKET_W), .OVERHEAD(CRYPTO_OVERHEAD), .STAGES_PER_ROUND(CRYPTO_STAGES),
+    .DEPTH(BEHIND)
   ) u_crypto (
     .clk, .rst, .cfg_we, .cfg_sa, .cfg_spi, .cfg_esn, .cfg_icv, .cfg_rounds, .cfg_salt, .cfg_h, .cfg_keys,
     .in_valid(e_valid), .in_last(e_last), .in_crypt(e_crypt), .in_sa(e_sa), .in_number(e_number), .in_length(e_length),
@@ -167,26 +178,31 @@ module esp_tx #(
   );
 
   // ---- reorder -------------------------------------------------------------------------------------------------------
-  logic       start, start_input;
+  logic       takes_first, takes_input;
   logic [5:0] tail_bytes;
+  // nobody here looks at the beats before they are in the channel
+  /* verilator lint_off UNUSEDSIGNAL */
+  logic       takes, takes_last;
+  logic [6+512-1:0] takes_data;
+  /* verilator lint_on UNUSEDSIGNAL */
 
   esp_reorder #(
-    .INPUTS(2), .KEY_W(SA_W), .WIDTH(6 + 512), .DEPTH(TO_MAC)
+    .INPUTS(2), .KEY_W(SA_W), .TICKET_W(TICKET_W), .WIDTH(6 + 512), .DEPTH(TO_MAC)
   ) u_reorder (
     .clk, .rst,
     .in_valid(c_valid), .in_whole(2'b00), .in_last(c_last), .in_key(c_key), .in_ticket(c_ticket),
     .in_data({c_bytes[11:6], c_beat[1023:512], c_bytes[5:0], c_beat[511:0]}), .in_pop(c_pop),
-    .start, .start_input,
+    .takes, .takes_first, .takes_last, .takes_input, .takes_data,
     .out_valid, .out_whole, .out_last, .out_data({tail_bytes, out_beat}), .out_pop
   );
 
-  assign rel_valid[2] = start && start_input == 1'b0;
+  assign rel_valid[2] = takes_first && takes_input == 1'b0;
   assign rel_sa       = {c_key[SA_W-1:0], s_sa, f_sa};
 
   assign out_bytes = !out_last || tail_bytes == '0 ? 7'd64 : {1'b0, tail_bytes};
 
   always_ff @(posedge clk) begin
     if (rst) count_protected <= '0;
-    else count_protected <= count_protected + 32'(start && start_input == 1'b0);
+    else count_protected <= count_protected + 32'(takes_first && takes_input == 1'b0);
   end
 endmodule

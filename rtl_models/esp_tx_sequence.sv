@@ -6,8 +6,8 @@
 // An item begins with its first beat; the hazard of an SA's numbers as in esn_sequence: refused frames wait too.
 // Framed, an IP packet of T bytes has T + F + 16 + (-(T + 2) mod 4) + 2 + ICV bytes; F: outer header of a tunnel, 20 or 40.
 module esp_tx_sequence #(
-    parameter int SA_W     = 4,
-    parameter int MTU      = 1500,
+    parameter int SA_W     = 4,     // 1 to 8
+    parameter int MTU      = 1500,  // 576 to 9216
     parameter int RMW      = 1,
     parameter int LATENCY  = 1,
     parameter int INTERVAL = 1,
@@ -55,6 +55,13 @@ module esp_tx_sequence #(
 );
   localparam int FOUND_W = 1 + 1 + 5 + 16 + 16 + 12 + 1 + 8;
   localparam int DATA_W = 1 + SA_W + 16 + FOUND_W + 512;
+
+`ifndef SYNTHESIS
+  initial begin
+    if (SA_W < 1 || SA_W > 8) $fatal(1, "esp_tx_sequence: SA_W is %0d, must be 1 to 8", SA_W);
+    if (MTU < 576 || MTU > 9216) $fatal(1, "esp_tx_sequence: MTU is %0d, must be 576 to 9216", MTU);
+  end
+`endif
 
   logic        transport, outer_v6;
   logic [4:0]  icv;

@@ -32,10 +32,10 @@ module ipsec_top #(
     parameter int OPEN_LATENCY = 4,
     parameter int OPEN_OVERHEAD = 0,
     parameter int OPEN_DEPTH = 56,
-    parameter int FETCH_LATENCY = 1,
+    parameter int FETCH_LATENCY = 12,
     parameter int FETCH_OVERHEAD = 0,
     parameter int FETCH_DEPTH = 8,
-    parameter int SEQUENCE_LATENCY = 1,
+    parameter int SEQUENCE_LATENCY = 4,
     parameter int SEQUENCE_OVERHEAD = 0,
     parameter int SEQUENCE_DEPTH = 8,
     parameter int ENCAP_LATENCY = 4,
@@ -183,6 +183,15 @@ module ipsec_top #(
     output logic csr_room
 );
   localparam int TX_IN_DEPTH = 2 * ((1500 + 256 + 63) / 64);
+
+`ifndef SYNTHESIS
+  initial begin
+    if (SA_W < 1 || SA_W > 8) $fatal(1, "ipsec_top: SA_W is %0d, must be 1 to 8", SA_W);
+    if (RX_BUFFER < esp_rx_pkg::LONGEST || RX_BUFFER > 65535)
+      $fatal(1, "ipsec_top: RX_BUFFER is %0d, must be %0d to 65535", RX_BUFFER, esp_rx_pkg::LONGEST);
+    if (CSR_DEPTH < 2) $fatal(1, "ipsec_top: CSR_DEPTH is %0d, must be 2 or more", CSR_DEPTH);
+  end
+`endif
 
   // ---- SAs to send with: set by the cfg port, or by commands --------------------------------------------------------------
   localparam int TX_CONTEXT_W = 1 + 1 + 1 + 5 + 64 + 32 + 128 + 128 + 32 + 2 + 128 + 1920;

@@ -297,7 +297,7 @@ module sa_table #(
   logic [1:0]      probes;
   integer          li;
 
-  always_comb begin
+  always @* begin
     exact_entry = '0;
     any_entry   = '0;
     for (li = 0; li < MW; li = li + 1) begin
@@ -428,7 +428,7 @@ module sa_table #(
 
   assign top = frees ? run_id : drains != '0 ? freed : backs != '0 ? back[backs - 1'b1] : fresh[ID_W-1:0];
 
-  always_comb begin
+  always @* begin
     // where the key is
     is_there  = 1'b0;
     in_stash  = 1'b0;
@@ -486,7 +486,7 @@ module sa_table #(
     if (in_stash) moves = 1'b0;
   end
 
-  always_comb begin
+  always @* begin
     new_status = OK;
     need       = 2'd0;
     work       = 16'(UPDATE_CYCLES);
@@ -676,7 +676,7 @@ module sa_table #(
   logic [C_W-1:0]          adds_tail;
   integer          pi, pj;
 
-  always_comb begin
+  always @* begin
     free_place = '0;
     for (pi = COMMANDS - 1; pi >= 0; pi = pi - 1) if (!place_used[pi]) free_place = C_W'(pi);
   end

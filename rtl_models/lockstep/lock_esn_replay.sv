@@ -9,8 +9,8 @@ module lock_esn_replay #(
     parameter int UPDATE_LATENCY = 1,
     parameter int UPDATE_OVERHEAD = 0,
     parameter int UPDATE_DEPTH = 32,
-    parameter int CHECK_IN_DEPTH = 4,   // beats of the channel before, as the C block has it
-    parameter int UPDATE_IN_DEPTH = 16
+    parameter int CHECK_IN_DEPTH = 8,   // beats of the channel before, as the C block has it
+    parameter int UPDATE_IN_DEPTH = 26
 ) (
     input  logic                         clk,
     input  logic                         rst,

@@ -7,7 +7,7 @@ module lock_esn_sequence #(
     parameter int INTERVAL = 1,
     parameter int OVERHEAD = 0,
     parameter int DEPTH = 8,
-    parameter int IN_DEPTH = 4  // beats of the channel before, as the C block has it
+    parameter int IN_DEPTH = 8  // beats of the channel before, as the C block has it
 ) (
     input  logic                         clk,
     input  logic                         rst,

@@ -13,11 +13,7 @@
 #define PINS_FILE "nic/pins_esp_rx.def"
 #include "cli/cosim_pins.h"
 
-enum {
-    BUS = 64,
-    REST = 200, /* cycles, after which what was refused has passed for certain */
-    RATE = 6    /* of orders */
-};
+enum { BUS = 64, REST = 200 /* cycles, after which what was refused has passed for certain */ };
 
 struct traffic {
     struct rng random;
@@ -26,9 +22,10 @@ struct traffic {
     bool waits;           /* there is a frame for which there is no room */
     bool with_orders;
     struct orders orders;
-    struct cosim_senders senders; /* numbers of the orders behind those of the frames; count 0: none */
+    struct cosim_senders
+        senders; /* numbers of the orders behind those of the frames; count 0: none */
     uint64_t seed;
-    uint32_t rx_sas, places;
+    uint32_t rx_sas;
     bool any[FRAMES_SAS]; /* SAs of any destination */
     uint32_t to_set;      /* SAs that are still to be set */
     uint64_t drain_at;    /* from this cycle on nothing new begins */
@@ -53,8 +50,7 @@ static void *create(const char *config, uint64_t seed)
         sas = places + places / 2 + 2 < FRAMES_SAS ? places + places / 2 + 2 : FRAMES_SAS - 1;
         t->seed = seed;
         t->rx_sas = sas;
-        t->places = places;
-        orders_init(&t->orders, seed, sas, sas, places, RATE);
+        orders_init(&t->orders, seed, sas, sas, places, nic_solo_number(config, "COMMANDS"));
     }
     frames_init(&t->frames, seed, sas + 1, nic_solo_number(config, "WINDOW"));
     for (uint32_t i = 1; t->with_orders && i <= sas; i++) {
@@ -113,7 +109,8 @@ void cosim_rx_commands(void *traffic, const struct cosim_senders *senders)
     struct traffic *t = traffic;
 
     t->senders = *senders;
-    orders_init(&t->orders, t->seed, t->rx_sas + senders->count, t->rx_sas, t->places, RATE);
+    orders_init(&t->orders, t->seed, t->rx_sas + senders->count, t->rx_sas, t->orders.places,
+                t->orders.commands);
 }
 
 static void describe_peer(struct traffic *t, uint32_t number, bool fresh, struct esp_node *node)

@@ -179,27 +179,29 @@ static bool open_card(void *self, char *error, size_t error_size)
     bool table = solo_value(&t->solo, "SA_TABLE") != 0;
     struct solo_table_settings hash;
     char rx_buffer[32], tx_buffer[32], capacity[16];
-    const char *settings[24 + SOLO_TABLE_SETTINGS][2] = { { "card.bus", "64B" },
-                                        { "card.mac.mtu", "1500B" },
-                                        { "card.mac.rx_buffer", rx_buffer },
-                                        { "card.mac.tx_buffer", tx_buffer },
-                                        { "card.sa.esn", "inferred" },
-                                        { "card.capabilities.ipv4_options", "false" },
-                                        { "card.capabilities.ipv6_extensions", "false" },
-                                        { "card.parser.overhead", "0" },
-                                        { "card.sa_lookup.overhead", "0" },
-                                        { "card.replay_check.overhead", "0" },
-                                        { "card.replay_update.overhead", "0" },
-                                        { "card.decapsulate.overhead", "0" },
-                                        { "card.sa_fetch.overhead", "0" },
-                                        { "card.sequence.overhead", "0" },
-                                        { "card.encapsulate.overhead", "0" },
-                                        { "card.crypto.width", "64B" },
-                                        { "card.crypto.engines", "1" },
-                                        { "card.crypto.contexts", "1" },
-                                        { "card.crypto.key_setup", "0" },
-                                        { "card.crypto.order", "sa" },
-                                        { "card.sa.table.organisation", "cam" } };
+    const char *settings[24 + SOLO_TABLE_SETTINGS][2] = {
+        { "card.bus", "64B" },
+        { "card.mac.mtu", "1500B" },
+        { "card.mac.rx_buffer", rx_buffer },
+        { "card.mac.tx_buffer", tx_buffer },
+        { "card.sa.esn", "inferred" },
+        { "card.capabilities.ipv4_options", "false" },
+        { "card.capabilities.ipv6_extensions", "false" },
+        { "card.parser.overhead", "0" },
+        { "card.sa_lookup.overhead", "0" },
+        { "card.replay_check.overhead", "0" },
+        { "card.replay_update.overhead", "0" },
+        { "card.decapsulate.overhead", "0" },
+        { "card.sa_fetch.overhead", "0" },
+        { "card.sequence.overhead", "0" },
+        { "card.encapsulate.overhead", "0" },
+        { "card.crypto.width", "64B" },
+        { "card.crypto.engines", "1" },
+        { "card.crypto.contexts", "1" },
+        { "card.crypto.key_setup", "0" },
+        { "card.crypto.order", "sa" },
+        { "card.sa.table.organisation", "cam" }
+    };
     const unsigned last = 20;
 
     snprintf(rx_buffer, sizeof rx_buffer, "%uB", 64 * solo_value(&t->solo, "RX_BUFFER"));
