@@ -26,7 +26,21 @@ static const struct cosim_block blocks[] = {
 enum { BLOCK_COUNT = sizeof blocks / sizeof *blocks };
 enum { MAX_PARAMS = 64, WAVE_BEFORE = 100, WAVE_AFTER = 10 };
 
-enum option { CYCLES, SEED, PARAM, GARBAGE, WAVE, RTL, COVERAGE, OIDS, RX, TX, RX_OUT, TX_OUT, LIST };
+enum option {
+    CYCLES,
+    SEED,
+    PARAM,
+    GARBAGE,
+    WAVE,
+    RTL,
+    COVERAGE,
+    OIDS,
+    RX,
+    TX,
+    RX_OUT,
+    TX_OUT,
+    LIST
+};
 
 static const struct option_spec specs[] = {
     [CYCLES] = { "cycles", 'c', "N", "clock cycles; 100000 without" },

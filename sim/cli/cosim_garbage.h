@@ -8,8 +8,9 @@
 #include "engine/rng.h"
 
 enum {
-    COSIM_QUIET = 8000,  /* cycles without traffic: more than the largest buffers need to run empty */
-    COSIM_SOUND = 300,   /* frames or packets of correct traffic */
+    COSIM_QUIET =
+        8000,          /* cycles without traffic: more than the largest buffers need to run empty */
+    COSIM_SOUND = 300, /* frames or packets of correct traffic */
     COSIM_AFTER = 80000, /* cycles behind the garbage, all together */
     COSIM_MAX_GARBAGE = 2000000000
 };
@@ -22,7 +23,10 @@ extern const struct cosim_stimulus cosim_top_garbage;
 
 /* ---- frames that are none --------------------------------------------------------------------------- */
 
-enum { GARBAGE_BEATS = 148, GARBAGE_BYTES = 64 * GARBAGE_BEATS }; /* of the longest frame with the largest MTU */
+enum {
+    GARBAGE_BEATS = 148,
+    GARBAGE_BYTES = 64 * GARBAGE_BEATS
+}; /* of the longest frame with the largest MTU */
 
 /* What stands at the pins: beats, of which the first ones have these bytes and the others anything, and a length. */
 struct garbage_frame {
@@ -32,7 +36,8 @@ struct garbage_frame {
 };
 
 struct garbage_counts {
-    uint64_t frames, none, long_ones, early, late; /* length 0, too large; `last` too early, too late */
+    uint64_t frames, none, long_ones, early,
+        late; /* length 0, too large; `last` too early, too late */
 };
 
 /* Bytes of any value. */

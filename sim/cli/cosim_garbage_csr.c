@@ -63,8 +63,8 @@ static void drive_garbage(struct traffic *t, const uint32_t *out, uint32_t *in)
     SET(in, ACC_VALID, 1);
     SET(in, ACC_WRITE, write);
     SET(in, ACC_OFFSET, any_offset(&t->random));
-    SET(in, ACC_BYTES, rng_below(&t->random, 2) ? 4 + 4 * rng_below(&t->random, 2)
-                                                : rng_below(&t->random, 16));
+    SET(in, ACC_BYTES,
+        rng_below(&t->random, 2) ? 4 + 4 * rng_below(&t->random, 2) : rng_below(&t->random, 16));
     SET(in, ACC_DATA, rng_next(&t->random));
     t->accesses++;
     t->reads += !write;

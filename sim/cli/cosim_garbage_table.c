@@ -139,8 +139,7 @@ static void drive_packets(struct traffic *t, const uint32_t *out, uint32_t *in)
 
 static void drive_found(struct traffic *t, const uint32_t *out, uint32_t *in)
 {
-    if (!GET(out, FOUND_VALID) ||
-        (t->phase == GARBAGE && !cosim_pace(&t->out_pace, &t->random))) {
+    if (!GET(out, FOUND_VALID) || (t->phase == GARBAGE && !cosim_pace(&t->out_pace, &t->random))) {
         return;
     }
     SET(in, FOUND_POP, 1);
@@ -292,8 +291,8 @@ static void next_phase(struct traffic *t)
     const bool asked = t->phase == GARBAGE ? t->cycle == t->garbage
                        : t->phase == CLEAR ? t->at > t->entries && t->under_way == 0 &&
                                                  t->cycle >= t->garbage + COSIM_QUIET
-                       : t->phase == LOOK  ? t->found == PACKETS
-                                           : t->at >= t->sounds && t->under_way == 0;
+                       : t->phase == LOOK ? t->found == PACKETS
+                                          : t->at >= t->sounds && t->under_way == 0;
 
     if (asked && t->phase != DONE) {
         t->phase++;

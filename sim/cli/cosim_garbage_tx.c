@@ -196,9 +196,8 @@ static void make_frame(struct traffic *t)
     } else {
         make_garbage(t, r);
     }
-    r->shown_beats = r->frame.length > t->limit || r->frame.length == 0
-                         ? 1
-                         : (r->frame.length + BUS - 1) / BUS;
+    r->shown_beats =
+        r->frame.length > t->limit || r->frame.length == 0 ? 1 : (r->frame.length + BUS - 1) / BUS;
     t->made++;
 }
 

@@ -60,7 +60,7 @@ struct tx {
     uint32_t sas;
     struct ahead ahead[AHEAD];
     uint32_t ahead_from,
-        ahead_to;  /* free-running: frames whose turn has come, frames that are there */
+        ahead_to; /* free-running: frames whose turn has come, frames that are there */
     struct solo_door door;
     uint32_t item; /* packet that is going in */
 };
