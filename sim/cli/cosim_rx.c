@@ -169,6 +169,9 @@ static void note_answer(struct traffic *t, const uint32_t *out)
     } else {
         /* nobody sends much to one that is not there */
         t->frames.peer[sa].live = t->orders.sa[sa].state == ORDERS_IN;
+        if (t->senders.count && t->frames.peer[sa].live) {
+            t->senders.answered(t->senders.self, 0, true, t->orders.sa[sa].handle);
+        }
     }
 }
 

@@ -15,7 +15,7 @@ struct cosim_senders {
     /* SA `number`, another one than before if `fresh`; on the pins of esp_tx too, unless `tx_in` is NULL. */
     void (*describe)(void *self, uint32_t number, bool fresh, uint32_t *tx_in,
                      struct esp_node *node);
-    /* It is there, by this handle, or is no more. */
+    /* It is there, by this handle, or is no more. 0: one to receive. */
     void (*answered)(void *self, uint32_t number, bool live, uint64_t handle);
 };
 

@@ -61,6 +61,7 @@ struct traffic {
     bool sending;
     uint32_t favourite;
     uint64_t last_handle;
+    uint64_t inbound; /* handle of an SA that is not to send with */
     bool by_command;   /* SAs come and go by commands of somebody else */
     uint32_t to_set;   /* SAs that are still to be set */
     bool setting;      /* ... one of them in this cycle */
@@ -206,6 +207,10 @@ static void answered(void *self, uint32_t number, bool live, uint64_t handle)
 {
     struct traffic *t = self;
 
+    if (number == 0) {
+        t->inbound = handle;
+        return;
+    }
     t->sender[number].live = live;
     t->sender[number].handle = live ? handle : t->sender[number].handle;
 }
@@ -428,9 +433,12 @@ static uint32_t pick_sa(struct traffic *t)
     return sa;
 }
 
-/* One that no SA has, or will have for long. */
+/* One that no SA to send with has, or will have for long. */
 static uint64_t other_handle(struct traffic *t, const struct sender *s)
 {
+    if (t->by_command && t->inbound && one_in(t, 2)) {
+        return t->inbound;
+    }
     return t->by_command ? s->handle ^ UINT64_C(1) << (52 + below(t, 8))
                          : s->handle + (uint64_t)t->sas * (1 + below(t, 3));
 }
