@@ -39,6 +39,8 @@ module esn_replay #(
     input  logic [12:0]       cfg_window,
     input  logic              cfg_esn,
     input  logic [63:0]       cfg_top,
+    input  logic [SA_W-1:0]   peek_sa,
+    output logic [63:0]       peek_top,   // highest number received of this SA
     // check
     input  logic              chk_valid,
     input  logic              chk_last,
@@ -68,6 +70,9 @@ module esn_replay #(
     output logic              updated_last,
     output logic [UPDATE_DATA_W-1:0] updated_data,
     input  logic              updated_pop,
+    // an item with an SA begins and is refused
+    output logic              chk_refuses,
+    output logic              upd_refuses,
     // counters
     output logic [31:0]       count_ok,
     output logic [31:0]       count_duplicate,
@@ -119,6 +124,8 @@ module esn_replay #(
       else verdict = marked ? DUPLICATE : OK;
     end
   endfunction
+
+  assign peek_top = top[peek_sa];
 
   // ---- check -------------------------------------------------------------------------------------------------------
   logic [63:0] chk_number;
@@ -199,6 +206,9 @@ module esn_replay #(
       seen[cfg_sa]   <= cfg_top == '0 ? '0 : '1;
     end
   end
+
+  assign chk_refuses = chk_start && chk_verdict != OK;
+  assign upd_refuses = upd_start && upd_crypt && !upd_accept;
 
   // ---- counters ----------------------------------------------------------------------------------------------------
   always_ff @(posedge clk) begin

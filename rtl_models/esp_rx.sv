@@ -16,6 +16,9 @@
 // update, which begins with the last beat, and decapsulation.
 //
 // An SA is set with cfg_we, all of it, seen from the next cycle on; number 0 is none. It must have no packets under way.
+// With SA_TABLE the look-up is in a hash table (esp_lookup_table.sv), and SAs come and go by commands amid the packets: an INSERT
+// takes what cfg_* say beside it, cfg_we is not looked at. A packet holds its SA from the look-up until it is refused by replay
+// check or replay update, or begins in decapsulation; the DELETE of its SA is answered then at the earliest.
 module esp_rx #(
     parameter int SA_W   = 4,    // bits of an SA's number, 1 to 8
     parameter int WINDOW = 64,   // largest replay window; a power of two, 32 to 4096
@@ -38,7 +41,18 @@ module esp_rx #(
     parameter int UPDATE_DEPTH    = 64,
     parameter int OPEN_LATENCY    = 4,
     parameter int OPEN_OVERHEAD   = 0,
-    parameter int OPEN_DEPTH      = 256
+    parameter int OPEN_DEPTH      = 256,
+    parameter int SA_TABLE        = 0,   // 1: a hash table and commands; all that follows is of it (sa_table.sv)
+    parameter int MEMORIES        = 2,
+    parameter int BUCKETS         = 4,
+    parameter int WAYS            = 2,
+    parameter int STASH           = 2,
+    parameter int LOOKUP_PORT     = 1,
+    parameter int LOOKUP_PACE     = 2,
+    parameter int ADD_CYCLES      = 8,
+    parameter int UPDATE_CYCLES   = 4,
+    parameter int REMOVE_CYCLES   = 6,
+    parameter int COMMANDS        = 4
 ) (
     input  logic            clk,
     input  logic            rst,
@@ -59,6 +73,24 @@ module esp_rx #(
     input  logic            cfg_esn,
     input  logic [12:0]     cfg_window,
     input  logic [63:0]     cfg_top,      // highest number received
+    // commands, with SA_TABLE: esp_lookup_table.sv
+    input  logic            cmd_valid,
+    output logic            cmd_ready,
+    input  logic [2:0]      cmd_op,
+    input  logic [7:0]      cmd_tag,
+    input  logic [63:0]     cmd_handle,
+    input  logic            cmd_ah,       // UPDATE; its SPI is cfg_spi
+    input  logic [31:0]     cmd_value,
+    output logic            rsp_valid,
+    input  logic            rsp_ready,
+    output logic [7:0]      rsp_tag,
+    output logic [2:0]      rsp_status,
+    output logic [63:0]     rsp_handle,
+    output logic            rsp_read,
+    output logic [161:0]    rsp_key,
+    output logic [31:0]     rsp_value,
+    output logic [1:0]      rsp_state,
+    output logic [21:0]     rsp_references,
     // frames
     input  logic            in_valid,
     input  logic            in_last,
@@ -92,12 +124,15 @@ module esp_rx #(
   localparam int SAS = 2 ** SA_W;
 
 `ifndef SYNTHESIS
-  initial if (SA_W < 1 || SA_W > 8) $fatal(1, "esp_rx: SA_W is %0d, must be 1 to 8", SA_W);
+  initial begin
+    if (SA_W < 1 || SA_W > 8) $fatal(1, "esp_rx: SA_W is %0d, must be 1 to 8", SA_W);
+    if (SA_TABLE < 0 || SA_TABLE > 1) $fatal(1, "esp_rx: SA_TABLE is %0d, must be 0 or 1", SA_TABLE);
+  end
 `endif
 
   // pins of the modules below that nobody needs here
   /* verilator lint_off UNUSEDSIGNAL */
-  logic [38:0] unused;
+  logic [70:0] unused;
   /* verilator lint_on UNUSEDSIGNAL */
 
   // ---- parser, look-up -----------------------------------------------------------------------------------------------
@@ -125,33 +160,99 @@ module esp_rx #(
   logic [511:0]      l_beat;
   logic [31:0]       wrong_lookup, wrong_open;
 
-  esp_lookup #(
-    .SA_W(SA_W), .LATENCY(LOOKUP_LATENCY), .OVERHEAD(LOOKUP_OVERHEAD), .DEPTH(LOOKUP_DEPTH), .SIDE_W(SIDE_W)
-  ) u_lookup (
-    .clk, .rst, .cfg_we, .cfg_sa, .cfg_spi, .cfg_v6, .cfg_dst, .cfg_udp,
-    .in_valid(p_valid), .in_last(p_last), .in_bypass(p_bypass), .in_v6(p_v6), .in_udp(p_udp), .in_dst(p_dst),
-    .in_header(p_header), .in_side({p_l3, p_ipsec, p_length, p_end, p_iv}), .in_beat(p_beat), .in_pop(p_pop),
-    .out_valid(l_valid), .out_last(l_last), .out_crypt(l_crypt), .out_sa(l_sa), .out_v6(l_v6), .out_udp(l_udp),
-    .out_header(l_header), .out_side(l_side), .out_beat(l_beat), .out_pop(l_pop),
-    .count_not_ipsec, .count_no_sa, .count_fragment, .count_options, .count_malformed, .count_wrong(wrong_lookup)
-  );
+  // What is kept of an SA beside its key, and set with it.
+  localparam int KEEP_W = 1 + 1 + 1 + 2 + 6 + 32 + 128;
+  localparam int CONTEXT_W = KEEP_W + 1920 + 13 + 64;
+
+  logic                 set_we, set_esn;
+  logic [SA_W-1:0]      set_sa;
+  logic [CONTEXT_W-1:0] set_context;
+  logic [KEEP_W-1:0]    set_keep;
+  logic [1919:0]        set_keys;
+  logic [12:0]          set_window;
+  logic [63:0]          set_top, peek_top;
+  logic [SA_W-1:0]      peek_sa;
+  // packets that have left replay check, replay update and decapsulation for good, or begun in it
+  logic [2:0]           rel_valid;
+  logic [3*SA_W-1:0]    rel_sa;
+
+  logic [CONTEXT_W-1:0] cfg_context;
+
+  assign cfg_context = {cfg_tunnel, cfg_esn, cfg_gmac, cfg_rounds, cfg_icv, cfg_salt, cfg_h, cfg_keys, cfg_window, cfg_top};
+  assign {set_keep, set_keys, set_window, set_top} = set_context;
+  assign set_esn = set_keep[KEEP_W-2];
+  assign unused[70:39] = peek_top[31:0];
+
+  generate
+    if (SA_TABLE == 1) begin : g_table
+      logic unused_cfg;
+
+      assign unused_cfg = &{1'b0, cfg_we, cfg_sa};
+      esp_lookup_table #(
+        .SA_W(SA_W), .LATENCY(LOOKUP_LATENCY), .OVERHEAD(LOOKUP_OVERHEAD), .DEPTH(LOOKUP_DEPTH), .SIDE_W(SIDE_W),
+        .RELEASES(3), .CONTEXT_W(CONTEXT_W), .MEMORIES(MEMORIES), .BUCKETS(BUCKETS), .WAYS(WAYS), .STASH(STASH),
+        .LOOKUP_PORT(LOOKUP_PORT), .LOOKUP_PACE(LOOKUP_PACE), .ADD_CYCLES(ADD_CYCLES), .UPDATE_CYCLES(UPDATE_CYCLES),
+        .REMOVE_CYCLES(REMOVE_CYCLES), .COMMANDS(COMMANDS)
+      ) u_lookup (
+        .clk, .rst,
+        .cmd_valid, .cmd_ready, .cmd_op, .cmd_tag, .cmd_handle, .cmd_ah, .cmd_value, .cmd_spi(cfg_spi), .cmd_v6(cfg_v6),
+        .cmd_dst(cfg_dst), .cmd_udp(cfg_udp), .cmd_esn(cfg_esn), .cmd_context(cfg_context),
+        .rsp_valid, .rsp_ready, .rsp_tag, .rsp_status, .rsp_handle, .rsp_read, .rsp_key, .rsp_value, .rsp_state,
+        .rsp_references,
+        .set_we, .set_sa, .set_context, .rd_sa(peek_sa), .rd_high(peek_top[63:32]), .rel_valid, .rel_sa,
+        .in_valid(p_valid), .in_last(p_last), .in_bypass(p_bypass), .in_v6(p_v6), .in_udp(p_udp), .in_dst(p_dst),
+        .in_header(p_header), .in_side({p_l3, p_ipsec, p_length, p_end, p_iv}), .in_beat(p_beat), .in_pop(p_pop),
+        .out_valid(l_valid), .out_last(l_last), .out_crypt(l_crypt), .out_sa(l_sa), .out_v6(l_v6), .out_udp(l_udp),
+        .out_header(l_header), .out_side(l_side), .out_beat(l_beat), .out_pop(l_pop),
+        .count_not_ipsec, .count_no_sa, .count_fragment, .count_options, .count_malformed, .count_wrong(wrong_lookup)
+      );
+    end else begin : g_cam
+      logic unused_commands;
+
+      esp_lookup #(
+        .SA_W(SA_W), .LATENCY(LOOKUP_LATENCY), .OVERHEAD(LOOKUP_OVERHEAD), .DEPTH(LOOKUP_DEPTH), .SIDE_W(SIDE_W)
+      ) u_lookup (
+        .clk, .rst, .cfg_we, .cfg_sa, .cfg_spi, .cfg_v6, .cfg_dst, .cfg_udp,
+        .in_valid(p_valid), .in_last(p_last), .in_bypass(p_bypass), .in_v6(p_v6), .in_udp(p_udp), .in_dst(p_dst),
+        .in_header(p_header), .in_side({p_l3, p_ipsec, p_length, p_end, p_iv}), .in_beat(p_beat), .in_pop(p_pop),
+        .out_valid(l_valid), .out_last(l_last), .out_crypt(l_crypt), .out_sa(l_sa), .out_v6(l_v6), .out_udp(l_udp),
+        .out_header(l_header), .out_side(l_side), .out_beat(l_beat), .out_pop(l_pop),
+        .count_not_ipsec, .count_no_sa, .count_fragment, .count_options, .count_malformed, .count_wrong(wrong_lookup)
+      );
+      assign set_we      = cfg_we;
+      assign set_sa      = cfg_sa;
+      assign set_context = cfg_context;
+      assign peek_sa     = '0;
+      // nobody gives commands
+      assign unused_commands = &{1'b0, cmd_valid, cmd_op, cmd_tag, cmd_handle, cmd_ah, cmd_value, rsp_ready, rel_valid, rel_sa,
+                                 peek_top[63:32]};
+      assign cmd_ready       = 1'b0;
+      assign rsp_valid       = 1'b0;
+      assign rsp_tag         = '0;
+      assign rsp_status      = '0;
+      assign rsp_handle      = '0;
+      assign rsp_read        = 1'b0;
+      assign rsp_key         = '0;
+      assign rsp_value       = '0;
+      assign rsp_state       = '0;
+      assign rsp_references  = '0;
+    end
+  endgenerate
 
   // ---- SAs, what the engine and what is behind it want of them -----------------------------------------------------------
-  localparam int KEEP_W = 1 + 1 + 1 + 2 + 6 + 32 + 128;
-
   logic [KEEP_W-1:0] keep [0:SAS-1];
   logic [1919:0]     keys [0:SAS-1];
 
   always_ff @(posedge clk) begin
-    if (cfg_we) begin
-      keep[cfg_sa] <= {cfg_tunnel, cfg_esn, cfg_gmac, cfg_rounds, cfg_icv, cfg_salt, cfg_h};
-      keys[cfg_sa] <= cfg_keys;
+    if (set_we) begin
+      keep[set_sa] <= set_keep;
+      keys[set_sa] <= set_keys;
     end
   end
 
   // ---- replay check, and update (below) -----------------------------------------------------------------------------------
   localparam int CHECK_W = 1 + SA_W + 1 + 1 + 64 + SIDE_W + 512;
-  localparam int OPEN_W  = 1 + 3 + 1 + 1 + 1 + 7 + 7 + 8 + 1 + 1 + 2 + 16 + 16;
+  localparam int OPEN_W  = SA_W + 1 + 3 + 1 + 1 + 1 + 7 + 7 + 8 + 1 + 1 + 2 + 16 + 16;
 
   logic            c_valid, c_last, c_crypt, c_v6, c_udp, c_pop;
   logic [SA_W-1:0] c_sa;
@@ -175,7 +276,8 @@ module esp_rx #(
     .CHECK_DEPTH(CHECK_DEPTH), .UPDATE_LATENCY(UPDATE_LATENCY), .UPDATE_OVERHEAD(UPDATE_OVERHEAD),
     .UPDATE_DEPTH(UPDATE_DEPTH), .CHECK_DATA_W(CHECK_W), .UPDATE_DATA_W(OPEN_W + 512)
   ) u_replay (
-    .clk, .rst, .cfg_we, .cfg_sa, .cfg_window, .cfg_esn, .cfg_top,
+    .clk, .rst, .cfg_we(set_we), .cfg_sa(set_sa), .cfg_window(set_window), .cfg_esn(set_esn), .cfg_top(set_top), .peek_sa,
+    .peek_top, .chk_refuses(rel_valid[0]), .upd_refuses(rel_valid[1]),
     .chk_valid(l_valid), .chk_last(l_last), .chk_crypt(l_crypt), .chk_sa(l_sa),
     .chk_low({l_header[39:32], l_header[47:40], l_header[55:48], l_header[63:56]}),
     .chk_data({l_crypt, l_sa, l_v6, l_udp, l_header, l_side, l_beat}), .chk_pop(l_pop),
@@ -315,7 +417,7 @@ module esp_rx #(
   channel #(.WIDTH(1 + 1 + 1 + SA_W + 64 + OPEN_W), .DEPTH(REORDER_DEPTH)) u_verdicts (
     .clk, .rst, .room(unused[35]), .reserve(w_push), .push(w_push), .push_last(1'b1),
     .push_data({r_crypt, w_good, w_short, r_sa, r_number,
-                r_crypt, w_open, r_tunnel, r_v6, r_udp, r_l3, r_ipsec, w_next, w_inner6, w_ecn_set, w_ecn, r_length, w_length}),
+                r_sa, r_crypt, w_open, r_tunnel, r_v6, r_udp, r_l3, r_ipsec, w_next, w_inner6, w_ecn_set, w_ecn, r_length, w_length}),
     .valid(unused[36]), .whole(unused[37]), .last(unused[38]), .data({v_crypt, v_good, v_short, v_sa, v_number, v_open}), .pop(v_pop)
   );
 
@@ -337,8 +439,22 @@ module esp_rx #(
   logic [1:0]  o_ecn;
   logic [15:0] o_length, o_out_length;
 
-  assign {o_crypt, o_open, o_tunnel, o_v6, o_udp, o_l3, o_ipsec, o_next, o_inner6, o_ecn_set, o_ecn, o_length,
+  assign {o_sa, o_crypt, o_open, o_tunnel, o_v6, o_udp, o_l3, o_ipsec, o_next, o_inner6, o_ecn_set, o_ecn, o_length,
           o_out_length} = u_data[512+:OPEN_W];
+
+  // Packets let go of their SAs.
+  logic [SA_W-1:0] o_sa;
+  logic            u_midway;
+
+  assign rel_sa[0*SA_W+:SA_W] = l_sa;
+  assign rel_sa[1*SA_W+:SA_W] = v_sa;
+  assign rel_sa[2*SA_W+:SA_W] = o_sa;
+  assign rel_valid[2]         = u_pop && !u_midway && o_crypt;
+
+  always_ff @(posedge clk) begin
+    if (rst) u_midway <= 1'b0;
+    else if (u_pop) u_midway <= !u_last;
+  end
 
   esp_decapsulate #(.LATENCY(OPEN_LATENCY), .OVERHEAD(OPEN_OVERHEAD), .DEPTH(OPEN_DEPTH)) u_open (
     .clk, .rst, .in_valid(u_valid), .in_last(u_last),

@@ -14,8 +14,16 @@
 // a look-up may fall into the same cycle as a command's (as in lookup_port.c, where it does). Items with `in_bypass`, and
 // beats behind the first one, do not ask. Without LOOKUP_PORT nobody waits; commands take as long.
 //
+// An item that is refused (`in_refuse`, which may hang on what it finds) has been looked up, but pushes nothing and takes
+// no reference.
+//
+// SAs TO SEND WITH (INSERT with `cmd_out`) are entries like the others, but their keys are in no memory: they need no slot
+// and no access, there may be two with one key, and no item finds them. They are found by their handle (`tx_handle`), live
+// ones, and `tx_take` takes a reference of what is found.
+//
 // A RELEASE gives back one reference of an entry, in the cycle in which it comes: the command processor sees it in that
-// cycle, as it sees the references that items take in it. A release of an entry that has none is nothing.
+// cycle, as it sees the references that items take in it. A release of an entry that has none is nothing. Of several in a
+// cycle the lower port comes first; entries that they free are freed in this order.
 //
 // COMMANDS are taken into COMMANDS places, which they leave with their response, and worked on one after the other in
 // the order in which they came, the first time in the cycle after they were taken. Work on a command that begins in
@@ -34,7 +42,8 @@
 //           as the last one is released; only then comes the response. Later commands go on meanwhile. Its handle becomes
 //           stale (the generation goes up by one), its place is free for an INSERT that begins in that cycle.
 //   UPDATE  At the end: the value (upper half of the ESN) of a live entry; `stale` if the handle names none, `mismatch` if
-//           its SPI or protocol is another, `no ESN` if it has none. Nothing is changed then.
+//           its SPI or protocol is another, `no ESN` if it has none. Nothing is changed then. Without HOST_ESN the card
+//           finds the upper half by itself: what is asked for is judged alike, and never changes anything.
 //   READ    At the end: key, value, references and state as they were at the beginning of that cycle; `stale` if the
 //           handle names no entry.
 //   others  `reserved`.
@@ -42,7 +51,7 @@
 // found, and work on the next command begins later.
 //
 // A RESPONSE shows in the cycle after the end of the work, or after the release of the last reference, in that order; of
-// two in one cycle that of the release comes first. It stays until it is taken.
+// two in one cycle that of the release comes first, of several releases that of the lower place. It stays until it is taken.
 //
 // Not here: entries with two keys (AH and ESP), lifetimes, caches, cuckoo moves. Arrays are read without a clock, as
 // flops or small memories are; block RAM would need one more stage.
@@ -61,6 +70,9 @@ module sa_table #(
     parameter int UPDATE_CYCLES = 4,
     parameter int REMOVE_CYCLES = 6,
     parameter int COMMANDS = 4,       // commands under way, 1 to 256
+    parameter int HOST_ESN = 1,       // 1: UPDATE moves the value; 0: it is somebody else's, who shows it at rd_value
+    parameter int RELEASES = 1,       // references that can come back in a cycle
+    parameter int CONTEXT_W = 1,      // what an INSERT brings for the other blocks
     parameter int TAG_W     = 8,      // what goes with an item
     parameter int DATA_W    = 16,     // what goes with a beat
     parameter int CMD_TAG_W = 8       // what goes with a command
@@ -88,9 +100,17 @@ module sa_table #(
     output logic [TAG_W-1:0]                 out_tag,
     output logic [DATA_W-1:0]                out_data,
     input  logic                             out_pop,
+    // the item at the head of the channel before: what it would find; `in_refuse` hangs on it in the same cycle
+    output logic                             look_start, // it begins in this cycle
+    output logic [$clog2(ENTRIES + 1)-1:0]   look_entry,
+    input  logic                             in_refuse,
+    // an SA to send with, by its handle: its entry, 0 if there is none; it is taken in this cycle
+    input  logic [63:0]                      tx_handle,
+    output logic [$clog2(ENTRIES + 1)-1:0]   tx_entry,
+    input  logic                             tx_take,
     // references given back
-    input  logic                             rel_valid,
-    input  logic [$clog2(ENTRIES + 1)-1:0]   rel_entry,
+    input  logic [RELEASES-1:0]              rel_valid,
+    input  logic [RELEASES*$clog2(ENTRIES + 1)-1:0] rel_entry,
     // commands
     input  logic                             cmd_valid,
     output logic                             cmd_ready,
@@ -103,6 +123,17 @@ module sa_table #(
     input  logic                             cmd_v6,     // INSERT
     input  logic                             cmd_esn,    // INSERT
     input  logic [31:0]                      cmd_value,  // INSERT, UPDATE: upper half of the ESN
+    input  logic                             cmd_out,    // INSERT: an SA to send with
+    input  logic [CONTEXT_W-1:0]             cmd_context, // INSERT
+    // an entry is taken in this cycle, and its context is this
+    output logic                             new_valid,
+    output logic [$clog2(ENTRIES + 1)-1:0]   new_entry,
+    output logic                             new_out,
+    output logic [CONTEXT_W-1:0]             new_context,
+    // without HOST_ESN: the value of this entry
+    output logic [$clog2(ENTRIES + 1)-1:0]   rd_entry,
+    output logic                             rd_out,
+    input  logic [31:0]                      rd_value,
     // responses
     output logic                             rsp_valid,
     input  logic                             rsp_ready,
@@ -151,8 +182,9 @@ module sa_table #(
     if (REMOVE_CYCLES < 1 || REMOVE_CYCLES > 65535)
       $fatal(1, "sa_table: REMOVE_CYCLES is %0d, must be 1 to 65535", REMOVE_CYCLES);
     if (COMMANDS < 1 || COMMANDS > 256) $fatal(1, "sa_table: COMMANDS is %0d, must be 1 to 256", COMMANDS);
-    if (TAG_W < 1 || DATA_W < 1 || CMD_TAG_W < 1)
-      $fatal(1, "sa_table: TAG_W, DATA_W and CMD_TAG_W must be 1 or more");
+    if (HOST_ESN < 0 || HOST_ESN > 1) $fatal(1, "sa_table: HOST_ESN is %0d, must be 0 or 1", HOST_ESN);
+    if (TAG_W < 1 || DATA_W < 1 || CMD_TAG_W < 1 || CONTEXT_W < 1 || RELEASES < 1)
+      $fatal(1, "sa_table: TAG_W, DATA_W, CMD_TAG_W, CONTEXT_W and RELEASES must be 1 or more");
   end
 `endif
 
@@ -164,6 +196,7 @@ module sa_table #(
   logic [KEY_W-1:0]  key        [0:IDS-1];
   logic [31:0]       value      [0:IDS-1];
   logic              esn        [0:IDS-1];
+  logic [IDS-1:0]    sends;       // it is one to send with: no item finds it, its key is in no memory
   logic [31:0]       generation [0:IDS-1];
   logic [21:0]       references [0:IDS-1];
   logic [C_W-1:0]    waits      [0:IDS-1];  // place of the DELETE that waits
@@ -188,6 +221,8 @@ module sa_table #(
   logic [KEY_W-1:0]      ckey   [0:COMMANDS-1];
   logic                  cesn   [0:COMMANDS-1];
   logic [31:0]           cvalue [0:COMMANDS-1];
+  logic                  cout   [0:COMMANDS-1];
+  logic [CONTEXT_W-1:0]  cctx    [0:COMMANDS-1];
   logic [2:0]            status [0:COMMANDS-1];
   logic                  cread  [0:COMMANDS-1];
   logic [1:0]            cstate [0:COMMANDS-1];
@@ -285,7 +320,10 @@ module sa_table #(
   logic start, first, hit;
 
   assign accesses = run_accesses != '0 && run_wait == '0;
-  assign hit      = start && found != '0;
+  assign hit      = start && found != '0 && !in_refuse;
+
+  assign look_start = start;
+  assign look_entry = found;
 
   localparam int BEAT_W = 1 + ID_W + 2 + TAG_W + DATA_W;
 
@@ -294,7 +332,7 @@ module sa_table #(
   ) u_lane (
     .clk, .rst,
     .in_valid, .in_whole(1'b0), .in_last, .in_pop,
-    .ready(LOOKUP_PORT == 0 || in_bypass || !(second || accesses)), .drop(1'b0), .start(start),
+    .ready(LOOKUP_PORT == 0 || in_bypass || !(second || accesses)), .drop(in_refuse), .start(start),
     .beat({first ? {found != '0, found, probes, in_tag} : {(1 + ID_W + 2 + TAG_W){1'b0}}, in_data}),
     .out_valid, .out_whole, .out_last, .out_data({out_hit, out_entry, out_probes, out_tag, out_data}), .out_pop
   );
@@ -309,21 +347,53 @@ module sa_table #(
     end
   end
 
-  // ---- what this cycle does to the entries -------------------------------------------------------------------------
-  logic            let_go;    // a reference is given back
-  logic            drained;   // ... the last one that a DELETE has waited for
-  logic            ends;      // the work on a command ends
-  logic            frees;     // ... on a DELETE of an entry that nobody holds
-  logic            waiting;   // ... that somebody holds
-  logic [21:0]     left;      // references of the entry of that command after this cycle
-  logic            begins;    // the work on a command begins
-  logic [C_W-1:0]  begun;
+  // ---- SAs to send with ---------------------------------------------------------------------------------------------
+  logic [ID_W-1:0] tx_named;
 
-  assign let_go  = rel_valid && rel_entry != '0 && taken[rel_entry]
-                   && references[rel_entry] != '0;
-  assign drained = let_go && draining[rel_entry] && references[rel_entry] == 22'd1;
+  assign tx_named = tx_handle[ID_W-1:0];
+  assign tx_entry = tx_handle[31:ID_W] == '0 && tx_named != '0 && live[tx_named] && sends[tx_named]
+                    && generation[tx_named] == tx_handle[63:32] ? tx_named : '0;
+
+  // ---- what this cycle does to the entries -------------------------------------------------------------------------
+  localparam int R_W = $clog2(RELEASES + 2);
+
+  logic [RELEASES-1:0]      let_go;    // a reference is given back
+  logic [RELEASES-1:0]      drained;   // ... the last one that a DELETE has waited for
+  logic [RELEASES*22-1:0]   rest;      // references of that entry after it
+  logic [RELEASES*R_W-1:0]  given;     // entries that are freed in this cycle before this one
+  logic [R_W-1:0]           drains;    // entries that releases free
+  logic                     ends;      // the work on a command ends
+  logic                     frees;     // ... on a DELETE of an entry that nobody holds
+  logic                     waiting;   // ... that somebody holds
+  logic [21:0]              left;      // references of the entry of that command after this cycle
+  logic                     begins;    // the work on a command begins
+  logic [C_W-1:0]           begun;
+  logic [ID_W-1:0]          freed;     // the last one that releases free
+  integer                   ri, rj;
+
+  always @* begin
+    drains = '0;
+    freed  = '0;
+    for (ri = 0; ri < RELEASES; ri = ri + 1) begin
+      // as the releases before it leave it
+      rest[ri*22 +: 22] = references[rel_entry[ri*ID_W +: ID_W]];
+      for (rj = 0; rj < ri; rj = rj + 1)
+        if (let_go[rj] && rel_entry[rj*ID_W +: ID_W] == rel_entry[ri*ID_W +: ID_W])
+          rest[ri*22 +: 22] = rest[ri*22 +: 22] - 1'b1;
+      let_go[ri] = rel_valid[ri] && rel_entry[ri*ID_W +: ID_W] != '0 && taken[rel_entry[ri*ID_W +: ID_W]]
+                   && rest[ri*22 +: 22] != '0;
+      rest[ri*22 +: 22] = rest[ri*22 +: 22] - 22'(let_go[ri]);
+      drained[ri] = let_go[ri] && draining[rel_entry[ri*ID_W +: ID_W]] && rest[ri*22 +: 22] == '0;
+      given[ri*R_W +: R_W] = drains;
+      drains = drains + R_W'(drained[ri]);
+      if (drained[ri]) freed = rel_entry[ri*ID_W +: ID_W];
+    end
+    left = references[run_id];
+    for (ri = 0; ri < RELEASES; ri = ri + 1)
+      if (let_go[ri] && rel_entry[ri*ID_W +: ID_W] == run_id) left = rest[ri*22 +: 22];
+  end
+
   assign ends    = running && run_left == '0;
-  assign left    = references[run_id] - 22'(let_go && rel_entry == run_id);
   assign frees   = ends && run_op == OP_DELETE && run_status == OK && left == '0;
   assign waiting = ends && run_op == OP_DELETE && run_status == OK && left != '0;
   assign begins  = (!running || ends) && todos != '0;
@@ -337,6 +407,7 @@ module sa_table #(
   logic [ID_W-1:0] top;         // entry that would be taken
   logic            inserts, removes, refused;
   logic            is_there, in_stash, room, stash_room, moves;
+  logic            keyed;       // it is one whose key is in the memories
   logic [S_W-1:0]  stash_at, stash_free, stash_mover;
   logic [M_W-1:0]  at_memory, room_memory;
   logic [W_W-1:0]  at_way, room_way;
@@ -353,8 +424,9 @@ module sa_table #(
   assign names      = new_handle[31:ID_W] == '0 && named != '0 && {1'b0, named} < fresh && taken[named]
                       && generation[named] == new_handle[63:32];
   assign cmd_key    = new_op == OP_INSERT ? ckey[begun] : key[named];
+  assign keyed      = new_op == OP_INSERT ? !cout[begun] : !sends[named];
 
-  assign top = frees ? run_id : drained ? rel_entry : backs != '0 ? back[backs - 1'b1] : fresh[ID_W-1:0];
+  assign top = frees ? run_id : drains != '0 ? freed : backs != '0 ? back[backs - 1'b1] : fresh[ID_W-1:0];
 
   always_comb begin
     // where the key is
@@ -421,15 +493,15 @@ module sa_table #(
     case (new_op)
       OP_INSERT: begin
         work = 16'(ADD_CYCLES);
-        if (is_there) new_status = DUPLICATE;
-        else if (count - ID_W'(drained) - ID_W'(frees) >= ID_W'(ENTRIES)) new_status = FULL;
-        else if (!room && !stash_room) new_status = NO_SLOT;
-        need = new_status == OK ? 2'd2 : new_status == NO_SLOT ? 2'd1 : 2'd0;
+        if (keyed && is_there) new_status = DUPLICATE;
+        else if (count - ID_W'(drains) - ID_W'(frees) >= ID_W'(ENTRIES)) new_status = FULL;
+        else if (keyed && !room && !stash_room) new_status = NO_SLOT;
+        need = !keyed ? 2'd0 : new_status == OK ? 2'd2 : new_status == NO_SLOT ? 2'd1 : 2'd0;
       end
       OP_DELETE: begin
         work       = 16'(REMOVE_CYCLES);
         new_status = names && !dying[named] ? OK : STALE;
-        need       = new_status == OK ? (moves ? 2'd3 : 2'd2) : 2'd0;
+        need       = new_status == OK && keyed ? (moves ? 2'd3 : 2'd2) : 2'd0;
       end
       default: ;
     endcase
@@ -445,6 +517,13 @@ module sa_table #(
   logic [ID_W-1:0] end_named;
   logic            end_names;
 
+  assign new_valid   = inserts;
+  assign new_entry   = top;
+  assign new_out     = cout[begun];
+  assign new_context = cctx[begun];
+
+  assign rd_entry   = end_named;
+  assign rd_out     = sends[end_named];
   assign end_handle = handle[run];
   assign end_named  = end_handle[ID_W-1:0];
   assign end_names  = end_handle[31:ID_W] == '0 && end_named != '0 && {1'b0, end_named} < fresh && taken[end_named]
@@ -480,7 +559,7 @@ module sa_table #(
   endgenerate
 
   always_ff @(posedge clk) begin
-    if (inserts && !room) begin
+    if (inserts && keyed && !room) begin
       stash_key[stash_free*KEY_W +: KEY_W]                      <= cmd_key;
       stash_id[stash_free*ID_W +: ID_W]                         <= top;
       stash_bucket[stash_free*MEMORIES*B_W +: MEMORIES*B_W]     <= cmd_buckets;
@@ -490,9 +569,25 @@ module sa_table #(
   end
 
   // ---- entries -----------------------------------------------------------------------------------------------------
+  // Of an entry that items take and give back in one cycle, each writes the same.
+  function automatic logic [21:0] held(input logic [ID_W-1:0] entry);
+    integer h;
+    begin
+      held = references[entry];
+      for (h = 0; h < RELEASES; h = h + 1)
+        if (let_go[h] && rel_entry[h*ID_W +: ID_W] == entry) held = held - 1'b1;
+      if (hit && found == entry) held = held + 1'b1;
+      if (tx_take && tx_entry == entry) held = held + 1'b1;
+    end
+  endfunction
+
+  integer ei;
+
   always_ff @(posedge clk) begin
-    if (let_go && !(hit && found == rel_entry)) references[rel_entry] <= references[rel_entry] - 1'b1;
-    if (hit && !(let_go && found == rel_entry)) references[found] <= references[found] + 1'b1;
+    for (ei = 0; ei < RELEASES; ei = ei + 1)
+      if (let_go[ei]) references[rel_entry[ei*ID_W +: ID_W]] <= held(rel_entry[ei*ID_W +: ID_W]);
+    if (hit) references[found] <= held(found);
+    if (tx_take && tx_entry != '0) references[tx_entry] <= held(tx_entry);
     if (inserts) begin
       references[top] <= '0;
       key[top]        <= ckey[begun];
@@ -505,9 +600,12 @@ module sa_table #(
 
   // A place's generation goes up when its entry is freed, and when it is given back because there was no slot.
   always_ff @(posedge clk) begin
-    if (drained) generation[rel_entry] <= generation[rel_entry] + 32'd1 + 32'(refused && !frees);
+    for (ei = 0; ei < RELEASES; ei = ei + 1)
+      if (drained[ei])
+        generation[rel_entry[ei*ID_W +: ID_W]] <= generation[rel_entry[ei*ID_W +: ID_W]] + 32'd1
+                                                  + 32'(refused && top == rel_entry[ei*ID_W +: ID_W]);
     if (frees) generation[run_id] <= generation[run_id] + 32'd1 + 32'(refused);
-    if (!drained && !frees && (inserts || refused)) begin
+    if (drains == '0 && !frees && (inserts || refused)) begin
       if (backs == '0) generation[top] <= 32'(refused);
       else if (refused) generation[top] <= generation[top] + 32'd1;
     end
@@ -519,45 +617,52 @@ module sa_table #(
       live      <= '0;
       dying     <= '0;
       draining  <= '0;
+      sends     <= '0;
       count     <= '0;
       wildcards <= '0;
     end else begin
-      if (drained) begin
-        taken[rel_entry]    <= 1'b0;
-        dying[rel_entry]    <= 1'b0;
-        draining[rel_entry] <= 1'b0;
-      end
+      for (ei = 0; ei < RELEASES; ei = ei + 1)
+        if (drained[ei]) begin
+          taken[rel_entry[ei*ID_W +: ID_W]]    <= 1'b0;
+          dying[rel_entry[ei*ID_W +: ID_W]]    <= 1'b0;
+          draining[rel_entry[ei*ID_W +: ID_W]] <= 1'b0;
+        end
       if (ends && run_op == OP_INSERT && run_status == OK) live[run_id] <= 1'b1;
       if (frees) begin
         taken[run_id] <= 1'b0;
         dying[run_id] <= 1'b0;
       end
       if (waiting) draining[run_id] <= 1'b1;
-      if (inserts) taken[top] <= 1'b1;
+      if (inserts) begin
+        taken[top] <= 1'b1;
+        sends[top] <= cout[begun];
+      end
       if (removes) begin
         live[named]  <= 1'b0;
         dying[named] <= 1'b1;
       end
-      count     <= count - ID_W'(drained) - ID_W'(frees) + ID_W'(inserts);
-      wildcards <= wildcards + ID_W'(inserts && cmd_key[DST_W-1:0] == '0) - ID_W'(removes && cmd_key[DST_W-1:0] == '0);
+      count     <= count - ID_W'(drains) - ID_W'(frees) + ID_W'(inserts);
+      wildcards <= wildcards + ID_W'(inserts && keyed && cmd_key[DST_W-1:0] == '0)
+                   - ID_W'(removes && keyed && cmd_key[DST_W-1:0] == '0);
     end
   end
 
-  // Given back, in this order: by a release, by the end of a DELETE; then one is taken.
+  // Given back, in this order: by releases, by the end of a DELETE; then one is taken.
   logic takes_fresh;
 
   // what is refused for want of a slot is given back at once
-  assign takes_fresh = (inserts || refused) && !frees && !drained && backs == '0;
+  assign takes_fresh = (inserts || refused) && !frees && drains == '0 && backs == '0;
 
   always_ff @(posedge clk) begin
-    if (drained) back[backs] <= rel_entry;
-    if (frees) back[drained ? backs + 1'b1 : backs] <= run_id;
+    for (ei = 0; ei < RELEASES; ei = ei + 1)
+      if (drained[ei]) back[backs + ID_W'(given[ei*R_W +: R_W])] <= rel_entry[ei*ID_W +: ID_W];
+    if (frees) back[backs + ID_W'(drains)] <= run_id;
     if (refused && takes_fresh) back[0] <= top;
     if (rst) begin
       backs <= '0;
       fresh <= (ID_W + 1)'(1);
     end else begin
-      backs <= backs + ID_W'(drained) + ID_W'(frees) - ID_W'(inserts && !takes_fresh) + ID_W'(refused && takes_fresh);
+      backs <= backs + ID_W'(drains) + ID_W'(frees) - ID_W'(inserts && !takes_fresh) + ID_W'(refused && takes_fresh);
       fresh <= fresh + (ID_W + 1)'(takes_fresh);
     end
   end
@@ -565,8 +670,11 @@ module sa_table #(
   // ---- the command processor ---------------------------------------------------------------------------------------
   logic            accepts, answers;
   logic [C_W-1:0]  free_place;
-  logic            adds_run, adds_wait;  // to those that are to be answered
-  integer          pi;
+  logic            adds_run;   // to those that are to be answered, behind those that releases end
+  logic [COMMANDS-1:0]     adds_wait;
+  logic [COMMANDS*C_W-1:0] adds_at;  // where in the ring
+  logic [C_W-1:0]          adds_tail;
+  integer          pi, pj;
 
   always_comb begin
     free_place = '0;
@@ -577,8 +685,19 @@ module sa_table #(
   assign accepts   = cmd_valid && cmd_ready;
   assign rsp_valid = dones != '0;
   assign answers   = rsp_valid && rsp_ready;
-  assign adds_wait = drained;
   assign adds_run  = ends && !waiting;
+
+  // Of those that releases end in one cycle the lower place comes first.
+  always @* begin
+    adds_tail = done_tail;
+    for (pi = 0; pi < COMMANDS; pi = pi + 1) begin
+      adds_wait[pi] = 1'b0;
+      for (pj = 0; pj < RELEASES; pj = pj + 1)
+        if (drained[pj] && waits[rel_entry[pj*ID_W +: ID_W]] == C_W'(pi)) adds_wait[pi] = 1'b1;
+      adds_at[pi*C_W +: C_W] = adds_tail;
+      if (adds_wait[pi]) adds_tail = next_place(adds_tail);
+    end
+  end
 
   always_ff @(posedge clk) begin
     if (accepts) begin
@@ -588,6 +707,8 @@ module sa_table #(
       ckey[free_place]   <= {cmd_v6, cmd_ah, cmd_spi, cmd_dst};
       cesn[free_place]   <= cmd_esn;
       cvalue[free_place] <= cmd_value;
+      cout[free_place]   <= cmd_out;
+      cctx[free_place]   <= cmd_context;
       todo[todo_tail]    <= free_place;
     end
     if (ends) begin
@@ -596,13 +717,13 @@ module sa_table #(
       if (run_op == OP_INSERT && run_status == OK) handle[run] <= {generation[run_id], 32'(run_id)};
       if (run_op == OP_READ && end_names) begin
         ckey[run]   <= key[end_named];
-        cvalue[run] <= value[end_named];
+        cvalue[run] <= HOST_ESN == 1 ? value[end_named] : esn[end_named] ? rd_value : 32'd0;
         cstate[run] <= dying[end_named] ? 2'd3 : 2'd2;
         crefs[run]  <= references[end_named];
       end
     end
-    if (adds_wait) done[done_tail] <= waits[rel_entry];
-    if (adds_run) done[adds_wait ? next_place(done_tail) : done_tail] <= run;
+    for (ei = 0; ei < COMMANDS; ei = ei + 1) if (adds_wait[ei]) done[adds_at[ei*C_W +: C_W]] <= C_W'(ei);
+    if (adds_run) done[adds_tail] <= run;
     if (begins) begin
       run          <= begun;
       run_op       <= new_op;
@@ -635,10 +756,9 @@ module sa_table #(
         done_head                   <= next_place(done_head);
       end
       if (begins) todo_head <= next_place(todo_head);
-      if (adds_wait && adds_run) done_tail <= next_place(next_place(done_tail));
-      else if (adds_wait || adds_run) done_tail <= next_place(done_tail);
+      done_tail <= adds_run ? next_place(adds_tail) : adds_tail;
       todos   <= todos + K_W'(accepts) - K_W'(begins);
-      dones   <= dones + K_W'(adds_wait) + K_W'(adds_run) - K_W'(answers);
+      dones   <= dones + K_W'(drains) + K_W'(adds_run) - K_W'(answers);
       running <= begins || (running && !ends);
       if (begins) begin
         run_left     <= 18'(work) + 18'(need) * 18'(LOOKUP_PACE) - 18'd1;

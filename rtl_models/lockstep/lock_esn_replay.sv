@@ -63,7 +63,7 @@ module lock_esn_replay #(
   ) u_block (
     .clk, .rst,
     .cfg_we(pin_in[IN_CFG_WE_LSB]), .cfg_sa(pin_in[IN_CFG_SA_LSB+:SA_W]), .cfg_window(pin_in[IN_CFG_WINDOW_LSB+:13]),
-    .cfg_esn(pin_in[IN_CFG_ESN_LSB]), .cfg_top(pin_in[IN_CFG_TOP_LSB+:64]),
+    .cfg_esn(pin_in[IN_CFG_ESN_LSB]), .cfg_top(pin_in[IN_CFG_TOP_LSB+:64]), .peek_sa('0), .peek_top(), .chk_refuses(), .upd_refuses(),
     .chk_valid, .chk_last, .chk_crypt, .chk_sa, .chk_low, .chk_data({chk_crypt, chk_data}), .chk_pop,
     .checked_valid, .checked_whole(), .checked_last, .checked_number, .checked_data,
     .checked_pop(pin_in[IN_CHECKED_POP_LSB]),

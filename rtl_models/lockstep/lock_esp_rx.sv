@@ -22,7 +22,18 @@ module lock_esp_rx #(
     parameter int UPDATE_DEPTH = 64,
     parameter int OPEN_LATENCY = 4,
     parameter int OPEN_OVERHEAD = 0,
-    parameter int OPEN_DEPTH = 256
+    parameter int OPEN_DEPTH = 256,
+    parameter int SA_TABLE = 0,
+    parameter int MEMORIES = 2,
+    parameter int BUCKETS = 4,
+    parameter int WAYS = 2,
+    parameter int STASH = 2,
+    parameter int LOOKUP_PORT = 1,
+    parameter int LOOKUP_PACE = 2,
+    parameter int ADD_CYCLES = 8,
+    parameter int UPDATE_CYCLES = 4,
+    parameter int REMOVE_CYCLES = 6,
+    parameter int COMMANDS = 4
 ) (
     input  logic                                clk,
     input  logic                                rst,
@@ -39,6 +50,17 @@ module lock_esp_rx #(
   logic [511:0] b_beat, o_beat;
   logic [31:0] not_ipsec, no_sa, fragment, options, malformed, ok, duplicate, too_old, zero, late, bad_icv, bad_length;
   logic [31:0] bad_padding, dummy, wrong, bad_inner, ecn;
+  logic cmd_ready, rsp_valid, rsp_read;
+  logic [7:0] rsp_tag;
+  logic [2:0] rsp_status;
+  logic [63:0] rsp_handle;
+  // the protocol is always ESP
+  /* verilator lint_off UNUSEDSIGNAL */
+  logic [161:0] rsp_key;
+  /* verilator lint_on UNUSEDSIGNAL */
+  logic [31:0] rsp_value;
+  logic [1:0] rsp_state;
+  logic [21:0] rsp_references;
 
   assign push = pin_in[IN_PUSH_LSB];
 
@@ -60,7 +82,9 @@ module lock_esp_rx #(
     .CHECK_LATENCY(CHECK_LATENCY), .CHECK_OVERHEAD(CHECK_OVERHEAD), .CHECK_DEPTH(CHECK_DEPTH),
     .AES_STAGES(AES_STAGES), .AES_OVERHEAD(AES_OVERHEAD), .AES_DEPTH(AES_DEPTH), .REORDER_DEPTH(REORDER_DEPTH),
     .UPDATE_LATENCY(UPDATE_LATENCY), .UPDATE_OVERHEAD(UPDATE_OVERHEAD), .UPDATE_DEPTH(UPDATE_DEPTH),
-    .OPEN_LATENCY(OPEN_LATENCY), .OPEN_OVERHEAD(OPEN_OVERHEAD), .OPEN_DEPTH(OPEN_DEPTH)
+    .OPEN_LATENCY(OPEN_LATENCY), .OPEN_OVERHEAD(OPEN_OVERHEAD), .OPEN_DEPTH(OPEN_DEPTH),
+    .SA_TABLE(SA_TABLE), .MEMORIES(MEMORIES), .BUCKETS(BUCKETS), .WAYS(WAYS), .STASH(STASH),
+    .LOOKUP_PORT(LOOKUP_PORT), .LOOKUP_PACE(LOOKUP_PACE), .ADD_CYCLES(ADD_CYCLES), .UPDATE_CYCLES(UPDATE_CYCLES), .REMOVE_CYCLES(REMOVE_CYCLES), .COMMANDS(COMMANDS)
   ) u_block (
     .clk, .rst,
     .cfg_we(pin_in[IN_CFG_WE_LSB]), .cfg_sa(pin_in[IN_CFG_SA_LSB+:SA_W]), .cfg_spi(pin_in[IN_CFG_SPI_LSB+:32]),
@@ -69,6 +93,10 @@ module lock_esp_rx #(
     .cfg_rounds(pin_in[IN_CFG_ROUNDS_LSB+:2]), .cfg_icv(pin_in[IN_CFG_ICV_LSB+:6]),
     .cfg_salt(pin_in[IN_CFG_SALT_LSB+:32]), .cfg_h(pin_in[IN_CFG_H_LSB+:128]), .cfg_keys(pin_in[IN_CFG_KEYS_LSB+:1920]),
     .cfg_esn(pin_in[IN_CFG_ESN_LSB]), .cfg_window(pin_in[IN_CFG_WINDOW_LSB+:13]), .cfg_top(pin_in[IN_CFG_TOP_LSB+:64]),
+    .cmd_valid(pin_in[IN_CMD_VALID_LSB]), .cmd_ready, .cmd_op(pin_in[IN_CMD_OP_LSB+:3]),
+    .cmd_tag(pin_in[IN_CMD_TAG_LSB+:8]), .cmd_handle(pin_in[IN_CMD_HANDLE_LSB+:64]), .cmd_ah(pin_in[IN_CMD_AH_LSB]),
+    .cmd_value(pin_in[IN_CMD_VALUE_LSB+:32]), .rsp_valid, .rsp_ready(pin_in[IN_RSP_READY_LSB]), .rsp_tag, .rsp_status,
+    .rsp_handle, .rsp_read, .rsp_key, .rsp_value, .rsp_state, .rsp_references,
     .in_valid(b_valid), .in_last(b_last), .in_length(b_length), .in_beat(b_beat), .in_pop(b_pop),
     .out_valid(o_valid), .out_last(o_last), .out_length(o_length), .out_beat(o_beat), .out_pop(pin_in[IN_POP_LSB]),
     .count_not_ipsec(not_ipsec), .count_no_sa(no_sa), .count_fragment(fragment), .count_options(options),
@@ -101,5 +129,18 @@ module lock_esp_rx #(
     pin_out[OUT_COUNT_WRONG_LSB+:32] = wrong;
     pin_out[OUT_COUNT_BAD_INNER_LSB+:32] = bad_inner;
     pin_out[OUT_COUNT_ECN_LSB+:32] = ecn;
+    pin_out[OUT_CMD_READY_LSB] = cmd_ready;
+    pin_out[OUT_RSP_VALID_LSB] = rsp_valid;
+    pin_out[OUT_RSP_TAG_LSB+:8] = rsp_tag;
+    pin_out[OUT_RSP_STATUS_LSB+:3] = rsp_status;
+    pin_out[OUT_RSP_HANDLE_LSB+:64] = rsp_handle;
+    pin_out[OUT_RSP_READ_LSB] = rsp_read;
+    pin_out[OUT_RSP_DST_LOW_LSB+:64] = rsp_key[63:0];
+    pin_out[OUT_RSP_DST_HIGH_LSB+:64] = rsp_key[127:64];
+    pin_out[OUT_RSP_SPI_LSB+:32] = rsp_key[159:128];
+    pin_out[OUT_RSP_V6_LSB] = rsp_key[161];
+    pin_out[OUT_RSP_VALUE_LSB+:32] = rsp_value;
+    pin_out[OUT_RSP_STATE_LSB+:2] = rsp_state;
+    pin_out[OUT_RSP_REFERENCES_LSB+:22] = rsp_references;
   end
 endmodule

@@ -60,12 +60,14 @@ module lock_sa_table #(
     .in_tag(tag), .in_data(data), .in_pop(pop),
     .out_valid(found_valid), .out_whole(), .out_last(found_last), .out_hit(hit), .out_entry(entry),
     .out_probes(probes), .out_tag(found_tag), .out_data(found_data), .out_pop(pin_in[IN_FOUND_POP_LSB]),
+    .look_start(), .look_entry(), .in_refuse(1'b0), .tx_handle(64'd0), .tx_entry(), .tx_take(1'b0),
     .rel_valid(pin_in[IN_REL_VALID_LSB]), .rel_entry(pin_in[IN_REL_ENTRY_LSB+:ID_W]),
     .cmd_valid(pin_in[IN_CMD_VALID_LSB]), .cmd_ready, .cmd_op(pin_in[IN_CMD_OP_LSB+:3]),
     .cmd_tag(pin_in[IN_CMD_TAG_LSB+:8]), .cmd_handle(pin_in[IN_CMD_HANDLE_LSB+:64]),
     .cmd_spi(pin_in[IN_CMD_SPI_LSB+:32]), .cmd_ah(pin_in[IN_CMD_AH_LSB]),
     .cmd_dst({pin_in[IN_CMD_DST_HIGH_LSB+:64], pin_in[IN_CMD_DST_LOW_LSB+:64]}), .cmd_v6(pin_in[IN_CMD_V6_LSB]),
-    .cmd_esn(pin_in[IN_CMD_ESN_LSB]), .cmd_value(pin_in[IN_CMD_VALUE_LSB+:32]),
+    .cmd_esn(pin_in[IN_CMD_ESN_LSB]), .cmd_value(pin_in[IN_CMD_VALUE_LSB+:32]), .cmd_out(1'b0), .cmd_context(1'b0),
+    .new_valid(), .new_entry(), .new_out(), .new_context(), .rd_entry(), .rd_out(), .rd_value(32'd0),
     .rsp_valid, .rsp_ready(pin_in[IN_RSP_READY_LSB]), .rsp_tag, .rsp_status, .rsp_handle, .rsp_read, .rsp_key,
     .rsp_value, .rsp_state, .rsp_references
   );

@@ -357,13 +357,24 @@ static uint32_t put_ethernet(struct frames *f, uint8_t *frame)
     return ETHERNET + 4 * count;
 }
 
+/* Any SA; mostly one that the receiver has. */
+static uint32_t any_sa(struct frames *f)
+{
+    uint32_t sa = 1 + below(f, f->sas - 1);
+
+    for (unsigned tries = 0; tries < 8 && !f->peer[sa].live; tries++) {
+        sa = 1 + below(f, f->sas - 1);
+    }
+    return sa;
+}
+
 /* An SA, often the one of before. */
 static uint32_t pick_sa(struct frames *f)
 {
-    if (one_in(f, 8)) {
-        f->favourite = 1 + below(f, f->sas - 1);
+    if (one_in(f, 8) || (!f->peer[f->favourite].live && one_in(f, 4))) {
+        f->favourite = any_sa(f);
     }
-    return one_in(f, 3) ? 1 + below(f, f->sas - 1) : f->favourite;
+    return one_in(f, 3) ? any_sa(f) : f->favourite;
 }
 
 static uint64_t next_number(struct frames *f, struct frames_peer *p)

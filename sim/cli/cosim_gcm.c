@@ -265,6 +265,7 @@ static void show_frame(struct traffic *t, uint32_t *in)
     uint8_t aad[20];
     const uint32_t aad_bytes = make_aad(f, aad);
 
+    SET(in, FIRST, 1);
     SET(in, DECRYPT, f->decrypt);
     SET(in, GMAC, f->gmac);
     SET(in, ROUNDS, k->rounds);

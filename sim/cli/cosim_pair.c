@@ -7,7 +7,11 @@
 #include "cli/progress.h"
 #include "engine/must.h"
 
-enum { HISTORY = 8 };
+enum {
+    HISTORY = 8, /* cycles */
+    SHOWN_MOST = 512,
+    SHOWN_BITS = 128 /* of a pin of more bits than SHOWN_MOST */
+};
 
 /* The two, what goes in, and what has been seen lately. */
 struct cosim_pair {
@@ -45,6 +49,16 @@ static uint64_t part(const uint32_t *v, const struct block_pin *p, uint32_t from
     uint32_t bits = p->bits - from < 64 ? p->bits - from : 64;
 
     return block_get(v, p->lsb + from, bits);
+}
+
+static bool is_zero(const struct block_pin *p, const uint32_t *v)
+{
+    for (uint32_t from = 0; from < p->bits; from += 64) {
+        if (part(v, p, from) != 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool pin_differs(const struct block_pin *p, const uint32_t *a, const uint32_t *b)
@@ -90,18 +104,50 @@ static void print_value(FILE *to, const struct block_pin *p, const uint32_t *v)
     }
 }
 
-/* Every pin that means something and is not 0. */
+/* ... of a pin that is longer than anyone reads: its lowest bits. */
+static void print_start(FILE *to, const struct block_pin *p, const uint32_t *v)
+{
+    const struct block_pin start = { .bits = SHOWN_BITS, .lsb = p->lsb };
+
+    if (p->bits <= SHOWN_MOST) {
+        print_value(to, p, v);
+        return;
+    }
+    print_value(to, &start, v);
+    fprintf(to, "(lowest %d of %u bits)", SHOWN_BITS, p->bits);
+}
+
+/* Where a wide pin differs: of many bits one does not find it by eye. */
+static void print_place(const struct block_pin *p, const uint32_t *a, const uint32_t *b)
+{
+    uint32_t first = p->bits, last = 0;
+
+    for (uint32_t i = 0; i < p->bits; i++) {
+        if (block_get(a, p->lsb + i, 1) != block_get(b, p->lsb + i, 1)) {
+            first = i < first ? i : first;
+            last = i;
+        }
+    }
+    if (p->bits > 64) {
+        printf(" (bits %u to %u)", first, last);
+    }
+}
+
+/* Every pin that means something and is not 0; of those that only mean something beside another one, the narrow ones
+ * with a 0, too. */
 static void print_pins(FILE *to, const struct block_pin *pin, uint32_t count, const uint32_t *v)
 {
     for (uint32_t i = 0; i < count; i++) {
-        if (!meaningful(pin, i, v) || (pin[i].when < 0 && block_pin(v, &pin[i]) == 0) ||
+        bool narrow = pin[i].when >= 0 && pin[i].bits <= 16;
+
+        if (!meaningful(pin, i, v) || (!narrow && is_zero(&pin[i], v)) ||
             strncmp(pin[i].name, "COUNT", 5) == 0) {
             continue;
         }
         fprintf(to, " %s", pin[i].name);
         if (pin[i].bits > 1 || pin[i].when >= 0) {
             fputc('=', to);
-            print_value(to, &pin[i], v);
+            print_start(to, &pin[i], v);
         }
     }
 }
@@ -135,6 +181,7 @@ void cosim_pair_explain(const struct cosim_pair *pair, enum cosim_end end)
         print_value(stdout, pin, pair->c_out);
         printf(", RTL ");
         print_value(stdout, pin, pair->rtl_out);
+        print_place(pin, pair->c_out, pair->rtl_out);
         putchar('\n');
     }
     print_history(pair);

@@ -1,23 +1,32 @@
 /* Random traffic for esp_rx: frames (cosim_frames.c) one behind the other, with pauses and without; a host that takes
- * them at all speeds; now and then, when nothing is under way, all SAs anew. */
+ * them at all speeds; now and then, when nothing is under way, all SAs anew. With SA_TABLE SAs come and go by commands
+ * instead (cosim_orders.h), and the frames do not wait for them. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cosim.h"
 #include "cli/cosim_frames.h"
+#include "cli/cosim_orders.h"
 #include "cli/cosim_sa.h"
 #include "engine/must.h"
 
 #define PINS_FILE "nic/pins_esp_rx.def"
 #include "cli/cosim_pins.h"
 
-enum { BUS = 64, REST = 200 /* cycles, after which what was refused has passed for certain */ };
+enum {
+    BUS = 64,
+    REST = 200, /* cycles, after which what was refused has passed for certain */
+    RATE = 6    /* of orders */
+};
 
 struct traffic {
     struct rng random;
     struct frames frames;
     uint32_t beat, beats; /* of the frame that goes in; 0: none */
     bool waits;           /* there is a frame for which there is no room */
+    bool with_orders;
+    struct orders orders;
+    bool any[FRAMES_SAS]; /* SAs of any destination */
     uint32_t to_set;      /* SAs that are still to be set */
     uint64_t drain_at;    /* from this cycle on nothing new begins */
     uint64_t empty_since; /* UINT64_MAX: it is not */
@@ -32,12 +41,22 @@ struct traffic {
 static void *create(const char *config, uint64_t seed)
 {
     struct traffic *t = must(calloc(1, sizeof *t));
-    const uint32_t sas = 1u << nic_solo_number(config, "SA_W");
+    const uint32_t places = (1u << nic_solo_number(config, "SA_W")) - 1;
+    uint32_t sas = places;
 
     t->random = rng_stream(seed, 1);
-    frames_init(&t->frames, seed, sas, nic_solo_number(config, "WINDOW"));
-    t->to_set = sas - 1;
-    t->drain_at = 20000;
+    t->with_orders = nic_solo_number(config, "SA_TABLE") != 0;
+    if (t->with_orders) {
+        sas = places + places / 2 + 2 < FRAMES_SAS ? places + places / 2 + 2 : FRAMES_SAS - 1;
+        orders_init(&t->orders, seed, sas, places, RATE);
+    }
+    frames_init(&t->frames, seed, sas + 1, nic_solo_number(config, "WINDOW"));
+    for (uint32_t i = 1; t->with_orders && i <= sas; i++) {
+        frames_new_peer(&t->frames, i);
+        t->frames.peer[i].live = false;
+    }
+    t->to_set = t->with_orders ? 0 : sas;
+    t->drain_at = t->with_orders ? UINT64_MAX : 20000;
     t->empty_since = UINT64_MAX;
     return t;
 }
@@ -78,6 +97,69 @@ static void drive_sas(struct traffic *t, uint32_t *in)
     if (t->to_set > 0) {
         set_sa(t, in, t->frames.sas - t->to_set);
         t->to_set--;
+    }
+}
+
+/* ---- commands ---------------------------------------------------------------------------------------- */
+
+static void give_order(struct traffic *t, uint32_t *in, const struct order *o)
+{
+    struct frames_peer *peer = &t->frames.peer[o->sa ? o->sa : 1];
+    struct esp_node node;
+
+    if (o->fresh) {
+        frames_new_peer(&t->frames, o->sa);
+        t->any[o->sa] = rng_below(&t->random, 6) == 0;
+        t->sas_set++;
+    }
+    frames_node(peer, &node);
+    node.sa[0].spi ^= o->other_spi;
+    if (o->sa && t->any[o->sa]) {
+        memset(node.dst.bytes, 0, sizeof node.dst.bytes);
+    }
+    cosim_sa_rx(in, 0, &node);
+    SET(in, CFG_WE, 0);
+    SET(in, CMD_VALID, 1);
+    SET(in, CMD_OP, o->op);
+    SET(in, CMD_TAG, o->tag);
+    SET(in, CMD_HANDLE, o->handle);
+    SET(in, CMD_AH, o->ah);
+    SET(in, CMD_VALUE, o->value);
+}
+
+static void note_answer(struct traffic *t, const uint32_t *out)
+{
+    const bool read = GET(out, RSP_READ);
+    const struct orders_answer answer = {
+        .tag = (uint8_t)GET(out, RSP_TAG),
+        .status = (uint8_t)GET(out, RSP_STATUS),
+        .handle = GET(out, RSP_HANDLE),
+        .read = read,
+        .state = read ? (uint8_t)GET(out, RSP_STATE) : 0,
+        .references = read ? (uint32_t)GET(out, RSP_REFERENCES) : 0,
+    };
+    const uint32_t sa = t->orders.under_way[answer.tag].sa;
+
+    orders_answered(&t->orders, &answer);
+    /* nobody sends much to one that is not there */
+    t->frames.peer[sa].live = t->orders.sa[sa].state == ORDERS_IN;
+}
+
+static void drive_orders(struct traffic *t, const uint32_t *out, uint32_t *in)
+{
+    const bool there = GET(out, RSP_VALID);
+    const struct order *o;
+
+    if (orders_take(&t->orders, there)) {
+        SET(in, RSP_READY, 1);
+        if (there) {
+            note_answer(t, out);
+        }
+    }
+    o = orders_next(&t->orders);
+    if (o) {
+        give_order(t, in, o);
+        orders_given(&t->orders, GET(out, CMD_READY));
     }
 }
 
@@ -158,7 +240,11 @@ static void drive(void *self, const uint32_t *out, uint32_t *in)
     struct traffic *t = self;
 
     note_counters(t, out);
-    drive_sas(t, in);
+    if (t->with_orders) {
+        drive_orders(t, out, in);
+    } else {
+        drive_sas(t, in);
+    }
     drive_out(t, out, in);
     drive_in(t, out, in);
     t->cycle++;
@@ -198,8 +284,10 @@ static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHAR
         { "peers that went over 2^32", f->crossings, t->sas_set, 1 },
     };
 
+    unsigned count = sizeof all / sizeof *all;
+
     memcpy(share, all, sizeof all);
-    return sizeof all / sizeof *all;
+    return t->with_orders ? count + orders_shares(&t->orders, share + count) : count;
 }
 
 const struct cosim_stimulus cosim_rx_stimulus = {

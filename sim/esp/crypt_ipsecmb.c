@@ -40,6 +40,9 @@ struct esp_mb_keys {
 
 struct esp_mb *esp_mb_open(struct esp_crypt *crypt, char *error, size_t error_size)
 {
+    /* IMB_CPUFLAGS_SSE, which version 1.2 does not have yet */
+    const uint64_t needed =
+        IMB_FEATURE_SSE4_2 | IMB_FEATURE_CMOV | IMB_FEATURE_AESNI | IMB_FEATURE_PCLMULQDQ;
     struct esp_mb *mb = calloc(1, sizeof *mb);
     IMB_MGR *mgr = mb != NULL ? alloc_mb_mgr(0) : NULL;
     if (mgr == NULL) {
@@ -47,7 +50,7 @@ struct esp_mb *esp_mb_open(struct esp_crypt *crypt, char *error, size_t error_si
         free(mb);
         return NULL;
     }
-    if ((mgr->features & IMB_CPUFLAGS_SSE) != IMB_CPUFLAGS_SSE) {
+    if ((mgr->features & needed) != needed) {
         snprintf(error, error_size, "libipsec-mb needs a processor with SSE4.2, AES and PCLMULQDQ");
         free_mb_mgr(mgr);
         free(mb);

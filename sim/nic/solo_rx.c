@@ -1,12 +1,13 @@
 /* solo: what a lane receives, from the receive buffer of its port to the channel before rx_dma (parser, sa_lookup,
  * replay_check, crypto, reorder, replay_update, decapsulate).
  *
- * A packet's bytes are there with its first beat, as in the card, where a frame is whole in the receive buffer. */
+ * A packet's bytes are there with its first beat, as in the card, where a frame is whole in the receive buffer.
+ * Without SA_TABLE the pins put SAs straight into a CAM; with it into a hash table, by commands (solo_commands.h). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "nic/solo_inside.h"
+#include "nic/solo_commands.h"
 
 #define PINS_FILE "nic/pins_esp_rx.def"
 #include "nic/solo_pins.h"
@@ -40,6 +41,20 @@ static const struct nic_solo_param params[] = {
     { "OPEN_LATENCY", "card.decapsulate.latency", 4, 1, 64, "cycles" },
     { "OPEN_OVERHEAD", "card.decapsulate.overhead", 0, 0, 64, "cycles more from item to item" },
     { "OPEN_DEPTH", "card.decapsulate.depth", 256, 56, 512, "beats of the channel behind" },
+    { "SA_TABLE", NULL, 0, 0, 1,
+      "0: SAs in a CAM; 1: in a hash table, by commands, as the next ten say" },
+    { "MEMORIES", "card.sa.table.choices", 2, 1, 4, "buckets of a key" },
+    { "BUCKETS", NULL, 4, 1, 256,
+      "buckets of a memory, a power of two; card.sa.table.slots follows" },
+    { "WAYS", "card.sa.table.ways", 2, 1, 16, "slots of a bucket" },
+    { "STASH", "card.sa.table.stash", 2, 0, 64, "keys" },
+    { "LOOKUP_PORT", NULL, 1, 0, 1, "1: look-ups and commands share a port; card.sa.lookup_port" },
+    { "LOOKUP_PACE", "card.sa.lookup_pace", 2, 1, 1024,
+      "cycles from one access of a command to the next" },
+    { "ADD_CYCLES", NULL, 8, 1, 4096, "cycles; card.command.add" },
+    { "UPDATE_CYCLES", NULL, 4, 1, 4096, "cycles; card.command.update" },
+    { "REMOVE_CYCLES", NULL, 6, 1, 4096, "cycles; card.command.remove" },
+    { "COMMANDS", "card.command.depth", 4, 1, 256, "commands under way" },
 };
 
 struct rx {
@@ -48,6 +63,8 @@ struct rx {
     struct solo_port in_port, out_port;
     uint32_t item; /* packet that is going in */
     uint64_t handle[MAX_SAS];
+    bool with_commands;
+    struct solo_commands commands;
 };
 
 /* ---- life ------------------------------------------------------------------------------------------ */
@@ -63,13 +80,14 @@ static void attach(struct rx *r)
 static bool open_card(void *self, char *error, size_t error_size)
 {
     struct rx *r = self;
-    char buffer[32];
-    const char *const settings[][2] = {
+    bool table = solo_value(&r->own, "SA_TABLE") != 0;
+    struct solo_table_settings hash;
+    char buffer[32], capacity[16];
+    const char *settings[16 + SOLO_TABLE_SETTINGS][2] = {
         { "card.bus", "64B" },
         { "card.mac.mtu", "1500B" }, /* channels that hold whole packets: 56 beats at least */
         { "card.mac.rx_buffer", buffer },
         { "card.sa.esn", "inferred" },
-        { "card.sa.table.organisation", "cam" },
         { "card.capabilities.ipv4_options", "false" },
         { "card.capabilities.ipv6_extensions", "false" },
         { "card.crypto.width", "64B" },
@@ -77,17 +95,29 @@ static bool open_card(void *self, char *error, size_t error_size)
         { "card.crypto.contexts", "1" },
         { "card.crypto.key_setup", "0" },
         { "card.crypto.order", "sa" },
-        { NULL, NULL }
+        { "card.sa.table.organisation", "cam" }
     };
+    const unsigned last = 11;
     struct nic_lane *lane;
     uint32_t behind;
 
     snprintf(buffer, sizeof buffer, "%uB", BUS * solo_value(&r->own, "IN_DEPTH"));
+    if (table) {
+        solo_table_settings(&r->own, &hash);
+        snprintf(capacity, sizeof capacity, "%u", (1u << solo_value(&r->own, "SA_W")) - 1);
+        settings[last][0] = "card.sa.table.capacity";
+        settings[last][1] = capacity;
+        memcpy(settings + last + 1, hash.setting, sizeof hash.setting);
+    }
     r->solo = &r->own;
     if (!solo_open(r->solo, settings, error, error_size)) {
         return false;
     }
     attach(r);
+    if (table) {
+        solo_commands_open(&r->commands, r->solo, solo_value(&r->own, "COMMANDS"));
+        r->with_commands = true;
+    }
     lane = &r->solo->card->lane[0];
     behind = lane->rx.reorder.out[0]->config.depth;
     if (behind != solo_value(&r->own, "REORDER_DEPTH")) {
@@ -144,6 +174,41 @@ static void show_counters(const struct rx *r, uint32_t *out)
     set(out, OUT_COUNT_ECN, rx->drop[NIC_DROP_ECN]);
 }
 
+static void show_response(const struct solo_answer *a, uint32_t *out)
+{
+    set(out, OUT_RSP_VALID, 1);
+    set(out, OUT_RSP_TAG, a->tag);
+    set(out, OUT_RSP_STATUS, a->status);
+    set(out, OUT_RSP_HANDLE, a->handle);
+    if (!a->read) {
+        return;
+    }
+    set(out, OUT_RSP_READ, 1);
+    set(out, OUT_RSP_DST_LOW, a->dst_low);
+    set(out, OUT_RSP_DST_HIGH, a->dst_high);
+    set(out, OUT_RSP_SPI, a->spi);
+    set(out, OUT_RSP_V6, a->v6);
+    set(out, OUT_RSP_VALUE, a->value);
+    set(out, OUT_RSP_STATE, a->state);
+    set(out, OUT_RSP_REFERENCES, a->references);
+}
+
+static void show_commands(const struct rx *r, uint32_t *out)
+{
+    struct solo_answer answer;
+
+    for (unsigned pin = OUT_CMD_READY; pin < OUTS; pin++) {
+        set(out, pin, 0);
+    }
+    if (!r->with_commands) {
+        return;
+    }
+    set(out, OUT_CMD_READY, solo_commands_place(&r->commands) < r->commands.places);
+    if (solo_commands_answer(&r->commands, &answer)) {
+        show_response(&answer, out);
+    }
+}
+
 static void outputs(void *self, uint32_t *out)
 {
     const struct rx *r = self;
@@ -155,6 +220,7 @@ static void outputs(void *self, uint32_t *out)
         show_beat(r, out, &b);
     }
     show_counters(r, out);
+    show_commands(r, out);
 }
 
 /* ---- what goes in -------------------------------------------------------------------------------------- */
@@ -272,10 +338,48 @@ static void settle(void *self, const uint32_t *in)
     }
 }
 
+static void take_command(struct rx *r, const uint32_t *in, uint32_t at)
+{
+    uint8_t spi[4];
+    struct solo_command command = { .op = (uint8_t)get(in, IN_CMD_OP),
+                                    .tag = (uint8_t)get(in, IN_CMD_TAG),
+                                    .handle = get(in, IN_CMD_HANDLE),
+                                    .value = (uint32_t)get(in, IN_CMD_VALUE),
+                                    .ah = get(in, IN_CMD_AH) };
+
+    get_bytes(in, IN_CFG_SPI, spi, 4);
+    command.spi = esp_get32(spi);
+    if (command.op == SOLO_INSERT) {
+        command.node = node_of(in);
+    }
+    solo_commands_take(&r->commands, at, &command);
+}
+
+static void tick_with_commands(struct rx *r, const uint32_t *in)
+{
+    struct solo_commands *c = &r->commands;
+    uint32_t place = get(in, IN_CMD_VALID) ? solo_commands_place(c) : c->places;
+
+    solo_commands_before(c);
+    if (get(in, IN_RSP_READY) && c->done_head != c->done_tail) {
+        solo_commands_answered(c);
+    }
+    inputs(r, in);
+    solo_step(r->solo);
+    solo_commands_after(c);
+    if (place < c->places) {
+        take_command(r, in, place);
+    }
+}
+
 static void tick(void *self, const uint32_t *in)
 {
     struct rx *r = self;
 
+    if (r->with_commands) {
+        tick_with_commands(r, in);
+        return;
+    }
     inputs(r, in);
     solo_step(r->solo);
     settle(r, in);

@@ -179,14 +179,29 @@ static void open_inputs(struct run *r)
     next_record(r);
 }
 
+/* What is sent is near the next 2^31, and has limits that are told of: events come early and often. */
+static void make_eventful(const struct run *r, struct esp_node *node, uint64_t number)
+{
+    if (r->config->card.sa.esn != NIC_ESN_EVENTS || node->dir != ESP_DIR_OUT) {
+        return;
+    }
+    node->sa[0].esn = true;
+    node->sa[0].seq = INT32_MAX - 3 * (number % 4);
+    node->sa[0].lifetime.soft_packets = 10 + number % 8;
+    node->sa[0].lifetime.hard_packets = 2000;
+}
+
 /* SAs of t = 0 are in place before time starts. */
 static void preload(struct run *r)
 {
+    uint64_t added = 0;
+
     while (r->at.have_record && r->record.t_ns == 0 && r->record.kind == RECORDING_ADD_SA) {
         for (size_t i = 0; i < r->record.node_count; i++) {
             enum sa_reason reason;
 
             r->record.nodes[i].sa[0].enc.bytes[0] ^= r->twist;
+            make_eventful(r, &r->record.nodes[i], added++);
             ck_assert(host_preload_add(r->host, &r->record.nodes[i], &reason));
         }
         next_record(r);
@@ -273,6 +288,9 @@ static void give_record(struct run *r, uint64_t time)
     bool ok = false;
 
     if (q->kind == RECORDING_ADD_SA) {
+        for (size_t i = 0; i < q->node_count; i++) {
+            make_eventful(r, &q->nodes[i], r->at.fed + i);
+        }
         ok = host_oid_add(r->host, time, q->nodes, (uint32_t)q->node_count, false, q->line, q->req);
     } else if (q->kind == RECORDING_UPDATE_SA) {
         ok = host_oid_update(r->host, time, q->handle, q->op, q->spi, q->seq_hi, q->line, q->req);
@@ -326,7 +344,19 @@ static void finish(struct run *r)
 /* ---- cutting -------------------------------------------------------------------------------------- */
 
 /* What can be under way at a cut. */
-enum kind { PACKETS, DMA, REQUESTS, COMMAND, JOBS, MISSES, FORWARDED, COMPLETIONS, LINES, KINDS };
+enum kind {
+    PACKETS,
+    DMA,
+    REQUESTS,
+    COMMAND,
+    JOBS,
+    MISSES,
+    FORWARDED,
+    COMPLETIONS,
+    LINES,
+    EVENTS,
+    KINDS
+};
 
 struct caught {
     unsigned cuts, with[KINDS];
@@ -370,6 +400,8 @@ static bool under_way(const struct run *r, enum kind kind)
     case FORWARDED: return forwards(r);
     case MISSES: return r->card->cache.state.mshrs_used > 0;
     case LINES: return r->card->lines.s.live > 0;
+    case EVENTS: /* on their way to the driver, and one that it works on */
+        return r->card->events.s.head != r->card->events.s.tail && r->host->s->event_steps > 0;
     case COMPLETIONS: return (r->card->dma.tx_gathered | r->card->dma.rx_gathered) != 0;
     case KINDS: break;
     }
@@ -485,7 +517,9 @@ static int ascending(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static struct caught whole_against_cut(const char *const settings[], uint64_t seed)
+/* Every second cut tries to have `favourite` under way. */
+static struct caught whole_against_cuts(const char *const settings[], uint64_t seed,
+                                        enum kind favourite)
 {
     static struct espnic_config config;
     struct scenario scenario;
@@ -517,7 +551,8 @@ static struct caught whole_against_cut(const char *const settings[], uint64_t se
     qsort(places, CUTS, sizeof places[0], ascending);
     parts = begin(&config, &cut_log, 0);
     for (unsigned i = 0; i < CUTS; i++) {
-        go_on(parts, &rng, places[i], (enum kind)(i % KINDS));
+        go_on(parts, &rng, places[i],
+              i % 2 && favourite != KINDS ? favourite : (enum kind)(i % KINDS));
         parts = cut(parts, &rng, &caught);
     }
     finish(parts);
@@ -531,6 +566,11 @@ static struct caught whole_against_cut(const char *const settings[], uint64_t se
     free(cut_log.bytes);
     scenario_free(&scenario);
     return caught;
+}
+
+static struct caught whole_against_cut(const char *const settings[], uint64_t seed)
+{
+    return whole_against_cuts(settings, seed, KINDS);
 }
 
 /* Else the cuts prove little. */
@@ -677,6 +717,17 @@ START_TEST(pushed_descriptors)
 }
 END_TEST
 
+/* The driver moves scopes and arms again, a few commands for each event, while more come. */
+START_TEST(events_of_numbers)
+{
+    static const char *const settings[] = { "card.sa.esn=events", "card.sa.table.round=64", NULL };
+    struct caught c = whole_against_cuts(settings, 10, EVENTS);
+
+    assert_caught(&c, EVENTS, 3);
+    assert_caught(&c, COMMAND, 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("card_snapshot");
@@ -694,6 +745,7 @@ int main(void)
     tcase_add_loop_test(tc, forwarding, 0, 2);
     tcase_add_loop_test(tc, gathered_completions, 0, 2);
     tcase_add_loop_test(tc, pushed_descriptors, 0, 2);
+    tcase_add_test(tc, events_of_numbers);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
