@@ -67,7 +67,8 @@ static enum orders_op pick_op(struct orders *o)
 static void pick_handle(struct orders *o, struct order *to)
 {
     uint32_t dice = below(o, 16);
-    uint32_t at = pick(o, dice < 3 || (to->op == ORDER_READ && dice < 8) ? ORDERS_GOING : ORDERS_IN);
+    uint32_t at =
+        pick(o, dice < 3 || (to->op == ORDER_READ && dice < 8) ? ORDERS_GOING : ORDERS_IN);
 
     if (dice == 15 || !at) {
         to->handle = o->grave[below(o, ORDERS_GRAVES)];
@@ -189,8 +190,8 @@ unsigned orders_shares(const struct orders *o, struct cosim_share *share)
         { "stale handles", status[ST_STALE], o->given, 20 },
         { "UPDATE of another SPI or protocol", status[ST_MISMATCH], op[ORDER_UPDATE], 10 },
         { "UPDATE without ESN", status[ST_NO_ESN], op[ORDER_UPDATE], 50 },
-        { "INSERT refused: full or no slot", status[ST_FULL] + status[ST_NO_SLOT],
-          op[ORDER_INSERT], 5 },
+        { "INSERT refused: full or no slot", status[ST_FULL] + status[ST_NO_SLOT], op[ORDER_INSERT],
+          5 },
     };
     unsigned count = sizeof all / sizeof *all;
 

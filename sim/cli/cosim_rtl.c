@@ -172,21 +172,46 @@ static void hash_pins(uint64_t *h, const char *folder, const char *block)
     }
 }
 
+/* What the tool says of its version; nothing, if it is not there. */
+static void hash_version(uint64_t *h, const char *variable, const char *usual)
+{
+    const char *set = getenv(variable);
+    char *words[] = { strdup(set && *set ? set : usual), strdup("--version"), NULL };
+    posix_spawn_file_actions_t actions;
+    char buffer[4096];
+    int ends[2];
+    bool there;
+    pid_t child;
+    ssize_t n;
+
+    if (pipe(ends) != 0) {
+        fprintf(stderr, "espnic: internal error: no pipe: %s\n", strerror(errno));
+        abort();
+    }
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    posix_spawn_file_actions_addclose(&actions, ends[0]);
+    there = posix_spawnp(&child, words[0], &actions, NULL, words, environ) == 0;
+    close(ends[1]);
+    while (there && (n = read(ends[0], buffer, sizeof buffer)) > 0) {
+        hash_bytes(h, buffer, (size_t)n);
+    }
+    close(ends[0]);
+    if (there) {
+        waitpid(child, NULL, 0);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    free(words[0]);
+    free(words[1]);
+}
+
 /* Which tools, and what the environment says to them. */
 static void hash_tools(uint64_t *h)
 {
     static const char *const names[] = { "VERILATOR", "VERILATOR_ROOT", "CXX", "OPT" };
-    FILE *f =
-        popen("\"${VERILATOR:-verilator}\" --version 2>&1; \"${CXX:-g++}\" --version 2>&1", "r");
-    char buffer[4096];
-    size_t n;
 
-    while (f && (n = fread(buffer, 1, sizeof buffer, f)) > 0) {
-        hash_bytes(h, buffer, n);
-    }
-    if (f) {
-        pclose(f);
-    }
+    hash_version(h, "VERILATOR", "verilator");
+    hash_version(h, "CXX", "g++");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *value = getenv(names[i]);
 
