@@ -7,7 +7,8 @@
 #   OPT=-O0    soon made, but slow
 #   FAST=1      without the RTL's assertions, for measuring
 #   GATES=1     what would be synthesised, without the forms that are there for a fast simulation only; for measuring
-#   PINS=DIR    where pins_BLOCK.def lies   RTL=DIR  the RTL   SHIM=DIR  block.h of the engine
+#   PINS=DIR    where pins_BLOCK.def lies   SHIM=DIR  block.h of the engine
+#   RTL=DIR     other RTL: what is not in it, or in DIR/lockstep, is taken from this folder
 # Any number of them may make the same library at a time: each works in a folder of its own beside OUT.so, and what is whole takes
 # its place in one step. Verilator's own word on a mistake is shown, or the RTL's on parameters that are not allowed, and the exit
 # status is 1; 3 if a tool is missing.
@@ -15,7 +16,7 @@ set -eu
 block=$1 out=$2
 shift 2
 here=$(cd "$(dirname "$0")" && pwd)
-rtl=${RTL:-$here}
+rtl=$(cd "${RTL:-$here}" && pwd)
 pins=${PINS:-$here/../sim/nic}
 include=${SHIM:-$here/../sim}
 verilator=${VERILATOR:-verilator}
@@ -63,13 +64,22 @@ for setting in "$@"; do flags+=("-G$setting"); done
 [ "${COVERAGE:-0}" = 1 ] && flags+=(--coverage-line --coverage-user)
 [ "${FAST:-0}" = 1 ] || flags+=(--assert)
 [ "${GATES:-0}" = 1 ] && flags+=(-UVERILATOR)
+folders=(-y "$rtl")
+[ "$rtl" -ef "$here" ] || folders+=(-y "$here")
+# The other RTL's if it has one of that name, or else ours.
+either() { if [ -e "$rtl/$1" ]; then echo "$rtl/$1"; else echo "$here/$1"; fi; }
 packages=()
-for p in "$rtl"/*_pkg.sv; do [ -e "$p" ] && packages+=("$p"); done
+while read -r name; do packages+=("$(either "$name")"); done < <(
+    for p in "$rtl"/*_pkg.sv "$here"/*_pkg.sv; do [ ! -e "$p" ] || basename "$p"; done | LC_ALL=C sort -u)
 
-"$verilator" --cc -O3 -Wall -Wno-PINCONNECTEMPTY --x-assign fast --x-initial fast -y "$rtl" "${flags[@]}" \
+"$verilator" --cc -O3 -Wall -Wno-PINCONNECTEMPTY --x-assign fast --x-initial fast "${folders[@]}" "${flags[@]}" \
     --prefix Vblock --top-module "lock_$block" -Mdir "$work/v" -CFLAGS -fPIC \
-    "${packages[@]}" "$work/pins_${block}_pkg.sv" "$rtl/lockstep/lock_$block.sv" >"$work/verilator.log" 2>&1 ||
+    "${packages[@]}" "$work/pins_${block}_pkg.sv" "$(either "lockstep/lock_$block.sv")" >"$work/verilator.log" 2>&1 ||
     { cat "$work/verilator.log" >&2; exit 1; }
+if ! [ "$rtl" -ef "$here" ] && ! grep -qF " $rtl/" "$work/v/Vblock__ver.d"; then
+    echo "nothing of $block is in $rtl: all of it would be espnic's own RTL" >&2
+    exit 1
+fi
 
 # Verilator's own part is the same for all blocks: made once for these flags, beside the libraries. With it the program that
 # looks whether a block begins: then parameters that are not allowed end here, with the block's own word on it.

@@ -50,7 +50,8 @@ static const struct option_spec specs[] = {
                   "esp_tx, esp_rx, sa_table, csr, top: garbage for so many cycles,\nthen correct traffic, of which everything has to come out" },
     [WAVE] = { "wave", 'w', "FILE",
                "waveform (VCD) of the RTL around the first difference, or of the last\ncycles if there is none" },
-    [RTL] = { "rtl", 0, "DIR", "other RTL with the same pins, your own for instance" },
+    [RTL] = { "rtl", 0, "DIR",
+              "other RTL with the same pins, your own for instance; what is not in\nit is taken from espnic's" },
     [COVERAGE] = { "coverage", 0, "FILE",
                    "what the run has reached in the RTL (for verilator_coverage)" },
     [OIDS] = { "oids", 0, "FILE",
@@ -103,6 +104,12 @@ static void print_help(void)
         "what happened just before; the exit status is then 1. A run that did not reach the hard cases (back-pressure,\n"
         "hazards, refused packets...) often enough says so and fails too.\n"
         "\n"
+        "With --oids and --rx or --tx the traffic is what real captures have in them. What the RTL does not do is left out of\n"
+        "both and counted: requests that are no ADD; SAs that are not one ESP with AES-GCM or AES-GMAC (received), that are\n"
+        "received for any destination or with a selector, sent over UDP, or have a hard lifetime; frames with headers that it\n"
+        "does not follow. Frames that are too long or cut are counted, too, and then the run fails; so it does if no frame of\n"
+        "a capture has met an SA.\n"
+        "\n"
         "blocks:");
     for (unsigned b = 0; b < BLOCK_COUNT; b++) {
         printf("  %-14s %s\n", blocks[b].block->name, blocks[b].block->title);
@@ -115,9 +122,13 @@ static void print_help(void)
         "The RTL is made once for each set of parameters (Debian packages verilator and g++) and kept in\n"
         "ESPNIC_RTL_CACHE, or in ~/.cache/espnic.\n"
         "\n"
+        "Exit status: 0 no difference; 1 a difference, a failed assertion, or a run that did not reach what it is for; 2 what\n"
+        "could not be run or written.\n"
+        "\n"
         "examples:\n"
         "  espnic cosim esn_replay\n"
-        "  espnic cosim esn_replay --param RMW=4 --param WINDOW=1024 --cycles 10000000 --seed 7");
+        "  espnic cosim esn_replay --param RMW=4 --param WINDOW=1024 --cycles 10000000 --seed 7\n"
+        "  espnic cosim top --oids two.jsonl --rx esp.pcap --rx-out host.pcap");
 }
 
 /* ---- arguments --------------------------------------------------------------------------------------- */

@@ -50,7 +50,7 @@ enum cosim_rtl_form { COSIM_RTL_CHECKED, COSIM_RTL_FAST, COSIM_RTL_GATES };
 
 struct cosim_rtl_request {
     const char *block, *config; /* "RMW=2 WINDOW=64": all parameters */
-    const char *folder;         /* of the RTL; NULL: where it is installed, or beside the build */
+    const char *folder; /* of other RTL: what is not in it is taken from our own; NULL: none */
     bool wave, coverage;
     enum cosim_rtl_form form;
 };

@@ -32,6 +32,13 @@ struct access {
     struct expected expected;
 };
 
+/* The run in spans of so many cycles: how many have been, and how many of them with something in them. */
+struct spans {
+    uint32_t cycles;
+    bool now; /* in the present one */
+    uint64_t all, with;
+};
+
 struct traffic {
     struct rng random;
     bool tables;
@@ -61,9 +68,10 @@ struct traffic {
     uint64_t cycle;
     uint64_t before[3]; /* counts of what was there before this traffic */
     struct {
-        uint64_t accesses, full, reads, writes, puts, resets, orders, stores, none, halves, walks;
+        uint64_t accesses, full, reads, writes, puts, orders, stores, none, halves;
         uint64_t kept, kept_good, back, back_good, unknown, unknown_good, aborted, aborted_good;
         uint64_t ones, ones_good, misaligned, no_register, read_only;
+        struct spans walks, resets;
     } n;
 };
 
@@ -100,6 +108,8 @@ static void *create(const char *config, uint64_t seed)
 
     t->random = rng_stream(seed, 3);
     t->tables = nic_solo_number(config, "TABLES") != 0;
+    t->n.walks.cycles = 16000;
+    t->n.resets.cycles = 1000;
     for (uint32_t r = 0; r < REG_COUNT; r++) {
         t->first[r] = (uint16_t)place;
         place += reg_table[r].count;
@@ -204,7 +214,7 @@ static void walk_on(struct traffic *t)
     t->reg++;
     if (t->reg == REG_COUNT) {
         t->garbage = GARBAGE;
-        t->n.walks++;
+        t->n.walks.now = true;
     }
 }
 
@@ -402,7 +412,7 @@ static void drive_scene(struct traffic *t, uint32_t *in)
         t->scene = SCENE_LOWER;
     } else if (t->scene == SCENE_RESET && !t->waiting && t->asked == t->answered) {
         SET(in, RESET_RW, 1);
-        t->n.resets++;
+        t->n.resets.now = true;
         t->scene = SCENE_UPPER;
     }
 }
@@ -420,7 +430,7 @@ static void drive_card(struct traffic *t, uint32_t *in)
     }
     if (rng_below(&t->random, 400) == 0) {
         SET(in, RESET_RW, 1);
-        t->n.resets++;
+        t->n.resets.now = true;
     }
 }
 
@@ -442,6 +452,15 @@ static void drive_rule(struct traffic *t, const uint32_t *out, uint32_t *in)
     SET(in, RULE_OLD, old);
     SET(in, RULE_VALUE, value);
     SET(in, RULE_MASK, mask);
+}
+
+static void pass(struct spans *s, uint64_t cycle)
+{
+    if ((cycle + 1) % s->cycles == 0) {
+        s->all++;
+        s->with += s->now;
+        s->now = false;
+    }
 }
 
 static void drive(void *self, const uint32_t *out, uint32_t *in)
@@ -466,6 +485,8 @@ static void drive(void *self, const uint32_t *out, uint32_t *in)
     drive_card(t, in);
     drive_access(t, out, in);
     drive_rule(t, out, in);
+    pass(&t->n.walks, t->cycle);
+    pass(&t->n.resets, t->cycle);
     t->cycle++;
 }
 
@@ -473,7 +494,7 @@ static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHAR
 {
     const struct traffic *t = self;
     const struct cosim_share all[] = {
-        { "walks over all registers", t->n.walks, t->cycle / 16000, 1000 },
+        { "16000 cycles with a walk over all registers", t->n.walks.with, t->n.walks.all, 900 },
         { "read-only registers stay", t->n.kept_good, t->n.kept, 1000 },
         { "what was written is read back", t->n.back_good, t->n.back, 1000 },
         { "no register: reported as unsupported", t->n.unknown_good, t->n.unknown, 1000 },
@@ -486,7 +507,7 @@ static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHAR
         { "refused as read-only", t->n.read_only, t->n.accesses, 50 },
         { "upper halves read behind the lower", t->n.halves, t->n.accesses, 20 },
         { "values put by the card", t->n.puts, t->cycle, 20 },
-        { "device resets", t->n.resets, t->cycle / 1000, 300 },
+        { "1000 cycles with a device reset", t->n.resets.with, t->n.resets.all, 300 },
         /* only with TABLES */
         { "cycles in which an access has no room", t->n.full, t->cycle, 50 },
         { "orders of tables", t->n.orders, t->n.accesses, 10 },

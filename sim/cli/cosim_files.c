@@ -377,15 +377,16 @@ bool cosim_files_enough(const struct cosim_files *f)
     }
     for (unsigned s = 0; s < 2; s++) {
         const struct cosim_side_counts *n = f->side[s].counts(f->side[s].self);
+        unsigned long long refused = n->too_long + n->cut;
 
         if (capture[s] && n->with_sa == 0) {
             fprintf(stderr, "espnic cosim: %s: no frame of it has met an SA: nothing is shown\n",
                     capture[s]);
             ok = false;
         }
-        if (n->too_long + n->cut) {
+        if (refused) {
             fprintf(stderr, "espnic cosim: %s: %llu frames could not go in (above)\n", capture[s],
-                    (unsigned long long)(n->too_long + n->cut));
+                    refused);
             ok = false;
         }
     }

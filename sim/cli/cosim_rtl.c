@@ -1,7 +1,8 @@
 /* RTL as a library: found, made by rtl_models/verilate.sh, loaded.
  *
- * Libraries are kept by block, parameters and a hash of all sources in ESPNIC_RTL_CACHE, or else below the user's cache
- * folder, so that what has been made once is there at once the next time, and nothing stale is ever loaded. */
+ * Libraries are kept in ESPNIC_RTL_CACHE, or else below the user's cache folder, by the block and a hash of all that they are
+ * made of: parameters, sources, tools with their versions, and what the environment says to the script. What has been made
+ * once is there at once the next time, and nothing stale is ever loaded. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -34,6 +35,7 @@ static bool exists(const char *path)
 /* Folders of the RTL, of the pins and of block.h: in the source tree, or installed together. */
 struct places {
     char rtl[PATH_BYTES], pins[PATH_BYTES], shim[PATH_BYTES], script[PATH_BYTES];
+    const char *other; /* folder of other RTL, which comes before `rtl`; NULL: none */
 };
 
 static bool join_path(char to[PATH_BYTES], const char *folder, const char *name)
@@ -73,11 +75,13 @@ static bool find_places(struct places *p, const char *folder)
              join_path(p->shim, base, "/include");
     }
     ok = ok && join_path(p->script, p->rtl, "/verilate.sh");
-    if (ok && folder) {
-        ok = join_path(p->rtl, folder, "");
-    }
-    if (!ok || !exists(p->rtl) || !exists(p->script)) {
+    if (!ok || !exists(p->script)) {
         fprintf(stderr, "espnic cosim: no RTL in \"%s\"\n", p->rtl);
+        return false;
+    }
+    p->other = folder;
+    if (folder && !exists(folder)) {
+        fprintf(stderr, "espnic cosim: no RTL in \"%s\": %s\n", folder, strerror(errno));
         return false;
     }
     return true;
@@ -113,8 +117,14 @@ static int is_source(const struct dirent *entry)
 {
     const char *dot = strrchr(entry->d_name, '.');
 
-    return dot && (!strcmp(dot, ".sv") || !strcmp(dot, ".svh") || !strcmp(dot, ".cpp") ||
-                   !strcmp(dot, ".sh") || !strcmp(dot, ".vlt"));
+    static const char *const kinds[] = { ".sv", ".svh", ".v", ".vh", ".vlt", ".cpp", ".sh" };
+
+    for (size_t i = 0; dot && i < sizeof kinds / sizeof *kinds; i++) {
+        if (!strcmp(dot, kinds[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void hash_folder(uint64_t *h, const char *folder)
@@ -133,7 +143,83 @@ static void hash_folder(uint64_t *h, const char *folder)
     }
 }
 
-static uint64_t hash_sources(const struct places *p, const struct cosim_rtl_request *r)
+static void hash_rtl(uint64_t *h, const char *folder)
+{
+    char path[PATH_BYTES + 64];
+
+    hash_folder(h, folder);
+    snprintf(path, sizeof path, "%s/lockstep", folder);
+    hash_folder(h, path);
+}
+
+/* Those of the block, and of the parts that it is made of. */
+static void hash_pins(uint64_t *h, const char *folder, const char *block)
+{
+    char path[PATH_BYTES + 64], line[256], part[64];
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/pins_%.40s.def", folder, block);
+    hash_file(h, path);
+    f = fopen(path, "r");
+    while (f && fgets(line, sizeof line, f)) {
+        if (sscanf(line, "PART(%*[A-Z_0-9], %63[a-z_0-9])", part) == 1) {
+            snprintf(path, sizeof path, "%s/pins_%.40s.def", folder, part);
+            hash_file(h, path);
+        }
+    }
+    if (f) {
+        fclose(f);
+    }
+}
+
+/* What the tool says of its version; nothing, if it is not there. */
+static void hash_version(uint64_t *h, const char *variable, const char *usual)
+{
+    const char *set = getenv(variable);
+    char *words[] = { strdup(set && *set ? set : usual), strdup("--version"), NULL };
+    posix_spawn_file_actions_t actions;
+    char buffer[4096];
+    int ends[2];
+    bool there;
+    pid_t child;
+    ssize_t n;
+
+    if (pipe(ends) != 0) {
+        fprintf(stderr, "espnic: internal error: no pipe: %s\n", strerror(errno));
+        abort();
+    }
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    posix_spawn_file_actions_addclose(&actions, ends[0]);
+    there = posix_spawnp(&child, words[0], &actions, NULL, words, environ) == 0;
+    close(ends[1]);
+    while (there && (n = read(ends[0], buffer, sizeof buffer)) > 0) {
+        hash_bytes(h, buffer, (size_t)n);
+    }
+    close(ends[0]);
+    if (there) {
+        waitpid(child, NULL, 0);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    free(words[0]);
+    free(words[1]);
+}
+
+/* Which tools, and what the environment says to them. */
+static void hash_tools(uint64_t *h)
+{
+    static const char *const names[] = { "VERILATOR", "VERILATOR_ROOT", "CXX", "OPT" };
+
+    hash_version(h, "VERILATOR", "verilator");
+    hash_version(h, "CXX", "g++");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *value = getenv(names[i]);
+
+        hash_bytes(h, value ? value : "", value ? strlen(value) + 1 : 1);
+    }
+}
+
+static uint64_t hash_all(const struct places *p, const struct cosim_rtl_request *r)
 {
     uint64_t h = 0xcbf29ce484222325ull;
     char path[PATH_BYTES + 64];
@@ -142,21 +228,24 @@ static uint64_t hash_sources(const struct places *p, const struct cosim_rtl_requ
     hash_bytes(&h, &r->wave, 1);
     hash_bytes(&h, &r->coverage, 1);
     hash_bytes(&h, &r->form, sizeof r->form);
-    hash_folder(&h, p->rtl);
-    snprintf(path, sizeof path, "%s/lockstep", p->rtl);
-    hash_folder(&h, path);
-    snprintf(path, sizeof path, "%s/pins_%s.def", p->pins, r->block);
-    hash_file(&h, path);
+    hash_rtl(&h, p->rtl);
+    if (p->other) {
+        hash_rtl(&h, p->other);
+    }
+    hash_pins(&h, p->pins, r->block);
     snprintf(path, sizeof path, "%s/engine/block.h", p->shim);
     hash_file(&h, path);
+    hash_tools(&h);
     return h;
 }
 
 /* ---- making it ----------------------------------------------------------------------------------------- */
 
-static void make_folders(const char *path)
+/* All of the path; false with errno. */
+static bool make_folders(const char *path)
 {
     char copy[PATH_BYTES];
+    struct stat is;
 
     snprintf(copy, sizeof copy, "%s", path);
     for (char *at = strchr(copy + 1, '/'); at; at = strchr(at + 1, '/')) {
@@ -164,23 +253,36 @@ static void make_folders(const char *path)
         mkdir(copy, 0777);
         *at = '/';
     }
-    mkdir(copy, 0777);
+    if (mkdir(copy, 0777) == 0) {
+        return true;
+    }
+    return errno == EEXIST && stat(copy, &is) == 0 && S_ISDIR(is.st_mode);
 }
 
-static void cache_folder(char folder[PATH_BYTES])
+static bool cache_folder(char folder[PATH_BYTES])
 {
     const char *set = getenv("ESPNIC_RTL_CACHE");
     const char *cache = getenv("XDG_CACHE_HOME");
     const char *home = getenv("HOME");
+    int length;
 
     if (set && *set) {
-        snprintf(folder, PATH_BYTES, "%s", set);
+        length = snprintf(folder, PATH_BYTES, "%s", set);
     } else if (cache && *cache) {
-        snprintf(folder, PATH_BYTES, "%s/espnic", cache);
+        length = snprintf(folder, PATH_BYTES, "%s/espnic", cache);
     } else {
-        snprintf(folder, PATH_BYTES, "%s/.cache/espnic", home && *home ? home : "/tmp");
+        length = snprintf(folder, PATH_BYTES, "%s/.cache/espnic", home && *home ? home : "/tmp");
     }
-    make_folders(folder);
+    if (length >= PATH_BYTES) {
+        fprintf(stderr, "espnic cosim: the name of the folder for RTL is too long\n");
+        return false;
+    }
+    if (!make_folders(folder)) {
+        fprintf(stderr, "espnic cosim: cannot make the folder \"%s\" (ESPNIC_RTL_CACHE): %s\n",
+                folder, strerror(errno));
+        return false;
+    }
+    return true;
 }
 
 /* bash verilate.sh BLOCK OUT NAME=VALUE...; its exit status. */
@@ -194,11 +296,14 @@ static int run_script(const struct places *p, const struct cosim_rtl_request *r,
     pid_t child;
     int status = 0;
 
-    for (char *w = strtok_r(config, " ", &rest); w && count < MAX_WORDS;
-         w = strtok_r(NULL, " ", &rest)) {
+    for (char *w = strtok_r(config, " ", &rest); w; w = strtok_r(NULL, " ", &rest)) {
+        if (count == MAX_WORDS) {
+            fprintf(stderr, "espnic: internal error: more parameters of %s than words\n", r->block);
+            abort();
+        }
         words[count++] = strdup(w);
     }
-    setenv("RTL", p->rtl, 1);
+    setenv("RTL", p->other ? p->other : p->rtl, 1);
     setenv("PINS", p->pins, 1);
     setenv("SHIM", p->shim, 1);
     setenv("WAVE", r->wave ? "1" : "0", 1);
@@ -244,12 +349,11 @@ enum cosim_rtl_result cosim_rtl_open(struct cosim_rtl *rtl, const struct cosim_r
     int status;
 
     memset(rtl, 0, sizeof *rtl);
-    if (!find_places(&places, r->folder)) {
+    if (!find_places(&places, r->folder) || !cache_folder(folder)) {
         return COSIM_RTL_BAD;
     }
-    cache_folder(folder);
     snprintf(path, sizeof path, "%s/%.40s-%016llx.so", folder, r->block,
-             (unsigned long long)hash_sources(&places, r));
+             (unsigned long long)hash_all(&places, r));
     if (r->coverage) {
         snprintf(coverage_file, sizeof coverage_file, "%.4000s.d/coverage.dat", path);
     }

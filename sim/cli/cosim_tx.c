@@ -61,7 +61,7 @@ struct traffic {
     bool sending;
     uint32_t favourite;
     uint64_t last_handle;
-    uint64_t inbound; /* handle of an SA that is not to send with */
+    uint64_t inbound;  /* handle of an SA that is not to send with */
     bool by_command;   /* SAs come and go by commands of somebody else */
     uint32_t to_set;   /* SAs that are still to be set */
     bool setting;      /* ... one of them in this cycle */

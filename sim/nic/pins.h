@@ -1,6 +1,6 @@
 /* The pins of one block, for one source file. Define PINS_FILE, then include this: IN_NAME and OUT_NAME are then the numbers
  * of the pins, in_pins and out_pins their tables, each in its place. */
-#include "engine/block.h"
+#include "nic/solo.h"
 
 enum in_pin {
 #define IN(name, bits, when) IN_##name,
@@ -27,6 +27,7 @@ enum in_bit {
 #include PINS_FILE
 #undef IN
 #undef OUT
+    IN_BITS
 };
 
 enum out_bit {
@@ -35,7 +36,12 @@ enum out_bit {
 #include PINS_FILE
 #undef IN
 #undef OUT
+    OUT_BITS
 };
+
+_Static_assert((int)INS <= NIC_SOLO_MAX_PINS && (int)OUTS <= NIC_SOLO_MAX_PINS, "pins");
+_Static_assert((int)IN_BITS <= 32 * NIC_SOLO_MAX_WORDS && (int)OUT_BITS <= 32 * NIC_SOLO_MAX_WORDS,
+               "bits of all pins");
 
 #define PIN(name, bits, index, when, lsb)                                                          \
     { name, bits, (index) == (when) ? -1 : (int32_t)(when), lsb },

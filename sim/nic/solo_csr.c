@@ -151,6 +151,15 @@ static void take_access(struct csr *c)
     memmove(c->queue, c->queue + 1, --c->queued * sizeof *c->queue);
 }
 
+/* What the pins must not say (pins_csr.def). */
+static void check(bool allowed, const char *what, uint64_t number)
+{
+    if (!allowed) {
+        fprintf(stderr, "espnic: internal error: csr: %s %llu\n", what, (unsigned long long)number);
+        abort();
+    }
+}
+
 static void tick(void *self, const uint32_t *in)
 {
     struct csr *c = self;
@@ -168,9 +177,11 @@ static void tick(void *self, const uint32_t *in)
         reg_file_reset(&c->file);
     }
     if (get(in, IN_PUT)) {
+        check(get(in, IN_PUT_PLACE) < REG_VALUES, "there is no place", get(in, IN_PUT_PLACE));
         c->file.s.value[get(in, IN_PUT_PLACE)] = get(in, IN_PUT_VALUE);
     }
     if (get(in, IN_ACC_VALID)) {
+        check(c->queued < c->depth, "no room for an access to", get(in, IN_ACC_OFFSET));
         c->queue[c->queued++] = (struct nic_mmio){ .offset = (uint32_t)get(in, IN_ACC_OFFSET),
                                                    .bytes = (uint16_t)get(in, IN_ACC_BYTES),
                                                    .read = !get(in, IN_ACC_WRITE),

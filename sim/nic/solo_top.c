@@ -19,6 +19,9 @@ enum bits {
     ,
     TX_IN_BITS = 0
 #include "nic/pins_esp_tx.def"
+    ,
+    CSR_IN_BITS = 0
+#include "nic/pins_csr.def"
 #undef IN
 #undef OUT
     ,
@@ -30,6 +33,9 @@ enum bits {
     ,
     TX_OUT_BITS = 0
 #include "nic/pins_esp_tx.def"
+    ,
+    CSR_OUT_BITS = 0
+#include "nic/pins_csr.def"
 #undef IN
 #undef OUT
 };
@@ -110,6 +116,14 @@ const struct solo_top_places nic_solo_top_places = {
     .in = { 0, (RX_IN_BITS + 31) / 32, (RX_IN_BITS + 31) / 32 + (TX_IN_BITS + 31) / 32 },
     .out = { 0, (RX_OUT_BITS + 31) / 32, (RX_OUT_BITS + 31) / 32 + (TX_OUT_BITS + 31) / 32 }
 };
+
+_Static_assert((int)INS <= NIC_SOLO_MAX_PINS && (int)OUTS <= NIC_SOLO_MAX_PINS, "pins");
+_Static_assert((RX_IN_BITS + 31) / 32 + (TX_IN_BITS + 31) / 32 + (CSR_IN_BITS + 31) / 32 <=
+                   NIC_SOLO_MAX_WORDS,
+               "words of the inputs");
+_Static_assert((RX_OUT_BITS + 31) / 32 + (TX_OUT_BITS + 31) / 32 + (CSR_OUT_BITS + 31) / 32 <=
+                   NIC_SOLO_MAX_WORDS,
+               "words of the outputs");
 
 /* ---- parameters -------------------------------------------------------------------------------------- */
 

@@ -24,8 +24,6 @@ enum {
     ROOM = 2048,        /* bytes of a frame, at most */
     SETTLED = 32,       /* cycle of the first packet: all SAs are set */
     FOREVER = 50000000, /* cycles: nothing takes as long */
-    MAX_PINS = 160,
-    MAX_WORDS = 2048,
     MAX_ROUNDS = 15,
     LEAST_FRAMES = 100
 };
@@ -147,9 +145,9 @@ enum pin {
 
 struct rtl {
     const struct block_ops *ops;
-    struct block_pin in[MAX_PINS], out[MAX_PINS];
+    struct block_pin in[NIC_SOLO_MAX_PINS], out[NIC_SOLO_MAX_PINS];
     const struct block_pin *pin[SIDES][PINS];
-    uint32_t shown[MAX_WORDS], given[MAX_WORDS];
+    uint32_t shown[NIC_SOLO_MAX_WORDS], given[NIC_SOLO_MAX_WORDS];
 };
 
 static const struct block_pin *find(const struct block_pin *all, uint32_t count, const char *name)
@@ -175,10 +173,8 @@ static void find_pins(struct rtl *r)
 
     memcpy(r->in, b->in, b->ins * sizeof *b->in);
     memcpy(r->out, b->out, b->outs * sizeof *b->out);
-    if (block_pins_place(r->in, b->ins) > MAX_WORDS ||
-        block_pins_place(r->out, b->outs) > MAX_WORDS) {
-        die("pins", "more than this program has room for");
-    }
+    block_pins_place(r->in, b->ins);
+    block_pins_place(r->out, b->outs);
     for (unsigned s = 0; s < SIDES; s++) {
         for (unsigned p = 0; p < PINS; p++) {
             const char *n = name[s][p];

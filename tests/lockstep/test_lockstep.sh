@@ -50,6 +50,8 @@ range() {
 range esn_replay --param WINDOW=8192
 range esn_sequence --param RMW=65
 range csr --param TABLES=2
+range esn_replay --param WINDOW=100
+range sa_table --param BUCKETS=24
 
 missing=
 for tool in verilator g++ make; do
@@ -71,14 +73,6 @@ elaboration() {
 }
 elaboration esn_replay WINDOW=100 "WINDOW is 100, must be a power of two from 32 to 4096"
 elaboration esn_sequence MTU=100 "MTU is 100, must be 576 to 65535"
-"$espnic" cosim esn_replay --cycles 1 --param WINDOW=100 >"$work/out" 2>&1
-if [ $? = 2 ] && grep -q "WINDOW is 100" "$work/out"; then
-    ok "refused: esn_replay --param WINDOW=100"
-else
-    cat "$work/out"
-    not_ok "refused: esn_replay --param WINDOW=100"
-fi
-
 run_twice() {
     local block=$1 setting params=()
     for setting in $2; do params+=(--param "$setting"); done
