@@ -114,6 +114,9 @@ static void to_dma_write(void *self, uint64_t time, uint64_t address, const uint
 {
     struct bench *b = self;
 
+    if (length == sizeof b->written) {
+        memcpy(b->written, bytes, sizeof b->written);
+    }
     b->ports.dma_write(b->ports.self, time, address, bytes, length);
 }
 

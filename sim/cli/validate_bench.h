@@ -31,6 +31,8 @@ struct bench {
     uint32_t number;           /* ESP sequence number in the last of them, of a tunnel over IPv4 */
     uint64_t delivered;        /* packets that the host was given */
     enum host_verdict verdict; /* of the last of them */
+    /* as the card wrote it: the last write of so many bytes, which is the last receive completion if no packet has them */
+    uint8_t written[sizeof(struct abi_rx_completion)];
     /* packets to send */
     uint64_t to_send;
     uint64_t send_time, send_interval; /* ps; interval 0: no times */

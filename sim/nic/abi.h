@@ -143,14 +143,28 @@ struct abi_rx_completion { /* 64 bytes; of a longer entry the rest is 0 */
     uint64_t wire_ps;      /* time stamp: last bit on the wire, picoseconds */
     uint64_t tag;          /* of the received frame (espnic_frame.tag): a time stamp's companion */
     uint16_t port;
-    uint16_t reason; /* why the card left the packet alone: enum nic_bypass, 0 = processed; with
+    uint16_t reason;   /* why the card left the packet alone: enum nic_bypass, 0 = processed; with
                       * CRYPTO_DONE: why it left alone the IPsec that it found inside */
-    uint16_t reserved;
-    uint16_t flags; /* ABI_PHASE */
+    uint16_t security; /* ABI_SECURITY_*; 0 but for a card with tables behind registers */
+    uint16_t flags;    /* ABI_PHASE */
+};
+
+/* Bits 31:16 of status and error in the receive descriptor of an 82599, as it has them: was a packet seen by its
+ * engines, and what was wrong with it (Intel 82599 datasheet, receive descriptor write-back). */
+enum {
+    ABI_SECURITY_SECP = 1u << (17 - 16),
+    ABI_SECURITY_ERROR_LSB = 27 - 16, /* two bits, enum abi_security_error */
+    ABI_SECURITY_ERROR_MASK = 3
+};
+enum abi_security_error {
+    ABI_SECURITY_NO_ERROR = 0,
+    ABI_SECURITY_INVALID_PROTOCOL = 1,
+    ABI_SECURITY_INVALID_LENGTH = 2,
+    ABI_SECURITY_AUTH_FAILED = 3
 };
 
 /* An entry of 32 bytes: what a driver cannot do without. Names and values as above; there is no inner handle,
- * no number and no tag. */
+ * no number, no tag and nothing of `security`. */
 struct abi_rx_short {
     uint32_t cookie;
     uint16_t length;

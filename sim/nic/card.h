@@ -660,7 +660,8 @@ struct pcie_request nic_rx_done_plain(struct espnic *card, const struct nic_pack
                                       uint32_t item);
 
 /* entries.c: what is said of a received packet; writes of completions reach memory */
-void nic_rx_entry(const struct nic_packet *p, struct abi_rx_completion *completion);
+void nic_rx_entry(const struct espnic *card, const struct nic_packet *p,
+                  struct abi_rx_completion *completion);
 void nic_memory_rx_done(struct espnic *card, uint64_t time, const struct pcie_request *r);
 void nic_memory_tx_done(struct espnic *card, uint64_t time, const struct pcie_request *r);
 

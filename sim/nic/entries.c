@@ -38,7 +38,26 @@ static void write_head(struct espnic *card, uint64_t time, const struct pcie_req
 
 /* ---- receive ---------------------------------------------------------------------------------------- */
 
-void nic_rx_entry(const struct nic_packet *p, struct abi_rx_completion *c)
+/* Of an error that the 82599 has no code for it says nothing: then its engines have not seen the packet. */
+static uint16_t security(const struct nic_packet *p)
+{
+    unsigned error = ABI_SECURITY_NO_ERROR;
+
+    switch ((enum abi_crypto_status)p->status) {
+    case ABI_CRYPTO_SUCCESS: break;
+    case ABI_CRYPTO_GENERIC_ERROR: return 0;
+    case ABI_CRYPTO_TRANSPORT_AH_AUTH_FAILED:
+    case ABI_CRYPTO_TRANSPORT_ESP_AUTH_FAILED:
+    case ABI_CRYPTO_TUNNEL_AH_AUTH_FAILED:
+    case ABI_CRYPTO_TUNNEL_ESP_AUTH_FAILED: error = ABI_SECURITY_AUTH_FAILED; break;
+    case ABI_CRYPTO_INVALID_PACKET_SYNTAX: error = ABI_SECURITY_INVALID_LENGTH; break;
+    case ABI_CRYPTO_INVALID_PROTOCOL: error = ABI_SECURITY_INVALID_PROTOCOL; break;
+    }
+    return p->pass ? (uint16_t)(ABI_SECURITY_SECP | error << ABI_SECURITY_ERROR_LSB) : 0;
+}
+
+void nic_rx_entry(const struct espnic *card, const struct nic_packet *p,
+                  struct abi_rx_completion *c)
 {
     memset(c, 0, sizeof *c);
     c->cookie = p->cookie;
@@ -58,6 +77,7 @@ void nic_rx_entry(const struct nic_packet *p, struct abi_rx_completion *c)
     c->tag = p->tag;
     c->port = p->port;
     c->reason = p->bypass;
+    c->security = card->config.command.path == NIC_PATH_REGISTERS ? security(p) : 0;
 }
 
 /* The layout of 32 bytes. */
@@ -89,7 +109,7 @@ static void write_rx_entries(struct espnic *card, uint64_t time, const struct pc
         struct abi_rx_completion c;
         struct abi_rx_short small;
 
-        nic_rx_entry(p, &c);
+        nic_rx_entry(card, p, &c);
         c.flags = phase(p->ring_at, ring->size);
         if (entry < sizeof c) {
             shorten(&c, &small);

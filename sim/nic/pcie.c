@@ -96,7 +96,7 @@ static void memory_rx(struct espnic *card, uint64_t time, const struct pcie_requ
         return;
     }
     if (prefix) {
-        nic_rx_entry(p, &c);
+        nic_rx_entry(card, p, &c);
         card->ports.dma_write(card->ports.self, time, r->address, (const uint8_t *)&c, sizeof c);
     }
     if (p->length) { /* of a packet of no bytes a TLP comes, but no byte */
