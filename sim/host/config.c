@@ -9,6 +9,7 @@
 #define SECOND           (1000 * MS)
 
 static const char *const signals[] = { "interrupt", "poll", NULL };
+static const char *const stores[] = { "flush", "poll", NULL };
 static const char *const tx_dones[] = { "each", "report", "head", NULL };
 static const char *const rx_dones[] = { "each", "head", NULL };
 static const char *const lsos[] = { "off", "card", "software", NULL };
@@ -182,6 +183,11 @@ static const struct param oid_params[] = {
     { "drain_poll", PARAM_TIME, F(host_oid_config, drain_poll), 10 * MS, 1, SECOND, NULL, NULL,
       "Card with tables behind registers: between two looks whether the security blocks are empty, before "
       "the engines start or stop (Linux ixgbe: 10 ms, 20 times at most)." },
+    { "store", PARAM_ENUM, F(host_oid_config, store), HOST_STORE_FLUSH, 0, 1, stores, NULL,
+      "Card with tables behind registers, after the WRITE bit of an index register: flush (Linux ixgbe), or look there "
+      "until it is clear, five times more at most (poll; DPDK ixgbe)." },
+    { "store_wait", PARAM_TIME, F(host_oid_config, store_wait), MS, 1, SECOND, NULL, NULL,
+      "poll: between two looks (DPDK ixgbe: 1 ms)." },
     { "signal", PARAM_ENUM, F(host_oid_config, signal), HOST_SIGNAL_INTERRUPT, 0, 1, signals, NULL,
       "How the host learns of command completions." },
     { "coalesce", PARAM_U32, F(host_oid_config, coalesce), 1, 1, 65536, NULL, NULL,

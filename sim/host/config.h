@@ -8,6 +8,7 @@
 enum { HOST_MAX_CORES = 64, HOST_MAX_QUEUES = 15 /* INT_ENABLE has no bit for more */ };
 
 enum host_signal { HOST_SIGNAL_INTERRUPT, HOST_SIGNAL_POLL };
+enum host_entry_store { HOST_STORE_FLUSH, HOST_STORE_POLL };
 enum host_tx_done { HOST_TX_DONE_EACH, HOST_TX_DONE_REPORT, HOST_TX_DONE_HEAD };
 enum host_rx_done { HOST_RX_DONE_EACH, HOST_RX_DONE_HEAD };
 enum host_lso { HOST_LSO_OFF, HOST_LSO_CARD, HOST_LSO_SOFTWARE };
@@ -93,6 +94,8 @@ struct host_oid_config {
     uint64_t event;       /* take an event of the card, beside telling it so */
     uint64_t event_delay; /* from being told of an event to the driver's work on it */
     uint64_t drain_poll;  /* tables behind registers: between two looks whether a block is empty */
+    uint32_t store;       /* enum host_entry_store */
+    uint64_t store_wait;  /* ... between two looks whether an entry is stored */
     uint32_t signal;      /* enum host_signal */
     uint32_t coalesce;
     uint64_t holdoff;

@@ -311,7 +311,8 @@ struct host_oid_stats {
 /* Engines of a card whose tables are behind registers. */
 struct host_engine_stats {
     uint64_t starts, stops, mmio_writes, mmio_reads;
-    uint64_t waits; /* for a block to be empty, host.oid.drain_poll each */
+    uint64_t waits;                       /* for a block to be empty, host.oid.drain_poll each */
+    uint64_t store_waits, store_given_up; /* for WRITE to be clear, host.oid.store_wait each */
     uint64_t restores, restore_writes, restore_reads, restore_ps;
 };
 

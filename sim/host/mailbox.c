@@ -11,6 +11,9 @@
  *                 blocks first and wait until they are empty
  *   restoration   after a reset: stop, zeros into all entries, start, addresses, SAs
  *
+ * With host.oid.store poll the flush behind a store is a read of the index register, as DPDK's driver has it: again and
+ * again until WRITE is clear or the driver gives up, which it tells nobody.
+ *
  * A request holds the core until its last access, so requests are served one after the other. As in Linux
  * since 2018 the driver looks at once whether the blocks are empty, before it waits for the first time, and
  * goes on when both are (older ones: when either is).
@@ -42,8 +45,10 @@ enum access_kind {
     ACCESS_BITS,   /* write (value read & keep) | bits */
     ACCESS_SELECT, /* write IPS_EN as it was read, and `select` */
     ACCESS_READ,
-    ACCESS_READY, /* read; note whether the block is empty */
-    ACCESS_WAIT   /* not yet empty: wait, and back to the first ACCESS_READY */
+    ACCESS_READY,  /* read; note whether the block is empty */
+    ACCESS_WAIT,   /* not yet empty: wait, and back to the first ACCESS_READY */
+    ACCESS_STORED, /* a flush; or, with host.oid.store poll, the index register */
+    ACCESS_STORING /* WRITE is still set there: wait, and back to ACCESS_STORED */
 };
 
 struct access {
@@ -65,8 +70,13 @@ struct access {
         .kind = ACCESS_BITS, .reg = REG_##reg_, .keep = (uint32_t)(keep_),                         \
         .bits = (uint32_t)(bits_)                                                                  \
     }
-#define FLUSH         READ(STATUS)
-#define STORE(index_) READ(index_), { .kind = ACCESS_SELECT, .reg = REG_##index_ }, FLUSH
+#define FLUSH READ(STATUS)
+#define STORE(index_)                                                                              \
+    READ(index_), { .kind = ACCESS_SELECT, .reg = REG_##index_ },                                  \
+        { .kind = ACCESS_STORED, .reg = REG_##index_ },                                            \
+    {                                                                                              \
+        .kind = ACCESS_STORING                                                                     \
+    }
 #define KEY(reg_, first_)                                                                          \
     WORD(reg_, 0, first_), WORD(reg_, 1, (first_) + 1), WORD(reg_, 2, (first_) + 2),               \
         WORD(reg_, 3, (first_) + 3)
@@ -134,6 +144,10 @@ static const struct access *const programs[] = {
 
 /* Polls of 10 ms, 20 of them (hardware.md 2.4). */
 enum { DRAIN_TRIES = 20, BOTH_READY = 3 };
+
+/* Looks at WRITE after the first, 1 ms apart (hardware.md 2.3; DPDK drivers/net/intel/ixgbe/ixgbe_ipsec.c and
+ * base/ixgbe_osdep.h). */
+enum { STORE_TRIES = 5 };
 
 static struct host_mailbox *mailbox(struct host *host)
 {
@@ -595,9 +609,36 @@ static bool next_program(struct host *host)
     return m->program != PROGRAM_NONE;
 }
 
-static bool must_wait(const struct host_mailbox *m)
+static bool polls_stores(const struct host *host)
 {
-    return present(m)->kind == ACCESS_WAIT && m->ready != BOTH_READY && m->tries < DRAIN_TRIES;
+    return host->config.oid.store == HOST_STORE_POLL;
+}
+
+static bool must_wait(const struct host *host)
+{
+    const struct host_mailbox *m = &host->s->mailbox;
+
+    if (present(m)->kind == ACCESS_STORING) {
+        return polls_stores(host) && REG_GET(IPSTXIDX, WRITE, m->value) && m->tries < STORE_TRIES;
+    }
+    return m->ready != BOTH_READY && m->tries < DRAIN_TRIES;
+}
+
+static bool is_wait(const struct host_mailbox *m)
+{
+    return present(m)->kind == ACCESS_WAIT || present(m)->kind == ACCESS_STORING;
+}
+
+static void end_wait(struct host *host)
+{
+    struct host_mailbox *m = mailbox(host);
+
+    if (present(m)->kind == ACCESS_STORING) { /* a sequence may have two stores */
+        host->stats->engine.store_given_up +=
+            polls_stores(host) && REG_GET(IPSTXIDX, WRITE, m->value);
+        m->tries = 0;
+    }
+    m->step++;
 }
 
 bool host_mailbox_step(struct host *host, uint64_t now, uint64_t *until)
@@ -610,8 +651,8 @@ bool host_mailbox_step(struct host *host, uint64_t now, uint64_t *until)
                 end_job(host, now);
                 return false;
             }
-        } else if (present(m)->kind == ACCESS_WAIT && !must_wait(m)) {
-            m->step++;
+        } else if (is_wait(m) && !must_wait(host)) {
+            end_wait(host);
         } else {
             break;
         }
@@ -619,11 +660,16 @@ bool host_mailbox_step(struct host *host, uint64_t now, uint64_t *until)
     switch (present(m)->kind) {
     case ACCESS_READ:
     case ACCESS_READY:
+    case ACCESS_STORED:
         m->since = now;
         *until = CLOCK_NEVER;
-        host_mailbox_read(host, now, present(m)->reg);
+        host_mailbox_read(host, now,
+                          present(m)->kind == ACCESS_STORED && !polls_stores(host)
+                              ? REG_STATUS
+                              : present(m)->reg);
         break;
     case ACCESS_WAIT: *until = now + host->config.oid.drain_poll; break;
+    case ACCESS_STORING: *until = now + host->config.oid.store_wait; break;
     default: *until = now + host_cost(host, host->config.general.mmio); break;
     }
     return true;
@@ -676,7 +722,14 @@ void host_mailbox_stepped(struct host *host, uint64_t now)
         m->ready |= (uint8_t)((m->value & 1) << (a->reg == REG_SECRXSTAT));
         count(host, true);
         break;
-    case ACCESS_READ: count(host, true); break;
+    case ACCESS_READ:
+    case ACCESS_STORED: count(host, true); break;
+    case ACCESS_STORING:
+        m->wait_ps += host->config.oid.store_wait;
+        host->stats->engine.store_waits++;
+        m->tries++;
+        m->step -= 2;
+        break;
     case ACCESS_WAIT:
         m->wait_ps += host->config.oid.drain_poll;
         host->stats->engine.waits++;

@@ -274,8 +274,8 @@ static const struct param command[] = {
       NULL,
       "Reading or arming the state of an SA after an event (mlx5: ASO), which no firmware serves (assumed; not "
       "published)." },
-    { "table_write", PARAM_TIME, F(nic_command_config, table_write), 100 * NS, 0, 5000 * NS, NULL,
-      NULL,
+    { "table_write", PARAM_TIME, F(nic_command_config, table_write), 100 * NS, 0,
+      1000000000ull * NS, NULL, NULL,
       "registers: from the WRITE bit of an index register to the entry being stored (assumed; not "
       "published)." },
     { "least", PARAM_TIME, F(nic_command_config, least), 150000 * NS, 0, LONGEST, NULL, NULL,

@@ -533,6 +533,52 @@ START_TEST(strobe_clears_itself)
 }
 END_TEST
 
+/* A driver that looks at WRITE: at once and then each millisecond, until it is clear or for the sixth time. */
+static void looks(uint64_t table_write, unsigned waits, unsigned given_up)
+{
+    struct rig *rig = with_tables(8, 8, 4);
+    const struct host_engine_stats *engine;
+    const struct host_oid_stats *stats;
+    uint64_t reads;
+
+    rig->card_config.command.table_write = table_write;
+    rig->host_config.oid.store = HOST_STORE_POLL;
+    rig_open(rig);
+    engine = &host_statistics(rig->host)->engine;
+    stats = &host_statistics(rig->host)->oid[HOST_OID_ADD];
+    add(rig, 1, ESP_DIR_OUT, 2);
+    rig_settle(rig);
+    ck_assert_uint_eq(stats->mmio_reads, 3 + waits); /* a look for each flush behind a store */
+    ck_assert_uint_eq(engine->store_waits, waits);
+    ck_assert_uint_eq(engine->store_given_up, given_up);
+    ck_assert_uint_eq(last(rig)->part_ps[HOST_PART_CARD], waits * rig->host_config.oid.store_wait);
+    ck_assert_uint_eq(nic_statistics(rig->card)->sa_live, 1);
+    if (given_up == 0) { /* address, SPI and key: each store has its own looks */
+        reads = stats->mmio_reads;
+        add(rig, 2, ESP_DIR_IN, 2);
+        rig_settle(rig);
+        ck_assert_uint_eq(stats->mmio_reads - reads, 9 + 3 * waits);
+        ck_assert_uint_eq(engine->store_waits, 4 * waits);
+        ck_assert_uint_eq(engine->store_given_up, 0);
+        ck_assert_uint_eq(nic_statistics(rig->card)->sa_live, 2);
+    }
+    rig_free(rig);
+}
+
+START_TEST(looks_at_write)
+{
+    static const struct {
+        uint64_t table_write;
+        unsigned waits, given_up;
+    } cases[] = { { 0, 0, 0 },         { 500 * US, 1, 0 },  { 1500 * US, 2, 0 },
+                  { 2500 * US, 3, 0 }, { 4500 * US, 5, 0 }, { 20000 * US, 5, 1 } };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        looks(cases[i].table_write, cases[i].waits, cases[i].given_up);
+    }
+}
+END_TEST
+
 /* ---- firmware ------------------------------------------------------------------------------------------------ */
 
 enum { BURST = 60 };
@@ -717,6 +763,7 @@ int main(void)
     tcase_add_test(tcase, engines_start_under_load);
     tcase_add_test(tcase, cancelled_before_its_turn);
     tcase_add_test(tcase, strobe_clears_itself);
+    tcase_add_test(tcase, looks_at_write);
     tcase_add_test(tcase, firmware_takes_its_time);
     tcase_add_loop_test(tcase, through_descriptors, 0, 8);
     tcase_add_test(tcase, descriptors_carry_their_bytes);

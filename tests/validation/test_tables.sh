@@ -32,7 +32,7 @@ while read -r name least absent; do
     verdict "$name" group "$name" "$least" "$absent"
 done <<'LIST'
 crypto 24 2
-ixgbe 51 5
+ixgbe 53 4
 netdevsim 14 2
 replay 36 0
 mlx5 29 0
