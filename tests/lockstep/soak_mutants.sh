@@ -166,10 +166,9 @@ slots that push nothing need room@esp_rx@rtl_models/esp_decapsulate.sv@s/(!pushe
 the engine is always first@esp_rx@rtl_models/reorder.sv@s/served <= pick/served <= 1'b1/
 the upper half of the number is not authenticated@esp_rx@rtl_models/esp_rx.sv@s/if (c_esn)$/if (1'b0)/
 the last byte of a beat may be of nobody@esp_rx@rtl_models/esp_decapsulate.sv@s/left < 16'd64/left < 16'd63/
-AH does not use the look-up port@esp_rx+table@rtl_models/esp_lookup_table.sv@s/ == esp_rx_pkg::PASS_NONE || ah;/ == esp_rx_pkg::PASS_NONE;/
 everything uses the look-up port@esp_rx+table@rtl_models/esp_lookup_table.sv@s/.in_bypass(!look)/.in_bypass(1'b0)/
 a packet of the wrong protocol holds its SA@esp_rx+table@rtl_models/sa_table.sv@s/ \&\& !in_refuse;/;/
-with UDP or without is the same@esp_rx+table@rtl_models/esp_lookup_table.sv@s/with_udp\[set_sa\] <= set_udp/with_udp[set_sa] <= 1'b0/
+with UDP or without is the same@esp_rx+table@rtl_models/esp_lookup_table.sv@s/with_udp\[set_sa\] <= set_udp/with_udp[set_sa] <= set_udp \&\& 1'b0/
 IPv4 addresses in the upper half of the key@esp_rx+table@rtl_models/esp_lookup_table.sv@s/address = {96'd0, address\[127:96\]}/address = {address[127:96], 96'd0}/
 what replay check refuses holds its SA@esp_rx+table@rtl_models/esn_replay.sv@s/chk_refuses = chk_start/chk_refuses = 1'b0/
 what replay update refuses holds its SA@esp_rx+table@rtl_models/esn_replay.sv@s/upd_refuses = upd_start/upd_refuses = 1'b0/
