@@ -6,8 +6,9 @@
 // send has the handle that the INSERT was answered with.
 //
 // Each of the three is a module whose header says what it does and when. What is added here: the receive buffer, which takes
-// whole frames at the wire's pace (rx_room is what it can take, in beats), a channel of two of the longest frames before
-// esp_tx, and one of CSR_DEPTH accesses before csr. MTU 1500, bus 64 bytes, one lane, one engine each way.
+// whole frames at the wire's pace (rx_room is what it can take, in beats), and room for two of the longest frames before esp_tx, each
+// behind a door (ingress.sv) that lets nothing but whole frames in, whatever stands at the pins; and a channel of CSR_DEPTH accesses
+// before csr (csr_push with csr_room only). MTU 1500, bus 64 bytes, one lane, one engine each way.
 module ipsec_top #(
     parameter int SA_W = 4,  // bits of an SA's number, in each direction; 1 to 8
     parameter int WINDOW = 64,  // largest replay window; a power of two, 32 to 4096
@@ -117,6 +118,8 @@ module ipsec_top #(
     output logic [31:0] rx_count_wrong,
     output logic [31:0] rx_count_bad_inner,
     output logic [31:0] rx_count_ecn,
+    output logic [31:0] rx_count_framing,
+    output logic [31:0] rx_count_overflow,
     input  logic rx_push,
     output logic [15:0] rx_room,
     input  logic tx_cfg_we,
@@ -150,6 +153,7 @@ module ipsec_top #(
     output logic [31:0] tx_count_mtu,
     output logic [31:0] tx_count_exhausted,
     output logic [31:0] tx_count_protected,
+    output logic [31:0] tx_count_framing,
     input  logic tx_push,
     output logic tx_room,
     input  logic csr_acc_write,
@@ -182,7 +186,7 @@ module ipsec_top #(
     input  logic csr_push,
     output logic csr_room
 );
-  localparam int TX_IN_DEPTH = 2 * ((1500 + 256 + 63) / 64);
+  localparam int TX_LONGEST = (1500 + 256 + 63) / 64;
 
 `ifndef SYNTHESIS
   initial begin
@@ -225,16 +229,15 @@ module ipsec_top #(
   logic [15:0] b_length;
   logic [511:0] b_beat;
 
-  channel #(.WIDTH(16 + 512), .DEPTH(RX_BUFFER)) u_rx_buffer (
-    .clk, .rst, .room(), .reserve(rx_push), .push(rx_push), .push_last(rx_in_last),
-    .push_data({rx_in_length, rx_in_beat}),
-    .valid(b_valid), .whole(), .last(b_last), .data({b_length, b_beat}), .pop(b_pop)
-  );
+  logic b_unused;
 
-  always_ff @(posedge clk) begin
-    if (rst) rx_room <= 16'(RX_BUFFER);
-    else rx_room <= rx_room + 16'(b_pop) - 16'(rx_push);
-  end
+  ingress #(.SIDE_W(1), .LONGEST(esp_rx_pkg::LONGEST), .WHOLE(1), .DEPTH(RX_BUFFER)) u_rx_buffer (
+    .clk, .rst,
+    .in_valid(rx_push), .in_last(rx_in_last), .in_length(rx_in_length), .in_side(1'b0), .in_beat(rx_in_beat),
+    .in_room(rx_room),
+    .out_valid(b_valid), .out_last(b_last), .out_length(b_length), .out_side(b_unused), .out_beat(b_beat), .out_pop(b_pop),
+    .count_framing(rx_count_framing), .count_overflow(rx_count_overflow)
+  );
 
   esp_rx #(
     .SA_W(SA_W),
@@ -330,11 +333,17 @@ module ipsec_top #(
   logic [15:0] t_length;
   logic [511:0] t_beat;
 
-  channel #(.WIDTH(64 + 16 + 512), .DEPTH(TX_IN_DEPTH)) u_tx_in (
-    .clk, .rst, .room(tx_room), .reserve(tx_push), .push(tx_push), .push_last(tx_in_last),
-    .push_data({tx_in_handle, tx_in_length, tx_in_beat}),
-    .valid(t_valid), .whole(), .last(t_last), .data({t_handle, t_length, t_beat}), .pop(t_pop)
+  logic [15:0] t_room;
+
+  ingress #(.SIDE_W(64), .LONGEST(TX_LONGEST), .WHOLE(0), .DEPTH(2 * TX_LONGEST)) u_tx_in (
+    .clk, .rst,
+    .in_valid(tx_push), .in_last(tx_in_last), .in_length(tx_in_length), .in_side(tx_in_handle), .in_beat(tx_in_beat),
+    .in_room(t_room),
+    .out_valid(t_valid), .out_last(t_last), .out_length(t_length), .out_side(t_handle), .out_beat(t_beat), .out_pop(t_pop),
+    .count_framing(tx_count_framing), .count_overflow()
   );
+
+  assign tx_room = t_room != '0;
 
   esp_tx #(
     .SA_W(SA_W),

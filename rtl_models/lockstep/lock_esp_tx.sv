@@ -27,22 +27,23 @@ module lock_esp_tx #(
 );
   import pins_esp_tx_pkg::*;
 
-  localparam int IN_DEPTH = 2 * ((MTU + 256 + 63) / 64);  // two of the longest frames
+  localparam int LONGEST = (MTU + 256 + 63) / 64;  // beats of a frame
 
-  logic         push, room, valid, last, pop;
+  logic         valid, last, pop;
+  logic [15:0]  room;
   logic [63:0]  handle;
   logic [15:0]  length;
   logic [511:0] beat, out_beat, frame;
   logic         out_valid, out_last;
   logic [6:0]   out_bytes;
-  logic [31:0]  unknown_handle, not_ip, mtu, exhausted, protect;
+  logic [31:0]  unknown_handle, not_ip, mtu, exhausted, protect, framing;
 
-  assign push = pin_in[IN_TX_VALID_LSB];
-
-  channel #(.WIDTH(64 + 16 + 512), .DEPTH(IN_DEPTH)) u_in (
-    .clk, .rst, .room, .reserve(push), .push, .push_last(pin_in[IN_TX_LAST_LSB]),
-    .push_data({pin_in[IN_TX_HANDLE_LSB+:64], pin_in[IN_TX_LENGTH_LSB+:16], pin_in[IN_TX_BEAT_LSB+:512]}),
-    .valid, .whole(), .last, .data({handle, length, beat}), .pop
+  ingress #(.SIDE_W(64), .LONGEST(LONGEST), .WHOLE(0), .DEPTH(2 * LONGEST)) u_in (
+    .clk, .rst,
+    .in_valid(pin_in[IN_TX_VALID_LSB]), .in_last(pin_in[IN_TX_LAST_LSB]), .in_length(pin_in[IN_TX_LENGTH_LSB+:16]),
+    .in_side(pin_in[IN_TX_HANDLE_LSB+:64]), .in_beat(pin_in[IN_TX_BEAT_LSB+:512]), .in_room(room),
+    .out_valid(valid), .out_last(last), .out_length(length), .out_side(handle), .out_beat(beat), .out_pop(pop),
+    .count_framing(framing), .count_overflow()
   );
 
   esp_tx #(
@@ -71,7 +72,7 @@ module lock_esp_tx #(
 
   always_comb begin
     pin_out = '0;
-    pin_out[OUT_TX_ROOM_LSB] = room;
+    pin_out[OUT_TX_ROOM_LSB] = room != '0;
     pin_out[OUT_OUT_VALID_LSB] = out_valid;
     pin_out[OUT_OUT_LAST_LSB] = out_last;
     pin_out[OUT_OUT_BYTES_LSB+:7] = out_bytes;
@@ -81,5 +82,6 @@ module lock_esp_tx #(
     pin_out[OUT_COUNT_MTU_LSB+:32] = mtu;
     pin_out[OUT_COUNT_EXHAUSTED_LSB+:32] = exhausted;
     pin_out[OUT_COUNT_PROTECTED_LSB+:32] = protect;
+    pin_out[OUT_COUNT_FRAMING_LSB+:32] = framing;
   end
 endmodule

@@ -90,6 +90,8 @@ module lock_ipsec_top #(
   logic [31:0] rx_count_wrong;
   logic [31:0] rx_count_bad_inner;
   logic [31:0] rx_count_ecn;
+  logic [31:0] rx_count_framing;
+  logic [31:0] rx_count_overflow;
   logic [15:0] rx_room;
   logic tx_out_valid;
   logic tx_out_last;
@@ -100,6 +102,7 @@ module lock_ipsec_top #(
   logic [31:0] tx_count_mtu;
   logic [31:0] tx_count_exhausted;
   logic [31:0] tx_count_protected;
+  logic [31:0] tx_count_framing;
   logic tx_room;
   logic csr_answer;
   logic [1:0] csr_answer_status;
@@ -231,6 +234,8 @@ module lock_ipsec_top #(
     .rx_count_wrong(rx_count_wrong),
     .rx_count_bad_inner(rx_count_bad_inner),
     .rx_count_ecn(rx_count_ecn),
+    .rx_count_framing(rx_count_framing),
+    .rx_count_overflow(rx_count_overflow),
     .rx_push(pin_in[IN_RX_PUSH_LSB]),
     .rx_room(rx_room),
     .tx_cfg_we(pin_in[IN_TX_CFG_WE_LSB]),
@@ -264,6 +269,7 @@ module lock_ipsec_top #(
     .tx_count_mtu(tx_count_mtu),
     .tx_count_exhausted(tx_count_exhausted),
     .tx_count_protected(tx_count_protected),
+    .tx_count_framing(tx_count_framing),
     .tx_push(pin_in[IN_TX_TX_VALID_LSB]),
     .tx_room(tx_room),
     .csr_acc_write(pin_in[IN_CSR_ACC_WRITE_LSB]),
@@ -330,6 +336,8 @@ module lock_ipsec_top #(
     pin_out[OUT_RX_COUNT_WRONG_LSB+:32] = rx_count_wrong;
     pin_out[OUT_RX_COUNT_BAD_INNER_LSB+:32] = rx_count_bad_inner;
     pin_out[OUT_RX_COUNT_ECN_LSB+:32] = rx_count_ecn;
+    pin_out[OUT_RX_COUNT_FRAMING_LSB+:32] = rx_count_framing;
+    pin_out[OUT_RX_COUNT_OVERFLOW_LSB+:32] = rx_count_overflow;
     pin_out[OUT_RX_CMD_READY_LSB] = cmd_ready;
     pin_out[OUT_RX_RSP_VALID_LSB] = rsp_valid;
     pin_out[OUT_RX_RSP_TAG_LSB+:8] = rsp_tag;
@@ -353,6 +361,7 @@ module lock_ipsec_top #(
     pin_out[OUT_TX_COUNT_MTU_LSB+:32] = tx_count_mtu;
     pin_out[OUT_TX_COUNT_EXHAUSTED_LSB+:32] = tx_count_exhausted;
     pin_out[OUT_TX_COUNT_PROTECTED_LSB+:32] = tx_count_protected;
+    pin_out[OUT_TX_COUNT_FRAMING_LSB+:32] = tx_count_framing;
     pin_out[OUT_CSR_ACC_ROOM_LSB] = csr_room;
     pin_out[OUT_CSR_ANSWER_LSB] = csr_answer;
     pin_out[OUT_CSR_ANSWER_STATUS_LSB+:2] = csr_answer_status;

@@ -59,6 +59,30 @@ struct solo_beat {
 struct solo_beat solo_head(const struct solo *solo, const struct solo_port *port);
 void solo_pop(struct solo *solo, struct solo_port *port);
 
+/* The door of a pipeline (rtl_models/ingress.sv says what it does): whatever comes over the pins, whole frames go in. */
+struct solo_door {
+    uint32_t longest; /* beats of the longest frame */
+    bool whole;       /* a frame that does not fit is lost, else its beats wait */
+    bool inside;      /* a frame is coming in */
+    bool lost, wrong; /* ... of which nothing goes in; whose beats are not as its length says */
+    bool filling;     /* all of it has come, zeros are to follow */
+    uint32_t missing; /* beats that are still to go in */
+    uint64_t framing, overflow;
+};
+
+/* What goes in, in this cycle. */
+struct solo_entry {
+    bool opens; /* the first beat of a frame came */
+    bool push;  /* a beat goes in, and with `opens` a frame begins */
+    bool last;
+};
+
+/* Beats that can come in this cycle, of `room` in the channel. */
+uint32_t solo_door_room(const struct solo_door *door, uint32_t room);
+/* Once a cycle; `length`, of the frame in bytes, with its first beat. */
+struct solo_entry solo_door(struct solo_door *door, uint32_t room, bool valid, bool last,
+                            uint32_t length);
+
 /* What is in this cycle has been given: the card goes through it, and the next one begins. */
 void solo_step(struct solo *solo);
 

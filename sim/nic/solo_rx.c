@@ -61,6 +61,7 @@ struct rx {
     struct solo own;
     struct solo *solo; /* own, or that of a whole of which this is a part */
     struct solo_port in_port, out_port;
+    struct solo_door door;
     uint32_t item; /* packet that is going in */
     uint64_t handle[MAX_SAS];
     /* with SA_TABLE */
@@ -76,6 +77,7 @@ static void attach(struct rx *r)
 {
     struct nic_lane *lane = &r->solo->card->lane[0];
 
+    r->door = (struct solo_door){ .longest = NIC_SOLO_LONGEST / BUS, .whole = true };
     solo_feed(r->solo, &r->in_port, lane->parser.in[INPUT]);
     solo_drain(r->solo, &r->out_port, lane->decapsulate.out[0]);
 }
@@ -175,6 +177,13 @@ static void show_counters(const struct rx *r, uint32_t *out)
     set(out, OUT_COUNT_WRONG, rx->drop[NIC_DROP_WRONG_PROTOCOL]);
     set(out, OUT_COUNT_BAD_INNER, rx->drop[NIC_DROP_BAD_INNER]);
     set(out, OUT_COUNT_ECN, rx->drop[NIC_DROP_ECN]);
+    set(out, OUT_COUNT_FRAMING, r->door.framing);
+    set(out, OUT_COUNT_OVERFLOW, r->door.overflow);
+}
+
+static uint32_t room(const struct rx *r)
+{
+    return channel_room(r->in_port.channel, r->solo->cycle);
 }
 
 static void show_response(const struct solo_answer *a, uint32_t *out)
@@ -217,7 +226,7 @@ static void outputs(void *self, uint32_t *out)
     const struct rx *r = self;
     struct solo_beat b = solo_head(r->solo, &r->out_port);
 
-    set(out, OUT_ROOM, channel_room(r->in_port.channel, r->solo->cycle));
+    set(out, OUT_ROOM, solo_door_room(&r->door, room(r)));
     set(out, OUT_VALID, b.valid);
     if (b.valid) {
         show_beat(r, out, &b);
@@ -230,22 +239,23 @@ static void outputs(void *self, uint32_t *out)
 
 static void push(struct rx *r, const uint32_t *in)
 {
-    if (r->in_port.beat == 0) {
+    uint32_t length = (uint32_t)get(in, IN_PUSH_LENGTH);
+    struct solo_entry e =
+        solo_door(&r->door, room(r), get(in, IN_PUSH), get(in, IN_PUSH_LAST), length);
+
+    if (e.opens && e.push) {
         struct espnic *card = r->solo->card;
-        uint32_t length = (uint32_t)get(in, IN_PUSH_LENGTH);
         struct nic_packet *p;
 
-        if (length > NIC_SOLO_LONGEST) {
-            fprintf(stderr, "espnic: internal error: a frame of %u bytes\n", length);
-            abort();
-        }
         r->item = nic_packet_new(card, NIC_RX, length);
         p = nic_packet(card, r->item);
         get_bytes(in, IN_PUSH_FRAME, nic_bytes(card, p), length);
         p->present = p->length;
         nic_parse(card, p, UINT32_MAX);
     }
-    solo_push(r->solo, &r->in_port, r->item, get(in, IN_PUSH_LAST));
+    if (e.push) {
+        solo_push(r->solo, &r->in_port, r->item, e.last);
+    }
 }
 
 static struct esp_key key_of(const uint32_t *in)
@@ -372,9 +382,7 @@ static void inputs(void *self, const uint32_t *in)
             nic_packet_free(r->solo->card, b.item);
         }
     }
-    if (get(in, IN_PUSH)) {
-        push(r, in);
-    }
+    push(r, in);
 }
 
 static void settle(void *self, const uint32_t *in)

@@ -61,7 +61,8 @@ struct tx {
     bool by_handle; /* the pins have handles of the card, and set no SAs */
     struct ahead ahead[AHEAD];
     uint32_t ahead_from,
-        ahead_to;  /* free-running: frames whose turn has come, frames that are there */
+        ahead_to; /* free-running: frames whose turn has come, frames that are there */
+    struct solo_door door;
     uint32_t item; /* packet that is going in */
 };
 
@@ -72,6 +73,7 @@ static void attach(struct tx *t, uint32_t sa_bits)
     struct nic_lane *lane = &t->solo->card->lane[0];
 
     t->sas = 1u << sa_bits;
+    t->door.longest = ((uint32_t)t->solo->card->config.mac.mtu + 256 + BUS - 1) / BUS;
     solo_feed(t->solo, &t->in_port, lane->fetch.in[1]);
     solo_drain(t->solo, &t->out_port, lane->tx.reorder.out[0]);
 }
@@ -121,13 +123,18 @@ static void show_beat(const struct tx *t, uint32_t *out, const struct solo_beat 
     set_bytes(out, OUT_OUT_BEAT, from, bytes);
 }
 
+static uint32_t room(const struct tx *t)
+{
+    return channel_room(t->in_port.channel, t->solo->cycle);
+}
+
 static void outputs(void *self, uint32_t *out)
 {
     struct tx *t = self;
     const struct nic_direction_stats *stats = &t->solo->card->stats.tx;
     struct solo_beat b = solo_head(t->solo, &t->out_port);
 
-    set(out, OUT_TX_ROOM, solo_room(t->solo, &t->in_port));
+    set(out, OUT_TX_ROOM, solo_door_room(&t->door, room(t)) > 0);
     set(out, OUT_OUT_VALID, b.valid);
     if (b.valid) {
         show_beat(t, out, &b);
@@ -137,6 +144,7 @@ static void outputs(void *self, uint32_t *out)
     set(out, OUT_COUNT_MTU, stats->drop[NIC_DROP_MTU]);
     set(out, OUT_COUNT_EXHAUSTED, stats->drop[NIC_DROP_SEQ_EXHAUSTED]);
     set(out, OUT_COUNT_PROTECTED, stats->ipsec_passes);
+    set(out, OUT_COUNT_FRAMING, t->door.framing);
 }
 
 /* ---- in ------------------------------------------------------------------------------------------------ */
@@ -245,6 +253,21 @@ static void set_sa(struct tx *t, const uint32_t *in)
     n->handle = added.handle;
 }
 
+static void push(struct tx *t, const uint32_t *in)
+{
+    struct solo_entry e = solo_door(&t->door, room(t), get(in, IN_TX_VALID), get(in, IN_TX_LAST),
+                                    (uint32_t)get(in, IN_TX_LENGTH));
+
+    if (e.opens && e.push) {
+        t->item = new_packet(t, in);
+    } else if (e.opens) {
+        t->ahead_from++; /* it does not go in */
+    }
+    if (e.push) {
+        solo_push(t->solo, &t->in_port, t->item, e.last);
+    }
+}
+
 static void inputs(void *self, const uint32_t *in)
 {
     struct tx *t = self;
@@ -257,12 +280,7 @@ static void inputs(void *self, const uint32_t *in)
             nic_packet_free(t->solo->card, b.item);
         }
     }
-    if (get(in, IN_TX_VALID)) {
-        if (t->in_port.beat == 0) {
-            t->item = new_packet(t, in);
-        }
-        solo_push(t->solo, &t->in_port, t->item, get(in, IN_TX_LAST));
-    }
+    push(t, in);
     if (get(in, IN_AHEAD_VALID)) {
         take_ahead(t, in);
     }
