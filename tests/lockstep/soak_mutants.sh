@@ -179,8 +179,8 @@ with UDP or without is the same@esp_rx+table@rtl_models/esp_lookup_table.sv@s/wi
 IPv4 addresses in the upper half of the key@esp_rx+table@rtl_models/esp_lookup_table.sv@s/address = {96'd0, address\[127:96\]}/address = {address[127:96], 96'd0}/
 what replay check refuses holds its SA@esp_rx+table@rtl_models/esn_replay.sv@s/chk_refuses = chk_start/chk_refuses = 1'b0/
 what replay update refuses holds its SA@esp_rx+table@rtl_models/esn_replay.sv@s/upd_refuses = upd_start/upd_refuses = 1'b0/
-*an SA is held until the last beat is in decapsulation@esp_rx+table@rtl_models/esp_rx.sv@s/u_pop \&\& !u_midway \&\& o_crypt/u_pop \&\& u_last \&\& o_crypt/
-of two references in a cycle one does not count@esp_rx+table@rtl_models/sa_table.sv@/for (rj = 0; rj < ri/,/1'b1;/s/ - 1'b1;/;/
+*an SA is held until the last beat is in decapsulation@esp_rx+table@rtl_models/esp_rx.sv@s/u_pop \&\& !u_midway \&\& o_crypt/u_pop \&\& (u_last || (u_midway \&\& !u_pop)) \&\& o_crypt/
+of two references in a cycle one does not count@esp_rx+table@rtl_models/sa_table.sv@/held = references\[entry\];/,/if (hit/s/held = held - 1'b1/held = references[entry] - 1'b1/
 an INSERT brings what the command before brought@esp_rx+table@rtl_models/sa_table.sv@s/new_context = cctx\[begun\]/new_context = cctx[run]/
 an UPDATE moves the upper half@esp_rx+table@rtl_models/esp_lookup_table.sv@s/.HOST_ESN(0)/.HOST_ESN(1)/
 READ shows the lower half@esp_rx+table@rtl_models/esp_rx.sv@s/: peek_top\[63:32\]),/: peek_top[31:0]),/
