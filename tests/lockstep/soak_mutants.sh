@@ -278,9 +278,6 @@ while IFS='@' read -r what block file expression; do
     what=${what#\*}
     [[ $quick == '*' || ${QUICK:-0} != 1 ]] || continue
     [[ "$what $block $file" == *"${1:-}"* ]] || continue
-    kind=$block block=${block%+*}
-    params=() program=$work/bin/espnic
-    for setting in ${parameters[$kind]}; do params+=(--param "$setting"); done
     params=() program=$work/bin/espnic run=(--cycles "$cycles") lost='^$'
     if [[ $block == *' --garbage' ]]; then
         block=${block% --garbage} run=(--garbage "$cycles")
