@@ -61,7 +61,7 @@ struct traffic {
     bool sending;
     uint32_t favourite;
     uint64_t last_handle;
-    uint64_t inbound; /* handle of an SA that is not to send with */
+    uint64_t inbound;  /* handle of an SA that is not to send with */
     bool by_command;   /* SAs come and go by commands of somebody else */
     uint32_t to_set;   /* SAs that are still to be set */
     bool setting;      /* ... one of them in this cycle */
@@ -564,7 +564,7 @@ static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHAR
     const struct cosim_share all[] = {
         { "cycles in which the block has no room", t->n.full, t->cycle, 30 },
         { "cycles in which what is ready has to stay", t->n.held, t->cycle, 30 },
-        { "frames that were protected", t->n.protect, t->n.frames, 300 },
+        { "frames that were protected", t->n.protect, t->n.frames, t->by_command ? 100 : 300 },
         { "frames in clear, without an SA", t->n.bare, t->n.frames, 40 },
         { "unknown handles", t->n.unknown, t->n.frames, 10 },
         { "not IP, or contradictory", t->n.not_ip, t->n.frames, 20 },
