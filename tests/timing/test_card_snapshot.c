@@ -56,6 +56,7 @@ struct run {
     struct position at;
     struct log *log; /* NULL: not wanted */
     uint8_t twist;   /* of the keys of the first SAs */
+    bool limits;     /* SAs are given limits in packets */
     struct snapshot snapshot;
 };
 
@@ -179,6 +180,28 @@ static void open_inputs(struct run *r)
     next_record(r);
 }
 
+static uint64_t few(const struct esp_node *node, uint64_t most)
+{
+    return node->handle % most;
+}
+
+/* Where the driver moves the upper half, what is sent begins a few packets below a multiple of 2^31 (what is received
+ * has the recording's numbers, those of two tunnels below 2^32). With limits, a soft and a hard one soon. */
+static void change(const struct run *r, struct esp_node *node)
+{
+    struct esp_sa *t = &node->sa[0];
+
+    if (r->config->card.sa.esn == NIC_ESN_EVENTS && node->dir == ESP_DIR_OUT) {
+        t->esn = true;
+        t->seq = ((2 + few(node, 5)) << 31) - 1 - few(node, 12);
+        t->seq_hi = (uint32_t)(t->seq >> 32);
+    }
+    if (r->limits) {
+        t->lifetime.soft_packets = 5 + few(node, 30);
+        t->lifetime.hard_packets = t->lifetime.soft_packets + 5 + few(node, 50);
+    }
+}
+
 /* SAs of t = 0 are in place before time starts. */
 static void preload(struct run *r)
 {
@@ -187,6 +210,7 @@ static void preload(struct run *r)
             enum sa_reason reason;
 
             r->record.nodes[i].sa[0].enc.bytes[0] ^= r->twist;
+            change(r, &r->record.nodes[i]);
             ck_assert(host_preload_add(r->host, &r->record.nodes[i], &reason));
         }
         next_record(r);
@@ -231,6 +255,7 @@ static struct run *begin(const struct espnic_config *config, struct log *log, ui
     struct run *r = create(config, log);
 
     r->twist = twist;
+    r->limits = config->card.table.round != 0;
     open_inputs(r);
     preload(r);
     return r;
@@ -273,6 +298,9 @@ static void give_record(struct run *r, uint64_t time)
     bool ok = false;
 
     if (q->kind == RECORDING_ADD_SA) {
+        for (size_t i = 0; i < q->node_count; i++) {
+            change(r, &q->nodes[i]);
+        }
         ok = host_oid_add(r->host, time, q->nodes, (uint32_t)q->node_count, false, q->line, q->req);
     } else if (q->kind == RECORDING_UPDATE_SA) {
         ok = host_oid_update(r->host, time, q->handle, q->op, q->spi, q->seq_hi, q->line, q->req);
@@ -326,7 +354,21 @@ static void finish(struct run *r)
 /* ---- cutting -------------------------------------------------------------------------------------- */
 
 /* What can be under way at a cut. */
-enum kind { PACKETS, DMA, REQUESTS, COMMAND, JOBS, MISSES, FORWARDED, COMPLETIONS, LINES, KINDS };
+enum kind {
+    PACKETS,
+    DMA,
+    REQUESTS,
+    COMMAND,
+    JOBS,
+    MISSES,
+    FORWARDED,
+    COMPLETIONS,
+    LINES,
+    EVENTS,  /* of SAs, in the card */
+    ANSWERS, /* to them, by the driver: read, move, arm */
+    UNARMED, /* SAs of which nothing can be told now */
+    KINDS
+};
 
 struct caught {
     unsigned cuts, with[KINDS];
@@ -356,6 +398,35 @@ static bool forwards(const struct run *r)
     return false;
 }
 
+static bool scope_moves(const struct run *r)
+{
+    const struct host *host = r->host;
+
+    for (uint32_t id = 1; id < host->frames.used; id++) {
+        if ((host_frame(host, id)->flags & HOST_FRAME_MODIFYING) != 0) {
+            return true;
+        }
+    }
+    return host->s->event_steps > 0;
+}
+
+static bool unarmed(const struct run *r)
+{
+    const struct sa_table *table = &r->card->table;
+
+    if (r->config->card.sa.esn != NIC_ESN_EVENTS) {
+        return false;
+    }
+    for (uint32_t id = sa_table_next(table, 0); id != 0; id = sa_table_next(table, id)) {
+        const struct sa_entry *entry = &sa_context(table, id)->first;
+
+        if (sa_esn(entry) && !entry->armed) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool under_way(const struct run *r, enum kind kind)
 {
     uint64_t rx;
@@ -371,6 +442,9 @@ static bool under_way(const struct run *r, enum kind kind)
     case MISSES: return r->card->cache.state.mshrs_used > 0;
     case LINES: return r->card->lines.s.live > 0;
     case COMPLETIONS: return (r->card->dma.tx_gathered | r->card->dma.rx_gathered) != 0;
+    case EVENTS: return r->card->events.s.tail != r->card->events.s.head;
+    case ANSWERS: return scope_moves(r);
+    case UNARMED: return unarmed(r);
     case KINDS: break;
     }
     return false;
@@ -485,6 +559,14 @@ static int ascending(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* What the scenario is to have led to, in the whole run. */
+struct told {
+    struct nic_event_stats card;
+    struct host_event_stats host;
+};
+
+static struct told told;
+
 static struct caught whole_against_cut(const char *const settings[], uint64_t seed)
 {
     static struct espnic_config config;
@@ -511,6 +593,7 @@ static struct caught whole_against_cut(const char *const settings[], uint64_t se
 
     whole = begin(&config, &whole_log, 0);
     finish(whole);
+    told = (struct told){ .card = whole->card->stats.events, .host = whole->host->stats->events };
     for (unsigned i = 0; i < CUTS; i++) {
         places[i] = rng_below(&rng, whole->at.fed);
     }
@@ -677,6 +760,35 @@ START_TEST(pushed_descriptors)
 }
 END_TEST
 
+/* Upper halves that the driver moves, limits that it adds rounds to: events wait in the card, in the ring and for a slow
+ * driver, SAs are unarmed, a command moves a scope. */
+START_TEST(events_of_sas)
+{
+    static const char *const settings[][10] = {
+        { "card.sa.esn=events", "card.sa.table.round=10", "card.command.access=5us",
+          "host.oid.event_delay=20us", NULL },
+        { "card.sa.esn=events", "card.command.path=firmware", "card.command.least=3us",
+          "card.command.median=4us", "card.command.p99=8us", "card.command.most=9us",
+          "card.sa.storage=host-cache", "card.lanes=2", NULL },
+        { "card.sa.esn=events", "card.offload=crypto", "card.command.access=5us", NULL },
+    };
+    bool limits = _i == 0;
+    bool crypto = _i == 2;
+    struct caught c = whole_against_cut(settings[_i], 10 + (uint64_t)_i);
+
+    assert_caught(&c, ANSWERS, CUTS / 2);
+    if (!crypto) {
+        assert_caught(&c, EVENTS, 1);
+        assert_caught(&c, UNARMED, CUTS / 2);
+        ck_assert_uint_gt(told.card.esn, 50);
+        ck_assert_uint_gt(told.host.armed, 50);
+    }
+    ck_assert_uint_gt(told.card.modified, 50);
+    ck_assert_uint_eq(told.card.limit > 50, limits);
+    ck_assert_uint_eq(told.card.rounds > 50, limits);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("card_snapshot");
@@ -694,6 +806,7 @@ int main(void)
     tcase_add_loop_test(tc, forwarding, 0, 2);
     tcase_add_loop_test(tc, gathered_completions, 0, 2);
     tcase_add_loop_test(tc, pushed_descriptors, 0, 2);
+    tcase_add_loop_test(tc, events_of_sas, 0, 3);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
