@@ -40,12 +40,13 @@ aes_gcm|BLOCKS=2
 aes_gcm|BLOCKS=4
 esp_parser|
 esp_lookup|SA_W=4
-esp_lookup|SA_W=8
+esp_lookup|SA_W=6
 esp_rx|SA_W=4
-esp_rx|SA_W=8 WINDOW=256
+esp_rx|SA_W=6 SA_TABLE=1
 esp_tx|SA_W=4
-esp_tx|SA_W=8
+esp_tx|SA_W=6
 ipsec_top|SA_W=4
+ipsec_top|SA_W=4 SA_TABLE=1
 '
 
 # The files that a module is made of: itself, what it names, and so on; packages first.

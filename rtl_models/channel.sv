@@ -24,7 +24,7 @@ module channel #(
     output logic [WIDTH-1:0] data,
     input  logic             pop
 );
-  localparam int PTR_W = $clog2(DEPTH);
+  localparam int PTR_W = DEPTH > 1 ? $clog2(DEPTH) : 1;
   localparam int CNT_W = $clog2(DEPTH + 1);
   localparam logic [PTR_W-1:0] TOP = PTR_W'(DEPTH - 1);
 

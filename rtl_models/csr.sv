@@ -233,7 +233,7 @@ module csr #(
 
   logic [PLACES-1:0] written_next;
 
-  always_comb begin
+  always @* begin
     written_next = written;
     if (writes) written_next[place] = 1'b1;
     if (acc_pop && refused) written_next[BAD] = 1'b1;

@@ -6,8 +6,9 @@
 //   Inference   without ESN the number is the one in the packet. With ESN (RFC 4303 A2.2) the upper half is the one
 //               that puts the number into the 2^32 numbers that begin at the bottom of the window; without a window it is the number
 //               nearest to top. Below the first and above the last 2^32 numbers there is nothing: the upper half is then that of top.
-//   Check       0 is refused (`zero`), what is above top is good, what is WINDOW or more below it is `too old`, what is
-//               marked in the map is a `duplicate`. An SA with no window accepts everything.
+//   Check       0 is refused (`zero`), what is above top is good, what is as far below it as the SA's own window is wide, or
+//               farther, is `too old`, what is marked in the map is a `duplicate`. An SA whose window is 0 accepts every number,
+//               0 and what it has had before too.
 //   Commit      the check again, since packets of the SA may have been committed in between; then top and map move.
 //               Without a window top moves only with ESN, which needs it for inference.
 // Check: begins with the first beat. A refused item is taken and goes no further.
@@ -16,7 +17,8 @@
 // wrong, waits too, and holds up nobody. Items with no SA (`crypt` low) pass.
 // THE HAZARD: between check and commit of an item others of its SA may be checked against a window that does not know it yet;
 // they are stopped at the commit (`late`).
-// An SA is set by `cfg_we`, one a cycle; both sides see it in the next cycle. It must have no items under way.
+// An SA is set by `cfg_we`, one a cycle; both sides see it in the next cycle. It must have no items under way; its window is 0 to
+// WINDOW (assertion), any number of packets. Its state is read without a clock (README: memories), by check and commit each.
 //
 // In a cycle, check and commit see the state at its beginning.
 module esn_replay #(
@@ -28,7 +30,7 @@ module esn_replay #(
     parameter int CHECK_DEPTH    = 8,
     parameter int UPDATE_LATENCY  = 1,
     parameter int UPDATE_OVERHEAD = 0,
-    parameter int UPDATE_DEPTH    = 8,
+    parameter int UPDATE_DEPTH    = 32,
     parameter int CHECK_DATA_W  = 16,  // what goes with each beat
     parameter int UPDATE_DATA_W = 16
 ) (
@@ -209,6 +211,13 @@ module esn_replay #(
 
   assign chk_refuses = chk_start && chk_verdict != OK;
   assign upd_refuses = upd_start && upd_crypt && !upd_accept;
+
+`ifndef SYNTHESIS
+  always @(posedge clk) begin
+    if (!rst && cfg_we)
+      assert (cfg_window <= 13'(WINDOW)) else $error("esn_replay: cfg_window is %0d, WINDOW is %0d", cfg_window, WINDOW);
+  end
+`endif
 
   // ---- counters ----------------------------------------------------------------------------------------------------
   always_ff @(posedge clk) begin

@@ -6,7 +6,8 @@
 // no number, is taken and goes no further. Items without an SA pass.
 // An item begins with its first beat. The number stands beside it. Giving one is a read-modify-write of the SA: an item of an SA
 // waits until RMW cycles after the last one of that SA that got a number. What is refused waits too, and holds up nobody.
-// An SA is set by `cfg_we`, one a cycle; the next cycle sees it. It must have no items before the block.
+// An SA is set by `cfg_we`, one a cycle; the next cycle sees it. It must have no items before the block. `next` is read without a
+// clock (README: memories).
 module esn_sequence #(
     parameter int SA_W     = 4,    // bits of an SA's number, 1 to 16; there are 2^SA_W of them
     parameter int MTU      = 9000, // bytes of the longest IP packet, 576 to 65535
@@ -23,6 +24,8 @@ module esn_sequence #(
     input  logic [SA_W-1:0]   cfg_sa,
     input  logic              cfg_esn,
     input  logic [63:0]       cfg_next,
+    input  logic [SA_W-1:0]   peek_sa,
+    output logic [63:0]       peek_next,   // number of the next packet of this SA
     input  logic              seq_valid,
     input  logic              seq_last,
     input  logic              seq_crypt,
@@ -36,6 +39,7 @@ module esn_sequence #(
     output logic [63:0]       numbered_number,
     output logic [DATA_W-1:0] numbered_data,
     input  logic              numbered_pop,
+    output logic              refuses,     // an item begins and is refused
     // counters
     output logic [31:0]       count_given,
     output logic [31:0]       count_exhausted,
@@ -60,6 +64,8 @@ module esn_sequence #(
   assign too_long  = seq_crypt && seq_length > 17'(MTU);
   assign exhausted = seq_crypt && (esn[seq_sa] ? number == '0 : number[63:32] != '0);
   assign refused   = too_long || exhausted;
+  assign refuses   = start && refused;
+  assign peek_next = next[peek_sa];
   assign gives     = start && seq_crypt && !refused;
 
   hazard #(.SA_W(SA_W), .RMW(RMW)) u_hazard (.clk, .rst, .note(gives), .sa(seq_sa), .busy);

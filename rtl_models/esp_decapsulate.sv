@@ -66,7 +66,7 @@ module esp_decapsulate #(
   logic [7:0] pause;
   logic [5:0] slot, skip, kept_skip;  // slots before the first one that pushes
 
-  always_comb begin
+  always @* begin
     refuse = midway ? kept_refuse : in_crypt && in_open != esp_rx_pkg::OPEN_OK;
     skip   = midway ? kept_skip : beats_of(in_length) - beats_of(in_out_length);
     pushes = !refuse && slot >= skip;
@@ -151,7 +151,7 @@ module esp_decapsulate #(
     end
   endfunction
 
-  always_comb begin
+  always @* begin
     low  = held[s_number[4:0]];
     high = kept_skip == '0 ? in_beat : held[s_number[4:0] + 5'd1];
     both = {high, low};

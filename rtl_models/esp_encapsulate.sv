@@ -59,6 +59,7 @@ module esp_encapsulate #(
     output logic [15:0]     out_end,
     output logic [511:0]    out_beat,
     input  logic            out_pop,
+    output logic            refuses,      // a frame begins and is refused
     output logic [31:0]     count_not_ip
 );
   localparam int HOLD_W = $clog2(HOLD);
@@ -66,6 +67,7 @@ module esp_encapsulate #(
 
 `ifndef SYNTHESIS
   initial begin
+    if (SA_W < 1 || SA_W > 16) $fatal(1, "esp_encapsulate: SA_W is %0d, must be 1 to 16", SA_W);
     if (LATENCY < 1 || LATENCY > 255) $fatal(1, "esp_encapsulate: LATENCY is %0d, must be 1 to 255", LATENCY);
     if (INTERVAL < 1 || INTERVAL > 255) $fatal(1, "esp_encapsulate: INTERVAL is %0d, must be 1 to 255", INTERVAL);
     if (OVERHEAD < 0 || OVERHEAD > 255) $fatal(1, "esp_encapsulate: OVERHEAD is %0d, must be 0 to 255", OVERHEAD);
@@ -228,6 +230,7 @@ module esp_encapsulate #(
   assign enough = begun || in_valid;
   assign go     = pause == '0 && enough && (!takes || in_valid) && (!pushes || room);
   assign in_pop = go && takes;
+  assign refuses = go && !begun && crypt && refused;
   assign ends   = (!takes || in_last) && (refused || slot + 10'd1 >= beats_out + skip);
 
   always_ff @(posedge clk) begin
@@ -295,7 +298,7 @@ module esp_encapsulate #(
   assign tail_beat   = text_end[15:6];
   assign tail_window = {984'd0, tail} << {text_end[5:0], 3'b000};
 
-  always_comb begin
+  always @* begin
     front     = head_of({4'd0, at}, beat_no);
     put_here  = '0;
     put_part    = '0;

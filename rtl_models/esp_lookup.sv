@@ -3,6 +3,7 @@
 //
 // What the parser has sent past stays so. A miss goes on untouched (`no SA`). A packet with UDP whose SA has none, or the
 // other way round, is refused (`wrong protocol`). Counters go up when the first beat is taken.
+// The CAM is 2^SA_W comparators on flops, its answer comes in the cycle of the beat (README: memories).
 // SAs have the numbers 1 to 2^SA_W - 1; an entry is set by cfg_we and seen from the next cycle on. Two entries must not
 // have the same key.
 //
@@ -52,7 +53,10 @@ module esp_lookup #(
   localparam int SAS = 2 ** SA_W;
 
 `ifndef SYNTHESIS
-  initial if (SA_W < 1 || SA_W > 12) $fatal(1, "esp_lookup: SA_W is %0d, must be 1 to 12", SA_W);
+  initial begin
+    if (SA_W < 1 || SA_W > 12) $fatal(1, "esp_lookup: SA_W is %0d, must be 1 to 12", SA_W);
+    if (SIDE_W < 1) $fatal(1, "esp_lookup: SIDE_W is %0d, must be 1 or more", SIDE_W);
+  end
 `endif
 
   logic [SAS-1:0] live, with_udp;
@@ -77,7 +81,7 @@ module esp_lookup #(
   logic            unused;
   /* verilator lint_on UNUSEDSIGNAL */
 
-  always_comb begin
+  always @* begin
     wanted = {in_v6, in_dst, in_header[31:0]};
     hit = 1'b0;
     sa  = '0;

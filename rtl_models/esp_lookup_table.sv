@@ -8,7 +8,8 @@
 //
 // Commands, their answers, and the time of both: sa_table.sv. An INSERT brings an SA for ESP with all that belongs to it (`cmd_*` from
 // cmd_spi on); `set_we` shows it to the other blocks in the cycle in which its number is taken, when nobody holds that number. An
-// UPDATE for AH is for another protocol than any SA here has. Upper halves of ESNs are those of the replay window (`rd_high`).
+// UPDATE for AH is for another protocol than any SA here has. Upper halves of ESNs are those that the block which counts them
+// shows (`rd_high`). With `cmd_out` it is an SA to send with, which `tx_handle` finds, and `set_out` is high beside `set_we`.
 //
 // Time of packets: rtl_models/README.md; begins with the first beat, latency LATENCY, tail OVERHEAD; waits for the port of the
 // look-up memories (sa_table.sv).
@@ -46,6 +47,7 @@ module esp_lookup_table #(
     input  logic [127:0]    cmd_dst,     // first byte lowest; IPv4: in the lowest 32 bits
     input  logic            cmd_udp,
     input  logic            cmd_esn,
+    input  logic            cmd_out,
     input  logic [CONTEXT_W-1:0] cmd_context,
     output logic            rsp_valid,
     input  logic            rsp_ready,
@@ -59,11 +61,17 @@ module esp_lookup_table #(
     output logic [21:0]     rsp_references,
     // an SA is set
     output logic            set_we,
+    output logic            set_out,
     output logic [SA_W-1:0] set_sa,
     output logic [CONTEXT_W-1:0] set_context,
-    // upper half of the highest number received of an SA
+    // upper half of the numbers of an SA, one to receive or (rd_out) to send with
     output logic [SA_W-1:0] rd_sa,
+    output logic            rd_out,
     input  logic [31:0]     rd_high,
+    // SAs to send with: sa_table.sv
+    input  logic [63:0]     tx_handle,
+    output logic [SA_W-1:0] tx_sa,
+    input  logic            tx_take,
     // packets that are done with their SAs
     input  logic [RELEASES-1:0]      rel_valid,
     input  logic [RELEASES*SA_W-1:0] rel_sa,
@@ -122,9 +130,8 @@ module esp_lookup_table #(
   logic            set_udp;
   // all of this is known otherwise, or nobody needs it
   /* verilator lint_off UNUSEDSIGNAL */
-  logic            unused_whole, unused_new, unused_out;
+  logic            unused_whole;
   logic [1:0]      unused_probes;
-  logic [SA_W-1:0] unused_entry;
   /* verilator lint_on UNUSEDSIGNAL */
 
   // AH is looked up too, and has no SA
@@ -146,12 +153,12 @@ module esp_lookup_table #(
     .out_valid, .out_whole(unused_whole), .out_last, .out_hit(out_crypt), .out_entry(out_sa), .out_probes(unused_probes),
     .out_tag({out_v6, out_udp, out_header, out_side}), .out_data(out_beat), .out_pop,
     .look_start(looks), .look_entry(found), .in_refuse(wrong),
-    .tx_handle(64'd0), .tx_entry(unused_entry), .tx_take(1'b0),
+    .tx_handle, .tx_entry(tx_sa), .tx_take,
     .rel_valid, .rel_entry(rel_sa),
     .cmd_valid, .cmd_ready, .cmd_op, .cmd_tag, .cmd_handle, .cmd_spi(number32(cmd_spi)), .cmd_ah(cmd_ah && cmd_op != 3'd0),
-    .cmd_dst(address(cmd_dst, cmd_v6)), .cmd_v6, .cmd_esn, .cmd_value, .cmd_out(1'b0), .cmd_context({cmd_udp, cmd_context}),
-    .new_valid(set_we), .new_entry(set_sa), .new_out(unused_new), .new_context({set_udp, set_context}),
-    .rd_entry(rd_sa), .rd_out(unused_out), .rd_value(rd_high),
+    .cmd_dst(address(cmd_dst, cmd_v6)), .cmd_v6, .cmd_esn, .cmd_value, .cmd_out, .cmd_context({cmd_udp, cmd_context}),
+    .new_valid(set_we), .new_entry(set_sa), .new_out(set_out), .new_context({set_udp, set_context}),
+    .rd_entry(rd_sa), .rd_out, .rd_value(rd_high),
     .rsp_valid, .rsp_ready, .rsp_tag, .rsp_status, .rsp_handle, .rsp_read, .rsp_key, .rsp_value, .rsp_state, .rsp_references
   );
 

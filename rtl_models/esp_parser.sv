@@ -119,7 +119,7 @@ module esp_parser #(
   logic [15:0]           last_byte;
   logic [127:0]          dst;
 
-  always_comb begin
+  always @* begin
     both   = {in_beat, s_beat};
     length = {1'b0, s_length};
     kind0  = {s_beat[8*12+:8], s_beat[8*13+:8]};

@@ -12,13 +12,21 @@
 //
 // Engines: the packet at the head of the channel behind the replay check goes into the engine if it has an SA, else around
 // it in 1 cycle; what cannot go holds up what is behind it.
+// Order: one engine with one context keeps the order of its packets, and so does the way around it. So the packets of an SA, and
+// those without one, are in order where the two meet, and none needs a ticket. (The C block has them, for more engines.)
+// A frame has 1 to 64 * LONGEST bytes, LONGEST (esp_rx_pkg) beats, and as many beats as its length says (assertions): the channels
+// behind the engine and behind reorder have to take a whole one, since what comes next begins with the last beat; a longer one would
+// stand there for ever. Who cannot be sure of what comes puts `ingress.sv` before it.
 // Verdicts: one for each packet, made when its last beat leaves the engines' channels (esp_verdict.sv), and used by replay
 // update, which begins with the last beat, and decapsulation.
 //
-// An SA is set with cfg_we, all of it, seen from the next cycle on; number 0 is none. It must have no packets under way.
+// An SA is set with cfg_we, all of it, seen from the next cycle on; number 0 is none. It must have no packets under way. What is
+// known of it, 2^SA_W round keys of 1920 bits among it, is read without a clock (README: memories).
 // With SA_TABLE the look-up is in a hash table (esp_lookup_table.sv), and SAs come and go by commands amid the packets: an INSERT
 // takes what cfg_* say beside it, cfg_we is not looked at. A packet holds its SA from the look-up until it is refused by replay
 // check or replay update, or begins in decapsulation; the DELETE of its SA is answered then at the earliest.
+// The table is that of both directions: an INSERT with `cmd_out` is for an SA to send with, of which cfg_spi, cfg_v6, cfg_dst and
+// cfg_esn say what the table wants to know, and cmd_tx_context all; the ports tx_* are for a block that sends.
 module esp_rx #(
     parameter int SA_W   = 4,    // bits of an SA's number, 1 to 8
     parameter int WINDOW = 64,   // largest replay window; a power of two, 32 to 4096
@@ -52,7 +60,9 @@ module esp_rx #(
     parameter int ADD_CYCLES      = 8,
     parameter int UPDATE_CYCLES   = 4,
     parameter int REMOVE_CYCLES   = 6,
-    parameter int COMMANDS        = 4
+    parameter int COMMANDS        = 4,
+    parameter int TX_CONTEXT_W    = 1,   // of an SA to send with
+    parameter int TX_RELEASES     = 1
 ) (
     input  logic            clk,
     input  logic            rst,
@@ -81,6 +91,8 @@ module esp_rx #(
     input  logic [63:0]     cmd_handle,
     input  logic            cmd_ah,       // UPDATE; its SPI is cfg_spi
     input  logic [31:0]     cmd_value,
+    input  logic            cmd_out,
+    input  logic [TX_CONTEXT_W-1:0] cmd_tx_context,
     output logic            rsp_valid,
     input  logic            rsp_ready,
     output logic [7:0]      rsp_tag,
@@ -91,6 +103,16 @@ module esp_rx #(
     output logic [31:0]     rsp_value,
     output logic [1:0]      rsp_state,
     output logic [21:0]     rsp_references,
+    output logic            tx_set_we,    // an SA to send with is set
+    output logic [SA_W-1:0] tx_set_sa,
+    output logic [TX_CONTEXT_W-1:0] tx_set_context,
+    input  logic [63:0]     tx_handle,    // finds this SA
+    output logic [SA_W-1:0] tx_sa,
+    input  logic            tx_take,
+    input  logic [TX_RELEASES-1:0]      tx_rel_valid,
+    input  logic [TX_RELEASES*SA_W-1:0] tx_rel_sa,
+    output logic [SA_W-1:0] tx_peek_sa,
+    input  logic [31:0]     tx_peek_high, // upper half of its next number
     // frames
     input  logic            in_valid,
     input  logic            in_last,
@@ -127,12 +149,34 @@ module esp_rx #(
   initial begin
     if (SA_W < 1 || SA_W > 8) $fatal(1, "esp_rx: SA_W is %0d, must be 1 to 8", SA_W);
     if (SA_TABLE < 0 || SA_TABLE > 1) $fatal(1, "esp_rx: SA_TABLE is %0d, must be 0 or 1", SA_TABLE);
+    if (AES_STAGES < 1 || AES_STAGES > 2) $fatal(1, "esp_rx: AES_STAGES is %0d, must be 1 or 2", AES_STAGES);
+    if (AES_DEPTH < esp_rx_pkg::LONGEST)
+      $fatal(1, "esp_rx: AES_DEPTH is %0d, must be %0d or more: a whole frame waits there", AES_DEPTH, esp_rx_pkg::LONGEST);
+    if (REORDER_DEPTH < esp_rx_pkg::LONGEST)
+      $fatal(1, "esp_rx: REORDER_DEPTH is %0d, must be %0d or more: a whole frame waits there", REORDER_DEPTH,
+             esp_rx_pkg::LONGEST);
+  end
+
+  logic [15:0] beats;  // of the present frame that have gone in
+  logic [15:0] promised;
+
+  always @(posedge clk) begin
+    if (rst) beats <= '0;
+    else if (in_pop) begin
+      beats <= in_last ? '0 : beats + 1'b1;
+      if (beats == '0) promised <= in_length;
+      if (beats == '0)
+        assert (in_length != '0 && in_length <= 16'(64 * esp_rx_pkg::LONGEST))
+          else $error("esp_rx: a frame of %0d bytes, must be 1 to %0d", in_length, 64 * esp_rx_pkg::LONGEST);
+      assert (in_last == ({beats + 1'b1, 6'd0} >= {6'd0, beats == '0 ? in_length : promised}))
+        else $error("esp_rx: beat %0d of a frame of %0d bytes, last is %0d", beats, beats == '0 ? in_length : promised, in_last);
+    end
   end
 `endif
 
   // pins of the modules below that nobody needs here
   /* verilator lint_off UNUSEDSIGNAL */
-  logic [70:0] unused;
+  logic [72:0] unused;
   /* verilator lint_on UNUSEDSIGNAL */
 
   // ---- parser, look-up -----------------------------------------------------------------------------------------------
@@ -162,11 +206,15 @@ module esp_rx #(
 
   // What is kept of an SA beside its key, and set with it.
   localparam int KEEP_W = 1 + 1 + 1 + 2 + 6 + 32 + 128;
-  localparam int CONTEXT_W = KEEP_W + 1920 + 13 + 64;
+  localparam int RX_CONTEXT_W = KEEP_W + 1920 + 13 + 64;
+  localparam int CONTEXT_W = RX_CONTEXT_W > TX_CONTEXT_W ? RX_CONTEXT_W : TX_CONTEXT_W;
 
   logic                 set_we, set_esn;
   logic [SA_W-1:0]      set_sa;
+  // of the wider of the two kinds
+  /* verilator lint_off UNUSEDSIGNAL */
   logic [CONTEXT_W-1:0] set_context;
+  /* verilator lint_on UNUSEDSIGNAL */
   logic [KEEP_W-1:0]    set_keep;
   logic [1919:0]        set_keys;
   logic [12:0]          set_window;
@@ -176,30 +224,38 @@ module esp_rx #(
   logic [2:0]           rel_valid;
   logic [3*SA_W-1:0]    rel_sa;
 
-  logic [CONTEXT_W-1:0] cfg_context;
+  logic [RX_CONTEXT_W-1:0] cfg_context;
 
   assign cfg_context = {cfg_tunnel, cfg_esn, cfg_gmac, cfg_rounds, cfg_icv, cfg_salt, cfg_h, cfg_keys, cfg_window, cfg_top};
-  assign {set_keep, set_keys, set_window, set_top} = set_context;
+  assign {set_keep, set_keys, set_window, set_top} = set_context[RX_CONTEXT_W-1:0];
   assign set_esn = set_keep[KEEP_W-2];
-  assign unused[70:39] = peek_top[31:0];
+  assign unused[72:41] = peek_top[31:0];
 
   generate
     if (SA_TABLE == 1) begin : g_table
-      logic unused_cfg;
+      logic unused_cfg, new_we, new_out, rd_out;
 
-      assign unused_cfg = &{1'b0, cfg_we, cfg_sa};
+      assign unused_cfg     = &{1'b0, cfg_we, cfg_sa};
+      assign set_we         = new_we && !new_out;
+      assign tx_set_we      = new_we && new_out;
+      assign tx_set_sa      = set_sa;
+      assign tx_set_context = set_context[TX_CONTEXT_W-1:0];
+      assign tx_peek_sa     = peek_sa;
       esp_lookup_table #(
         .SA_W(SA_W), .LATENCY(LOOKUP_LATENCY), .OVERHEAD(LOOKUP_OVERHEAD), .DEPTH(LOOKUP_DEPTH), .SIDE_W(SIDE_W),
-        .RELEASES(3), .CONTEXT_W(CONTEXT_W), .MEMORIES(MEMORIES), .BUCKETS(BUCKETS), .WAYS(WAYS), .STASH(STASH),
+        .RELEASES(3 + TX_RELEASES), .CONTEXT_W(CONTEXT_W), .MEMORIES(MEMORIES), .BUCKETS(BUCKETS), .WAYS(WAYS), .STASH(STASH),
         .LOOKUP_PORT(LOOKUP_PORT), .LOOKUP_PACE(LOOKUP_PACE), .ADD_CYCLES(ADD_CYCLES), .UPDATE_CYCLES(UPDATE_CYCLES),
         .REMOVE_CYCLES(REMOVE_CYCLES), .COMMANDS(COMMANDS)
       ) u_lookup (
         .clk, .rst,
         .cmd_valid, .cmd_ready, .cmd_op, .cmd_tag, .cmd_handle, .cmd_ah, .cmd_value, .cmd_spi(cfg_spi), .cmd_v6(cfg_v6),
-        .cmd_dst(cfg_dst), .cmd_udp(cfg_udp), .cmd_esn(cfg_esn), .cmd_context(cfg_context),
+        .cmd_dst(cfg_dst), .cmd_udp(cfg_udp), .cmd_esn(cfg_esn), .cmd_out,
+        .cmd_context(cmd_out ? CONTEXT_W'(cmd_tx_context) : CONTEXT_W'(cfg_context)),
         .rsp_valid, .rsp_ready, .rsp_tag, .rsp_status, .rsp_handle, .rsp_read, .rsp_key, .rsp_value, .rsp_state,
         .rsp_references,
-        .set_we, .set_sa, .set_context, .rd_sa(peek_sa), .rd_high(peek_top[63:32]), .rel_valid, .rel_sa,
+        .set_we(new_we), .set_out(new_out), .set_sa, .set_context, .rd_sa(peek_sa), .rd_out,
+        .rd_high(rd_out ? tx_peek_high : peek_top[63:32]), .tx_handle, .tx_sa, .tx_take,
+        .rel_valid({tx_rel_valid, rel_valid}), .rel_sa({tx_rel_sa, rel_sa}),
         .in_valid(p_valid), .in_last(p_last), .in_bypass(p_bypass), .in_v6(p_v6), .in_udp(p_udp), .in_dst(p_dst),
         .in_header(p_header), .in_side({p_l3, p_ipsec, p_length, p_end, p_iv}), .in_beat(p_beat), .in_pop(p_pop),
         .out_valid(l_valid), .out_last(l_last), .out_crypt(l_crypt), .out_sa(l_sa), .out_v6(l_v6), .out_udp(l_udp),
@@ -221,11 +277,17 @@ module esp_rx #(
       );
       assign set_we      = cfg_we;
       assign set_sa      = cfg_sa;
-      assign set_context = cfg_context;
+      assign set_context = CONTEXT_W'(cfg_context);
       assign peek_sa     = '0;
       // nobody gives commands
       assign unused_commands = &{1'b0, cmd_valid, cmd_op, cmd_tag, cmd_handle, cmd_ah, cmd_value, rsp_ready, rel_valid, rel_sa,
-                                 peek_top[63:32]};
+                                 peek_top[63:32], cmd_out, cmd_tx_context, tx_handle, tx_take, tx_rel_valid, tx_rel_sa,
+                                 tx_peek_high};
+      assign tx_set_we       = 1'b0;
+      assign tx_set_sa       = '0;
+      assign tx_set_context  = '0;
+      assign tx_sa           = '0;
+      assign tx_peek_sa      = '0;
       assign cmd_ready       = 1'b0;
       assign rsp_valid       = 1'b0;
       assign rsp_tag         = '0;
@@ -318,7 +380,7 @@ module esp_rx #(
   assign c_begin  = {9'd0, c_ipsec} + 16'd16;
   assign c_icv_at = c_end - {10'd0, c_icv};
 
-  always_comb begin
+  always @* begin
     c_aad = {96'd0, c_header};
     if (c_esn)
       c_aad = {64'd0, c_header[63:32], c_number[39:32], c_number[47:40], c_number[55:48], c_number[63:56],
@@ -376,12 +438,15 @@ module esp_rx #(
   logic [MERGED_W-1:0] m_data;
   /* verilator lint_on UNUSEDSIGNAL */
 
-  reorder #(.WIDTH(MERGED_W), .DEPTH(REORDER_DEPTH)) u_reorder (
+  esp_reorder #(
+    .INPUTS(2), .TICKETS(0), .KEY_W(1), .TICKET_W(1), .WIDTH(MERGED_W), .START_LAST(1), .DEPTH(REORDER_DEPTH)
+  ) u_reorder (
     .clk, .rst,
-    .a_valid(e_valid), .a_whole(e_whole), .a_last(e_last), .a_data({1'b1, e_tag, e_ok, e_beat}), .a_pop(e_taken),
-    .b_valid(a_valid), .b_whole(a_whole), .b_last(a_last),
-    .b_data({1'b0, {(TAG_W - 96) {1'b0}}, a_length, 80'd0, 1'b0, a_beat}), .b_pop(a_taken),
-    .takes(r_take), .takes_last(r_last),
+    .in_valid({a_valid, e_valid}), .in_whole({a_whole, e_whole}), .in_last({a_last, e_last}),
+    .in_key(2'b00), .in_ticket(2'b00),
+    .in_data({1'b0, {(TAG_W - 96) {1'b0}}, a_length, 80'd0, 1'b0, a_beat, 1'b1, e_tag, e_ok, e_beat}),
+    .in_pop({a_taken, e_taken}),
+    .takes(r_take), .takes_first(unused[39]), .takes_last(r_last), .takes_input(unused[40]),
     .takes_data({r_crypt, r_sa, r_v6, r_udp, r_l3, r_ipsec, r_length, r_end, r_number, r_ok, r_beat}),
     .out_valid(m_valid), .out_whole(m_whole), .out_last(m_last), .out_data(m_data), .out_pop(m_pop)
   );

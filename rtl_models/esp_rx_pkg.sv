@@ -23,6 +23,7 @@ package esp_rx_pkg;
   localparam int BEAT_BYTES = 64;
   localparam int BEAT_W = 512;
   localparam int LEN_W = 16;     // bytes of a frame
+  localparam int LONGEST = 28;   // beats of the longest one: MTU 1500 and 256 bytes around it, as the card counts
 
 endpackage
 

@@ -3,10 +3,11 @@
 //
 // Frames of an SA go through aes_gcm, the others pass around it in 1 cycle, each kind into a channel of its own. A frame takes its
 // way when it is at the head; while it waits for the engine those behind it wait too. With its first beat a frame gets a ticket:
-// frames of the same key count from 0, modulo 256. Key: the number of its SA, 0 without one; with ORDER 1 the same for all. Two
-// outputs, [0] engine and [1] around it: the reading sides of their channels.
+// frames of the same key count from 0, modulo 2^TICKET_W, which must be more than DEPTH. Key: the number of its SA, 0 without one;
+// with ORDER 1 the same for all. The context of an SA, round keys and all, is read without a clock (README: memories). Two outputs, [0] engine and [1] around it: the reading sides of their channels.
 module esp_tx_crypto #(
     parameter int SA_W = 4,
+    parameter int TICKET_W = 8,          // bits of a ticket, 1 to 16
     parameter int ORDER = 0,             // what keeps its order: 0 the frames of an SA, 1 all
     parameter int OVERHEAD = 1,          // cycles of a frame in the engine beside its blocks
     parameter int STAGES_PER_ROUND = 1,
@@ -36,13 +37,23 @@ module esp_tx_crypto #(
     output logic [1:0]        out_valid,
     output logic [1:0]        out_last,
     output logic [2*SA_W-1:0] out_key,
-    output logic [15:0]       out_ticket,
+    output logic [2*TICKET_W-1:0] out_ticket,
     output logic [11:0]       out_bytes,   // of the frame in its last beat, modulo 64
     output logic [1023:0]     out_beat,
     input  logic [1:0]        out_pop
 );
-  localparam int TAG_W = SA_W + 8 + 6;
+  localparam int TAG_W = SA_W + TICKET_W + 6;
   localparam int CONTEXT_W = 32 + 1 + 5 + 2 + 32 + 128 + 1920;
+
+`ifndef SYNTHESIS
+  initial begin
+    if (SA_W < 1 || SA_W > 8) $fatal(1, "esp_tx_crypto: SA_W is %0d, must be 1 to 8", SA_W);
+    if (ORDER < 0 || ORDER > 1) $fatal(1, "esp_tx_crypto: ORDER is %0d, must be 0 or 1", ORDER);
+    if (TICKET_W < 1 || TICKET_W > 16) $fatal(1, "esp_tx_crypto: TICKET_W is %0d, must be 1 to 16", TICKET_W);
+    if (DEPTH < 2 || DEPTH >= 2 ** TICKET_W)
+      $fatal(1, "esp_tx_crypto: DEPTH is %0d, must be 2 to %0d (TICKET_W is %0d)", DEPTH, 2 ** TICKET_W - 1, TICKET_W);
+  end
+`endif
 
   logic [31:0]     spi, salt;
   logic            esn;
@@ -62,11 +73,11 @@ module esp_tx_crypto #(
   );
 
   // ---- tickets -------------------------------------------------------------------------------------------------
-  logic [8*2**SA_W-1:0] given;  // tickets, 8 bits a key
+  logic [TICKET_W*2**SA_W-1:0] given;  // the next ticket of each key
   logic                 inner;
 
   assign key = ORDER == 1 || !in_crypt ? '0 : in_sa;
-  assign tag = {key, given[8*key+:8], in_length[5:0]};
+  assign tag = {key, given[TICKET_W*key+:TICKET_W], in_length[5:0]};
 
   always_ff @(posedge clk) begin
     if (rst) begin
@@ -74,7 +85,7 @@ module esp_tx_crypto #(
       given <= '0;
     end else if (in_pop) begin
       inner <= !in_last;
-      if (!inner) given[8*key+:8] <= given[8*key+:8] + 1'b1;
+      if (!inner) given[TICKET_W*key+:TICKET_W] <= given[TICKET_W*key+:TICKET_W] + 1'b1;
     end
   end
 
@@ -107,7 +118,7 @@ module esp_tx_crypto #(
     .clk, .rst,
     .in_valid(in_valid && in_crypt), .in_last, .in_data({tag, info, in_beat}), .in_pop(engine_pop),
     .out_valid(out_valid[0]), .out_whole(whole_unused[0]), .out_last(out_last[0]),
-    .out_data({out_key[SA_W-1:0], out_ticket[7:0], out_bytes[5:0], ok_unused, out_beat[511:0]}),
+    .out_data({out_key[SA_W-1:0], out_ticket[TICKET_W-1:0], out_bytes[5:0], ok_unused, out_beat[511:0]}),
     .out_pop(out_pop[0])
   );
 
@@ -119,7 +130,7 @@ module esp_tx_crypto #(
     .in_valid(in_valid && !in_crypt), .in_whole(1'b0), .in_last, .in_pop(around_pop),
     .ready(1'b1), .drop(1'b0), .start(start_unused), .beat({tag, in_beat}),
     .out_valid(out_valid[1]), .out_whole(whole_unused[1]), .out_last(out_last[1]),
-    .out_data({out_key[SA_W+:SA_W], out_ticket[15:8], out_bytes[11:6], out_beat[1023:512]}), .out_pop(out_pop[1])
+    .out_data({out_key[SA_W+:SA_W], out_ticket[TICKET_W+:TICKET_W], out_bytes[11:6], out_beat[1023:512]}), .out_pop(out_pop[1])
   );
 
   assign in_pop = engine_pop || around_pop;

@@ -40,7 +40,7 @@ module esp_tx_parse (
   logic         deep;       // too many tags
   logic [335:0] ip;         // the IP header, from its first byte, and 2 bytes behind that of IPv6
 
-  always_comb begin
+  always @* begin
     type_field = {beat[8*12+:8], beat[8*13+:8]};
     l3 = 5'd14;
     ip = beat[8*14+:336];
@@ -116,7 +116,7 @@ module esp_tx_parse (
   assign v6_bad    = !v6_fits || (transport && (proto == FRAGMENT || (has_ext && (!ext_whole || following == FRAGMENT))));
   assign v6_beyond = v6_fits && has_ext && behind >= 17'd8 && (l3 > 5'd22 || (ext_whole && is_ext(following)));
 
-  always_comb begin
+  always @* begin
     not_ip = !(is_v4 || is_v6)
              || (transport && (v6 ? v6_fragment || v6_beyond : v4_fragment || v4_beyond));
     bad    = v6 ? v6_bad : v4_bad;

@@ -6,8 +6,8 @@
 // An item begins with its first beat; the hazard of an SA's numbers as in esn_sequence: refused frames wait too.
 // Framed, an IP packet of T bytes has T + F + 16 + (-(T + 2) mod 4) + 2 + ICV bytes; F: outer header of a tunnel, 20 or 40.
 module esp_tx_sequence #(
-    parameter int SA_W     = 4,
-    parameter int MTU      = 1500,
+    parameter int SA_W     = 4,     // 1 to 8
+    parameter int MTU      = 1500,  // 576 to 9216
     parameter int RMW      = 1,
     parameter int LATENCY  = 1,
     parameter int INTERVAL = 1,
@@ -23,6 +23,8 @@ module esp_tx_sequence #(
     input  logic            cfg_transport,
     input  logic            cfg_v6,
     input  logic [4:0]      cfg_icv,
+    input  logic [SA_W-1:0] peek_sa,
+    output logic [63:0]     peek_next,   // esn_sequence
     input  logic            in_valid,
     input  logic            in_last,
     input  logic            in_crypt,
@@ -46,12 +48,20 @@ module esp_tx_sequence #(
     output logic [7:0]      out_next,
     output logic [511:0]    out_beat,
     input  logic            out_pop,
+    output logic            refuses,     // a frame begins and is refused
     output logic [31:0]     count_not_ip,
     output logic [31:0]     count_mtu,
     output logic [31:0]     count_exhausted
 );
   localparam int FOUND_W = 1 + 1 + 5 + 16 + 16 + 12 + 1 + 8;
   localparam int DATA_W = 1 + SA_W + 16 + FOUND_W + 512;
+
+`ifndef SYNTHESIS
+  initial begin
+    if (SA_W < 1 || SA_W > 8) $fatal(1, "esp_tx_sequence: SA_W is %0d, must be 1 to 8", SA_W);
+    if (MTU < 576 || MTU > 9216) $fatal(1, "esp_tx_sequence: MTU is %0d, must be 576 to 9216", MTU);
+  end
+`endif
 
   logic        transport, outer_v6;
   logic [4:0]  icv;
@@ -83,7 +93,7 @@ module esp_tx_sequence #(
     .SA_W(SA_W), .MTU(MTU), .RMW(RMW), .LATENCY(LATENCY), .INTERVAL(INTERVAL), .OVERHEAD(OVERHEAD), .DEPTH(DEPTH),
     .DATA_W(DATA_W)
   ) u_numbers (
-    .clk, .rst, .cfg_we, .cfg_sa, .cfg_esn, .cfg_next,
+    .clk, .rst, .cfg_we, .cfg_sa, .cfg_esn, .cfg_next, .peek_sa, .peek_next, .refuses,
     .seq_valid(in_valid), .seq_last(in_last), .seq_crypt(in_crypt), .seq_sa(in_sa),
     .seq_length(not_ip ? 17'h1ffff : framed),  // longer than any MTU
     .seq_data({in_crypt, in_sa, in_length, bad, v6, l3, total[15:0], framed[15:0], at, ext, next, in_beat}),

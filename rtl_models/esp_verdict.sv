@@ -70,7 +70,7 @@ module esp_verdict (
   logic [15:0] at;
   integer      i;
 
-  always_comb begin
+  always @* begin
     place      = first ? '0 : kept_place;
     pad        = kept_pad;
     next       = kept_next;
@@ -111,7 +111,7 @@ module esp_verdict (
   logic        is4, whole, counted;
   logic [1:0]  inner_ecn;
 
-  always_comb begin
+  always @* begin
     carried      = stop - begins;
     room         = carried - {8'd0, pad};
     counted      = pad == '0 || (final_byte == pad && place <= stop - {8'd0, pad});

@@ -1,7 +1,7 @@
 // The read-modify-write hazard of an SA's numbers: an SA is `busy` in the RMW - 1 cycles after one of its numbers was changed
 // (`note` in a cycle: this SA is changed in it).
 module hazard #(
-    parameter int SA_W = 4,
+    parameter int SA_W = 4,  // bits of an SA's number, 1 to 16
     parameter int RMW  = 1  // cycles from a change of an SA to its next one, 1 to 64
 ) (
     input  logic            clk,
@@ -12,6 +12,7 @@ module hazard #(
 );
 `ifndef SYNTHESIS
   initial begin
+    if (SA_W < 1 || SA_W > 16) $fatal(1, "hazard: SA_W is %0d, must be 1 to 16", SA_W);
     if (RMW < 1 || RMW > 64) $fatal(1, "hazard: RMW is %0d, must be 1 to 64", RMW);
   end
 `endif
@@ -28,7 +29,7 @@ module hazard #(
       logic            hit;
       integer          i, j;
 
-      always_comb begin
+      always @* begin
         hit = 1'b0;
         for (i = 0; i < RMW - 1; i = i + 1) hit = hit | (recent[i] && recent_sa[i] == sa);
       end

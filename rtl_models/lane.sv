@@ -37,6 +37,7 @@ module lane #(
     if (LATENCY < 0 || LATENCY > 255) $fatal(1, "lane: LATENCY is %0d, must be 0 to 255", LATENCY);
     if (INTERVAL < 1 || INTERVAL > 255) $fatal(1, "lane: INTERVAL is %0d, must be 1 to 255", INTERVAL);
     if (OVERHEAD < 0 || OVERHEAD > 255) $fatal(1, "lane: OVERHEAD is %0d, must be 0 to 255", OVERHEAD);
+    if (START_LAST < 0 || START_LAST > 1) $fatal(1, "lane: START_LAST is %0d, must be 0 or 1", START_LAST);
   end
 `endif
 

@@ -14,7 +14,10 @@ module pipe #(
     output logic [WIDTH-1:0] out_data
 );
 `ifndef SYNTHESIS
-  initial if (STAGES < 0 || STAGES > 255) $fatal(1, "pipe: STAGES is %0d, must be 0 to 255", STAGES);
+  initial begin
+    if (WIDTH < 1) $fatal(1, "pipe: WIDTH is %0d, must be 1 or more", WIDTH);
+    if (STAGES < 0 || STAGES > 255) $fatal(1, "pipe: STAGES is %0d, must be 0 to 255", STAGES);
+  end
 `endif
 
   generate

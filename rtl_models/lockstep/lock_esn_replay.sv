@@ -9,8 +9,8 @@ module lock_esn_replay #(
     parameter int UPDATE_LATENCY = 1,
     parameter int UPDATE_OVERHEAD = 0,
     parameter int UPDATE_DEPTH = 32,
-    parameter int CHECK_IN_DEPTH = 4,   // beats of the channel before, as the C block has it
-    parameter int UPDATE_IN_DEPTH = 16
+    parameter int CHECK_IN_DEPTH = 8,   // beats of the channel before, as the C block has it
+    parameter int UPDATE_IN_DEPTH = 26
 ) (
     input  logic                         clk,
     input  logic                         rst,
@@ -63,7 +63,7 @@ module lock_esn_replay #(
   ) u_block (
     .clk, .rst,
     .cfg_we(pin_in[IN_CFG_WE_LSB]), .cfg_sa(pin_in[IN_CFG_SA_LSB+:SA_W]), .cfg_window(pin_in[IN_CFG_WINDOW_LSB+:13]),
-    .cfg_esn(pin_in[IN_CFG_ESN_LSB]), .cfg_top(pin_in[IN_CFG_TOP_LSB+:64]), .peek_sa('0), .peek_top(), .chk_refuses(), .upd_refuses(),
+    .cfg_esn(pin_in[IN_CFG_ESN_LSB]), .cfg_top(pin_in[IN_CFG_TOP_LSB+:64]), .peek_sa({SA_W{1'b0}}), .peek_top(), .chk_refuses(), .upd_refuses(),
     .chk_valid, .chk_last, .chk_crypt, .chk_sa, .chk_low, .chk_data({chk_crypt, chk_data}), .chk_pop,
     .checked_valid, .checked_whole(), .checked_last, .checked_number, .checked_data,
     .checked_pop(pin_in[IN_CHECKED_POP_LSB]),

@@ -7,7 +7,7 @@ module lock_esn_sequence #(
     parameter int INTERVAL = 1,
     parameter int OVERHEAD = 0,
     parameter int DEPTH = 8,
-    parameter int IN_DEPTH = 4  // beats of the channel before, as the C block has it
+    parameter int IN_DEPTH = 8  // beats of the channel before, as the C block has it
 ) (
     input  logic                         clk,
     input  logic                         rst,
@@ -48,7 +48,7 @@ module lock_esn_sequence #(
   ) u_block (
     .clk, .rst,
     .cfg_we(pin_in[IN_CFG_WE_LSB]), .cfg_sa(pin_in[IN_CFG_SA_LSB+:SA_W]), .cfg_esn(pin_in[IN_CFG_ESN_LSB]),
-    .cfg_next(pin_in[IN_CFG_NEXT_LSB+:64]),
+    .cfg_next(pin_in[IN_CFG_NEXT_LSB+:64]), .peek_sa({SA_W{1'b0}}), .peek_next(), .refuses(),
     .seq_valid, .seq_last, .seq_crypt, .seq_sa, .seq_length, .seq_data({seq_crypt, seq_data}), .seq_pop,
     .numbered_valid, .numbered_whole(), .numbered_last, .numbered_number, .numbered_data,
     .numbered_pop(pin_in[IN_NUMBERED_POP_LSB]),

@@ -45,11 +45,11 @@ module lock_esp_rx #(
 );
   import pins_esp_rx_pkg::*;
 
-  logic push, b_valid, b_last, b_pop, o_valid, o_last;
+  logic b_valid, b_last, b_pop, o_valid, o_last, unused;
   logic [15:0] b_length, o_length, room;
   logic [511:0] b_beat, o_beat;
   logic [31:0] not_ipsec, no_sa, fragment, options, malformed, ok, duplicate, too_old, zero, late, bad_icv, bad_length;
-  logic [31:0] bad_padding, dummy, wrong, bad_inner, ecn;
+  logic [31:0] bad_padding, dummy, wrong, bad_inner, ecn, framing, overflow;
   logic cmd_ready, rsp_valid, rsp_read;
   logic [7:0] rsp_tag;
   logic [2:0] rsp_status;
@@ -62,18 +62,13 @@ module lock_esp_rx #(
   logic [1:0] rsp_state;
   logic [21:0] rsp_references;
 
-  assign push = pin_in[IN_PUSH_LSB];
-
-  channel #(.WIDTH(16 + 512), .DEPTH(IN_DEPTH)) u_buffer (
-    .clk, .rst, .room(), .reserve(push), .push, .push_last(pin_in[IN_PUSH_LAST_LSB]),
-    .push_data({pin_in[IN_PUSH_LENGTH_LSB+:16], pin_in[IN_PUSH_BEAT_LSB+:512]}),
-    .valid(b_valid), .whole(), .last(b_last), .data({b_length, b_beat}), .pop(b_pop)
+  ingress #(.SIDE_W(1), .LONGEST(esp_rx_pkg::LONGEST), .WHOLE(1), .DEPTH(IN_DEPTH)) u_buffer (
+    .clk, .rst,
+    .in_valid(pin_in[IN_PUSH_LSB]), .in_last(pin_in[IN_PUSH_LAST_LSB]), .in_length(pin_in[IN_PUSH_LENGTH_LSB+:16]),
+    .in_side(1'b0), .in_beat(pin_in[IN_PUSH_BEAT_LSB+:512]), .in_room(room),
+    .out_valid(b_valid), .out_last(b_last), .out_length(b_length), .out_side(unused), .out_beat(b_beat), .out_pop(b_pop),
+    .count_framing(framing), .count_overflow(overflow)
   );
-
-  always_ff @(posedge clk) begin
-    if (rst) room <= 16'(IN_DEPTH);
-    else room <= room + 16'(b_pop) - 16'(push);
-  end
 
   esp_rx #(
     .SA_W(SA_W), .WINDOW(WINDOW), .RMW(RMW),
@@ -97,6 +92,8 @@ module lock_esp_rx #(
     .cmd_tag(pin_in[IN_CMD_TAG_LSB+:8]), .cmd_handle(pin_in[IN_CMD_HANDLE_LSB+:64]), .cmd_ah(pin_in[IN_CMD_AH_LSB]),
     .cmd_value(pin_in[IN_CMD_VALUE_LSB+:32]), .rsp_valid, .rsp_ready(pin_in[IN_RSP_READY_LSB]), .rsp_tag, .rsp_status,
     .rsp_handle, .rsp_read, .rsp_key, .rsp_value, .rsp_state, .rsp_references,
+    .cmd_out(1'b0), .cmd_tx_context(1'b0), .tx_set_we(), .tx_set_sa(), .tx_set_context(), .tx_handle(64'd0), .tx_sa(),
+    .tx_take(1'b0), .tx_rel_valid(1'b0), .tx_rel_sa({SA_W{1'b0}}), .tx_peek_sa(), .tx_peek_high(32'd0),
     .in_valid(b_valid), .in_last(b_last), .in_length(b_length), .in_beat(b_beat), .in_pop(b_pop),
     .out_valid(o_valid), .out_last(o_last), .out_length(o_length), .out_beat(o_beat), .out_pop(pin_in[IN_POP_LSB]),
     .count_not_ipsec(not_ipsec), .count_no_sa(no_sa), .count_fragment(fragment), .count_options(options),
@@ -129,6 +126,8 @@ module lock_esp_rx #(
     pin_out[OUT_COUNT_WRONG_LSB+:32] = wrong;
     pin_out[OUT_COUNT_BAD_INNER_LSB+:32] = bad_inner;
     pin_out[OUT_COUNT_ECN_LSB+:32] = ecn;
+    pin_out[OUT_COUNT_FRAMING_LSB+:32] = framing;
+    pin_out[OUT_COUNT_OVERFLOW_LSB+:32] = overflow;
     pin_out[OUT_CMD_READY_LSB] = cmd_ready;
     pin_out[OUT_RSP_VALID_LSB] = rsp_valid;
     pin_out[OUT_RSP_TAG_LSB+:8] = rsp_tag;

@@ -27,22 +27,23 @@ module lock_esp_tx #(
 );
   import pins_esp_tx_pkg::*;
 
-  localparam int IN_DEPTH = 2 * ((MTU + 256 + 63) / 64);  // two of the longest frames
+  localparam int LONGEST = (MTU + 256 + 63) / 64;  // beats of a frame
 
-  logic         push, room, valid, last, pop;
-  logic [31:0]  handle;
+  logic         valid, last, pop;
+  logic [15:0]  room;
+  logic [63:0]  handle;
   logic [15:0]  length;
   logic [511:0] beat, out_beat, frame;
   logic         out_valid, out_last;
   logic [6:0]   out_bytes;
-  logic [31:0]  unknown_handle, not_ip, mtu, exhausted, protect;
+  logic [31:0]  unknown_handle, not_ip, mtu, exhausted, protect, framing;
 
-  assign push = pin_in[IN_TX_VALID_LSB];
-
-  channel #(.WIDTH(32 + 16 + 512), .DEPTH(IN_DEPTH)) u_in (
-    .clk, .rst, .room, .reserve(push), .push, .push_last(pin_in[IN_TX_LAST_LSB]),
-    .push_data({pin_in[IN_TX_HANDLE_LSB+:32], pin_in[IN_TX_LENGTH_LSB+:16], pin_in[IN_TX_BEAT_LSB+:512]}),
-    .valid, .whole(), .last, .data({handle, length, beat}), .pop
+  ingress #(.SIDE_W(64), .LONGEST(LONGEST), .WHOLE(0), .DEPTH(2 * LONGEST)) u_in (
+    .clk, .rst,
+    .in_valid(pin_in[IN_TX_VALID_LSB]), .in_last(pin_in[IN_TX_LAST_LSB]), .in_length(pin_in[IN_TX_LENGTH_LSB+:16]),
+    .in_side(pin_in[IN_TX_HANDLE_LSB+:64]), .in_beat(pin_in[IN_TX_BEAT_LSB+:512]), .in_room(room),
+    .out_valid(valid), .out_last(last), .out_length(length), .out_side(handle), .out_beat(beat), .out_pop(pop),
+    .count_framing(framing), .count_overflow()
   );
 
   esp_tx #(
@@ -62,6 +63,7 @@ module lock_esp_tx #(
     .cfg_h(pin_in[IN_CFG_H_LSB+:128]), .cfg_keys(pin_in[IN_CFG_KEYS_LSB+:1920]),
     .in_valid(valid), .in_last(last), .in_handle(handle), .in_length(length), .in_beat(beat), .in_pop(pop),
     .out_valid, .out_whole(), .out_last, .out_bytes, .out_beat, .out_pop(pin_in[IN_OUT_POP_LSB]),
+    .find_handle(), .find_sa({SA_W{1'b0}}), .find_take(), .rel_valid(), .rel_sa(), .peek_sa({SA_W{1'b0}}), .peek_next(),
     .count_unknown_handle(unknown_handle), .count_not_ip(not_ip), .count_mtu(mtu), .count_exhausted(exhausted),
     .count_protected(protect)
   );
@@ -70,7 +72,7 @@ module lock_esp_tx #(
 
   always_comb begin
     pin_out = '0;
-    pin_out[OUT_TX_ROOM_LSB] = room;
+    pin_out[OUT_TX_ROOM_LSB] = room != '0;
     pin_out[OUT_OUT_VALID_LSB] = out_valid;
     pin_out[OUT_OUT_LAST_LSB] = out_last;
     pin_out[OUT_OUT_BYTES_LSB+:7] = out_bytes;
@@ -80,5 +82,6 @@ module lock_esp_tx #(
     pin_out[OUT_COUNT_MTU_LSB+:32] = mtu;
     pin_out[OUT_COUNT_EXHAUSTED_LSB+:32] = exhausted;
     pin_out[OUT_COUNT_PROTECTED_LSB+:32] = protect;
+    pin_out[OUT_COUNT_FRAMING_LSB+:32] = framing;
   end
 endmodule

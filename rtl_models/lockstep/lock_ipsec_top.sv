@@ -16,26 +16,37 @@ module lock_ipsec_top #(
     parameter int CHECK_DEPTH = 64,
     parameter int AES_STAGES = 1,
     parameter int AES_OVERHEAD = 1,
-    parameter int AES_DEPTH = 256,
+    parameter int AES_DEPTH = 56,
     parameter int REORDER_DEPTH = 56,
     parameter int UPDATE_LATENCY = 4,
     parameter int UPDATE_OVERHEAD = 0,
-    parameter int UPDATE_DEPTH = 64,
+    parameter int UPDATE_DEPTH = 56,
     parameter int OPEN_LATENCY = 4,
     parameter int OPEN_OVERHEAD = 0,
-    parameter int OPEN_DEPTH = 256,
-    parameter int FETCH_LATENCY = 1,
+    parameter int OPEN_DEPTH = 56,
+    parameter int FETCH_LATENCY = 12,
     parameter int FETCH_OVERHEAD = 0,
     parameter int FETCH_DEPTH = 8,
-    parameter int SEQUENCE_LATENCY = 1,
+    parameter int SEQUENCE_LATENCY = 4,
     parameter int SEQUENCE_OVERHEAD = 0,
     parameter int SEQUENCE_DEPTH = 8,
     parameter int ENCAP_LATENCY = 4,
     parameter int ENCAP_OVERHEAD = 0,
     parameter int ENCAP_DEPTH = 8,
-    parameter int OUT_DEPTH = 32,
+    parameter int OUT_DEPTH = 56,
     parameter int TABLES = 0,
-    parameter int CSR_DEPTH = 4
+    parameter int CSR_DEPTH = 4,
+    parameter int SA_TABLE = 0,
+    parameter int MEMORIES = 2,
+    parameter int BUCKETS = 4,
+    parameter int WAYS = 2,
+    parameter int STASH = 2,
+    parameter int LOOKUP_PORT = 1,
+    parameter int LOOKUP_PACE = 2,
+    parameter int ADD_CYCLES = 8,
+    parameter int UPDATE_CYCLES = 4,
+    parameter int REMOVE_CYCLES = 6,
+    parameter int COMMANDS = 4
 ) (
     input  logic clk,
     input  logic rst,
@@ -51,6 +62,17 @@ module lock_ipsec_top #(
   logic rx_out_last;
   logic [15:0] rx_out_length;
   logic [511:0] rx_out_beat;
+  logic cmd_ready, rsp_valid, rsp_read;
+  logic [7:0] rsp_tag;
+  logic [2:0] rsp_status;
+  logic [63:0] rsp_handle;
+  // the protocol is always ESP
+  /* verilator lint_off UNUSEDSIGNAL */
+  logic [161:0] rsp_key;
+  /* verilator lint_on UNUSEDSIGNAL */
+  logic [31:0] rsp_value;
+  logic [1:0] rsp_state;
+  logic [21:0] rsp_references;
   logic [31:0] rx_count_not_ipsec;
   logic [31:0] rx_count_no_sa;
   logic [31:0] rx_count_fragment;
@@ -68,6 +90,8 @@ module lock_ipsec_top #(
   logic [31:0] rx_count_wrong;
   logic [31:0] rx_count_bad_inner;
   logic [31:0] rx_count_ecn;
+  logic [31:0] rx_count_framing;
+  logic [31:0] rx_count_overflow;
   logic [15:0] rx_room;
   logic tx_out_valid;
   logic tx_out_last;
@@ -78,6 +102,7 @@ module lock_ipsec_top #(
   logic [31:0] tx_count_mtu;
   logic [31:0] tx_count_exhausted;
   logic [31:0] tx_count_protected;
+  logic [31:0] tx_count_framing;
   logic tx_room;
   logic csr_answer;
   logic [1:0] csr_answer_status;
@@ -136,7 +161,18 @@ module lock_ipsec_top #(
     .ENCAP_DEPTH(ENCAP_DEPTH),
     .OUT_DEPTH(OUT_DEPTH),
     .TABLES(TABLES),
-    .CSR_DEPTH(CSR_DEPTH)
+    .CSR_DEPTH(CSR_DEPTH),
+    .SA_TABLE(SA_TABLE),
+    .MEMORIES(MEMORIES),
+    .BUCKETS(BUCKETS),
+    .WAYS(WAYS),
+    .STASH(STASH),
+    .LOOKUP_PORT(LOOKUP_PORT),
+    .LOOKUP_PACE(LOOKUP_PACE),
+    .ADD_CYCLES(ADD_CYCLES),
+    .UPDATE_CYCLES(UPDATE_CYCLES),
+    .REMOVE_CYCLES(REMOVE_CYCLES),
+    .COMMANDS(COMMANDS)
   ) u_block (
     .clk, .rst,
     .rx_cfg_we(pin_in[IN_RX_CFG_WE_LSB]),
@@ -163,6 +199,24 @@ module lock_ipsec_top #(
     .rx_out_length(rx_out_length),
     .rx_out_beat(rx_out_beat),
     .rx_out_pop(pin_in[IN_RX_POP_LSB]),
+    .cmd_valid(pin_in[IN_RX_CMD_VALID_LSB]),
+    .cmd_ready,
+    .cmd_op(pin_in[IN_RX_CMD_OP_LSB+:3]),
+    .cmd_tag(pin_in[IN_RX_CMD_TAG_LSB+:8]),
+    .cmd_handle(pin_in[IN_RX_CMD_HANDLE_LSB+:64]),
+    .cmd_ah(pin_in[IN_RX_CMD_AH_LSB]),
+    .cmd_value(pin_in[IN_RX_CMD_VALUE_LSB+:32]),
+    .cmd_out(pin_in[IN_RX_CMD_OUT_LSB]),
+    .rsp_valid,
+    .rsp_ready(pin_in[IN_RX_RSP_READY_LSB]),
+    .rsp_tag,
+    .rsp_status,
+    .rsp_handle,
+    .rsp_read,
+    .rsp_key,
+    .rsp_value,
+    .rsp_state,
+    .rsp_references,
     .rx_count_not_ipsec(rx_count_not_ipsec),
     .rx_count_no_sa(rx_count_no_sa),
     .rx_count_fragment(rx_count_fragment),
@@ -180,6 +234,8 @@ module lock_ipsec_top #(
     .rx_count_wrong(rx_count_wrong),
     .rx_count_bad_inner(rx_count_bad_inner),
     .rx_count_ecn(rx_count_ecn),
+    .rx_count_framing(rx_count_framing),
+    .rx_count_overflow(rx_count_overflow),
     .rx_push(pin_in[IN_RX_PUSH_LSB]),
     .rx_room(rx_room),
     .tx_cfg_we(pin_in[IN_TX_CFG_WE_LSB]),
@@ -199,7 +255,7 @@ module lock_ipsec_top #(
     .tx_cfg_h(pin_in[IN_TX_CFG_H_LSB+:128]),
     .tx_cfg_keys(pin_in[IN_TX_CFG_KEYS_LSB+:1920]),
     .tx_in_last(pin_in[IN_TX_TX_LAST_LSB]),
-    .tx_in_handle(pin_in[IN_TX_TX_HANDLE_LSB+:32]),
+    .tx_in_handle(pin_in[IN_TX_TX_HANDLE_LSB+:64]),
     .tx_in_length(pin_in[IN_TX_TX_LENGTH_LSB+:16]),
     .tx_in_beat(pin_in[IN_TX_TX_BEAT_LSB+:512]),
     .tx_out_valid(tx_out_valid),
@@ -213,6 +269,7 @@ module lock_ipsec_top #(
     .tx_count_mtu(tx_count_mtu),
     .tx_count_exhausted(tx_count_exhausted),
     .tx_count_protected(tx_count_protected),
+    .tx_count_framing(tx_count_framing),
     .tx_push(pin_in[IN_TX_TX_VALID_LSB]),
     .tx_room(tx_room),
     .csr_acc_write(pin_in[IN_CSR_ACC_WRITE_LSB]),
@@ -279,6 +336,21 @@ module lock_ipsec_top #(
     pin_out[OUT_RX_COUNT_WRONG_LSB+:32] = rx_count_wrong;
     pin_out[OUT_RX_COUNT_BAD_INNER_LSB+:32] = rx_count_bad_inner;
     pin_out[OUT_RX_COUNT_ECN_LSB+:32] = rx_count_ecn;
+    pin_out[OUT_RX_COUNT_FRAMING_LSB+:32] = rx_count_framing;
+    pin_out[OUT_RX_COUNT_OVERFLOW_LSB+:32] = rx_count_overflow;
+    pin_out[OUT_RX_CMD_READY_LSB] = cmd_ready;
+    pin_out[OUT_RX_RSP_VALID_LSB] = rsp_valid;
+    pin_out[OUT_RX_RSP_TAG_LSB+:8] = rsp_tag;
+    pin_out[OUT_RX_RSP_STATUS_LSB+:3] = rsp_status;
+    pin_out[OUT_RX_RSP_HANDLE_LSB+:64] = rsp_handle;
+    pin_out[OUT_RX_RSP_READ_LSB] = rsp_read;
+    pin_out[OUT_RX_RSP_DST_LOW_LSB+:64] = rsp_key[63:0];
+    pin_out[OUT_RX_RSP_DST_HIGH_LSB+:64] = rsp_key[127:64];
+    pin_out[OUT_RX_RSP_SPI_LSB+:32] = rsp_key[159:128];
+    pin_out[OUT_RX_RSP_V6_LSB] = rsp_key[161];
+    pin_out[OUT_RX_RSP_VALUE_LSB+:32] = rsp_value;
+    pin_out[OUT_RX_RSP_STATE_LSB+:2] = rsp_state;
+    pin_out[OUT_RX_RSP_REFERENCES_LSB+:22] = rsp_references;
     pin_out[OUT_TX_TX_ROOM_LSB] = tx_room;
     pin_out[OUT_TX_OUT_VALID_LSB] = tx_out_valid;
     pin_out[OUT_TX_OUT_LAST_LSB] = tx_out_last;
@@ -289,6 +361,7 @@ module lock_ipsec_top #(
     pin_out[OUT_TX_COUNT_MTU_LSB+:32] = tx_count_mtu;
     pin_out[OUT_TX_COUNT_EXHAUSTED_LSB+:32] = tx_count_exhausted;
     pin_out[OUT_TX_COUNT_PROTECTED_LSB+:32] = tx_count_protected;
+    pin_out[OUT_TX_COUNT_FRAMING_LSB+:32] = tx_count_framing;
     pin_out[OUT_CSR_ACC_ROOM_LSB] = csr_room;
     pin_out[OUT_CSR_ANSWER_LSB] = csr_answer;
     pin_out[OUT_CSR_ANSWER_STATUS_LSB+:2] = csr_answer_status;

@@ -6,31 +6,48 @@
 
 #include "cli/commands.h"
 #include "cli/cosim.h"
+#include "cli/cosim_garbage.h"
 #include "cli/cosim_pair.h"
 #include "cli/options.h"
 #include "cli/run_request.h"
 #include "engine/nearest.h"
 
 static const struct cosim_block blocks[] = {
-    { &nic_solo_esn_replay, &cosim_replay_stimulus },
-    { &nic_solo_esn_sequence, &cosim_sequence_stimulus },
-    { &nic_solo_aes_gcm, &cosim_gcm_stimulus },
-    { &nic_solo_esp_tx, &cosim_tx_stimulus },
-    { &nic_solo_esp_rx, &cosim_rx_stimulus },
-    { &nic_solo_sa_table, &cosim_table_stimulus },
-    { &nic_solo_csr, &cosim_csr_stimulus },
-    { &nic_solo_ipsec_top, &cosim_top_stimulus },
+    { &nic_solo_esn_replay, &cosim_replay_stimulus, NULL },
+    { &nic_solo_esn_sequence, &cosim_sequence_stimulus, NULL },
+    { &nic_solo_aes_gcm, &cosim_gcm_stimulus, NULL },
+    { &nic_solo_esp_tx, &cosim_tx_stimulus, &cosim_tx_garbage },
+    { &nic_solo_esp_rx, &cosim_rx_stimulus, &cosim_rx_garbage },
+    { &nic_solo_sa_table, &cosim_table_stimulus, &cosim_table_garbage },
+    { &nic_solo_csr, &cosim_csr_stimulus, &cosim_csr_garbage },
+    { &nic_solo_ipsec_top, &cosim_top_stimulus, &cosim_top_garbage },
 };
 
 enum { BLOCK_COUNT = sizeof blocks / sizeof *blocks };
 enum { MAX_PARAMS = 64, WAVE_BEFORE = 100, WAVE_AFTER = 10 };
 
-enum option { CYCLES, SEED, PARAM, WAVE, RTL, COVERAGE, OIDS, RX, TX, RX_OUT, TX_OUT, LIST };
+enum option {
+    CYCLES,
+    SEED,
+    PARAM,
+    GARBAGE,
+    WAVE,
+    RTL,
+    COVERAGE,
+    OIDS,
+    RX,
+    TX,
+    RX_OUT,
+    TX_OUT,
+    LIST
+};
 
 static const struct option_spec specs[] = {
     [CYCLES] = { "cycles", 'c', "N", "clock cycles; 100000 without" },
     [SEED] = { "seed", 's', "S", "of the random traffic; 1 without" },
     [PARAM] = { "param", 'p', "K=V", "a parameter of the block; as often as you like" },
+    [GARBAGE] = { "garbage", 'g', "CYCLES",
+                  "esp_tx, esp_rx, sa_table, csr, top: garbage for so many cycles,\nthen correct traffic, of which everything has to come out" },
     [WAVE] = { "wave", 'w', "FILE",
                "waveform (VCD) of the RTL around the first difference, or of the last\ncycles if there is none" },
     [RTL] = { "rtl", 0, "DIR",
@@ -50,7 +67,7 @@ enum { SPECS = sizeof specs / sizeof *specs };
 
 struct request {
     const struct cosim_block *what;
-    uint64_t cycles, seed; /* cycles 0: not given */
+    uint64_t cycles, garbage, seed; /* cycles, garbage 0: not given */
     const char
         *text[SPECS]; /* of the options whose values are taken as they are; NULL: not given */
     const char *param[MAX_PARAMS]; /* as given */
@@ -226,6 +243,7 @@ static bool take_option(const struct options *o, struct request *r, int which)
         return find_block(o, o->value, &r->what);
     case CYCLES: return read_number(o, "cycles", &r->cycles);
     case SEED: return read_number(o, "seed", &r->seed);
+    case GARBAGE: return read_number(o, "garbage", &r->garbage);
     case PARAM:
         if (r->params == MAX_PARAMS) {
             options_complain(o, "more than %d parameters", MAX_PARAMS);
@@ -257,6 +275,37 @@ static bool check_captures(const struct options *o, struct request *r)
         };
         return true;
     }
+    return false;
+}
+
+/* Garbage says itself how long the run is. */
+static bool check_garbage(const struct options *o, struct request *r)
+{
+    if (!r->garbage) {
+        return true;
+    }
+    if (!r->what->garbage) {
+        options_complain(o, "--garbage: there is none for %s", r->what->block->name);
+    } else if (r->cycles || r->files.oids) {
+        options_complain(o, "--garbage is alone: without --cycles, --oids, --rx and --tx");
+    } else if (r->garbage > COSIM_MAX_GARBAGE) {
+        options_complain(o, "--garbage: found %llu, expected up to %u",
+                         (unsigned long long)r->garbage, COSIM_MAX_GARBAGE);
+    } else {
+        r->cycles = r->garbage + COSIM_AFTER;
+        return true;
+    }
+    return false;
+}
+
+/* Recordings and garbage put SAs where the pins say, of which a table of its own knows nothing. */
+static bool check_table(const struct options *o, const struct request *r)
+{
+    if ((!r->garbage && !r->files.oids) || !strstr(r->config, "SA_TABLE=1")) {
+        return true;
+    }
+    options_complain(o, "--param SA_TABLE: found 1, expected 0 with %s",
+                     r->garbage ? "--garbage" : "--oids");
     return false;
 }
 
@@ -341,7 +390,8 @@ static int read_arguments(struct request *r, int argc, char **argv)
     if (!r->what) {
         return options_complain(&o, "which block? (espnic cosim --list)");
     }
-    if (!check_captures(&o, r) || !set_params(&o, r) || !check_files(&o, r)) {
+    if (!check_captures(&o, r) || !check_garbage(&o, r) || !set_params(&o, r) ||
+        !check_table(&o, r) || !check_files(&o, r)) {
         return EXIT_USAGE;
     }
     if (r->cycles == 0) {
@@ -365,6 +415,7 @@ static struct cosim_pair_request pair_request(const struct request *r, bool outp
     return (struct cosim_pair_request){ .what = r->what,
                                         .config = r->config,
                                         .seed = r->seed,
+                                        .garbage = r->garbage,
                                         .files = r->files.oids ? &r->files : NULL,
                                         .outputs = outputs };
 }

@@ -26,6 +26,7 @@ struct cosim_stimulus {
 struct cosim_block {
     const struct nic_solo_block *block;
     const struct cosim_stimulus *stimulus;
+    const struct cosim_stimulus *garbage; /* cosim_garbage.h; NULL: none */
 };
 
 extern const struct cosim_stimulus cosim_replay_stimulus;

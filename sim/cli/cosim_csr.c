@@ -66,6 +66,7 @@ struct traffic {
         uint64_t expected;
     } rule; /* of the cycle before */
     uint64_t cycle;
+    uint64_t before[3]; /* counts of what was there before this traffic */
     struct {
         uint64_t accesses, full, reads, writes, puts, orders, stores, none, halves;
         uint64_t kept, kept_good, back, back_good, unknown, unknown_good, aborted, aborted_good;
@@ -472,9 +473,14 @@ static void drive(void *self, const uint32_t *out, uint32_t *in)
     }
     t->n.writes += GET(out, WROTE);
     t->n.none += GET(out, ORDER_NONE);
-    t->n.misaligned = GET(out, COUNT_MISALIGNED);
-    t->n.no_register = GET(out, COUNT_UNKNOWN);
-    t->n.read_only = GET(out, COUNT_READ_ONLY);
+    if (t->cycle == 0) {
+        t->before[0] = GET(out, COUNT_MISALIGNED);
+        t->before[1] = GET(out, COUNT_UNKNOWN);
+        t->before[2] = GET(out, COUNT_READ_ONLY);
+    }
+    t->n.misaligned = GET(out, COUNT_MISALIGNED) - t->before[0];
+    t->n.no_register = GET(out, COUNT_UNKNOWN) - t->before[1];
+    t->n.read_only = GET(out, COUNT_READ_ONLY) - t->before[2];
     drive_order(t, out, in);
     drive_card(t, in);
     drive_access(t, out, in);

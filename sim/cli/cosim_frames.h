@@ -26,6 +26,7 @@ struct frames {
     struct esp_crypt *crypt;
     struct frames_peer peer[FRAMES_SAS];
     uint32_t sas, window, favourite, last;
+    bool sound; /* only good packets of the SAs, in order */
     uint8_t buffer[4096];
     uint8_t *bytes; /* the present frame */
     uint32_t length;

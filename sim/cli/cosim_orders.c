@@ -14,18 +14,23 @@ enum {
     STATE_DELETING = 3
 };
 
+enum { MANY = 4 /* commands under way, of which all are seldom taken */, FEW = 4 /* places */ };
+enum { RATE_OF_FEW = 2, RATE = 6 /* of 256 cycles in which an order may come */ };
+
 static uint32_t below(struct orders *o, uint32_t n)
 {
     return (uint32_t)rng_below(&o->random, n);
 }
 
-void orders_init(struct orders *o, uint64_t seed, uint32_t sas, uint32_t places, uint32_t rate)
+void orders_init(struct orders *o, uint64_t seed, uint32_t sas, uint32_t keyed, uint32_t places,
+                 uint32_t commands)
 {
     memset(o, 0, sizeof *o);
     o->random = rng_stream(seed, 3);
     o->sas = sas;
+    o->keyed = keyed;
     o->places = places;
-    o->rate = rate;
+    o->commands = commands;
     o->fills = true;
     o->phase_left = 2 * places;
 }
@@ -95,7 +100,7 @@ static bool begin(struct orders *o)
     if (to->op == ORDER_INSERT) {
         to->fresh = below(o, 16) != 0;
         to->sa = pick(o, to->fresh ? ORDERS_OUT : ORDERS_IN);
-        to->active = to->sa != 0;
+        to->active = to->sa != 0 && (to->fresh || to->sa <= o->keyed);
         return to->active;
     }
     pick_handle(o, to);
@@ -105,11 +110,18 @@ static bool begin(struct orders *o)
     return true;
 }
 
+/* So seldom that an SA sees some packets between its INSERT and its DELETE. */
+static bool may_begin(struct orders *o)
+{
+    uint32_t in_256 = o->places < FEW ? RATE_OF_FEW : RATE;
+
+    return cosim_pace(&o->order_pace, &o->random) && below(o, 256) < in_256;
+}
+
 const struct order *orders_next(struct orders *o)
 {
     o->n.cycles++;
-    if (!o->order.active &&
-        (!cosim_pace(&o->order_pace, &o->random) || below(o, 256) >= o->rate || !begin(o))) {
+    if (!o->order.active && (!may_begin(o) || !begin(o))) {
         return NULL;
     }
     return &o->order;
@@ -176,25 +188,35 @@ unsigned orders_shares(const struct orders *o, struct cosim_share *share)
     const uint64_t *op = o->n.op, *status = o->n.status;
     const struct cosim_share all[] = {
         { "commands a cycle", o->given, o->n.cycles, 2 },
-        { "cycles in which a command has to wait", o->n.waits, o->n.cycles, 1 },
         { "cycles in which an answer has to stay", o->n.answer_waits, o->n.cycles, 1 },
         { "INSERT", op[ORDER_INSERT], o->given, 150 },
         { "DELETE", op[ORDER_DELETE], o->given, 100 },
-        { "DELETE that waits for packets, overtaken", o->n.overtaken, op[ORDER_DELETE], 50 },
         { "UPDATE", op[ORDER_UPDATE], o->given, 50 },
         { "READ", op[ORDER_READ], o->given, 50 },
-        { "READ of an SA that packets hold", o->n.held, op[ORDER_READ], 50 },
-        { "READ of an SA whose DELETE has begun", o->n.dying, op[ORDER_READ], 5 },
+        { "READ of an SA that packets hold", o->n.held, op[ORDER_READ], 10 },
         { "reserved commands", status[ST_RESERVED], o->given, 10 },
         { "duplicates", status[ST_DUPLICATE], op[ORDER_INSERT], 5 },
         { "stale handles", status[ST_STALE], o->given, 20 },
         { "UPDATE of another SPI or protocol", status[ST_MISMATCH], op[ORDER_UPDATE], 10 },
         { "UPDATE without ESN", status[ST_NO_ESN], op[ORDER_UPDATE], 50 },
-        { "INSERT refused: full or no slot", status[ST_FULL] + status[ST_NO_SLOT], op[ORDER_INSERT],
-          5 },
     };
     unsigned count = sizeof all / sizeof *all;
 
     memcpy(share, all, sizeof all);
-    return o->sas > o->places ? count : count - 1;
+    if (o->sas > o->places) {
+        share[count++] =
+            (struct cosim_share){ "INSERT refused: full or no slot",
+                                  status[ST_FULL] + status[ST_NO_SLOT], op[ORDER_INSERT], 5 };
+    }
+    if (o->commands > 1) {
+        share[count++] = (struct cosim_share){ "DELETE that waits for packets, overtaken",
+                                               o->n.overtaken, op[ORDER_DELETE], 5 };
+        share[count++] = (struct cosim_share){ "READ of an SA whose DELETE has begun", o->n.dying,
+                                               op[ORDER_READ], 2 };
+    }
+    if (o->commands <= MANY) {
+        share[count++] = (struct cosim_share){ "cycles in which a command has to wait", o->n.waits,
+                                               o->n.cycles, 1 };
+    }
+    return count;
 }

@@ -27,7 +27,8 @@ enum orders_state { ORDERS_OUT, ORDERS_COMING, ORDERS_IN, ORDERS_GOING };
 struct orders {
     struct rng random;
     uint32_t sas, places; /* numbers 1 to `sas`; so many can be there together */
-    uint32_t rate;        /* of 256 cycles in which an order may come, in so many it does */
+    uint32_t keyed; /* numbers 1 to `keyed` are found by their keys: there are no two of one */
+    uint32_t commands;
     struct orders_sa {
         uint8_t state;
         uint64_t handle;
@@ -43,7 +44,9 @@ struct orders {
     } n;
 };
 
-void orders_init(struct orders *o, uint64_t seed, uint32_t sas, uint32_t places, uint32_t rate);
+/* `commands`: so many can be under way. */
+void orders_init(struct orders *o, uint64_t seed, uint32_t sas, uint32_t keyed, uint32_t places,
+                 uint32_t commands);
 
 /* In each cycle: is there an order? It stays the same until it is given. */
 const struct order *orders_next(struct orders *o);

@@ -197,9 +197,12 @@ const char *cosim_pair_damage(const struct cosim_pair *pair)
 static bool open_inputs(struct cosim_pair *pair, const struct cosim_pair_request *r)
 {
     char error[1024];
+    char config[NIC_SOLO_MAX_CONFIG + 32];
 
     if (!r->files) {
-        pair->traffic_self = pair->traffic->create(r->config, r->seed);
+        snprintf(config, sizeof config, "%s GARBAGE=%llu", r->config,
+                 (unsigned long long)r->garbage);
+        pair->traffic_self = pair->traffic->create(config, r->seed);
         return true;
     }
     pair->files = cosim_files_open(r->files, r->config, r->outputs, error, sizeof error);
@@ -227,7 +230,7 @@ struct cosim_pair *cosim_pair_open(const struct cosim_pair_request *r)
 
     pair->block = b;
     pair->config = r->config;
-    pair->traffic = r->what->stimulus;
+    pair->traffic = r->garbage ? r->what->garbage : r->what->stimulus;
     memcpy(pair->in, b->in, b->ins * sizeof *b->in);
     memcpy(pair->out, b->out, b->outs * sizeof *b->out);
     pair->in_words = block_pins_place(pair->in, b->ins);

@@ -10,6 +10,7 @@ struct cosim_pair_request {
     const struct cosim_block *what;
     const char *config; /* all parameters of the block; stays while the pair does */
     uint64_t seed;
+    uint64_t garbage;                        /* cycles of it, instead of random traffic; 0: none */
     const struct cosim_files_request *files; /* instead of random traffic; NULL: none */
     bool outputs;                            /* ... and what comes out is written */
 };

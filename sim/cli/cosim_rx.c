@@ -13,11 +13,7 @@
 #define PINS_FILE "nic/pins_esp_rx.def"
 #include "cli/cosim_pins.h"
 
-enum {
-    BUS = 64,
-    REST = 200, /* cycles, after which what was refused has passed for certain */
-    RATE = 6    /* of orders */
-};
+enum { BUS = 64, REST = 200 /* cycles, after which what was refused has passed for certain */ };
 
 struct traffic {
     struct rng random;
@@ -26,6 +22,10 @@ struct traffic {
     bool waits;           /* there is a frame for which there is no room */
     bool with_orders;
     struct orders orders;
+    struct cosim_senders
+        senders; /* numbers of the orders behind those of the frames; count 0: none */
+    uint64_t seed;
+    uint32_t rx_sas;
     bool any[FRAMES_SAS]; /* SAs of any destination */
     uint32_t to_set;      /* SAs that are still to be set */
     uint64_t drain_at;    /* from this cycle on nothing new begins */
@@ -48,7 +48,9 @@ static void *create(const char *config, uint64_t seed)
     t->with_orders = nic_solo_number(config, "SA_TABLE") != 0;
     if (t->with_orders) {
         sas = places + places / 2 + 2 < FRAMES_SAS ? places + places / 2 + 2 : FRAMES_SAS - 1;
-        orders_init(&t->orders, seed, sas, places, RATE);
+        t->seed = seed;
+        t->rx_sas = sas;
+        orders_init(&t->orders, seed, sas, sas, places, nic_solo_number(config, "COMMANDS"));
     }
     frames_init(&t->frames, seed, sas + 1, nic_solo_number(config, "WINDOW"));
     for (uint32_t i = 1; t->with_orders && i <= sas; i++) {
@@ -102,21 +104,42 @@ static void drive_sas(struct traffic *t, uint32_t *in)
 
 /* ---- commands ---------------------------------------------------------------------------------------- */
 
-static void give_order(struct traffic *t, uint32_t *in, const struct order *o)
+void cosim_rx_commands(void *traffic, const struct cosim_senders *senders)
 {
-    struct frames_peer *peer = &t->frames.peer[o->sa ? o->sa : 1];
-    struct esp_node node;
+    struct traffic *t = traffic;
 
-    if (o->fresh) {
-        frames_new_peer(&t->frames, o->sa);
-        t->any[o->sa] = rng_below(&t->random, 6) == 0;
+    t->senders = *senders;
+    orders_init(&t->orders, t->seed, t->rx_sas + senders->count, t->rx_sas, t->orders.places,
+                t->orders.commands);
+}
+
+static void describe_peer(struct traffic *t, uint32_t number, bool fresh, struct esp_node *node)
+{
+    if (fresh) {
+        frames_new_peer(&t->frames, number);
+        t->any[number] = rng_below(&t->random, 6) == 0;
         t->sas_set++;
     }
-    frames_node(peer, &node);
-    node.sa[0].spi ^= o->other_spi;
-    if (o->sa && t->any[o->sa]) {
-        memset(node.dst.bytes, 0, sizeof node.dst.bytes);
+    frames_node(&t->frames.peer[number], node);
+    if (t->any[number]) {
+        memset(node->dst.bytes, 0, sizeof node->dst.bytes);
     }
+}
+
+static void give_order(struct traffic *t, uint32_t *in, const struct order *o)
+{
+    struct esp_node node;
+
+    if (o->sa > t->rx_sas) {
+        const bool insert = o->op == ORDER_INSERT;
+
+        t->senders.describe(t->senders.self, o->sa - t->rx_sas, o->fresh,
+                            insert ? in + t->senders.words : NULL, &node);
+        SET(in, CMD_OUT, insert);
+    } else {
+        describe_peer(t, o->sa ? o->sa : 1, o->fresh, &node);
+    }
+    node.sa[0].spi ^= o->other_spi;
     cosim_sa_rx(in, 0, &node);
     SET(in, CFG_WE, 0);
     SET(in, CMD_VALID, 1);
@@ -141,8 +164,16 @@ static void note_answer(struct traffic *t, const uint32_t *out)
     const uint32_t sa = t->orders.under_way[answer.tag].sa;
 
     orders_answered(&t->orders, &answer);
-    /* nobody sends much to one that is not there */
-    t->frames.peer[sa].live = t->orders.sa[sa].state == ORDERS_IN;
+    if (sa > t->rx_sas) {
+        t->senders.answered(t->senders.self, sa - t->rx_sas, t->orders.sa[sa].state == ORDERS_IN,
+                            t->orders.sa[sa].handle);
+    } else {
+        /* nobody sends much to one that is not there */
+        t->frames.peer[sa].live = t->orders.sa[sa].state == ORDERS_IN;
+        if (t->senders.count && t->frames.peer[sa].live) {
+            t->senders.answered(t->senders.self, 0, true, t->orders.sa[sa].handle);
+        }
+    }
 }
 
 static void drive_orders(struct traffic *t, const uint32_t *out, uint32_t *in)

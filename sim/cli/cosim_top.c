@@ -4,15 +4,29 @@
 #include <string.h>
 
 #include "cli/cosim.h"
+#include "cli/cosim_sa.h"
 #include "engine/must.h"
 
 static const struct cosim_stimulus *const parts[SOLO_TOP_PARTS] = { &cosim_rx_stimulus,
                                                                     &cosim_tx_stimulus,
                                                                     &cosim_csr_stimulus };
 
+enum { MOST = 255 /* SAs to send with */ };
+
 struct traffic {
     void *part[SOLO_TOP_PARTS];
 };
+
+/* One command path for the SAs of both. */
+static void join(struct traffic *t, uint32_t places)
+{
+    struct cosim_senders senders;
+    uint32_t count = places - places / 4 + 1;
+
+    cosim_tx_senders(t->part[1], count < MOST ? count : MOST, &senders);
+    senders.words = nic_solo_top_places.in[1] - nic_solo_top_places.in[0];
+    cosim_rx_commands(t->part[0], &senders);
+}
 
 static void *create(const char *config, uint64_t seed)
 {
@@ -27,6 +41,9 @@ static void *create(const char *config, uint64_t seed)
         t->part[i] = parts[i]->create(all, seed);
     }
     free(all);
+    if (nic_solo_number(config, "SA_TABLE")) {
+        join(t, (1u << nic_solo_number(config, "SA_W")) - 1);
+    }
     return t;
 }
 

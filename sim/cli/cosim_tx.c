@@ -32,15 +32,21 @@ enum {
     MOBILITY = 135
 };
 
+/* Handles that no SA has. */
+#define NOBODY (UINT64_C(1) << 50)
+
 /* An SA as the host has it. */
 struct sender {
     bool live, transport, v6, esn;
-    uint32_t handle, icv;
+    uint32_t icv;
+    uint64_t handle;
+    struct esp_node node;
 };
 
 /* A frame on its way in. */
 struct frame {
-    uint32_t handle, length, beats;
+    uint64_t handle;
+    uint32_t length, beats;
     uint8_t bytes[LONGEST];
 };
 
@@ -53,7 +59,10 @@ struct traffic {
     uint32_t made, shown, begun; /* free-running: frames made, shown ahead, sent */
     uint32_t show_beat, beat;    /* of the frame that is being shown, sent */
     bool sending;
-    uint32_t favourite, last_handle;
+    uint32_t favourite;
+    uint64_t last_handle;
+    uint64_t inbound;  /* handle of an SA that is not to send with */
+    bool by_command;   /* SAs come and go by commands of somebody else */
     uint32_t to_set;   /* SAs that are still to be set */
     bool setting;      /* ... one of them in this cycle */
     uint64_t drain_at; /* from this cycle on nothing new is made, until nothing is under way */
@@ -140,31 +149,88 @@ static void make_key(struct traffic *t, struct esp_key *key)
     random_bytes(t, key->bytes + bytes, 4);
 }
 
-static void set_sa(struct traffic *t, uint32_t *in, uint32_t number)
+static void make_sender(struct traffic *t, uint32_t number)
 {
     struct sender *s = &t->sender[number];
-    struct esp_node node = { .dir = ESP_DIR_OUT, .sa_count = 1 };
-    struct esp_sa *sa = &node.sa[0];
+    struct esp_sa *sa = &s->node.sa[0];
     uint8_t address[32];
 
     *s = (struct sender){
         .live = !one_in(t, 8), .transport = one_in(t, 3), .v6 = one_in(t, 3), .esn = one_in(t, 2)
     };
+    s->node = (struct esp_node){ .dir = ESP_DIR_OUT, .sa_count = 1 };
     s->icv = one_in(t, 2) ? 16 : 8 + 4 * below(t, 3);
     s->handle = (below(t, 1u << 20) + 1) * t->sas + number;
     random_bytes(t, address, sizeof address);
-    node.mode = s->transport ? ESP_MODE_TRANSPORT : ESP_MODE_TUNNEL;
-    node.src.family = node.dst.family = s->v6 ? 6 : 4;
-    memcpy(node.src.bytes, address, s->v6 ? 16 : 4);
-    memcpy(node.dst.bytes, address + 16, s->v6 ? 16 : 4);
+    s->node.mode = s->transport ? ESP_MODE_TRANSPORT : ESP_MODE_TUNNEL;
+    s->node.src.family = s->node.dst.family = s->v6 ? 6 : 4;
+    memcpy(s->node.src.bytes, address, s->v6 ? 16 : 4);
+    memcpy(s->node.dst.bytes, address + 16, s->v6 ? 16 : 4);
     sa->op = ESP_OP_ESP;
     sa->esn = s->esn;
     sa->seq = first_number(t, s->esn);
     sa->spi = 0x100 + (below(t, 1u << 20) << 8) + number; /* all different */
     sa->enc.icv = (uint8_t)s->icv;
     make_key(t, &sa->enc);
-    cosim_sa_tx(in, number, s->handle, s->live, &node);
     t->n.sas_set++;
+}
+
+static void set_sa(struct traffic *t, uint32_t *in, uint32_t number)
+{
+    const struct sender *s = &t->sender[number];
+
+    make_sender(t, number);
+    cosim_sa_tx(in, number, (uint32_t)s->handle, s->live, &s->node);
+}
+
+static void describe(void *self, uint32_t number, bool fresh, uint32_t *tx_in,
+                     struct esp_node *node)
+{
+    struct traffic *t = self;
+    struct sender *s = &t->sender[number];
+
+    if (fresh) {
+        uint64_t before = s->handle; /* nobody has another one yet */
+
+        make_sender(t, number);
+        s->live = false;
+        s->handle = before;
+    }
+    *node = s->node;
+    if (tx_in) {
+        cosim_sa_tx(tx_in, 0, 0, true, node);
+        SET(tx_in, CFG_WE, 0);
+    }
+}
+
+static void answered(void *self, uint32_t number, bool live, uint64_t handle)
+{
+    struct traffic *t = self;
+
+    if (number == 0) {
+        t->inbound = handle;
+        return;
+    }
+    t->sender[number].live = live;
+    t->sender[number].handle = live ? handle : t->sender[number].handle;
+}
+
+void cosim_tx_senders(void *traffic, uint32_t count, struct cosim_senders *to)
+{
+    struct traffic *t = traffic;
+
+    t->by_command = true;
+    t->sas = 1 + count;
+    t->to_set = 0;
+    t->drain_at = UINT64_MAX;
+    for (uint32_t i = 1; i <= count; i++) {
+        make_sender(t, i);
+        t->sender[i].live = false;
+        t->sender[i].handle = NOBODY + i;
+    }
+    *to = (struct cosim_senders){
+        .self = t, .count = count, .describe = describe, .answered = answered
+    };
 }
 
 /* First all SAs one after the other; then, now and then, all of them anew when nothing is under way. */
@@ -172,7 +238,7 @@ static void drive_sas(struct traffic *t, uint32_t *in)
 {
     uint64_t gone = t->finished + t->n.unknown + t->n.not_ip + t->n.mtu + t->n.exhausted;
 
-    if (t->to_set == 0 && t->cycle > t->drain_at && t->n.frames == gone) {
+    if (!t->by_command && t->to_set == 0 && t->cycle > t->drain_at && t->n.frames == gone) {
         t->to_set = t->sas - 1;
         t->drain_at = t->cycle + 2000 + below(t, 4000 + 300 * t->sas);
     }
@@ -356,6 +422,27 @@ static void make_contents(struct traffic *t, struct frame *f, const struct sende
     note_growth(t, f, s, l3 + total + added(s));
 }
 
+/* Any; where they come and go mostly one that is there. */
+static uint32_t pick_sa(struct traffic *t)
+{
+    uint32_t sa = 1 + below(t, t->sas - 1);
+
+    for (unsigned tries = 0; t->by_command && tries < 8 && !t->sender[sa].live; tries++) {
+        sa = 1 + below(t, t->sas - 1);
+    }
+    return sa;
+}
+
+/* One that no SA to send with has, or will have for long. */
+static uint64_t other_handle(struct traffic *t, const struct sender *s)
+{
+    if (t->by_command && t->inbound && one_in(t, 2)) {
+        return t->inbound;
+    }
+    return t->by_command ? s->handle ^ UINT64_C(1) << (52 + below(t, 8))
+                         : s->handle + (uint64_t)t->sas * (1 + below(t, 3));
+}
+
 static const struct sender *pick_sender(struct traffic *t, struct frame *f)
 {
     static const struct sender nobody = { .icv = 16 };
@@ -367,12 +454,12 @@ static const struct sender *pick_sender(struct traffic *t, struct frame *f)
         t->n.bare++;
         return &nobody;
     }
-    if (one_in(t, 6)) {
-        t->favourite = 1 + below(t, t->sas - 1);
+    if (one_in(t, 6) || (t->by_command && !t->sender[t->favourite].live)) {
+        t->favourite = pick_sa(t);
     }
-    sa = below(t, 3) ? t->favourite : 1 + below(t, t->sas - 1);
+    sa = below(t, 3) ? t->favourite : pick_sa(t);
     s = &t->sender[sa];
-    f->handle = one_in(t, 40) ? s->handle + t->sas * (1 + below(t, 3)) : s->handle;
+    f->handle = one_in(t, 40) ? other_handle(t, s) : s->handle;
     t->n.tunnels += !s->transport;
     t->n.transports += s->transport;
     t->n.v6_outer += !s->transport && s->v6;
@@ -477,7 +564,7 @@ static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHAR
     const struct cosim_share all[] = {
         { "cycles in which the block has no room", t->n.full, t->cycle, 30 },
         { "cycles in which what is ready has to stay", t->n.held, t->cycle, 30 },
-        { "frames that were protected", t->n.protect, t->n.frames, 300 },
+        { "frames that were protected", t->n.protect, t->n.frames, t->by_command ? 100 : 300 },
         { "frames in clear, without an SA", t->n.bare, t->n.frames, 40 },
         { "unknown handles", t->n.unknown, t->n.frames, 10 },
         { "not IP, or contradictory", t->n.not_ip, t->n.frames, 20 },

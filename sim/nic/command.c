@@ -447,6 +447,15 @@ static void wipe_sa(struct espnic *card, uint32_t id, uint64_t now_ns)
     }
 }
 
+/* A packet that waits for an MSHR may need none for what it finds now; one that waits for room, neither, if it is refused. */
+static void look_again(struct espnic *card, uint64_t now)
+{
+    for (unsigned i = 0; i < card->config.general.lanes; i++) {
+        sched_wake(&card->sched, card->lane[i].lookup.block, now + 1);
+        sched_wake(&card->sched, card->lane[i].fetch.block, now + 1);
+    }
+}
+
 /* Packets in flight finish with the old keys, as after a DELETE; no later one finds an SA. */
 void nic_commands_wipe(struct espnic *card, uint64_t now)
 {
@@ -468,6 +477,7 @@ void nic_commands_wipe(struct espnic *card, uint64_t now)
         nic_forward_removed(card, id);
         wipe_sa(card, id, now_ns);
     }
+    look_again(card, now);
     card->stats.sa_live = card->table.stats.live;
 }
 
@@ -586,15 +596,6 @@ static uint32_t next_ready(const struct espnic *card)
         }
     }
     return best;
-}
-
-/* A packet that waits for an MSHR may need none for what it finds now. */
-static void look_again(struct espnic *card, uint64_t now)
-{
-    for (unsigned i = 0;
-         card->config.sa.storage != NIC_STORAGE_ON_CHIP && i < card->config.general.lanes; i++) {
-        sched_wake(&card->sched, card->lane[i].lookup.block, now + 1);
-    }
 }
 
 static void execute(struct espnic *card, uint64_t now)

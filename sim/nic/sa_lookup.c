@@ -3,7 +3,8 @@
  * RX: (SPI, destination, protocol) in the table; no SA: the packet goes on untouched (`no_sa`). The look-up is made in
  * the cycle in which the packet begins, and holds what it finds: while it waits, for room or for anything else, the
  * table may still change.
- * TX: by the descriptor's handle; a handle that names no live SA ends the packet.
+ * TX: by the descriptor's handle, likewise in the cycle in which the packet begins; a handle that names no live SA ends
+ * the packet.
  * Then the context itself. On the chip it is there. Behind a cache a hit is there and a miss is asked
  * for; the packet goes on into sa_wait, where it stays until its context has come. A miss that finds no
  * MSHR holds up all packets behind it.
@@ -179,23 +180,40 @@ static void rx_begin(void *self, uint64_t now, unsigned slot, const struct lane_
 
 /* ---- TX ---------------------------------------------------------------------------------------- */
 
-uint32_t nic_tx_sa(struct espnic *card, uint64_t handle)
+static uint32_t if_outbound(struct espnic *card, uint32_t id)
 {
-    uint32_t id;
-
-    if (card->mailbox) {
-        id = nic_mailbox_sa(card, handle);
-    } else {
-        id = card->offload_on ? sa_table_find(&card->table, handle) : 0;
-    }
     return id && sa_dir(sa_context(&card->table, id)) == ESP_DIR_OUT ? id : 0;
 }
 
+uint32_t nic_tx_sa(struct espnic *card, uint64_t handle)
+{
+    if (card->mailbox) {
+        return if_outbound(card, nic_mailbox_sa(card, handle));
+    }
+    return card->offload_on ? if_outbound(card, sa_table_find(&card->table, handle)) : 0;
+}
+
+/* The same, of a handle that nobody has used yet: a stale one is not counted. */
+static uint32_t seen_tx_sa(struct espnic *card, uint64_t handle)
+{
+    uint32_t id = card->mailbox || !card->offload_on ? 0 : sa_table_peek(&card->table, handle);
+
+    if (card->mailbox) {
+        return nic_tx_sa(card, handle);
+    }
+    return id && sa_context(&card->table, id)->state == SA_LIVE ? if_outbound(card, id) : 0;
+}
+
+/* Is all said about the packet's SA, whatever the table will say? */
+enum looked { LOOKED_NOT, LOOKED, LOOKED_BY_HANDLE };
+
+/* What the table says now. It counts only if the packet begins in this cycle. */
 static void fetch(struct espnic *card, struct nic_packet *p)
 {
-    uint32_t id;
-
-    p->looked = 1;
+    if (p->looked == LOOKED_BY_HANDLE) {
+        p->sa = 0;
+    }
+    p->looked = LOOKED;
     p->drop = NIC_DROP_NONE;
     if (p->carried) {
         p->crypt = nic_carried_use(card, p);
@@ -209,14 +227,25 @@ static void fetch(struct espnic *card, struct nic_packet *p)
         }
         return;
     }
-    id = nic_tx_sa(card, p->handle[p->portion]);
-    if (!id) {
+    p->looked = LOOKED_BY_HANDLE;
+    p->sa = seen_tx_sa(card, p->handle[p->portion]);
+    p->crypt = p->sa != 0;
+    if (!p->sa) {
         p->drop = NIC_DROP_UNKNOWN_HANDLE;
         return;
     }
-    take_sa(card, p, id);
-    p->crypt = 1;
     nic_make_transform(card, p);
+}
+
+/* It begins with what was found: that is held from here on. */
+static void fetched(struct espnic *card, struct nic_packet *p)
+{
+    p->looked = LOOKED;
+    if (p->sa) {
+        take_sa(card, p, p->sa);
+    } else if (!card->mailbox) {
+        nic_tx_sa(card, p->handle[p->portion]); /* a stale one is counted */
+    }
 }
 
 static bool tx_ready(void *self, uint64_t now, uint32_t item, unsigned *cause, uint64_t *again)
@@ -230,7 +259,7 @@ static bool tx_ready(void *self, uint64_t now, uint32_t item, unsigned *cause, u
     if (stopped(card, NIC_TX, cause)) {
         return false;
     }
-    if (!p->looked) {
+    if (p->looked != LOOKED) {
         fetch(card, p);
     }
     return may_ask(card, p, cause);
@@ -253,9 +282,13 @@ static void tx_job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
 static void tx_begin(void *self, uint64_t now, unsigned slot, const struct lane_job *j)
 {
     struct nic_lane *lane = self;
+    struct nic_packet *p = nic_packet(lane->card, j->item);
 
     (void)slot;
-    begin_any(lane->card, nic_packet(lane->card, j->item), now);
+    if (p->looked == LOOKED_BY_HANDLE) {
+        fetched(lane->card, p);
+    }
+    begin_any(lane->card, p, now);
 }
 
 /* ---- set-up ------------------------------------------------------------------------------------- */

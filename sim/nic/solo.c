@@ -266,3 +266,69 @@ void solo_step(struct solo *solo)
 {
     espnic_advance(solo->card, solo->cycle++);
 }
+
+/* ---- the door ------------------------------------------------------------------------------------------ */
+
+uint32_t solo_door_room(const struct solo_door *door, uint32_t room)
+{
+    return door->filling ? 0 : room;
+}
+
+/* Zeros take the place of beats that have not come. */
+static struct solo_entry fill_up(struct solo_door *door, uint32_t room)
+{
+    struct solo_entry entry = { .push = door->filling && room > 0 };
+
+    if (entry.push) {
+        door->missing--;
+        entry.last = door->missing == 0;
+        door->filling = !entry.last;
+    }
+    return entry;
+}
+
+static void open_frame(struct solo_door *door, uint32_t room, uint32_t length)
+{
+    const uint32_t beats = (length + 63) / 64;
+
+    door->inside = true;
+    door->wrong = length == 0 || beats > door->longest;
+    door->lost = door->wrong || (door->whole && beats > room);
+    door->overflow += door->lost && !door->wrong;
+    door->missing = door->lost ? 0 : beats;
+}
+
+struct solo_entry solo_door(struct solo_door *door, uint32_t room, bool valid, bool last,
+                            uint32_t length)
+{
+    const uint32_t free_beats = solo_door_room(door, room);
+    const bool was_filling = door->filling;
+    struct solo_entry entry = fill_up(door, room);
+
+    if (!valid || (!door->whole && free_beats == 0)) {
+        return entry;
+    }
+    if (!door->inside) {
+        const uint32_t before = door->missing; /* of the frame that is being filled up */
+
+        open_frame(door, free_beats, length);
+        entry.opens = true;
+        if (was_filling) {
+            door->missing = before;
+        }
+    }
+    if (!door->lost && door->missing == 0) {
+        door->wrong = true; /* beats behind the last one */
+    } else if (!door->lost) {
+        door->missing--;
+        entry.push = true;
+        entry.last = door->missing == 0;
+    }
+    if (last) {
+        door->filling = door->filling || (!door->lost && door->missing > 0);
+        door->wrong = door->wrong || (!door->lost && door->missing > 0);
+        door->framing += door->wrong;
+        door->inside = false;
+    }
+    return entry;
+}

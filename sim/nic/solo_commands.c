@@ -94,7 +94,7 @@ static void write_command(struct solo_commands *c, struct nic_slot *s,
     s->buffer = nic_pool_take(&card->buffers[BUFFER_CLASS]);
     buffer = nic_pool_at(&card->buffers[BUFFER_CLASS], s->buffer);
     s->command.length =
-        from->op == SOLO_INSERT   ? ndis_encode_add(&from->node, 1, true, true, buffer, BUFFER_BYTES)
+        from->op == SOLO_INSERT ? ndis_encode_add(&from->node, 1, true, true, buffer, BUFFER_BYTES)
         : from->op == SOLO_UPDATE ? write_update(from, buffer)
                                   : ndis_encode_delete(&from->handle, 1, buffer, BUFFER_BYTES);
 }
@@ -104,9 +104,9 @@ void solo_commands_take(struct solo_commands *c, uint32_t at, const struct solo_
     struct nic_commands *commands = &c->solo->card->commands;
     struct nic_slot *s = slot_at(c, at);
 
-    c->place[at] = (struct solo_place){ .op = command->op,
-                                        .answer = { .tag = command->tag,
-                                                    .handle = command->handle } };
+    c->place[at] =
+        (struct solo_place){ .op = command->op,
+                             .answer = { .tag = command->tag, .handle = command->handle } };
     write_command(c, s, command);
     s->state = NIC_SLOT_READY;
     s->ready = c->solo->cycle;

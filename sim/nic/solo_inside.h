@@ -59,6 +59,30 @@ struct solo_beat {
 struct solo_beat solo_head(const struct solo *solo, const struct solo_port *port);
 void solo_pop(struct solo *solo, struct solo_port *port);
 
+/* The door of a pipeline (rtl_models/ingress.sv says what it does): whatever comes over the pins, whole frames go in. */
+struct solo_door {
+    uint32_t longest; /* beats of the longest frame */
+    bool whole;       /* a frame that does not fit is lost, else its beats wait */
+    bool inside;      /* a frame is coming in */
+    bool lost, wrong; /* ... of which nothing goes in; whose beats are not as its length says */
+    bool filling;     /* all of it has come, zeros are to follow */
+    uint32_t missing; /* beats that are still to go in */
+    uint64_t framing, overflow;
+};
+
+/* What goes in, in this cycle. */
+struct solo_entry {
+    bool opens; /* the first beat of a frame came */
+    bool push;  /* a beat goes in, and with `opens` a frame begins */
+    bool last;
+};
+
+/* Beats that can come in this cycle, of `room` in the channel. */
+uint32_t solo_door_room(const struct solo_door *door, uint32_t room);
+/* Once a cycle; `length`, of the frame in bytes, with its first beat. */
+struct solo_entry solo_door(struct solo_door *door, uint32_t room, bool valid, bool last,
+                            uint32_t length);
+
 /* What is in this cycle has been given: the card goes through it, and the next one begins. */
 void solo_step(struct solo *solo);
 
@@ -72,9 +96,16 @@ struct solo_part {
 };
 
 /* False: out of memory. */
-bool solo_rx_part(struct solo *solo, struct solo_part *part);
-bool solo_tx_part(struct solo *solo, uint32_t sa_bits, struct solo_part *part);
+struct solo_commands;
+/* `commands`: of the card's SA table, by the pins of esp_rx (those of esp_tx begin `tx_words` behind them); NULL: none. */
+bool solo_rx_part(struct solo *solo, struct solo_commands *commands, uint32_t tx_words,
+                  struct solo_part *part);
+/* `by_handle`: frames have handles of the card's SA table, and the pins set no SAs. */
+bool solo_tx_part(struct solo *solo, uint32_t sa_bits, bool by_handle, struct solo_part *part);
 bool solo_csr_part(bool tables, uint32_t depth, struct solo_part *part);
+
+/* The SA that the pins of esp_tx describe. */
+void solo_tx_node(const uint32_t *in, struct esp_node *node);
 
 /* The card in what nic_solo_ipsec_top has created, for a caller that drives its channels by events and not by pins. */
 struct solo *solo_top_inside(void *top);

@@ -61,10 +61,14 @@ struct rx {
     struct solo own;
     struct solo *solo; /* own, or that of a whole of which this is a part */
     struct solo_port in_port, out_port;
+    struct solo_door door;
     uint32_t item; /* packet that is going in */
     uint64_t handle[MAX_SAS];
-    bool with_commands;
-    struct solo_commands commands;
+    /* with SA_TABLE */
+    struct solo_commands own_commands;
+    struct solo_commands *commands; /* likewise: own, or of the whole; NULL: none */
+    uint32_t tx_words; /* of a whole: where the pins of esp_tx begin, behind one's own first word */
+    uint32_t place;    /* for the command of this cycle */
 };
 
 /* ---- life ------------------------------------------------------------------------------------------ */
@@ -73,6 +77,7 @@ static void attach(struct rx *r)
 {
     struct nic_lane *lane = &r->solo->card->lane[0];
 
+    r->door = (struct solo_door){ .longest = NIC_SOLO_LONGEST / BUS, .whole = true };
     solo_feed(r->solo, &r->in_port, lane->parser.in[INPUT]);
     solo_drain(r->solo, &r->out_port, lane->decapsulate.out[0]);
 }
@@ -115,8 +120,8 @@ static bool open_card(void *self, char *error, size_t error_size)
     }
     attach(r);
     if (table) {
-        solo_commands_open(&r->commands, r->solo, solo_value(&r->own, "COMMANDS"));
-        r->with_commands = true;
+        r->commands = &r->own_commands;
+        solo_commands_open(r->commands, r->solo, solo_value(&r->own, "COMMANDS"));
     }
     lane = &r->solo->card->lane[0];
     behind = lane->rx.reorder.out[0]->config.depth;
@@ -172,6 +177,13 @@ static void show_counters(const struct rx *r, uint32_t *out)
     set(out, OUT_COUNT_WRONG, rx->drop[NIC_DROP_WRONG_PROTOCOL]);
     set(out, OUT_COUNT_BAD_INNER, rx->drop[NIC_DROP_BAD_INNER]);
     set(out, OUT_COUNT_ECN, rx->drop[NIC_DROP_ECN]);
+    set(out, OUT_COUNT_FRAMING, r->door.framing);
+    set(out, OUT_COUNT_OVERFLOW, r->door.overflow);
+}
+
+static uint32_t room(const struct rx *r)
+{
+    return channel_room(r->in_port.channel, r->solo->cycle);
 }
 
 static void show_response(const struct solo_answer *a, uint32_t *out)
@@ -200,11 +212,11 @@ static void show_commands(const struct rx *r, uint32_t *out)
     for (unsigned pin = OUT_CMD_READY; pin < OUTS; pin++) {
         set(out, pin, 0);
     }
-    if (!r->with_commands) {
+    if (!r->commands) {
         return;
     }
-    set(out, OUT_CMD_READY, solo_commands_place(&r->commands) < r->commands.places);
-    if (solo_commands_answer(&r->commands, &answer)) {
+    set(out, OUT_CMD_READY, solo_commands_place(r->commands) < r->commands->places);
+    if (solo_commands_answer(r->commands, &answer)) {
         show_response(&answer, out);
     }
 }
@@ -214,7 +226,7 @@ static void outputs(void *self, uint32_t *out)
     const struct rx *r = self;
     struct solo_beat b = solo_head(r->solo, &r->out_port);
 
-    set(out, OUT_ROOM, channel_room(r->in_port.channel, r->solo->cycle));
+    set(out, OUT_ROOM, solo_door_room(&r->door, room(r)));
     set(out, OUT_VALID, b.valid);
     if (b.valid) {
         show_beat(r, out, &b);
@@ -227,22 +239,23 @@ static void outputs(void *self, uint32_t *out)
 
 static void push(struct rx *r, const uint32_t *in)
 {
-    if (r->in_port.beat == 0) {
+    uint32_t length = (uint32_t)get(in, IN_PUSH_LENGTH);
+    struct solo_entry e =
+        solo_door(&r->door, room(r), get(in, IN_PUSH), get(in, IN_PUSH_LAST), length);
+
+    if (e.opens && e.push) {
         struct espnic *card = r->solo->card;
-        uint32_t length = (uint32_t)get(in, IN_PUSH_LENGTH);
         struct nic_packet *p;
 
-        if (length > NIC_SOLO_LONGEST) {
-            fprintf(stderr, "espnic: internal error: a frame of %u bytes\n", length);
-            abort();
-        }
         r->item = nic_packet_new(card, NIC_RX, length);
         p = nic_packet(card, r->item);
         get_bytes(in, IN_PUSH_FRAME, nic_bytes(card, p), length);
         p->present = p->length;
         nic_parse(card, p, UINT32_MAX);
     }
-    solo_push(r->solo, &r->in_port, r->item, get(in, IN_PUSH_LAST));
+    if (e.push) {
+        solo_push(r->solo, &r->in_port, r->item, e.last);
+    }
 }
 
 static struct esp_key key_of(const uint32_t *in)
@@ -312,31 +325,7 @@ static void set_sa(struct rx *r, const uint32_t *in)
     r->handle[sa] = added.handle;
 }
 
-static void inputs(void *self, const uint32_t *in)
-{
-    struct rx *r = self;
-
-    if (get(in, IN_POP)) {
-        struct solo_beat b = solo_head(r->solo, &r->out_port);
-
-        solo_pop(r->solo, &r->out_port);
-        if (b.last) {
-            nic_packet_free(r->solo->card, b.item);
-        }
-    }
-    if (get(in, IN_PUSH)) {
-        push(r, in);
-    }
-}
-
-static void settle(void *self, const uint32_t *in)
-{
-    struct rx *r = self;
-
-    if (get(in, IN_CFG_WE)) {
-        set_sa(r, in); /* seen from the next cycle on */
-    }
-}
+/* ---- commands ------------------------------------------------------------------------------------------ */
 
 static void take_command(struct rx *r, const uint32_t *in, uint32_t at)
 {
@@ -349,26 +338,61 @@ static void take_command(struct rx *r, const uint32_t *in, uint32_t at)
 
     get_bytes(in, IN_CFG_SPI, spi, 4);
     command.spi = esp_get32(spi);
-    if (command.op == SOLO_INSERT) {
+    if (command.op == SOLO_INSERT && get(in, IN_CMD_OUT)) {
+        solo_tx_node(in + r->tx_words, &command.node);
+    } else if (command.op == SOLO_INSERT) {
         command.node = node_of(in);
     }
-    solo_commands_take(&r->commands, at, &command);
+    solo_commands_take(r->commands, at, &command);
 }
 
-static void tick_with_commands(struct rx *r, const uint32_t *in)
+static void before_commands(struct rx *r, const uint32_t *in)
 {
-    struct solo_commands *c = &r->commands;
-    uint32_t place = get(in, IN_CMD_VALID) ? solo_commands_place(c) : c->places;
+    struct solo_commands *c = r->commands;
 
+    r->place = get(in, IN_CMD_VALID) ? solo_commands_place(c) : c->places;
     solo_commands_before(c);
     if (get(in, IN_RSP_READY) && c->done_head != c->done_tail) {
         solo_commands_answered(c);
     }
-    inputs(r, in);
-    solo_step(r->solo);
-    solo_commands_after(c);
-    if (place < c->places) {
-        take_command(r, in, place);
+}
+
+static void after_commands(struct rx *r, const uint32_t *in)
+{
+    solo_commands_after(r->commands);
+    if (r->place < r->commands->places) {
+        take_command(r, in, r->place);
+    }
+}
+
+/* ---- cycles -------------------------------------------------------------------------------------------- */
+
+static void inputs(void *self, const uint32_t *in)
+{
+    struct rx *r = self;
+
+    if (r->commands) {
+        before_commands(r, in);
+    }
+    if (get(in, IN_POP)) {
+        struct solo_beat b = solo_head(r->solo, &r->out_port);
+
+        solo_pop(r->solo, &r->out_port);
+        if (b.last) {
+            nic_packet_free(r->solo->card, b.item);
+        }
+    }
+    push(r, in);
+}
+
+static void settle(void *self, const uint32_t *in)
+{
+    struct rx *r = self;
+
+    if (r->commands) {
+        after_commands(r, in);
+    } else if (get(in, IN_CFG_WE)) {
+        set_sa(r, in); /* seen from the next cycle on */
     }
 }
 
@@ -376,16 +400,13 @@ static void tick(void *self, const uint32_t *in)
 {
     struct rx *r = self;
 
-    if (r->with_commands) {
-        tick_with_commands(r, in);
-        return;
-    }
     inputs(r, in);
     solo_step(r->solo);
     settle(r, in);
 }
 
-bool solo_rx_part(struct solo *solo, struct solo_part *part)
+bool solo_rx_part(struct solo *solo, struct solo_commands *commands, uint32_t tx_words,
+                  struct solo_part *part)
 {
     struct rx *r = calloc(1, sizeof *r);
 
@@ -393,6 +414,8 @@ bool solo_rx_part(struct solo *solo, struct solo_part *part)
         return false;
     }
     r->solo = solo;
+    r->commands = commands;
+    r->tx_words = tx_words;
     attach(r);
     *part = (struct solo_part){ r, outputs, inputs, settle };
     return true;

@@ -11,12 +11,7 @@
 #define PINS_FILE "nic/pins_sa_table.def"
 #include "nic/solo_pins.h"
 
-enum {
-    BUS = 64,
-    L3 = 14,
-    V4_HEADER = 20,
-    V6_HEADER = 40
-};
+enum { BUS = 64, L3 = 14, V4_HEADER = 20, V6_HEADER = 40 };
 
 static const struct nic_solo_param params[] = {
     { "MEMORIES", "card.sa.table.choices", 2, 1, 4, "buckets of a key" },

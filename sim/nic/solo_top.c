@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nic/solo_inside.h"
+#include "nic/solo_commands.h"
 
 enum { PARTS = SOLO_TOP_PARTS };
 
@@ -154,11 +154,26 @@ static const struct nic_solo_param params[] = {
     { "OUT_DEPTH", NULL, 56, 56, 1024, "beats of the channel to the MAC; card.mac.tx_buffer" },
     { "TABLES", NULL, 0, 0, 1, "1: tables behind registers, 0: a command queue" },
     { "CSR_DEPTH", NULL, 4, 2, 64, "accesses of registers that can wait" },
+    { "SA_TABLE", NULL, 0, 0, 1,
+      "0: SAs set by pins; 1: in a hash table, by commands, as the next ten say" },
+    { "MEMORIES", "card.sa.table.choices", 2, 1, 4, "buckets of a key" },
+    { "BUCKETS", NULL, 4, 1, 256,
+      "buckets of a memory, a power of two; card.sa.table.slots follows" },
+    { "WAYS", "card.sa.table.ways", 2, 1, 16, "slots of a bucket" },
+    { "STASH", "card.sa.table.stash", 2, 0, 64, "keys" },
+    { "LOOKUP_PORT", NULL, 1, 0, 1, "1: look-ups and commands share a port; card.sa.lookup_port" },
+    { "LOOKUP_PACE", "card.sa.lookup_pace", 2, 1, 1024,
+      "cycles from one access of a command to the next" },
+    { "ADD_CYCLES", NULL, 8, 1, 4096, "cycles; card.command.add" },
+    { "UPDATE_CYCLES", NULL, 4, 1, 4096, "cycles; card.command.update" },
+    { "REMOVE_CYCLES", NULL, 6, 1, 4096, "cycles; card.command.remove" },
+    { "COMMANDS", "card.command.depth", 4, 1, 256, "commands under way" },
 };
 
 struct top {
     struct solo solo;
     struct solo_part part[PARTS];
+    struct solo_commands commands; /* with SA_TABLE */
 };
 
 /* ---- life ------------------------------------------------------------------------------------------- */
@@ -175,37 +190,54 @@ static void close_parts(void *self)
 static bool open_card(void *self, char *error, size_t error_size)
 {
     struct top *t = self;
-    char rx_buffer[32], tx_buffer[32];
-    const char *const settings[][2] = { { "card.bus", "64B" },
-                                        { "card.mac.mtu", "1500B" },
-                                        { "card.mac.rx_buffer", rx_buffer },
-                                        { "card.mac.tx_buffer", tx_buffer },
-                                        { "card.sa.esn", "inferred" },
-                                        { "card.sa.table.organisation", "cam" },
-                                        { "card.capabilities.ipv4_options", "false" },
-                                        { "card.capabilities.ipv6_extensions", "false" },
-                                        { "card.parser.overhead", "0" },
-                                        { "card.sa_lookup.overhead", "0" },
-                                        { "card.replay_check.overhead", "0" },
-                                        { "card.replay_update.overhead", "0" },
-                                        { "card.decapsulate.overhead", "0" },
-                                        { "card.sa_fetch.overhead", "0" },
-                                        { "card.sequence.overhead", "0" },
-                                        { "card.encapsulate.overhead", "0" },
-                                        { "card.crypto.width", "64B" },
-                                        { "card.crypto.engines", "1" },
-                                        { "card.crypto.contexts", "1" },
-                                        { "card.crypto.key_setup", "0" },
-                                        { "card.crypto.order", "sa" },
-                                        { NULL, NULL } };
+    bool table = solo_value(&t->solo, "SA_TABLE") != 0;
+    struct solo_table_settings hash;
+    char rx_buffer[32], tx_buffer[32], capacity[16];
+    const char *settings[24 + SOLO_TABLE_SETTINGS][2] = {
+        { "card.bus", "64B" },
+        { "card.mac.mtu", "1500B" },
+        { "card.mac.rx_buffer", rx_buffer },
+        { "card.mac.tx_buffer", tx_buffer },
+        { "card.sa.esn", "inferred" },
+        { "card.capabilities.ipv4_options", "false" },
+        { "card.capabilities.ipv6_extensions", "false" },
+        { "card.parser.overhead", "0" },
+        { "card.sa_lookup.overhead", "0" },
+        { "card.replay_check.overhead", "0" },
+        { "card.replay_update.overhead", "0" },
+        { "card.decapsulate.overhead", "0" },
+        { "card.sa_fetch.overhead", "0" },
+        { "card.sequence.overhead", "0" },
+        { "card.encapsulate.overhead", "0" },
+        { "card.crypto.width", "64B" },
+        { "card.crypto.engines", "1" },
+        { "card.crypto.contexts", "1" },
+        { "card.crypto.key_setup", "0" },
+        { "card.crypto.order", "sa" },
+        { "card.sa.table.organisation", "cam" }
+    };
+    const unsigned last = 20;
 
     snprintf(rx_buffer, sizeof rx_buffer, "%uB", 64 * solo_value(&t->solo, "RX_BUFFER"));
     snprintf(tx_buffer, sizeof tx_buffer, "%uB", 64 * solo_value(&t->solo, "OUT_DEPTH"));
+    if (table) {
+        solo_table_settings(&t->solo, &hash);
+        snprintf(capacity, sizeof capacity, "%u", (1u << solo_value(&t->solo, "SA_W")) - 1);
+        settings[last][0] = "card.sa.table.capacity";
+        settings[last][1] = capacity;
+        settings[last + 1][0] = "card.sa.table.outbound_duplicates";
+        settings[last + 1][1] = "true";
+        memcpy(settings + last + 2, hash.setting, sizeof hash.setting);
+    }
     if (!solo_open(&t->solo, settings, error, error_size)) {
         return false;
     }
-    if (!solo_rx_part(&t->solo, &t->part[0]) ||
-        !solo_tx_part(&t->solo, solo_value(&t->solo, "SA_W"), &t->part[1]) ||
+    if (table) {
+        solo_commands_open(&t->commands, &t->solo, solo_value(&t->solo, "COMMANDS"));
+    }
+    if (!solo_rx_part(&t->solo, table ? &t->commands : NULL, nic_solo_top_places.in[1],
+                      &t->part[0]) ||
+        !solo_tx_part(&t->solo, solo_value(&t->solo, "SA_W"), table, &t->part[1]) ||
         !solo_csr_part(solo_value(&t->solo, "TABLES") != 0, solo_value(&t->solo, "CSR_DEPTH"),
                        &t->part[2])) {
         snprintf(error, error_size, "out of memory");

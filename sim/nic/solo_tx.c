@@ -58,9 +58,11 @@ struct tx {
     struct solo_port in_port, out_port;
     struct named sa[SAS];
     uint32_t sas;
+    bool by_handle; /* the pins have handles of the card, and set no SAs */
     struct ahead ahead[AHEAD];
     uint32_t ahead_from,
-        ahead_to;  /* free-running: frames whose turn has come, frames that are there */
+        ahead_to; /* free-running: frames whose turn has come, frames that are there */
+    struct solo_door door;
     uint32_t item; /* packet that is going in */
 };
 
@@ -71,6 +73,7 @@ static void attach(struct tx *t, uint32_t sa_bits)
     struct nic_lane *lane = &t->solo->card->lane[0];
 
     t->sas = 1u << sa_bits;
+    t->door.longest = ((uint32_t)t->solo->card->config.mac.mtu + 256 + BUS - 1) / BUS;
     solo_feed(t->solo, &t->in_port, lane->fetch.in[1]);
     solo_drain(t->solo, &t->out_port, lane->tx.reorder.out[0]);
 }
@@ -120,13 +123,18 @@ static void show_beat(const struct tx *t, uint32_t *out, const struct solo_beat 
     set_bytes(out, OUT_OUT_BEAT, from, bytes);
 }
 
+static uint32_t room(const struct tx *t)
+{
+    return channel_room(t->in_port.channel, t->solo->cycle);
+}
+
 static void outputs(void *self, uint32_t *out)
 {
     struct tx *t = self;
     const struct nic_direction_stats *stats = &t->solo->card->stats.tx;
     struct solo_beat b = solo_head(t->solo, &t->out_port);
 
-    set(out, OUT_TX_ROOM, solo_room(t->solo, &t->in_port));
+    set(out, OUT_TX_ROOM, solo_door_room(&t->door, room(t)) > 0);
     set(out, OUT_OUT_VALID, b.valid);
     if (b.valid) {
         show_beat(t, out, &b);
@@ -136,6 +144,7 @@ static void outputs(void *self, uint32_t *out)
     set(out, OUT_COUNT_MTU, stats->drop[NIC_DROP_MTU]);
     set(out, OUT_COUNT_EXHAUSTED, stats->drop[NIC_DROP_SEQ_EXHAUSTED]);
     set(out, OUT_COUNT_PROTECTED, stats->ipsec_passes);
+    set(out, OUT_COUNT_FRAMING, t->door.framing);
 }
 
 /* ---- in ------------------------------------------------------------------------------------------------ */
@@ -156,12 +165,12 @@ static void take_ahead(struct tx *t, const uint32_t *in)
 }
 
 /* A handle that names no live SA remains one: that of an SA which is no more, or of none. */
-static uint64_t card_handle(const struct tx *t, uint32_t pin_handle)
+static uint64_t card_handle(const struct tx *t, uint64_t pin_handle)
 {
     const struct named *n = &t->sa[pin_handle & (t->sas - 1)];
 
-    if (pin_handle == 0) {
-        return 0;
+    if (pin_handle == 0 || t->by_handle) {
+        return pin_handle;
     }
     if (n->live) {
         return n->pin_handle == pin_handle ? n->handle : NO_HANDLE;
@@ -179,7 +188,7 @@ static uint32_t new_packet(struct tx *t, const uint32_t *in)
 
     p->hairpin = 1;
     p->present = p->length;
-    p->handle[0] = card_handle(t, (uint32_t)get(in, IN_TX_HANDLE));
+    p->handle[0] = card_handle(t, get(in, IN_TX_HANDLE));
     memcpy(nic_bytes(card, p), a->bytes, p->length);
     return item;
 }
@@ -190,7 +199,7 @@ static void read_address(const uint32_t *in, enum in_pin pin, struct esp_address
     get_bytes(in, pin, to->bytes, to->family == 6 ? 16 : 4);
 }
 
-static void read_node(const uint32_t *in, struct esp_node *node)
+void solo_tx_node(const uint32_t *in, struct esp_node *node)
 {
     static const enum esp_alg algorithm[] = { ESP_ALG_AES_GCM_128, ESP_ALG_AES_GCM_192,
                                               ESP_ALG_AES_GCM_256 };
@@ -232,7 +241,7 @@ static void set_sa(struct tx *t, const uint32_t *in)
     }
     n->live = get(in, IN_CFG_LIVE);
     n->pin_handle = (uint32_t)get(in, IN_CFG_HANDLE);
-    read_node(in, &node);
+    solo_tx_node(in, &node);
     added = sa_table_add(&card->table, &node, true);
     if (!added.id) {
         fprintf(stderr, "espnic: internal error: SA refused: %d\n", (int)added.reason);
@@ -242,6 +251,21 @@ static void set_sa(struct tx *t, const uint32_t *in)
         sa_table_commit(&card->table, added.id, 0);
     }
     n->handle = added.handle;
+}
+
+static void push(struct tx *t, const uint32_t *in)
+{
+    struct solo_entry e = solo_door(&t->door, room(t), get(in, IN_TX_VALID), get(in, IN_TX_LAST),
+                                    (uint32_t)get(in, IN_TX_LENGTH));
+
+    if (e.opens && e.push) {
+        t->item = new_packet(t, in);
+    } else if (e.opens) {
+        t->ahead_from++; /* it does not go in */
+    }
+    if (e.push) {
+        solo_push(t->solo, &t->in_port, t->item, e.last);
+    }
 }
 
 static void inputs(void *self, const uint32_t *in)
@@ -256,12 +280,7 @@ static void inputs(void *self, const uint32_t *in)
             nic_packet_free(t->solo->card, b.item);
         }
     }
-    if (get(in, IN_TX_VALID)) {
-        if (t->in_port.beat == 0) {
-            t->item = new_packet(t, in);
-        }
-        solo_push(t->solo, &t->in_port, t->item, get(in, IN_TX_LAST));
-    }
+    push(t, in);
     if (get(in, IN_AHEAD_VALID)) {
         take_ahead(t, in);
     }
@@ -285,7 +304,7 @@ static void tick(void *self, const uint32_t *in)
     settle(t, in);
 }
 
-bool solo_tx_part(struct solo *solo, uint32_t sa_bits, struct solo_part *part)
+bool solo_tx_part(struct solo *solo, uint32_t sa_bits, bool by_handle, struct solo_part *part)
 {
     struct tx *t = calloc(1, sizeof *t);
 
@@ -293,6 +312,7 @@ bool solo_tx_part(struct solo *solo, uint32_t sa_bits, struct solo_part *part)
         return false;
     }
     t->solo = solo;
+    t->by_handle = by_handle;
     attach(t, sa_bits);
     *part = (struct solo_part){ t, outputs, inputs, settle };
     return true;

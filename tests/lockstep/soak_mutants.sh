@@ -27,10 +27,13 @@ declare -A parameters=(
     [csr]='TABLES=1'
     [aes_gcm]='OVERHEAD=3 IN_DEPTH=8'
     [esp_tx]='RMW=8 ORDER=1'
+    [esp_rx+table]='SA_TABLE=1 SA_W=3 BUCKETS=2 COMMANDS=8 AES_DEPTH=56 UPDATE_DEPTH=56 OPEN_DEPTH=56'
+    [ipsec_top+table]='SA_TABLE=1 COMMANDS=8 FETCH_DEPTH=2 SEQUENCE_DEPTH=2 ENCAP_DEPTH=2'
     [esp_rx]='AES_DEPTH=56 UPDATE_DEPTH=56 OPEN_DEPTH=56 PARSER_DEPTH=8 LOOKUP_DEPTH=8 CHECK_DEPTH=8'
 )
 
-# star if it is one of the quick ones, what is broken @ block @ file @ sed expression
+# star if it is one of the quick ones, what is broken @ block, perhaps with --garbage @ file @ sed expression; block+table: with
+# other parameters
 # (A header of sim/ is compiled into the files that the C side of a block consists of.)
 mutants() {
     cat <<'END'
@@ -147,7 +150,7 @@ one that shrinks pushes at once@esp_tx@rtl_models/esp_encapsulate.sv@s/beats_in_
 the trailer does not reach the next beat@esp_tx@rtl_models/esp_encapsulate.sv@s/beat_no == tail_beat + 10.d1/beat_no == tail_beat + 10'd2/
 the checksum is folded once@esp_tx@rtl_models/esp_encapsulate.sv@0,/      sum = {5.d0, sum\[15:0\]} + {16.d0, sum\[20:16\]};/s///
 no high half without being asked@esp_tx@rtl_models/esp_tx_crypto.sv@s/esn ? 6.d12 : 6.d8/6'd8/
-tickets do not count@esp_tx@rtl_models/esp_reorder.sv@s/ == in_ticket\[n\*8+:8\]/ != in_ticket[n*8+:8] + 8'd1/
+tickets do not count@esp_tx@rtl_models/esp_reorder.sv@s/ == in_ticket\[i\*TICKET_W+:TICKET_W\]/ != in_ticket[i*TICKET_W+:TICKET_W] + 1'b1/
 *padding bytes are not looked at@esp_rx@sim/esp/esp.c@s/if (pad\[i\] != i + 1)/if (pad[i] != i + 1 \&\& i > 300)/
 dummies go to the host@esp_rx@sim/esp/esp.c@s/next_header == ESP_PROTO_NONE/next_header == ESP_PROTO_MOBILITY/
 congestion is not told inwards@esp_rx@sim/esp/encap.c@s/{ 2, 1, 2, 3 }/{ 2, 1, 2, 2 }/
@@ -161,9 +164,48 @@ the way around takes 2 cycles@esp_rx@sim/nic/crypto.c@s/j->latency = 1;/j->laten
 the IV begins a byte early@esp_rx@rtl_models/esp_parser.sv@s/esp\[127:64\]/esp[119:56]/
 padding may begin with any number@esp_rx@rtl_models/esp_verdict.sv@s/place <= stop - {8'd0, pad}/place < stop/
 slots that push nothing need room@esp_rx@rtl_models/esp_decapsulate.sv@s/(!pushes || room)/room/
-the engine is always first@esp_rx@rtl_models/reorder.sv@s/served <= pick/served <= 1'b1/
+the engine is always first@esp_rx@rtl_models/esp_reorder.sv@s/after   <= chosen == .*;/after <= '0;/
+frames that are too long go in@esp_rx --garbage@rtl_models/ingress.sv@s/in_length <= 16'(64 \* LONGEST)/1'b1/
+*what is missing is not filled up@esp_rx --garbage@rtl_models/ingress.sv@s/else if (take) pads <= .*;/else pads <= 1'b0;/
+the wire is asked to wait@esp_rx --garbage@rtl_models/ingress.sv@s/(WHOLE == 1 || in_room != '0)/(in_room != '0)/
+beats behind the end go in@esp_tx --garbage@rtl_models/ingress.sv@s/ \&\& wants != '0;/;/
+C: an end that comes too early is not counted@esp_tx --garbage@sim/nic/solo.c@s/door->wrong = door->wrong || (!door->lost \&\& door->missing > 0);//
+C: a byte more than a beat is one beat@esp_rx --garbage@sim/nic/solo.c@s/(length + 63) \/ 64/(length + 62) \/ 64/
 the upper half of the number is not authenticated@esp_rx@rtl_models/esp_rx.sv@s/if (c_esn)$/if (1'b0)/
 the last byte of a beat may be of nobody@esp_rx@rtl_models/esp_decapsulate.sv@s/left < 16'd64/left < 16'd63/
+everything uses the look-up port@esp_rx+table@rtl_models/esp_lookup_table.sv@s/.in_bypass(!look)/.in_bypass(1'b0)/
+a packet of the wrong protocol holds its SA@esp_rx+table@rtl_models/sa_table.sv@s/ \&\& !in_refuse;/;/
+with UDP or without is the same@esp_rx+table@rtl_models/esp_lookup_table.sv@s/with_udp\[set_sa\] <= set_udp/with_udp[set_sa] <= set_udp \&\& 1'b0/
+IPv4 addresses in the upper half of the key@esp_rx+table@rtl_models/esp_lookup_table.sv@s/address = {96'd0, address\[127:96\]}/address = {address[127:96], 96'd0}/
+what replay check refuses holds its SA@esp_rx+table@rtl_models/esn_replay.sv@s/chk_refuses = chk_start/chk_refuses = 1'b0/
+what replay update refuses holds its SA@esp_rx+table@rtl_models/esn_replay.sv@s/upd_refuses = upd_start/upd_refuses = 1'b0/
+*an SA is held until the last beat is in decapsulation@esp_rx+table@rtl_models/esp_rx.sv@s/u_pop \&\& !u_midway \&\& o_crypt/u_pop \&\& (u_last || (u_midway \&\& !u_pop)) \&\& o_crypt/
+of two references in a cycle one does not count@esp_rx+table@rtl_models/sa_table.sv@/held = references\[entry\];/,/if (hit/s/held = held - 1'b1/held = references[entry] - 1'b1/
+an INSERT brings what the command before brought@esp_rx+table@rtl_models/sa_table.sv@s/new_context = cctx\[begun\]/new_context = cctx[run]/
+an UPDATE moves the upper half@esp_rx+table@rtl_models/esp_lookup_table.sv@s/.HOST_ESN(0)/.HOST_ESN(1)/
+READ shows the lower half@esp_rx+table@rtl_models/esp_rx.sv@s/: peek_top\[63:32\]),/: peek_top[31:0]),/
+what sequence refuses holds its SA@ipsec_top+table@rtl_models/esn_sequence.sv@s/refuses   = start/refuses   = 1'b0/
+what encapsulate refuses holds its SA@ipsec_top+table@rtl_models/esp_encapsulate.sv@s/refuses = go/refuses = 1'b0/
+an SA is held until the last beat goes to the wire@ipsec_top+table@rtl_models/esp_tx.sv@s/rel_valid\[2\] = takes_first/rel_valid[2] = takes \&\& takes_last/
+frames with handles of old SAs go@ipsec_top+table@rtl_models/sa_table.sv@s/ \&\& generation\[tx_named\] == tx_handle\[63:32\] ? tx_named/ ? tx_named/
+frames are sent with SAs to receive@ipsec_top+table@rtl_models/sa_table.sv@s/live\[tx_named\] \&\& sends\[tx_named\]/live[tx_named]/
+frames are sent with SAs whose DELETE has begun@ipsec_top+table@rtl_models/sa_table.sv@s/live\[tx_named\] \&\& sends/taken[tx_named] \&\& sends/
+an SA to send with takes a slot@ipsec_top+table@rtl_models/sa_table.sv@s/? !cout\[begun\] : !sends\[named\]/? 1'b1 : 1'b1/
+a frame takes no reference@ipsec_top+table@rtl_models/sa_table.sv@s/if (tx_take \&\& tx_entry != '0) references/if (1'b0) references/
+READ of an SA to send with shows the receiver's numbers@ipsec_top+table@rtl_models/esp_rx.sv@s/rd_out ? tx_peek_high : peek_top/1'b0 ? tx_peek_high : peek_top/
+C: what replay check refuses holds its SA@esp_rx+table@sim/nic/replay.c@/^static void check_begin/,/^}/s/nic_release_sa(lane->card, p, now);/;/
+C: what replay update refuses holds its SA@esp_rx+table@sim/nic/replay.c@/^static void update_begin/,/^}/s/nic_release_sa(card, p, now);/;/
+*C: an SA is held after decapsulation@esp_rx+table@sim/nic/decapsulate.c@/^static void begin/,/^}/s/nic_release_sa(card, p, now);/;/
+C: a packet of the wrong protocol holds its SA@esp_rx+table@sim/nic/sa_lookup.c@/^static void begin_any/,/^}/s/nic_release_sa(card, p, now);/;/
+C: an SA is free when its DELETE ends@esp_rx+table@sim/nic/command.c@s/sa_context(&card->table, s->id\[i\])->references == 0/sa_context(\&card->table, s->id[i])->references < 2/
+C: READ of the wrong half@esp_rx+table@sim/nic/solo_commands.c@s/(uint32_t)(entry->sequence >> 32) : 0/(uint32_t)entry->sequence : 0/
+C: what sequence refuses holds its SA@ipsec_top+table@sim/nic/sequence.c@/^static void sequence_begin/,/^}/s/nic_release_sa(card, p, now);/;/
+C: what encapsulate refuses holds its SA@ipsec_top+table@sim/nic/sequence.c@/^static void encapsulate_begin/,/^}/s/nic_release_sa(lane->card, p, now);/;/
+C: what is sent holds its SA@ipsec_top+table@sim/nic/crypto.c@/^static void reorder_begin/,/^}/s/nic_release_sa(card, p, now);/;/
+C: a frame has its SA before it begins@ipsec_top+table@sim/nic/sa_lookup.c@/^static void fetch(/,/^}/s/p->looked = LOOKED_BY_HANDLE;/p->looked = LOOKED_BY_HANDLE; if (seen_tx_sa(card, p->handle[p->portion])) { p->looked = LOOKED; take_sa(card, p, seen_tx_sa(card, p->handle[p->portion])); }/
+C: nobody looks again when the table has changed@ipsec_top+table@sim/nic/command.c@s/sched_wake(&card->sched, card->lane\[i\].fetch.block, now + 1);/;/
+C: frames are sent with SAs to receive@ipsec_top+table@sim/nic/sa_lookup.c@s/ == ESP_DIR_OUT ? id : 0/ >= ESP_DIR_OUT ? id : 0/
+C: SAs to send with have slots@ipsec_top+table@sa_table/table.c@s/return inbound || !table->config.outbound_duplicates;/return true;/
 the last rounds are skipped by keys of 192 bits@aes_gcm@rtl_models/aes_gcm_pkg.sv@s/code == 2.d1 ? 4.d12/code == 2'd1 ? 4'd10/
 the rounds take a cycle more@aes_gcm@rtl_models/aes_gcm.sv@s/latency = DELAY_W.(AFTER) +/latency = DELAY_W'(AFTER + 1) +/
 what is owed is a cycle more@aes_gcm@rtl_models/aes_gcm.sv@s/ + OWED_W.(OVERHEAD) - 1.b1;/ + OWED_W'(OVERHEAD);/
@@ -236,8 +278,13 @@ while IFS='@' read -r what block file expression; do
     what=${what#\*}
     [[ $quick == '*' || ${QUICK:-0} != 1 ]] || continue
     [[ "$what $block $file" == *"${1:-}"* ]] || continue
-    params=() program=$work/bin/espnic
-    for setting in ${parameters[$block]}; do params+=(--param "$setting"); done
+    params=() program=$work/bin/espnic run=(--cycles "$cycles") lost='^$'
+    if [[ $block == *' --garbage' ]]; then
+        block=${block% --garbage} run=(--garbage "$cycles")
+        lost='correct .* TOO FEW'
+    fi
+    kind=$block block=${block%+*}
+    for setting in ${parameters[$kind]:-}; do params+=(--param "$setting"); done
     case $file in
     *.sv)
         break_rtl "$file" "$expression"
@@ -263,10 +310,10 @@ while IFS='@' read -r what block file expression; do
         continue
         ;;
     esac
-    timeout 300 "$program" cosim "$block" --cycles "$cycles" "${params[@]}" >"$work/log" 2>&1
+    timeout 300 "$program" cosim "$block" "${run[@]}" "${params[@]}" >"$work/log" 2>&1
     status=$?
-    if { [ "$status" = 1 ] && grep -q "^$block: cycle [0-9]*: " "$work/log"; } || { [ "$status" = 134 ] && [[ $file != *.sv ]]; }; then
-        echo "ok $block: $what: $(grep -m1 -oE 'cycle [0-9]+: .*|Assertion .*' "$work/log")"
+    if { [ "$status" = 1 ] && grep -q -e "^$block: cycle [0-9]*: " -e "$lost" "$work/log"; } || { [ "$status" = 134 ] && [[ $file != *.sv ]]; }; then
+        echo "ok $block: $what: $(grep -m1 -oE 'cycle [0-9]+: .*|Assertion .*|correct .*TOO FEW' "$work/log")"
         found=$((found + 1))
     else
         tail -n 25 "$work/log"

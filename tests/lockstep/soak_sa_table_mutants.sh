@@ -27,22 +27,22 @@ RTL: any key leaves the stash@rtl_models/sa_table.sv@s/ == at_bucket) begin/ == 
 RTL: the last key of the stash moves@rtl_models/sa_table.sv@/moves       = 1.b0;/,/end/s/for (ci = STASH - 1; ci >= 0; ci = ci - 1)/for (ci = 0; ci < STASH; ci = ci + 1)/
 RTL: an entry is found while it is being deleted@rtl_models/sa_table.sv@s/live\[named\]  <= 1.b0;/live[named]  <= live[named];/
 RTL: the stash is not looked at@rtl_models/sa_table.sv@s/exact_entry = exact_entry | stash_id/exact_entry = exact_entry | 0 \& stash_id/
-RTL: keys of any destination are not counted down@rtl_models/sa_table.sv@s/ - ID_W.(removes \&\& cmd_key.*;/;/
+RTL: keys of any destination are not counted down@rtl_models/sa_table.sv@s/ - ID_W.(removes \&\& keyed \&\& cmd_key.*;/;/
 RTL: a look-up of two accesses has the port once@rtl_models/sa_table.sv@s/second <= start \&\& probes == 2.d2/second <= 1\x27b0/
 RTL: commands do not have the port@rtl_models/sa_table.sv@s/!(second || accesses)/!second/
 RTL: the first access a cycle late@rtl_models/sa_table.sv@s/run_wait     <= work - 16.d1/run_wait     <= work/
 RTL: the work takes a cycle more@rtl_models/sa_table.sv@s/18.(LOOKUP_PACE) - 18.d1/18\x27(LOOKUP_PACE)/
-RTL: a hit takes no reference while one is given back@rtl_models/sa_table.sv@s/if (hit \&\& !(let_go \&\& found == rel_entry))/if (hit \&\& !let_go)/
-RTL: a release in the last cycle of a DELETE is missed@rtl_models/sa_table.sv@s/ - 22.(let_go \&\& rel_entry == run_id);/;/
+RTL: a hit takes no reference while one is given back@rtl_models/sa_table.sv@s/if (hit \&\& found == entry) held/if (hit \&\& let_go == 0 \&\& found == entry) held/
+RTL: a release in the last cycle of a DELETE is missed@rtl_models/sa_table.sv@s/ left = rest\[ri\*22 +: 22\];/ left = left;/
 RTL: DELETE does not wait@rtl_models/sa_table.sv@s/run_status == OK \&\& left == .0;/run_status == OK;/
 RTL: the oldest free entry is taken@rtl_models/sa_table.sv@s/back\[backs - 1.b1\]/back[0]/
 RTL: the generation stays when there is no slot@rtl_models/sa_table.sv@s/else if (refused) generation/else if (1\x27b0) generation/
 RTL: the generation stays@rtl_models/sa_table.sv@s/if (frees) generation\[run_id\] <= generation\[run_id\] + 32.d1/if (frees) generation[run_id] <= generation[run_id]/
-RTL: what a release frees cannot be taken at once@rtl_models/sa_table.sv@s/count - ID_W.(drained) - ID_W.(frees) >= /count - ID_W\x27(frees) >= /
-RTL: the response of the work comes before that of a release@rtl_models/sa_table.sv@/if (adds_wait) done/s/done_tail\]/adds_run ? next_place(done_tail) : done_tail]/;/if (adds_run) done/s/adds_wait ? next_place(done_tail) : done_tail/done_tail/
+RTL: what a release frees cannot be taken at once@rtl_models/sa_table.sv@s/count - ID_W.(drains) - ID_W.(frees) >= /count - ID_W\x27(frees) >= /
+RTL: the response of the work comes before that of a release@rtl_models/sa_table.sv@s/adds_tail = done_tail;/adds_tail = adds_run ? next_place(done_tail) : done_tail;/;s/done\[adds_tail\] <= run/done[done_tail] <= run/;s/done_tail <= adds_run ? next_place(adds_tail) : adds_tail/done_tail <= adds_tail/
 RTL: UPDATE of an entry that is being deleted@rtl_models/sa_table.sv@s/if (!end_names || !live\[end_named\]) end_status/if (!end_names) end_status/
 RTL: UPDATE does not look at the protocol@rtl_models/sa_table.sv@s/key\[end_named\]\[160:128\] != ckey\[run\]\[160:128\]/key[end_named][159:128] != ckey[run][159:128]/
-RTL: a release of nobody counts@rtl_models/sa_table.sv@/assign let_go/,/;/s/ != .0;/ != 22\x27h3fffff;/
+RTL: a release of nobody counts@rtl_models/sa_table.sv@/let_go\[ri\] = rel_valid/,/;/s/ \&\& rest\[ri\*22 +: 22\] != .0;/;/
 RTL: packets past the look-up wait for the port@rtl_models/sa_table.sv@s/in_bypass || !(second/!(second/
 RTL: a command is taken without a place@rtl_models/sa_table.sv@s/assign cmd_ready = .*/assign cmd_ready = todos != K_W\x27(COMMANDS);/
 C: another row@sa_table/slots.c@s/(++number \* /(number++ * /

@@ -60,7 +60,8 @@ static void check_outer(const struct job *job, const struct txo_frame *out,
     const uint8_t *ip = out->bytes + out->l3;
     struct esp_address src;
     struct esp_address dst;
-    unsigned tos = (inner[0] >> 4) == 4 ? inner[1] : (inner[0] << 4 | inner[1] >> 4) & 0xff;
+    unsigned tos =
+        (inner[0] >> 4) == 4 ? inner[1] : (unsigned)(inner[0] << 4 | inner[1] >> 4) & 0xffu;
 
     esp_view_addresses(out->bytes, &out->view, &src, &dst);
     ck_assert_mem_eq(&src, &node->src, sizeof src);
