@@ -170,6 +170,21 @@ static bool is_worst(const struct validation *v, size_t at)
     return true;
 }
 
+/* "a prediction, off by -6.8 %: misses: ...; NOTE" */
+static void print_reason(const struct validation_row *row)
+{
+    char text[1024];
+
+    if (validation_is_absent(row)) {
+        snprintf(text, sizeof text, "%s", row->source);
+    } else {
+        snprintf(text, sizeof text, "a prediction, off by %+.1f %%. %s%s%s", row->error,
+                 row->source, row->note[0] != '\0' ? ". " : "", row->note);
+    }
+    printf("%s: ", row->what);
+    text_wrap(stdout, text, strlen(row->what) + 2, 4, TEXT_WIDTH);
+}
+
 /* Why figures miss that are known to, and what those would need that have nothing beside them. */
 static void print_known(const struct validation *v, const char *group)
 {
@@ -180,8 +195,7 @@ static void print_known(const struct validation *v, const char *group)
 
         if (strcmp(row->group, group) == 0 && !row->held &&
             (row->kind == VALIDATION_MISSED || validation_is_absent(row))) {
-            printf("%s: ", row->what);
-            text_wrap(stdout, row->source, strlen(row->what) + 2, 4, TEXT_WIDTH);
+            print_reason(row);
             any = true;
         }
     }
@@ -337,6 +351,9 @@ static json_t *row_json(const struct validation_row *row)
     json_object_set_new(o, "source", json_string(row->source));
     json_object_set_new(o, "sets", json_string(row->sets));
     json_object_set_new(o, "settings", json_string(row->settings));
+    if (row->note[0] != '\0') {
+        json_object_set_new(o, "note", json_string(row->note));
+    }
     return o;
 }
 

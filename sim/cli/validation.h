@@ -38,6 +38,7 @@ struct validation_row {
     const char *source; /* where it was published */
     const char *sets;   /* of parameters, or NULL */
     char settings[256]; /* what was measured: "bench.op=rd bench.size=64B" */
+    char note[128];     /* what it can be held against beside the published figure, or empty */
 };
 
 struct validation {
