@@ -42,6 +42,7 @@ module esp_tx_fetch #(
 `ifndef SYNTHESIS
   initial begin
     if (SA_W < 1 || SA_W > 16) $fatal(1, "esp_tx_fetch: SA_W is %0d, must be 1 to 16", SA_W);
+    if (SA_TABLE < 0 || SA_TABLE > 1) $fatal(1, "esp_tx_fetch: SA_TABLE is %0d, must be 0 or 1", SA_TABLE);
   end
 `endif
 

@@ -71,7 +71,7 @@ module sa_table #(
     parameter int REMOVE_CYCLES = 6,
     parameter int COMMANDS = 4,       // commands under way, 1 to 256
     parameter int HOST_ESN = 1,       // 1: UPDATE moves the value; 0: it is somebody else's, who shows it at rd_value
-    parameter int RELEASES = 1,       // references that can come back in a cycle
+    parameter int RELEASES = 1,       // references that can come back in a cycle, 1 to 16
     parameter int CONTEXT_W = 1,      // what an INSERT brings for the other blocks
     parameter int TAG_W     = 8,      // what goes with an item
     parameter int DATA_W    = 16,     // what goes with a beat
@@ -183,8 +183,10 @@ module sa_table #(
       $fatal(1, "sa_table: REMOVE_CYCLES is %0d, must be 1 to 65535", REMOVE_CYCLES);
     if (COMMANDS < 1 || COMMANDS > 256) $fatal(1, "sa_table: COMMANDS is %0d, must be 1 to 256", COMMANDS);
     if (HOST_ESN < 0 || HOST_ESN > 1) $fatal(1, "sa_table: HOST_ESN is %0d, must be 0 or 1", HOST_ESN);
-    if (TAG_W < 1 || DATA_W < 1 || CMD_TAG_W < 1 || CONTEXT_W < 1 || RELEASES < 1)
-      $fatal(1, "sa_table: TAG_W, DATA_W, CMD_TAG_W, CONTEXT_W and RELEASES must be 1 or more");
+    if (RELEASES < 1 || RELEASES > 16) $fatal(1, "sa_table: RELEASES is %0d, must be 1 to 16", RELEASES);
+    if (CONTEXT_W < 1) $fatal(1, "sa_table: CONTEXT_W is %0d, must be 1 or more", CONTEXT_W);
+    if (TAG_W < 1 || DATA_W < 1 || CMD_TAG_W < 1)
+      $fatal(1, "sa_table: TAG_W, DATA_W and CMD_TAG_W must be 1 or more");
   end
 `endif
 

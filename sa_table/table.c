@@ -358,7 +358,9 @@ static void count_in_rounds(const struct sa_table *table, struct sa_lifetime *li
     lifetime->armed = SA_ARM_LIMIT;
 }
 
-static bool build_lifetime(struct sa_table *table, struct sa_entry *entry, const struct esp_sa *sa)
+/* Until the SA is live its start holds its age. */
+static bool build_lifetime(struct sa_table *table, struct sa_entry *entry, const struct esp_sa *sa,
+                           uint64_t age_ns)
 {
     const struct esp_lifetime *limit = &sa->lifetime;
 
@@ -373,6 +375,7 @@ static bool build_lifetime(struct sa_table *table, struct sa_entry *entry, const
     struct sa_lifetime *lifetime = sa_chunks_at(&table->lifetimes.chunks, entry->lifetime);
 
     lifetime->limit = *limit;
+    lifetime->start_ns = age_ns;
     if (table->config.round != 0 && (limit->soft_packets | limit->hard_packets) != 0) {
         count_in_rounds(table, lifetime);
     }
@@ -394,7 +397,8 @@ static bool build_entry(struct sa_table *table, struct sa_entry *entry, const st
     entry->auth_icv = sa->auth.icv & 0x3fu;
     entry->sequence = sa->seq;
     return sa_block_build(&table->blocks, node, index, entry) &&
-           (!window || build_window(table, entry, sa)) && build_lifetime(table, entry, sa);
+           (!window || build_window(table, entry, sa)) &&
+           build_lifetime(table, entry, sa, node->age_ns);
 }
 
 /* Crypto offload: ADD gives the upper half alone (the structure has no field for the lower), and a top of
@@ -734,7 +738,8 @@ void sa_table_commit(struct sa_table *table, uint32_t id, uint64_t now_ns)
         if (entry->lifetime != 0) {
             struct sa_lifetime *lifetime = sa_chunks_at(&table->lifetimes.chunks, entry->lifetime);
 
-            lifetime->start_ns = now_ns;
+            lifetime->start_ns =
+                now_ns - (lifetime->start_ns < now_ns ? lifetime->start_ns : now_ns);
         }
     }
 }

@@ -121,7 +121,7 @@ struct sa_added {
  * kept. */
 struct sa_added sa_table_add(struct sa_table *table, const struct esp_node *node, bool keep_window);
 
-/* The table write is complete: LIVE; the lifetime in seconds starts. */
+/* The table write is complete: LIVE; the lifetime in seconds starts, or goes on after the age that the node had. */
 void sa_table_commit(struct sa_table *table, uint32_t id, uint64_t now_ns);
 
 /* How long the context has been live: whole units of SA_SINCE_NS, modulo 2^32 of them (12 hours). */

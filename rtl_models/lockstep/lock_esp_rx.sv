@@ -126,6 +126,8 @@ module lock_esp_rx #(
     pin_out[OUT_COUNT_WRONG_LSB+:32] = wrong;
     pin_out[OUT_COUNT_BAD_INNER_LSB+:32] = bad_inner;
     pin_out[OUT_COUNT_ECN_LSB+:32] = ecn;
+    pin_out[OUT_COUNT_FRAMING_LSB+:32] = framing;
+    pin_out[OUT_COUNT_OVERFLOW_LSB+:32] = overflow;
     pin_out[OUT_CMD_READY_LSB] = cmd_ready;
     pin_out[OUT_RSP_VALID_LSB] = rsp_valid;
     pin_out[OUT_RSP_TAG_LSB+:8] = rsp_tag;
@@ -139,7 +141,5 @@ module lock_esp_rx #(
     pin_out[OUT_RSP_VALUE_LSB+:32] = rsp_value;
     pin_out[OUT_RSP_STATE_LSB+:2] = rsp_state;
     pin_out[OUT_RSP_REFERENCES_LSB+:22] = rsp_references;
-    pin_out[OUT_COUNT_FRAMING_LSB+:32] = framing;
-    pin_out[OUT_COUNT_OVERFLOW_LSB+:32] = overflow;
   end
 endmodule

@@ -336,6 +336,8 @@ module lock_ipsec_top #(
     pin_out[OUT_RX_COUNT_WRONG_LSB+:32] = rx_count_wrong;
     pin_out[OUT_RX_COUNT_BAD_INNER_LSB+:32] = rx_count_bad_inner;
     pin_out[OUT_RX_COUNT_ECN_LSB+:32] = rx_count_ecn;
+    pin_out[OUT_RX_COUNT_FRAMING_LSB+:32] = rx_count_framing;
+    pin_out[OUT_RX_COUNT_OVERFLOW_LSB+:32] = rx_count_overflow;
     pin_out[OUT_RX_CMD_READY_LSB] = cmd_ready;
     pin_out[OUT_RX_RSP_VALID_LSB] = rsp_valid;
     pin_out[OUT_RX_RSP_TAG_LSB+:8] = rsp_tag;
@@ -349,8 +351,6 @@ module lock_ipsec_top #(
     pin_out[OUT_RX_RSP_VALUE_LSB+:32] = rsp_value;
     pin_out[OUT_RX_RSP_STATE_LSB+:2] = rsp_state;
     pin_out[OUT_RX_RSP_REFERENCES_LSB+:22] = rsp_references;
-    pin_out[OUT_RX_COUNT_FRAMING_LSB+:32] = rx_count_framing;
-    pin_out[OUT_RX_COUNT_OVERFLOW_LSB+:32] = rx_count_overflow;
     pin_out[OUT_TX_TX_ROOM_LSB] = tx_room;
     pin_out[OUT_TX_OUT_VALID_LSB] = tx_out_valid;
     pin_out[OUT_TX_OUT_LAST_LSB] = tx_out_last;

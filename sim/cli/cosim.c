@@ -298,6 +298,17 @@ static bool check_garbage(const struct options *o, struct request *r)
     return false;
 }
 
+/* Recordings and garbage put SAs where the pins say, of which a table of its own knows nothing. */
+static bool check_table(const struct options *o, const struct request *r)
+{
+    if ((!r->garbage && !r->files.oids) || !strstr(r->config, "SA_TABLE=1")) {
+        return true;
+    }
+    options_complain(o, "--param SA_TABLE: found 1, expected 0 with %s",
+                     r->garbage ? "--garbage" : "--oids");
+    return false;
+}
+
 static bool check_output(const struct options *o, const struct request *r, enum option which)
 {
     static const enum option inputs[] = { OIDS, RX, TX };
@@ -380,7 +391,7 @@ static int read_arguments(struct request *r, int argc, char **argv)
         return options_complain(&o, "which block? (espnic cosim --list)");
     }
     if (!check_captures(&o, r) || !check_garbage(&o, r) || !set_params(&o, r) ||
-        !check_files(&o, r)) {
+        !check_table(&o, r) || !check_files(&o, r)) {
         return EXIT_USAGE;
     }
     if (r->cycles == 0) {

@@ -131,10 +131,11 @@ static void give_order(struct traffic *t, uint32_t *in, const struct order *o)
     struct esp_node node;
 
     if (o->sa > t->rx_sas) {
-        uint32_t *tx_in = o->op == ORDER_INSERT ? in + t->senders.words : NULL;
+        const bool insert = o->op == ORDER_INSERT;
 
-        t->senders.describe(t->senders.self, o->sa - t->rx_sas, o->fresh, tx_in, &node);
-        SET(in, CMD_OUT, tx_in != NULL);
+        t->senders.describe(t->senders.self, o->sa - t->rx_sas, o->fresh,
+                            insert ? in + t->senders.words : NULL, &node);
+        SET(in, CMD_OUT, insert);
     } else {
         describe_peer(t, o->sa ? o->sa : 1, o->fresh, &node);
     }

@@ -320,7 +320,7 @@ static const struct scaling *fitted_point(bool hairpin, bool last)
 }
 
 /* A cache of C tunnels that serves misses at M Gb/s gives M / (1 - C/N) with N active ones. With C and M from the
- * two figures that the model was fitted on it says what the model is worth beside it (hardware.md, section 10). */
+ * two figures that the model was fitted on it says what the model is worth beside it. */
 static double closed_equation(const struct scaling *p)
 {
     const struct scaling *a = fitted_point(p->hairpin, false), *b = fitted_point(p->hairpin, true);

@@ -78,9 +78,10 @@ struct esp_node {
     uint16_t encap_sport, encap_dport; /* annotation, UDP ports */
     struct esp_address src, dst;       /* as the sender sees them; all zero = any */
     struct esp_selector sel;
-    uint32_t switch_port;          /* ADD_SA_EX only */
-    uint16_t vlan;                 /* ADD_SA_EX only */
-    uint8_t sa_count;              /* 1 or 2 */
+    uint32_t switch_port; /* ADD_SA_EX only */
+    uint16_t vlan;        /* ADD_SA_EX only */
+    uint8_t sa_count;     /* 1 or 2 */
+    uint64_t age_ns; /* annotation: for so long its limits in seconds have run (it comes back) */
     struct esp_sa sa[ESP_MAX_SAS]; /* in processing order: ESP before AH on send */
 };
 

@@ -70,6 +70,8 @@ static bool init_state(struct host *host)
     host_array_init(&host->families, HOST_FAMILY_BYTES);
     host_array_init(&host->family_of, sizeof(uint32_t));
     host_array_init(&host->limits, HOST_LIMIT_BYTES);
+    host_array_init(&host->lives, HOST_LIFE_BYTES);
+    host_array_init(&host->life_of, sizeof(uint32_t));
     host_store_init(&host->packs, 4);
     host_store_init(&host->windows, 8);
     host_index_init(&host->by_handle);
@@ -137,6 +139,8 @@ void host_destroy(struct host *host)
     host_array_destroy(&host->families);
     host_array_destroy(&host->family_of);
     host_array_destroy(&host->limits);
+    host_array_destroy(&host->lives);
+    host_array_destroy(&host->life_of);
     host_store_destroy(&host->packs);
     host_store_destroy(&host->windows);
     host_index_destroy(&host->by_handle);
@@ -442,7 +446,8 @@ static bool before_save(void *self)
     struct host_array *arrays[] = { &host->sas,    &host->frames,   &host->requests,
                                     &host->delays, &host->families, &host->family_of,
                                     &rules[0],     &rules[1],       &rules[2],
-                                    &rules[3],     &host->limits };
+                                    &rules[3],     &host->limits,   &host->lives,
+                                    &host->life_of };
     struct host_store *stores[] = { &host->packs, &host->windows, &host->commands, &host->blocks };
 
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
@@ -521,6 +526,8 @@ void host_register_state(struct host *host, struct snapshot *snap)
     state_of_array(snap, "host.families", &host->families);
     state_of_array(snap, "host.family_of", &host->family_of);
     state_of_array(snap, "host.limits", &host->limits);
+    state_of_array(snap, "host.lives", &host->lives);
+    state_of_array(snap, "host.life_of", &host->life_of);
     state_of_store(snap, "host.packs", &host->packs);
     state_of_store(snap, "host.windows", &host->windows);
     state_of_store(snap, "host.commands", &host->commands);

@@ -190,6 +190,7 @@ bool host_event(struct host *host, uint64_t time, enum host_event event, uint64_
       "transport mode, truncated)")                                                                \
     X(SEQ_EXHAUSTED, "seq_exhausted", "the SA has no sequence number left")                        \
     X(ESN_UPDATE, "esn_update", "UPDATE_SA for the upper half failed")                             \
+    X(EXPIRED, "expired", "in software, and past a hard limit of its SA")                          \
     X(LINK_DOWN, "link_down", "the recording says that the link is down")                          \
     X(HOST_RESET, "reset", "in the transmit ring when the card was reset")
 
@@ -205,6 +206,7 @@ bool host_event(struct host *host, uint64_t time, enum host_event event, uint64_
     X(DUMMY, "dummy", "next header 59")                                                            \
     X(BAD_INNER, "bad_inner", "no valid IP packet inside the tunnel")                              \
     X(ECN, "ecn", "outer CE on an inner packet that is not ECN-capable (RFC 6040)")                \
+    X(EXPIRED, "expired", "in software, and past a hard limit of its SA")                          \
     X(SELECTOR, "selector", "the inner packet is outside the SA's selector")                       \
     X(UNKNOWN, "unknown", "IPsec that nobody can process, dropped by policy")                      \
     X(HOST_RESET, "reset", "completion not yet looked at when the card was reset")                 \
@@ -333,6 +335,7 @@ struct host_sa_stats {
     uint64_t esn_updates;   /* inbound, made by the host itself */
     uint64_t events[HOST_EVENT_COUNT];
     uint64_t resets;
+    uint64_t soft_limits, hard_limits; /* of SAs that may leave the card, as the host counts */
     uint64_t overlaps,
         overlap_peak; /* SAs added beside one for the same traffic; the most at a time */
     double overlap_s; /* SAs times seconds */
@@ -352,9 +355,10 @@ struct host_readd_stats {
 
 /* All of them at once: after a reset that wiped the table, or when the link is up again. */
 struct host_restore_stats {
-    uint64_t times;  /* restorations that have ended */
-    uint64_t nodes;  /* added again by these */
-    uint64_t failed; /* not taken by the card any more: they stay in software */
+    uint64_t times;   /* restorations that have ended */
+    uint64_t nodes;   /* added again by these */
+    uint64_t failed;  /* not taken by the card any more: they stay in software */
+    uint64_t expired; /* past a hard limit: they are not asked for */
     uint64_t
         ps; /* from the begin of the reset, or the link coming up, to the last ADD's end; the sum */
     uint64_t add_ps;     /* of it: from the first ADD on */

@@ -634,6 +634,7 @@ struct host {
     /* SAs */
     struct host_array sas, frames, requests, delays;
     struct host_array families, family_of; /* overlap.c; family_of: by SA */
+    struct host_array lives, life_of;      /* lifetime.c; life_of: by SA */
     struct host_array limits;              /* events.c */
     struct host_store packs, windows;
     struct host_index by_handle, by_card, by_spi, by_family, by_limit;
@@ -958,6 +959,25 @@ void host_restore_late(struct host *host, uint64_t time);
 void host_restored(struct host *host, uint32_t nodes, uint64_t first, uint64_t time);
 /* Are contents kept because SAs may have to come back? */
 bool host_may_move(const struct host *host);
+
+/* ---- lifetime.c: limits of SAs that may leave the card and come back ------------------------------- */
+
+enum { HOST_LIFE_BYTES = 128 };
+void host_life_new(struct host *host, uint32_t sa, const struct esp_node *node);
+void host_life_end(struct host *host, uint32_t sa);
+/* Its first ADD has an end: time runs. */
+void host_life_start(struct host *host, uint32_t sa, uint64_t time);
+/* `packets` of it have passed, on the card or in software. */
+void host_life_count(struct host *host, uint32_t sa, uint64_t packets, uint64_t bytes,
+                     uint64_t time);
+void host_life_sent(struct host *host, const struct host_slot *slot, uint64_t time);
+/* Bytes from the IP header on that came out of it. */
+void host_life_received(struct host *host, uint32_t sa, const struct esp_packet *packet,
+                        bool contents, uint64_t time);
+/* Is a hard limit reached? Counts what its time has come to, too. */
+bool host_life_over(struct host *host, uint32_t sa, uint64_t time);
+/* For a node that is added again: what is left of its limits. */
+void host_life_left(struct host *host, uint32_t sa, struct esp_node *node, uint64_t time);
 
 /* ---- overlap.c: SAs for the same traffic on the card at once -------------------------------------- */
 

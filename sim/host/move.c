@@ -11,7 +11,7 @@
  * as it would fail without its SA.
  * Inbound, packets that come before the new SA is there, or after the old one has gone, are opened in software. The
  * window that is handed over begins at the highest number received so far: what the network delays beyond that is
- * dropped (sa_table: all numbers up to it count as received). Lifetimes do not come back.
+ * dropped (sa_table: all numbers up to it count as received). Of its limits it takes along what is left (lifetime.c).
  *
  * Restoration adds one SA a request, `host.oid.restore` of them at a time, in the order in which the host holds them. */
 #include <string.h>
@@ -291,7 +291,7 @@ void host_delayed_run(struct host *host, uint64_t time)
 
 /* ---- back --------------------------------------------------------------------------------------------------- */
 
-static bool may_return(const struct host *host, uint32_t id)
+static bool may_return(struct host *host, uint32_t id, uint64_t time)
 {
     const struct host_sa *sa = id == 0 ? NULL : host_sa(host, id);
     const struct host_frame *frame = id == 0 ? NULL : host_sa_frame(host, id);
@@ -299,13 +299,14 @@ static bool may_return(const struct host *host, uint32_t id)
     return frame != NULL && frame->pack != 0 && sa->state == SA_HOST_SOFTWARE &&
            (sa->flags & (SA_HOST_LEAVING | SA_HOST_DOOMED)) == 0 &&
            (frame->flags & HOST_FRAME_LEAVING) == 0 && frame->stall == HOST_STALL_NO &&
-           (!outbound(host, id) || host_numbers_left(host, id));
+           (!outbound(host, id) || host_numbers_left(host, id)) && !host_life_over(host, id, time);
 }
 
 /* The node as it was recorded, with the numbers where they are now. */
-static void node_of(struct host *host, uint32_t sa, struct esp_node *node)
+static void node_of(struct host *host, uint32_t sa, struct esp_node *node, uint64_t time)
 {
     host_sa_recorded(host, sa, node);
+    host_life_left(host, sa, node, time);
     for (unsigned i = 0; i < node->sa_count; i++) {
         struct esp_sa *entry = &node->sa[i];
 
@@ -365,7 +366,7 @@ static void come_back(struct host *host, const uint32_t *ids, uint32_t count, bo
     bool annotate;
 
     for (uint32_t i = 0; i < count; i++) {
-        node_of(host, ids[i], &node[i]);
+        node_of(host, ids[i], &node[i], time);
     }
     annotate = host_wants_annotation(host, node, count);
     bytes = ndis_add_size(node, count, false, annotate);
@@ -397,11 +398,11 @@ void host_used(struct host *host, uint32_t sa, uint64_t time)
     }
     frame->uses += frame->uses < UINT32_MAX ? 1 : 0;
     if (frame->uses < c->readd_packets || time - frame->stall_since < c->readd_pause ||
-        host->s->resetting || !may_return(host, sa)) {
+        host->s->resetting || !may_return(host, sa, time)) {
         return;
     }
     other = host_sa_find(host, partner_of(host, sa));
-    if (other != sa && may_return(host, other) &&
+    if (other != sa && may_return(host, other, time) &&
         (host_sa_frame(host, other)->flags & HOST_FRAME_BACK) != 0) {
         ids[outbound(host, sa) ? 0 : 1] = other; /* the inbound one first */
         ids[outbound(host, sa) ? 1 : 0] = sa;
@@ -531,10 +532,12 @@ static void restore_step(struct host *host, uint64_t time)
         restore->next++;
         frame->flags &= (uint8_t)~HOST_FRAME_RESTORE;
         frame->flags |= HOST_FRAME_BACK;
-        if (may_return(host, id)) {
+        if (may_return(host, id, time)) {
             restore->first = restore->first == CLOCK_NEVER ? time : restore->first;
             restore->under_way++;
             come_back(host, &id, 1, true, time);
+        } else if (host_life_over(host, id, time)) {
+            host->stats->restore.expired++;
         } else {
             host->stats->restore.failed++;
         }

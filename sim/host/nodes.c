@@ -70,6 +70,7 @@ static void settle(struct host *host, uint32_t id, uint64_t handle, uint64_t pai
         host_sa_set_pair(host, id, pair);
     }
     sa->state = handle != 0 ? SA_HOST_CARD : SA_HOST_SOFTWARE;
+    host_life_start(host, id, time);
     host_sa_card(host, id, handle);
     if (node.dir == ESP_DIR_OUT && (sa->flags & SA_HOST_DOOMED) == 0 && sa->link.rule == 0) {
         make_rule(host, id, &node);

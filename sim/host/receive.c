@@ -396,6 +396,11 @@ static enum host_rx_drop handle(struct host *host, const struct abi_rx_completio
         sa = host_sa_of_card(host, c->handle);
         rx->handle = sa != 0 ? host_sa(host, sa)->handle : 0;
         rx->verdict = HOST_OFFLOADED;
+        host_life_received(host, sa, &w->packet, w->contents, now);
+        if (c->inner_handle != 0) {
+            host_life_received(host, host_sa_of_card(host, c->inner_handle), &w->packet,
+                               w->contents, now);
+        }
     }
     /* Inside was IPsec for which the card has no SA. */
     if (c->reason != NIC_BYPASS_NONE && drop == HOST_RX_DROP_NONE && w->contents &&

@@ -224,6 +224,7 @@ uint32_t host_sa_new(struct host *host, const struct esp_node *node)
         host->stats->sa.duplicate_handles++;
     }
     host_sa_name(host, id);
+    host_life_new(host, id, node);
     host->stats->sa.live++;
     if (host->stats->sa.live > host->stats->sa.peak_live) {
         host->stats->sa.peak_live = host->stats->sa.live;
@@ -416,6 +417,7 @@ void host_sa_free(struct host *host, uint32_t id)
 
     host_sa_unname(host, id);
     host_sa_card(host, id, 0);
+    host_life_end(host, id);
     if ((sa->flags & SA_HOST_FAR) != 0) {
         host_store_release(&host->windows, sa->u.pair, sizeof(uint64_t));
     }
@@ -445,7 +447,9 @@ uint64_t host_sa_bytes(const struct host *host)
         (uint64_t)host->packs.used * host->packs.unit +
         (uint64_t)host->windows.used * host->windows.unit + index_bytes(&host->by_handle) +
         index_bytes(&host->by_card) + (uint64_t)host->families.used * host->families.element +
-        (uint64_t)host->family_of.used * host->family_of.element + index_bytes(&host->by_family) +
+        (uint64_t)host->family_of.used * host->family_of.element +
+        (uint64_t)host->lives.used * host->lives.element +
+        (uint64_t)host->life_of.used * host->life_of.element + index_bytes(&host->by_family) +
         index_bytes(&host->by_spi) + index_bytes(&host->classifier.index);
 
     for (unsigned i = 0; i < HOST_RULE_KINDS; i++) {

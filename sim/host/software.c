@@ -84,6 +84,7 @@ static enum host_tx_drop seal_bytes(struct host *host, const struct esp_node *no
 enum host_tx_drop host_seal(struct host *host, uint32_t sa, uint32_t slot)
 {
     struct host_slot *s = &host->slot[slot];
+    struct host_slot clear; /* as it was */
     struct esp_node node;
     uint32_t ids[ESP_MAX_SAS] = { 0 };
     unsigned count;
@@ -98,6 +99,10 @@ enum host_tx_drop host_seal(struct host *host, uint32_t sa, uint32_t slot)
     if (!host_numbers_left(host, sa)) {
         return HOST_TX_DROP_SEQ_EXHAUSTED;
     }
+    if (host_life_over(host, sa, host_now(host))) {
+        return HOST_TX_DROP_EXPIRED;
+    }
+    clear = *s;
     host->stats->software_packets++;
     host->stats->software_bytes += s->length;
     if (contents && count == node.sa_count && !lacks_key(host, ids, count) &&
@@ -116,6 +121,8 @@ enum host_tx_drop host_seal(struct host *host, uint32_t sa, uint32_t slot)
     }
     explicit_bzero(&node, sizeof node);
     if (drop == HOST_TX_DROP_NONE) {
+        clear.sa = sa;
+        host_life_sent(host, &clear, host_now(host));
         host_used(host, sa, host_now(host));
     }
     return drop;
@@ -216,6 +223,9 @@ enum host_rx_drop host_open(struct host *host, uint32_t sa, struct esp_packet *p
     }
     host_sa_make_frame(host, sa);
     count = frames_of(host, sa, ids);
+    if (host_life_over(host, sa, host_now(host))) {
+        return HOST_RX_DROP_EXPIRED;
+    }
     host->stats->software_packets++;
     host->stats->software_bytes += packet->length;
     drop = check_numbers(host, ids, count, view, number);
@@ -236,6 +246,7 @@ enum host_rx_drop host_open(struct host *host, uint32_t sa, struct esp_packet *p
     }
     explicit_bzero(&node, sizeof node);
     if (drop == HOST_RX_DROP_NONE) {
+        host_life_received(host, sa, packet, *contents, host_now(host));
         host_used(host, sa, host_now(host));
     }
     return drop;

@@ -274,6 +274,9 @@ static const struct stat_field sa_stats[] = {
     U64(host_sa_stats, rules_refused, "", "Selectors of more shapes than the host can tell apart."),
     U64(host_sa_stats, esn_updates, "", "UPDATE_SA of inbound SAs that the host made by itself."),
     U64(host_sa_stats, resets, "", "Resets of the card."),
+    U64(host_sa_stats, soft_limits, "",
+        "SAs that may leave the card (packet offload) and have reached a soft limit, as the host counts."),
+    U64(host_sa_stats, hard_limits, "", "The same of hard limits."),
     U64(host_sa_stats, overlaps, "",
         "SAs that came to the card while it had one for the same traffic (direction, mode, "
         "endpoints, selector; an inbound one without a selector: that of its outbound partner)."),
@@ -331,6 +334,7 @@ static const struct stat_field restore_stats[] = {
     U64(host_restore_stats, times, "", "Restorations that have ended."),
     U64(host_restore_stats, nodes, "SAs", "SAs that these added again."),
     U64(host_restore_stats, failed, "SAs", "SAs that the card did not take any more."),
+    U64(host_restore_stats, expired, "SAs", "SAs past a hard limit, which were not added again."),
     U64(host_restore_stats, ps, "ps",
         "From the begin of the reset, or from the link being up, until the last SA was there again; all together."),
     U64(host_restore_stats, add_ps, "ps", "Of it: from the first of the ADDs on."),

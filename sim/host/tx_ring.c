@@ -290,11 +290,25 @@ static void tell_drop(struct host *host, uint64_t time, uint64_t tag, const char
     }
 }
 
+/* What left with an SA of the card. */
+static void count_life(struct host *host, const struct host_slot *s, uint64_t time)
+{
+    if (s->sa != 0 && s->handle != 0 &&
+        (host_sa(host, s->sa)->card == s->handle ||
+         (s->use[0].frame != 0 &&
+          host_frame(host, s->use[0].frame)->generation == s->use[0].generation))) {
+        host_life_sent(host, s, time);
+    }
+}
+
 static void completed(struct host *host, uint32_t slot, const struct abi_tx_completion *c,
                       uint64_t time)
 {
     struct host_slot *s = &host->slot[slot];
 
+    if (c->status == ABI_TX_OK) {
+        count_life(host, s, time);
+    }
     if (c->status != ABI_TX_OK) {
         unsigned reason = c->reason < NIC_DROP_COUNT ? c->reason : 0u;
 
@@ -440,6 +454,9 @@ void host_tx_flush(struct host *host, uint64_t time)
 
         if (s->state != SLOT_POSTED && s->state != SLOT_DONE) {
             continue;
+        }
+        if (s->state == SLOT_POSTED && (s->flags & SLOT_SENT) != 0) {
+            count_life(host, s, time); /* its completion is lost */
         }
         host_frame_done(host, &s->use[0], time);
         host_frame_done(host, &s->use[1], time);

@@ -284,7 +284,8 @@ struct abi_annotation {     /* 192 bytes */
     uint8_t src[16], dst[16];
     uint16_t sport_lo, sport_hi, dport_lo, dport_hi;
     uint8_t no_key; /* bit 2i: SA i has no encryption key, 2i+1: no integrity key (timing) */
-    uint8_t reserved[7];
+    uint8_t reserved[1];
+    uint64_t age_ns; /* nanoseconds for which the limits in seconds have run already */
     struct abi_annotation_sa sa[2];
 };
 

@@ -490,6 +490,13 @@ static inline uint32_t nic_beats(const struct espnic *card, uint32_t bytes)
     return bytes < bus ? 1 : (bytes + bus - 1) / bus;
 }
 
+/* Bytes of the longest frame that the channels of whole packets are made for: an IP packet of the MTU, and what Ethernet and
+ * ESP add. */
+static inline uint32_t nic_longest_frame(const struct espnic *card)
+{
+    return (uint32_t)card->config.mac.mtu + 256;
+}
+
 uint32_t nic_packet_new(struct espnic *card, unsigned dir, uint32_t length);
 void nic_packet_free(struct espnic *card, uint32_t index);
 void nic_esp_packet(const struct espnic *card, const struct nic_packet *p, struct esp_packet *out);

@@ -7,6 +7,7 @@
 #define NIC_DROPS(X)                                                                                \
     X(RX_OVERFLOW, "rx_overflow",                                                                   \
       "the receive buffer had no room when the frame's last byte came")                             \
+    X(RX_TOO_LONG, "rx_too_long", "longer than the MAC takes: card.mac.mtu and 256 bytes")          \
     X(RX_NO_DESCRIPTOR, "rx_no_descriptor", "no free receive descriptor")                           \
     X(RX_BUFFER_SMALL, "rx_buffer_small", "longer than the host's receive buffer")                  \
     X(BAD_ICV, "bad_icv", "the ICV does not match (packet offload)")                                \

@@ -4,7 +4,8 @@
  * frames that would overlap are put one behind the other; a frame is complete with its last byte and
  * the PHY's latency; then all of it is written to the receive buffer (the channel in front of the
  * parser), or dropped as `rx_overflow` if the buffer has no room for it. The wire cannot be pushed
- * back.
+ * back. A frame that is longer than the channels of whole packets behind the buffer are made for is dropped as
+ * `rx_too_long`.
  * Simplified: the MAC stages a whole frame before the buffer (store and forward), the FCS is good.
  * An ideal wire takes no time and waits for room instead of dropping. */
 #include "nic/card.h"
@@ -45,6 +46,11 @@ static bool commit(struct espnic *card, struct nic_port *port, uint32_t index, u
     struct nic_packet *p = nic_packet(card, index);
     struct channel *ch = port->rx_channel[p->lane];
 
+    if (p->length > nic_longest_frame(card)) {
+        nic_count_drop(card, p, NIC_DROP_RX_TOO_LONG);
+        nic_packet_free(card, index);
+        return true;
+    }
     if (channel_room(ch, now) < p->beats) {
         if (ideal(card)) {
             uint64_t at = channel_room_at(ch, now, p->beats);
@@ -71,7 +77,7 @@ static bool commit_ahead(struct espnic *card, struct nic_port *port, uint32_t in
     struct channel *ch = port->rx_channel[p->lane];
 
     if (ideal(card) || port->s.arrival_head != port->s.arrival_tail ||
-        channel_room(ch, now) < p->beats) {
+        p->length > nic_longest_frame(card) || channel_room(ch, now) < p->beats) {
         return false;
     }
     write_buffer(card, ch, index, cycle);

@@ -200,6 +200,7 @@ static enum sa_reason read_note(const struct abi_annotation *note, struct esp_no
     node->mode = (enum esp_mode)note->mode;
     node->encap_sport = note->sport;
     node->encap_dport = note->dport;
+    node->age_ns = note->age_ns;
     if (note->bytes < sizeof *note || note->mode > ESP_MODE_TUNNEL ||
         !read_selector(note, &node->sel)) {
         return SA_INVALID_ADDRESS;

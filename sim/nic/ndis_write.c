@@ -118,7 +118,8 @@ static void write_annotation(uint8_t *bytes, const struct esp_node *node)
     struct abi_annotation note = { .bytes = sizeof note,
                                    .mode = (uint8_t)node->mode,
                                    .sport = node->encap_sport,
-                                   .dport = node->encap_dport };
+                                   .dport = node->encap_dport,
+                                   .age_ns = node->age_ns };
 
     note_selector(&node->sel, &note);
     for (unsigned i = 0; i < node->sa_count; i++) {

@@ -246,7 +246,7 @@ static void join(struct espnic *card, const char *name, struct stage *from, stru
 
 static uint32_t longest_beats(const struct espnic *card)
 {
-    return nic_beats(card, (uint32_t)card->config.mac.mtu + 256);
+    return nic_beats(card, nic_longest_frame(card));
 }
 
 /* A channel whose reader takes whole packets holds at least one of the longest, and one more to keep

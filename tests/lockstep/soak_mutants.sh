@@ -32,8 +32,8 @@ declare -A parameters=(
     [esp_rx]='AES_DEPTH=56 UPDATE_DEPTH=56 OPEN_DEPTH=56 PARSER_DEPTH=8 LOOKUP_DEPTH=8 CHECK_DEPTH=8'
 )
 
-# star if it is one of the quick ones, what is broken @ block @ file @ sed expression; block+table: with other parameters
-# star if it is one of the quick ones, what is broken @ block, perhaps with --garbage @ file @ sed expression
+# star if it is one of the quick ones, what is broken @ block, perhaps with --garbage @ file @ sed expression; block+table: with
+# other parameters
 # (A header of sim/ is compiled into the files that the C side of a block consists of.)
 mutants() {
     cat <<'END'
@@ -173,15 +173,14 @@ C: an end that comes too early is not counted@esp_tx --garbage@sim/nic/solo.c@s/
 C: a byte more than a beat is one beat@esp_rx --garbage@sim/nic/solo.c@s/(length + 63) \/ 64/(length + 62) \/ 64/
 the upper half of the number is not authenticated@esp_rx@rtl_models/esp_rx.sv@s/if (c_esn)$/if (1'b0)/
 the last byte of a beat may be of nobody@esp_rx@rtl_models/esp_decapsulate.sv@s/left < 16'd64/left < 16'd63/
-AH does not use the look-up port@esp_rx+table@rtl_models/esp_lookup_table.sv@s/ == esp_rx_pkg::PASS_NONE || ah;/ == esp_rx_pkg::PASS_NONE;/
 everything uses the look-up port@esp_rx+table@rtl_models/esp_lookup_table.sv@s/.in_bypass(!look)/.in_bypass(1'b0)/
 a packet of the wrong protocol holds its SA@esp_rx+table@rtl_models/sa_table.sv@s/ \&\& !in_refuse;/;/
-with UDP or without is the same@esp_rx+table@rtl_models/esp_lookup_table.sv@s/with_udp\[set_sa\] <= set_udp/with_udp[set_sa] <= 1'b0/
+with UDP or without is the same@esp_rx+table@rtl_models/esp_lookup_table.sv@s/with_udp\[set_sa\] <= set_udp/with_udp[set_sa] <= set_udp \&\& 1'b0/
 IPv4 addresses in the upper half of the key@esp_rx+table@rtl_models/esp_lookup_table.sv@s/address = {96'd0, address\[127:96\]}/address = {address[127:96], 96'd0}/
 what replay check refuses holds its SA@esp_rx+table@rtl_models/esn_replay.sv@s/chk_refuses = chk_start/chk_refuses = 1'b0/
 what replay update refuses holds its SA@esp_rx+table@rtl_models/esn_replay.sv@s/upd_refuses = upd_start/upd_refuses = 1'b0/
-*an SA is held until the last beat is in decapsulation@esp_rx+table@rtl_models/esp_rx.sv@s/u_pop \&\& !u_midway \&\& o_crypt/u_pop \&\& u_last \&\& o_crypt/
-of two references in a cycle one does not count@esp_rx+table@rtl_models/sa_table.sv@/for (rj = 0; rj < ri/,/1'b1;/s/ - 1'b1;/;/
+*an SA is held until the last beat is in decapsulation@esp_rx+table@rtl_models/esp_rx.sv@s/u_pop \&\& !u_midway \&\& o_crypt/u_pop \&\& (u_last || (u_midway \&\& !u_pop)) \&\& o_crypt/
+of two references in a cycle one does not count@esp_rx+table@rtl_models/sa_table.sv@/held = references\[entry\];/,/if (hit/s/held = held - 1'b1/held = references[entry] - 1'b1/
 an INSERT brings what the command before brought@esp_rx+table@rtl_models/sa_table.sv@s/new_context = cctx\[begun\]/new_context = cctx[run]/
 an UPDATE moves the upper half@esp_rx+table@rtl_models/esp_lookup_table.sv@s/.HOST_ESN(0)/.HOST_ESN(1)/
 READ shows the lower half@esp_rx+table@rtl_models/esp_rx.sv@s/: peek_top\[63:32\]),/: peek_top[31:0]),/
@@ -279,15 +278,13 @@ while IFS='@' read -r what block file expression; do
     what=${what#\*}
     [[ $quick == '*' || ${QUICK:-0} != 1 ]] || continue
     [[ "$what $block $file" == *"${1:-}"* ]] || continue
-    kind=$block block=${block%+*}
-    params=() program=$work/bin/espnic
-    for setting in ${parameters[$kind]}; do params+=(--param "$setting"); done
     params=() program=$work/bin/espnic run=(--cycles "$cycles") lost='^$'
     if [[ $block == *' --garbage' ]]; then
         block=${block% --garbage} run=(--garbage "$cycles")
         lost='correct .* TOO FEW'
     fi
-    for setting in ${parameters[$block]:-}; do params+=(--param "$setting"); done
+    kind=$block block=${block%+*}
+    for setting in ${parameters[$kind]:-}; do params+=(--param "$setting"); done
     case $file in
     *.sv)
         break_rtl "$file" "$expression"

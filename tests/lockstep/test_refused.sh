@@ -60,6 +60,7 @@ esp_reorder DEPTH=1 channel: DEPTH is 1, must be 2 or more
 esn_replay WINDOW=96 esn_replay: WINDOW is 96, must be a power of two from 32 to 4096
 esn_sequence MTU=575 esn_sequence: MTU is 575, must be 576 to 65535
 esp_tx_fetch SA_W=17 esp_tx_fetch: SA_W is 17, must be 1 to 16
+esp_tx_fetch SA_TABLE=2 esp_tx_fetch: SA_TABLE is 2, must be 0 or 1
 esp_tx_sequence MTU=9217 esp_tx_sequence: MTU is 9217, must be 576 to 9216
 esp_tx_sequence SA_W=9 esp_tx_sequence: SA_W is 9, must be 1 to 8
 esp_tx_sequence RMW=65 hazard: RMW is 65, must be 1 to 64
@@ -72,12 +73,18 @@ esp_tx MTU=9217 esp_tx: MTU is 9217, must be 576 to 9216
 esp_tx ORDER=2 esp_tx: ORDER is 2, must be 0 or 1
 esp_tx CRYPTO_STAGES=3 esp_tx: CRYPTO_STAGES is 3, must be 1 or 2
 esp_tx CRYPTO_DEPTH=32769 esp_tx: CRYPTO_DEPTH is 32769, must be 2 to 32768
+esp_tx SA_TABLE=2 esp_tx: SA_TABLE is 2, must be 0 or 1
 esp_tx OUT_DEPTH=1 esp_tx: OUT_DEPTH is 1, must be 2 to 32768
 esp_tx FETCH_DEPTH=1 channel: DEPTH is 1, must be 2 or more
 esp_rx SA_W=9 esp_rx: SA_W is 9, must be 1 to 8
 esp_rx AES_STAGES=3 esp_rx: AES_STAGES is 3, must be 1 or 2
 esp_rx AES_DEPTH=27 esp_rx: AES_DEPTH is 27, must be 28 or more
 esp_rx REORDER_DEPTH=27 esp_rx: REORDER_DEPTH is 27, must be 28 or more
+esp_rx SA_TABLE=2 esp_rx: SA_TABLE is 2, must be 0 or 1
+esp_lookup_table SA_W=13 esp_lookup_table: SA_W is 13, must be 1 to 12
+sa_table HOST_ESN=2 sa_table: HOST_ESN is 2, must be 0 or 1
+sa_table RELEASES=0 sa_table: RELEASES is 0, must be 1 to 16
+sa_table CONTEXT_W=0 sa_table: CONTEXT_W is 0, must be 1 or more
 esp_rx WINDOW=8192 esn_replay: WINDOW is 8192, must be a power of two from 32 to 4096
 ipsec_top SA_W=9 ipsec_top: SA_W is 9, must be 1 to 8
 ipsec_top RX_BUFFER=27 ipsec_top: RX_BUFFER is 27, must be 28 to 65535
@@ -93,6 +100,8 @@ done <<'END'
 esp_tx
 esp_rx
 esp_tx CRYPTO_DEPTH=1024
+esp_rx SA_TABLE=1
+esp_tx SA_TABLE=1
 esp_rx AES_DEPTH=28
 esp_rx REORDER_DEPTH=28
 ipsec_top RX_BUFFER=28

@@ -56,6 +56,7 @@ struct run {
     struct position at;
     struct log *log; /* NULL: not wanted */
     uint8_t twist;   /* of the keys of the first SAs */
+    bool limits;     /* SAs are given limits in packets */
     struct snapshot snapshot;
 };
 
@@ -179,29 +180,37 @@ static void open_inputs(struct run *r)
     next_record(r);
 }
 
-/* What is sent is near the next 2^31, and has limits that are told of: events come early and often. */
-static void make_eventful(const struct run *r, struct esp_node *node, uint64_t number)
+static uint64_t few(const struct esp_node *node, uint64_t most)
 {
-    if (r->config->card.sa.esn != NIC_ESN_EVENTS || node->dir != ESP_DIR_OUT) {
-        return;
+    return node->handle % most;
+}
+
+/* Where the driver moves the upper half, what is sent begins a few packets below a multiple of 2^31 (what is received
+ * has the recording's numbers, those of two tunnels below 2^32). With limits, a soft and a hard one soon. */
+static void change(const struct run *r, struct esp_node *node)
+{
+    struct esp_sa *t = &node->sa[0];
+
+    if (r->config->card.sa.esn == NIC_ESN_EVENTS && node->dir == ESP_DIR_OUT) {
+        t->esn = true;
+        t->seq = ((2 + few(node, 5)) << 31) - 1 - few(node, 12);
+        t->seq_hi = (uint32_t)(t->seq >> 32);
     }
-    node->sa[0].esn = true;
-    node->sa[0].seq = INT32_MAX - 3 * (number % 4);
-    node->sa[0].lifetime.soft_packets = 10 + number % 8;
-    node->sa[0].lifetime.hard_packets = 2000;
+    if (r->limits) {
+        t->lifetime.soft_packets = 5 + few(node, 30);
+        t->lifetime.hard_packets = t->lifetime.soft_packets + 5 + few(node, 50);
+    }
 }
 
 /* SAs of t = 0 are in place before time starts. */
 static void preload(struct run *r)
 {
-    uint64_t added = 0;
-
     while (r->at.have_record && r->record.t_ns == 0 && r->record.kind == RECORDING_ADD_SA) {
         for (size_t i = 0; i < r->record.node_count; i++) {
             enum sa_reason reason;
 
             r->record.nodes[i].sa[0].enc.bytes[0] ^= r->twist;
-            make_eventful(r, &r->record.nodes[i], added++);
+            change(r, &r->record.nodes[i]);
             ck_assert(host_preload_add(r->host, &r->record.nodes[i], &reason));
         }
         next_record(r);
@@ -246,6 +255,7 @@ static struct run *begin(const struct espnic_config *config, struct log *log, ui
     struct run *r = create(config, log);
 
     r->twist = twist;
+    r->limits = config->card.table.round != 0;
     open_inputs(r);
     preload(r);
     return r;
@@ -289,7 +299,7 @@ static void give_record(struct run *r, uint64_t time)
 
     if (q->kind == RECORDING_ADD_SA) {
         for (size_t i = 0; i < q->node_count; i++) {
-            make_eventful(r, &q->nodes[i], r->at.fed + i);
+            change(r, &q->nodes[i]);
         }
         ok = host_oid_add(r->host, time, q->nodes, (uint32_t)q->node_count, false, q->line, q->req);
     } else if (q->kind == RECORDING_UPDATE_SA) {
@@ -354,7 +364,9 @@ enum kind {
     FORWARDED,
     COMPLETIONS,
     LINES,
-    EVENTS,
+    EVENTS,  /* of SAs, in the card */
+    ANSWERS, /* to them, by the driver: read, move, arm */
+    UNARMED, /* SAs of which nothing can be told now */
     KINDS
 };
 
@@ -386,6 +398,35 @@ static bool forwards(const struct run *r)
     return false;
 }
 
+static bool scope_moves(const struct run *r)
+{
+    const struct host *host = r->host;
+
+    for (uint32_t id = 1; id < host->frames.used; id++) {
+        if ((host_frame(host, id)->flags & HOST_FRAME_MODIFYING) != 0) {
+            return true;
+        }
+    }
+    return host->s->event_steps > 0;
+}
+
+static bool unarmed(const struct run *r)
+{
+    const struct sa_table *table = &r->card->table;
+
+    if (r->config->card.sa.esn != NIC_ESN_EVENTS) {
+        return false;
+    }
+    for (uint32_t id = sa_table_next(table, 0); id != 0; id = sa_table_next(table, id)) {
+        const struct sa_entry *entry = &sa_context(table, id)->first;
+
+        if (sa_esn(entry) && !entry->armed) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool under_way(const struct run *r, enum kind kind)
 {
     uint64_t rx;
@@ -400,9 +441,10 @@ static bool under_way(const struct run *r, enum kind kind)
     case FORWARDED: return forwards(r);
     case MISSES: return r->card->cache.state.mshrs_used > 0;
     case LINES: return r->card->lines.s.live > 0;
-    case EVENTS: /* on their way to the driver, and one that it works on */
-        return r->card->events.s.head != r->card->events.s.tail && r->host->s->event_steps > 0;
     case COMPLETIONS: return (r->card->dma.tx_gathered | r->card->dma.rx_gathered) != 0;
+    case EVENTS: return r->card->events.s.tail != r->card->events.s.head;
+    case ANSWERS: return scope_moves(r);
+    case UNARMED: return unarmed(r);
     case KINDS: break;
     }
     return false;
@@ -517,9 +559,15 @@ static int ascending(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Every second cut tries to have `favourite` under way. */
-static struct caught whole_against_cuts(const char *const settings[], uint64_t seed,
-                                        enum kind favourite)
+/* What the scenario is to have led to, in the whole run. */
+struct told {
+    struct nic_event_stats card;
+    struct host_event_stats host;
+};
+
+static struct told told;
+
+static struct caught whole_against_cut(const char *const settings[], uint64_t seed)
 {
     static struct espnic_config config;
     struct scenario scenario;
@@ -545,14 +593,14 @@ static struct caught whole_against_cuts(const char *const settings[], uint64_t s
 
     whole = begin(&config, &whole_log, 0);
     finish(whole);
+    told = (struct told){ .card = whole->card->stats.events, .host = whole->host->stats->events };
     for (unsigned i = 0; i < CUTS; i++) {
         places[i] = rng_below(&rng, whole->at.fed);
     }
     qsort(places, CUTS, sizeof places[0], ascending);
     parts = begin(&config, &cut_log, 0);
     for (unsigned i = 0; i < CUTS; i++) {
-        go_on(parts, &rng, places[i],
-              i % 2 && favourite != KINDS ? favourite : (enum kind)(i % KINDS));
+        go_on(parts, &rng, places[i], (enum kind)(i % KINDS));
         parts = cut(parts, &rng, &caught);
     }
     finish(parts);
@@ -566,11 +614,6 @@ static struct caught whole_against_cuts(const char *const settings[], uint64_t s
     free(cut_log.bytes);
     scenario_free(&scenario);
     return caught;
-}
-
-static struct caught whole_against_cut(const char *const settings[], uint64_t seed)
-{
-    return whole_against_cuts(settings, seed, KINDS);
 }
 
 /* Else the cuts prove little. */
@@ -717,14 +760,32 @@ START_TEST(pushed_descriptors)
 }
 END_TEST
 
-/* The driver moves scopes and arms again, a few commands for each event, while more come. */
-START_TEST(events_of_numbers)
+/* Upper halves that the driver moves, limits that it adds rounds to: events wait in the card, in the ring and for a slow
+ * driver, SAs are unarmed, a command moves a scope. */
+START_TEST(events_of_sas)
 {
-    static const char *const settings[] = { "card.sa.esn=events", "card.sa.table.round=64", NULL };
-    struct caught c = whole_against_cuts(settings, 10, EVENTS);
+    static const char *const settings[][10] = {
+        { "card.sa.esn=events", "card.sa.table.round=10", "card.command.access=5us",
+          "host.oid.event_delay=20us", NULL },
+        { "card.sa.esn=events", "card.command.path=firmware", "card.command.least=3us",
+          "card.command.median=4us", "card.command.p99=8us", "card.command.most=9us",
+          "card.sa.storage=host-cache", "card.lanes=2", NULL },
+        { "card.sa.esn=events", "card.offload=crypto", "card.command.access=5us", NULL },
+    };
+    bool limits = _i == 0;
+    bool crypto = _i == 2;
+    struct caught c = whole_against_cut(settings[_i], 10 + (uint64_t)_i);
 
-    assert_caught(&c, EVENTS, 3);
-    assert_caught(&c, COMMAND, 2);
+    assert_caught(&c, ANSWERS, CUTS / 2);
+    if (!crypto) {
+        assert_caught(&c, EVENTS, 1);
+        assert_caught(&c, UNARMED, CUTS / 2);
+        ck_assert_uint_gt(told.card.esn, 50);
+        ck_assert_uint_gt(told.host.armed, 50);
+    }
+    ck_assert_uint_gt(told.card.modified, 50);
+    ck_assert_uint_eq(told.card.limit > 50, limits);
+    ck_assert_uint_eq(told.card.rounds > 50, limits);
 }
 END_TEST
 
@@ -745,7 +806,7 @@ int main(void)
     tcase_add_loop_test(tc, forwarding, 0, 2);
     tcase_add_loop_test(tc, gathered_completions, 0, 2);
     tcase_add_loop_test(tc, pushed_descriptors, 0, 2);
-    tcase_add_test(tc, events_of_numbers);
+    tcase_add_loop_test(tc, events_of_sas, 0, 3);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -615,6 +615,186 @@ START_TEST(reset_amid_restoration)
 }
 END_TEST
 
+/* ---- limits ------------------------------------------------------------------------------------------------------------ */
+
+enum { BY_REQUEST, BY_LINK, BY_RESET, WAYS };
+enum { LIFE = 100, TRIES = 150, COUNTED = LENGTH - 14 /* bytes of the inner packet */ };
+
+static struct loop *limited(unsigned way, const struct esp_lifetime *out,
+                            const struct esp_lifetime *in, uint32_t round)
+{
+    struct rig *rig = new_rig(true);
+    struct loop *l = loop_new(rig);
+    struct esp_node node[2] = { rig_node(out_handle(0), ESP_DIR_OUT, ESP_MODE_TUNNEL, FIRST_SPI),
+                                rig_node(in_handle(0), ESP_DIR_IN, ESP_MODE_TUNNEL, FIRST_SPI) };
+
+    rig->card_config.table.round = round;
+    rig->card_config.sa.reset_wipes = way == BY_RESET;
+    rig->host_config.general.failover = way == BY_LINK ? HOST_FAILOVER_READD : HOST_FAILOVER_KEEP;
+    rig->host_config.general.readd = way == BY_REQUEST ? HOST_READD_ON_USE : HOST_READD_NEVER;
+    rig->host_config.general.readd_packets = 7;
+    rig_open(rig);
+    rig_select(&node[0], 1);
+    node[0].pair = node[1].handle;
+    node[1].pair = node[0].handle;
+    node[0].sa[0].lifetime = *out;
+    node[1].sa[0].lifetime = *in;
+    ck_assert(host_oid_add(rig->host, host_now(rig->host), node, 2, false, 0, 0));
+    run_until(l, host_now(rig->host) + 100 * US);
+    return l;
+}
+
+/* Both SAs go; with a link or a reset they are soon back, after a request when they have carried a few packets. */
+static void leave(struct loop *l, unsigned way)
+{
+    static const enum host_event down[] = {
+        [BY_LINK] = HOST_EVENT_LINK, [BY_RESET] = HOST_EVENT_RESET_BEGIN
+    };
+    static const enum host_event up[] = {
+        [BY_LINK] = HOST_EVENT_LINK, [BY_RESET] = HOST_EVENT_RESET_END
+    };
+
+    if (way == BY_REQUEST) {
+        l->rig->ask_delete = true; /* in the next packet that comes */
+        return;
+    }
+    ck_assert(host_event(l->rig->host, host_now(l->rig->host), down[way], 0));
+    run_until(l, host_now(l->rig->host) + 50 * US);
+    ck_assert(host_event(l->rig->host, host_now(l->rig->host), up[way], 1));
+}
+
+static void one_more(struct loop *l)
+{
+    send(l, 1);
+    run_until(l, host_now(l->rig->host) + 50 * US);
+    l->rig->ask_delete = false;
+}
+
+static uint64_t moves(const struct loop *l, unsigned way)
+{
+    return way == BY_REQUEST ? stats_of(l)->readd.done : stats_of(l)->restore.nodes;
+}
+
+/* A limit of 100 packets, or as many bytes, of what is sent or what is received: 100 pass, wherever they are carried and
+ * however often the SA comes back in between. The packet whose use brings both SAs back is on the wire while they are
+ * added, and received in software: the host counts it, the card cannot know. */
+START_TEST(limits_come_back)
+{
+    unsigned way = (unsigned)_i % WAYS;
+    bool bytes = _i / WAYS % 2 != 0;
+    bool inbound = _i / WAYS / 2 % 2 != 0;
+    uint32_t round = _i / WAYS / 4 != 0 ? 8 : 0;
+    struct esp_lifetime none = { 0 };
+    struct esp_lifetime limit = { .hard_packets = bytes ? 0 : LIFE,
+                                  .hard_bytes = bytes ? (LIFE - 1) * COUNTED + 1 : 0 };
+    struct loop *l = limited(way, inbound ? &none : &limit, inbound ? &limit : &none, round);
+    uint64_t late = inbound && way == BY_REQUEST ? 3 : 0;
+    uint64_t on_wire = 0;
+
+    for (unsigned i = 0; i < TRIES; i++) {
+        if (i == 17 || i == 40 || i == 65) {
+            leave(l, way);
+        }
+        one_more(l);
+    }
+    settle(l);
+    for (unsigned n = 1; n < NUMBERS; n++) {
+        on_wire += l->seen[0][n];
+    }
+    ck_assert_uint_eq(moves(l, way), 3 * 2);
+    ck_assert_uint_gt(stats_of(l)->tx.offloaded, 3 * 10);
+    ck_assert_uint_eq(on_wire, inbound ? TRIES : LIFE);
+    ck_assert_uint_ge(delivered(l), LIFE);
+    ck_assert_uint_le(delivered(l), LIFE + late);
+    ck_assert_uint_eq(nic_statistics(l->rig->card)->rx.drop[NIC_DROP_EXPIRED],
+                      TRIES - delivered(l) - (TRIES - on_wire));
+    ck_assert_uint_eq(stats_of(l)->sa.hard_limits, 1);
+    loop_free(l);
+}
+END_TEST
+
+/* It is over while it is in software: nothing more passes, and it does not come back. */
+START_TEST(a_limit_that_ends_in_software)
+{
+    bool inbound = _i != 0;
+    struct esp_lifetime none = { 0 };
+    struct esp_lifetime limit = { .hard_packets = 25 };
+    struct loop *l = limited(BY_REQUEST, inbound ? &none : &limit, inbound ? &limit : &none, 0);
+
+    for (unsigned i = 0; i < 40; i++) {
+        if (i == 22) {
+            leave(l, BY_REQUEST);
+        }
+        one_more(l);
+    }
+    settle(l);
+    ck_assert_uint_eq(delivered(l), 25);
+    ck_assert_uint_eq(stats_of(l)->tx.drop[HOST_TX_DROP_EXPIRED], inbound ? 0 : 15);
+    ck_assert_uint_eq(stats_of(l)->rx.drop[HOST_RX_DROP_EXPIRED], inbound ? 15 : 0);
+    ck_assert_int_eq(host_where(l->rig->host, inbound ? in_handle(0) : out_handle(0)),
+                     HOST_PLACE_SOFTWARE);
+    loop_free(l);
+}
+END_TEST
+
+/* Seconds count from the first ADD: 1 s is over 1 s after it, to the packet. */
+START_TEST(seconds_go_on)
+{
+    struct esp_lifetime none = { 0 };
+    struct esp_lifetime limit = { .soft_s = 1, .hard_s = 2 };
+    struct loop *l = limited((unsigned)_i, &limit, &none, 0);
+    struct rig *rig = l->rig;
+    uint64_t begin = host_now(rig->host);
+    uint64_t added = rig->card->table.stats.adds;
+    static const unsigned at_ms[] = { 100, 999, 1001, 1002, 1998, 2001, 2002 };
+    static const unsigned soft[] = { 0, 0, 1, 1, 1, 1, 1 }; /* seen by the card after each */
+
+    for (unsigned i = 0; i < 7; i++) {
+        host_simulate(rig->host, begin + at_ms[i] * 1000 * US);
+        if (i == 0 || i == 3) {
+            leave(l, (unsigned)_i);
+            for (unsigned n = 0; n < 7; n++) {
+                one_more(l);
+            }
+        }
+        run_until(l, host_now(rig->host) + 50 * US);
+        one_more(l);
+        ck_assert_uint_eq(nic_statistics(rig->card)->soft_limits, soft[i]);
+    }
+    ck_assert_uint_eq(rig->card->table.stats.adds - added, 2 * 2);
+    settle(l);
+    ck_assert_uint_eq(delivered(l), 5 + 2 * 7);
+    ck_assert_uint_eq(nic_statistics(rig->card)->tx.drop[NIC_DROP_EXPIRED], 2);
+    loop_free(l);
+}
+END_TEST
+
+/* A soft limit is told once, by the packet that reaches it, be the SA new on the card or not. */
+START_TEST(a_soft_limit_is_told_once)
+{
+    struct esp_lifetime none = { 0 };
+    struct esp_lifetime limit = { .soft_packets = 50, .soft_bytes = 120 * COUNTED };
+    struct loop *l = limited((unsigned)_i, &limit, &none, 0);
+
+    for (unsigned i = 0; i < 140; i++) {
+        if (i == 17 || i == 60 || i == 90) {
+            leave(l, (unsigned)_i);
+        }
+        one_more(l);
+        if (i == 48 || i == 49) {
+            ck_assert_uint_eq(nic_statistics(l->rig->card)->soft_limits, i - 48);
+            ck_assert_uint_eq(stats_of(l)->sa.soft_limits, i - 48);
+        }
+    }
+    settle(l);
+    /* bytes are another limit: of an SA that was told one of them on this card, the other is not told */
+    ck_assert_uint_eq(nic_statistics(l->rig->card)->soft_limits, 2);
+    ck_assert_uint_eq(stats_of(l)->sa.soft_limits, 1);
+    ck_assert_uint_eq(delivered(l), 140);
+    loop_free(l);
+}
+END_TEST
+
 /* ---- rekeying --------------------------------------------------------------------------------------------------------- */
 
 enum { TUNNELS = 9, LIVES = 400 };
@@ -867,6 +1047,10 @@ int main(void)
     tcase_add_loop_test(tc, rekeying_overlaps, 0, 2);
     tcase_add_loop_test(tc, only_replacements_overlap, 0, 2);
     tcase_add_loop_test(tc, commotion, 0, 8);
+    tcase_add_loop_test(tc, limits_come_back, 0, 5 * WAYS);
+    tcase_add_loop_test(tc, a_limit_that_ends_in_software, 0, 2);
+    tcase_add_loop_test(tc, seconds_go_on, 0, WAYS);
+    tcase_add_loop_test(tc, a_soft_limit_is_told_once, 0, WAYS);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
