@@ -205,7 +205,6 @@ C: what is sent holds its SA@ipsec_top+table@sim/nic/crypto.c@/^static void reor
 C: a frame has its SA before it begins@ipsec_top+table@sim/nic/sa_lookup.c@/^static void fetch(/,/^}/s/p->looked = LOOKED_BY_HANDLE;/p->looked = LOOKED_BY_HANDLE; if (seen_tx_sa(card, p->handle[p->portion])) { p->looked = LOOKED; take_sa(card, p, seen_tx_sa(card, p->handle[p->portion])); }/
 C: nobody looks again when the table has changed@ipsec_top+table@sim/nic/command.c@s/sched_wake(&card->sched, card->lane\[i\].fetch.block, now + 1);/;/
 C: frames are sent with SAs to receive@ipsec_top+table@sim/nic/sa_lookup.c@s/ == ESP_DIR_OUT ? id : 0/ >= ESP_DIR_OUT ? id : 0/
-C: SAs to send with have slots@ipsec_top+table@sa_table/table.c@s/return inbound || !table->config.outbound_duplicates;/return true;/
 the last rounds are skipped by keys of 192 bits@aes_gcm@rtl_models/aes_gcm_pkg.sv@s/code == 2.d1 ? 4.d12/code == 2'd1 ? 4'd10/
 the rounds take a cycle more@aes_gcm@rtl_models/aes_gcm.sv@s/latency = DELAY_W.(AFTER) +/latency = DELAY_W'(AFTER + 1) +/
 what is owed is a cycle more@aes_gcm@rtl_models/aes_gcm.sv@s/ + OWED_W.(OVERHEAD) - 1.b1;/ + OWED_W'(OVERHEAD);/
