@@ -183,16 +183,16 @@ what replay update refuses holds its SA@esp_rx+table@rtl_models/esn_replay.sv@s/
 of two references in a cycle one does not count@esp_rx+table@rtl_models/sa_table.sv@/held = references\[entry\];/,/if (hit/s/held = held - 1'b1/held = references[entry] - 1'b1/
 an INSERT brings what the command before brought@esp_rx+table@rtl_models/sa_table.sv@s/new_context = cctx\[begun\]/new_context = cctx[run]/
 an UPDATE moves the upper half@esp_rx+table@rtl_models/esp_lookup_table.sv@s/.HOST_ESN(0)/.HOST_ESN(1)/
-READ shows the lower half@esp_rx+table@rtl_models/esp_rx.sv@s/: peek_top\[63:32\]),/: peek_top[31:0]),/
+READ shows the next upper half@esp_rx+table@rtl_models/esp_rx.sv@s/: peek_top\[63:32\]),/: peek_top[63:32] + 32'd1),/
 what sequence refuses holds its SA@ipsec_top+table@rtl_models/esn_sequence.sv@s/refuses   = start/refuses   = 1'b0/
 what encapsulate refuses holds its SA@ipsec_top+table@rtl_models/esp_encapsulate.sv@s/refuses = go/refuses = 1'b0/
 an SA is held until the last beat goes to the wire@ipsec_top+table@rtl_models/esp_tx.sv@s/rel_valid\[2\] = takes_first/rel_valid[2] = takes \&\& takes_last/
-frames with handles of old SAs go@ipsec_top+table@rtl_models/sa_table.sv@s/ \&\& generation\[tx_named\] == tx_handle\[63:32\] ? tx_named/ ? tx_named/
+frames with handles of old SAs go@ipsec_top+table@rtl_models/sa_table.sv@s/ \&\& generation\[tx_named\] == tx_handle\[63:32\] ? tx_named/ \&\& generation[tx_named] >= tx_handle[63:32] ? tx_named/
 frames are sent with SAs to receive@ipsec_top+table@rtl_models/sa_table.sv@s/live\[tx_named\] \&\& sends\[tx_named\]/live[tx_named]/
 frames are sent with SAs whose DELETE has begun@ipsec_top+table@rtl_models/sa_table.sv@s/live\[tx_named\] \&\& sends/taken[tx_named] \&\& sends/
 an SA to send with takes a slot@ipsec_top+table@rtl_models/sa_table.sv@s/? !cout\[begun\] : !sends\[named\]/? 1'b1 : 1'b1/
 a frame takes no reference@ipsec_top+table@rtl_models/sa_table.sv@s/if (tx_take \&\& tx_entry != '0) references/if (1'b0) references/
-READ of an SA to send with shows the receiver's numbers@ipsec_top+table@rtl_models/esp_rx.sv@s/rd_out ? tx_peek_high : peek_top/1'b0 ? tx_peek_high : peek_top/
+READ of an SA to send with shows the receiver's numbers@ipsec_top+table@rtl_models/esp_rx.sv@s/rd_out ? tx_peek_high : peek_top/rd_out \&\& new_out ? tx_peek_high : peek_top/
 C: what replay check refuses holds its SA@esp_rx+table@sim/nic/replay.c@/^static void check_begin/,/^}/s/nic_release_sa(lane->card, p, now);/;/
 C: what replay update refuses holds its SA@esp_rx+table@sim/nic/replay.c@/^static void update_begin/,/^}/s/nic_release_sa(card, p, now);/;/
 *C: an SA is held after decapsulation@esp_rx+table@sim/nic/decapsulate.c@/^static void begin/,/^}/s/nic_release_sa(card, p, now);/;/
