@@ -17,9 +17,9 @@
 // Offsets that are not in the frame, and lengths that do not exist, give frames of any content and an icv_ok of 0; they
 // take their time, and the next item is as it should be.
 module aes_gcm #(
-    parameter int BLOCKS = 1,            // a beat: 1, 2 or 4
-    parameter int DEPTH = 24,            // beats of the output channel: for full rate 2 more than the longest latency
-    parameter int OVERHEAD = 0,          // cycles of an item beside its blocks
+    parameter int BLOCKS = 4,            // a beat: 1, 2 or 4
+    parameter int DEPTH = 256,           // beats of the output channel: for full rate 2 more than the longest latency
+    parameter int OVERHEAD = 1,          // cycles of an item beside its blocks
     parameter int STAGES_PER_ROUND = 1,  // 1 or 2
     parameter int TAG_W = 1
 ) (

@@ -72,8 +72,10 @@ static enum orders_op pick_op(struct orders *o)
 static void pick_handle(struct orders *o, struct order *to)
 {
     uint32_t dice = below(o, 16);
-    uint32_t at =
-        pick(o, dice < 3 || (to->op == ORDER_READ && dice < 8) ? ORDERS_GOING : ORDERS_IN);
+    bool going = dice < 3 || (to->op == ORDER_READ && dice < 8);
+    uint32_t at = going && o->sa[o->last_deleted].state == ORDERS_GOING
+                      ? o->last_deleted
+                      : pick(o, going ? ORDERS_GOING : ORDERS_IN);
 
     if (dice == 15 || !at) {
         to->handle = o->grave[below(o, ORDERS_GRAVES)];
@@ -148,6 +150,7 @@ void orders_given(struct orders *o, bool ready)
         sa->state = ORDERS_COMING;
     } else if (given->op == ORDER_DELETE && sa->state == ORDERS_IN) {
         sa->state = ORDERS_GOING;
+        o->last_deleted = given->sa;
         o->grave[o->graves++ % ORDERS_GRAVES] = sa->handle;
     }
 }

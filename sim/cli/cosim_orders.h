@@ -35,7 +35,7 @@ struct orders {
     } sa[ORDERS_SAS];
     struct order order, under_way[ORDERS_TAGS];
     uint64_t grave[ORDERS_GRAVES]; /* handles that once were good */
-    uint32_t graves, phase_left;
+    uint32_t graves, phase_left, last_deleted;
     bool fills;
     struct cosim_pace order_pace, answer_pace;
     uint64_t given, last_answered;

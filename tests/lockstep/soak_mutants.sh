@@ -183,16 +183,16 @@ what replay update refuses holds its SA@esp_rx+table@rtl_models/esn_replay.sv@s/
 of two references in a cycle one does not count@esp_rx+table@rtl_models/sa_table.sv@/held = references\[entry\];/,/if (hit/s/held = held - 1'b1/held = references[entry] - 1'b1/
 an INSERT brings what the command before brought@esp_rx+table@rtl_models/sa_table.sv@s/new_context = cctx\[begun\]/new_context = cctx[run]/
 an UPDATE moves the upper half@esp_rx+table@rtl_models/esp_lookup_table.sv@s/.HOST_ESN(0)/.HOST_ESN(1)/
-READ shows the lower half@esp_rx+table@rtl_models/esp_rx.sv@s/: peek_top\[63:32\]),/: peek_top[31:0]),/
+READ shows the next upper half@esp_rx+table@rtl_models/esp_rx.sv@s/: peek_top\[63:32\]),/: peek_top[63:32] + 32'd1),/
 what sequence refuses holds its SA@ipsec_top+table@rtl_models/esn_sequence.sv@s/refuses   = start/refuses   = 1'b0/
 what encapsulate refuses holds its SA@ipsec_top+table@rtl_models/esp_encapsulate.sv@s/refuses = go/refuses = 1'b0/
 an SA is held until the last beat goes to the wire@ipsec_top+table@rtl_models/esp_tx.sv@s/rel_valid\[2\] = takes_first/rel_valid[2] = takes \&\& takes_last/
-frames with handles of old SAs go@ipsec_top+table@rtl_models/sa_table.sv@s/ \&\& generation\[tx_named\] == tx_handle\[63:32\] ? tx_named/ ? tx_named/
+frames with handles of old SAs go@ipsec_top+table@rtl_models/sa_table.sv@s/ \&\& generation\[tx_named\] == tx_handle\[63:32\] ? tx_named/ \&\& generation[tx_named] >= tx_handle[63:32] ? tx_named/
 frames are sent with SAs to receive@ipsec_top+table@rtl_models/sa_table.sv@s/live\[tx_named\] \&\& sends\[tx_named\]/live[tx_named]/
 frames are sent with SAs whose DELETE has begun@ipsec_top+table@rtl_models/sa_table.sv@s/live\[tx_named\] \&\& sends/taken[tx_named] \&\& sends/
 an SA to send with takes a slot@ipsec_top+table@rtl_models/sa_table.sv@s/? !cout\[begun\] : !sends\[named\]/? 1'b1 : 1'b1/
 a frame takes no reference@ipsec_top+table@rtl_models/sa_table.sv@s/if (tx_take \&\& tx_entry != '0) references/if (1'b0) references/
-READ of an SA to send with shows the receiver's numbers@ipsec_top+table@rtl_models/esp_rx.sv@s/rd_out ? tx_peek_high : peek_top/1'b0 ? tx_peek_high : peek_top/
+READ of an SA to send with shows the receiver's numbers@ipsec_top+table@rtl_models/esp_rx.sv@s/rd_out ? tx_peek_high : peek_top/rd_out \&\& new_out ? tx_peek_high : peek_top/
 C: what replay check refuses holds its SA@esp_rx+table@sim/nic/replay.c@/^static void check_begin/,/^}/s/nic_release_sa(lane->card, p, now);/;/
 C: what replay update refuses holds its SA@esp_rx+table@sim/nic/replay.c@/^static void update_begin/,/^}/s/nic_release_sa(card, p, now);/;/
 *C: an SA is held after decapsulation@esp_rx+table@sim/nic/decapsulate.c@/^static void begin/,/^}/s/nic_release_sa(card, p, now);/;/
@@ -205,7 +205,6 @@ C: what is sent holds its SA@ipsec_top+table@sim/nic/crypto.c@/^static void reor
 C: a frame has its SA before it begins@ipsec_top+table@sim/nic/sa_lookup.c@/^static void fetch(/,/^}/s/p->looked = LOOKED_BY_HANDLE;/p->looked = LOOKED_BY_HANDLE; if (seen_tx_sa(card, p->handle[p->portion])) { p->looked = LOOKED; take_sa(card, p, seen_tx_sa(card, p->handle[p->portion])); }/
 C: nobody looks again when the table has changed@ipsec_top+table@sim/nic/command.c@s/sched_wake(&card->sched, card->lane\[i\].fetch.block, now + 1);/;/
 C: frames are sent with SAs to receive@ipsec_top+table@sim/nic/sa_lookup.c@s/ == ESP_DIR_OUT ? id : 0/ >= ESP_DIR_OUT ? id : 0/
-C: SAs to send with have slots@ipsec_top+table@sa_table/table.c@s/return inbound || !table->config.outbound_duplicates;/return true;/
 the last rounds are skipped by keys of 192 bits@aes_gcm@rtl_models/aes_gcm_pkg.sv@s/code == 2.d1 ? 4.d12/code == 2'd1 ? 4'd10/
 the rounds take a cycle more@aes_gcm@rtl_models/aes_gcm.sv@s/latency = DELAY_W.(AFTER) +/latency = DELAY_W'(AFTER + 1) +/
 what is owed is a cycle more@aes_gcm@rtl_models/aes_gcm.sv@s/ + OWED_W.(OVERHEAD) - 1.b1;/ + OWED_W'(OVERHEAD);/

@@ -23,9 +23,17 @@ enum {
     FOLDER = 64
 };
 
-const char *const card_block_names[CARD_BLOCKS] = { "parser",        "sa_lookup",   "sa_wait_rx",
-                                                    "replay_check",  "crypto_rx",   "reorder_rx",
-                                                    "replay_update", "decapsulate", "rx_dma" };
+const char *card_block_name(const struct card_case *c, enum card_block b)
+{
+    static const char *const names[2][CARD_BLOCKS] = {
+        { "parser", "sa_lookup", "sa_wait_rx", "replay_check", "crypto_rx", "reorder_rx",
+          "replay_update", "decapsulate", "rx_dma" },
+        { "tx_dma", "sa_fetch", "sa_wait_tx", NULL, "crypto_tx", "reorder_tx", "sequence",
+          "encapsulate", "mac_tx" },
+    };
+
+    return names[c->send][b];
+}
 
 static _Noreturn void die(const struct card_case *c, const char *what)
 {
@@ -73,9 +81,13 @@ static void set_stages(struct card_case *c, struct rng *r)
 {
     static const char *const names[] = { "parser", "sa_lookup", "replay_check", "replay_update",
                                          "decapsulate" };
+    static const char *const send[] = { "sa_fetch", "sequence", "encapsulate" };
 
-    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+    for (unsigned i = 0; i < sizeof names / sizeof *names && !c->send; i++) {
         set_stage(c, r, names[i]);
+    }
+    for (unsigned i = 0; i < sizeof send / sizeof *send && c->send; i++) {
+        set_stage(c, r, send[i]);
     }
 }
 
@@ -157,6 +169,23 @@ static void set_congestion(struct card_case *c, struct rng *r)
     set(c, "card.sa.rmw=%" PRIu64, between(r, 20, 100));
 }
 
+/* What is between host and wire; sometimes a few SAs whose hazards hold up all behind them. */
+static void set_sending(struct card_case *c, struct rng *r)
+{
+    set(c, "host.cores=1"); /* packets stay in order */
+    set(c, "host.tx.no_match=clear");
+    set(c, "card.dma.latency=%" PRIu64, between(r, 1, 20));
+    set(c, "card.dma.tx_buffer=%" PRIu64 "KiB", ONE_OF(r, 64, 128, 1024));
+    set(c, "card.dma.tx_outstanding=%" PRIu64, ONE_OF(r, 8, 64, 256));
+    set(c, "card.mac.tx_buffer=%" PRIu64 "KiB", ONE_OF(r, 4, 16, 256));
+    if (c->congested) {
+        c->sas = (uint32_t)between(r, 1, 3);
+        set(c, "card.sequence.depth=%" PRIu64, between(r, 2, 4));
+        set(c, "card.encapsulate.depth=%" PRIu64, between(r, 2, 4));
+        set(c, "card.sa.rmw=%" PRIu64, between(r, 20, 100));
+    }
+}
+
 static void set_card(struct card_case *c, struct rng *r)
 {
     set(c, "preset=generic-100g");
@@ -175,7 +204,9 @@ static void set_card(struct card_case *c, struct rng *r)
     set_stages(c, r);
     set_crypto(c, r);
     set_storage(c, r);
-    if (c->congested) {
+    if (c->send) {
+        set_sending(c, r);
+    } else if (c->congested) {
         set_congestion(c, r);
     }
 }
@@ -187,7 +218,7 @@ static void set_lengths(const struct card_case *c, struct card_packet *p, uint32
 {
     p->inner = length - AROUND - TRAILER;
     p->length = length;
-    if (c->functional) {
+    if (c->functional || c->send) {
         p->length = AROUND + (p->inner + TRAILER + 3) / 4 * 4;
     }
 }
@@ -199,7 +230,7 @@ static void make_packets(struct card_case *c, struct rng *r)
     uint64_t t = 0;
     uint32_t hot = 0;
     uint32_t hots = 1;
-    uint64_t longest = !c->congested && once_in(r, 2) ? 1500 : 300;
+    uint64_t longest = !c->congested && once_in(r, 2) ? (c->send ? 1600 : 1500) : 300;
     uint64_t again = c->congested ? 3 : 16;
     unsigned burst = 0;
 
@@ -238,18 +269,23 @@ static void make_packets(struct card_case *c, struct rng *r)
     }
 }
 
-void card_case_make(struct card_case *c, uint64_t seed)
+void card_case_make(struct card_case *c, uint64_t seed, bool send)
 {
-    struct rng r = rng_stream(seed, 77);
+    struct rng r = rng_stream(seed, send ? 78 : 77);
 
     memset(c, 0, sizeof *c);
     c->seed = seed;
+    c->send = send;
+    c->numbers = UINT32_MAX;
     c->functional = once_in(&r, 3);
     c->congested = once_in(&r, 10);
     c->sas = (uint32_t)(once_in(&r, 4) ? between(&r, 1, 6) : between(&r, 7, CARD_SAS));
     c->window = (uint32_t)ONE_OF(&r, 0, 8, 64, 64, 100);
     set_card(c, &r);
     make_packets(c, &r);
+    if (send) {
+        c->numbers = once_in(&r, 4) ? (uint32_t)between(&r, 1, 20) : UINT32_MAX;
+    }
 }
 
 void card_case_print(const struct card_case *c)
@@ -273,12 +309,19 @@ static struct esp_node node_of(const struct card_case *c, uint32_t sa)
     struct esp_node n = { .dir = ESP_DIR_IN, .mode = ESP_MODE_TUNNEL, .sa_count = 1 };
     struct esp_key *key = &n.sa[0].enc;
 
+    if (c->send) {
+        n.dir = ESP_DIR_OUT;
+        n.sa[0].seq = c->numbers == UINT32_MAX ? 1 : UINT32_MAX - c->numbers + 1;
+        n.sel = (struct esp_selector){ .present = true, .has_src = true };
+        n.sel.src.address = (struct esp_address){ .family = 4, .bytes = { 10, 1, 0, (uint8_t)sa } };
+        n.sel.src.length = 32;
+    }
     n.handle = sa + 1;
     n.src = (struct esp_address){ .family = 4, .bytes = { 198, 18, 0, (uint8_t)sa } };
     n.dst = (struct esp_address){ .family = 4, .bytes = { 203, 0, 113, 1 } };
     n.sa[0].op = ESP_OP_ESP;
     n.sa[0].spi = FIRST_SPI + sa;
-    n.sa[0].replay_window = (uint16_t)c->window;
+    n.sa[0].replay_window = c->send ? 0 : (uint16_t)c->window;
     *key = (struct esp_key){ .alg = esp_alg_by_name("aes-gcm-128", 11), .icv = 16 };
     if (c->functional) {
         key->length = 20; /* with the salt */
@@ -365,6 +408,14 @@ static void make_sealed(const struct card_case *c, struct esp_crypt *crypt,
     frame[packet.length - 1] ^= p->bad_icv;
 }
 
+/* What the host is to send: of an SA's selector, or of none. */
+static void make_clear(const struct card_packet *p, uint8_t *frame)
+{
+    put_headers(frame, p->inner, ESP_PROTO_UDP, (uint8_t[]){ 10, 1, 0, (uint8_t)p->sa },
+                (uint8_t[]){ 10, 2, 0, 1 });
+    esp_put16(frame + ETHERNET + IPV4 + 4, (uint16_t)(p->inner - IPV4));
+}
+
 static void write_capture(const struct card_case *c, const char *path)
 {
     static uint8_t frame[LONGEST];
@@ -380,6 +431,11 @@ static void write_capture(const struct card_case *c, const char *path)
         const struct card_packet *p = &c->packet[i];
 
         memset(frame, 0, p->length);
+        if (c->send) {
+            make_clear(p, frame);
+            capture_write(w, p->time_ns, frame, ETHERNET + p->inner, ETHERNET + p->inner);
+            continue;
+        }
         if (c->functional) {
             make_sealed(c, crypt, p, frame);
         } else {
@@ -407,7 +463,7 @@ static void resolve(struct card_case *c, const char *oids, const char *rx)
         settings[i] = (struct scenario_setting){ "--set", c->setting[i] };
     }
     snprintf(files[0], CARD_TEXT, "workload.oids=%s", oids);
-    snprintf(files[1], CARD_TEXT, "workload.rx=%s", rx);
+    snprintf(files[1], CARD_TEXT, "workload.%s=%s", c->send ? "tx" : "rx", rx);
     settings[c->settings] = (struct scenario_setting){ "--oids", files[0] };
     settings[c->settings + 1] = (struct scenario_setting){ "--rx", files[1] };
     scenario_init(&s, groups, n, &c->config);
@@ -417,13 +473,44 @@ static void resolve(struct card_case *c, const char *oids, const char *rx)
     scenario_free(&s);
 }
 
+struct observer {
+    const struct card_case *c;
+    struct card_result *result;
+    uint64_t
+        tag[CARD_PACKETS]; /* to send: the host's, in the order in which tx_dma hands packets on */
+    unsigned tags;
+};
+
+/* Number of the packet; CARD_PACKETS: none of ours. */
+static unsigned packet_of(struct observer *o, const struct nic_passage *p)
+{
+    unsigned i = 0;
+
+    if (!o->c->send) {
+        return p->tag < CARD_PACKETS ? (unsigned)p->tag : CARD_PACKETS;
+    }
+    if (strcmp(p->block, "tx_dma") == 0 && o->tags < CARD_PACKETS) {
+        o->tag[o->tags] = p->tag;
+        return o->tags++;
+    }
+    for (i = o->tags; i > 0; i--) {
+        if (o->tag[i - 1] == p->tag) {
+            return i - 1;
+        }
+    }
+    return CARD_PACKETS;
+}
+
 static void on_passage(void *self, const struct nic_passage *p)
 {
-    struct card_result *result = self;
+    struct observer *o = self;
+    unsigned i = p->rx == o->c->send ? CARD_PACKETS : packet_of(o, p);
 
-    for (unsigned b = 0; b < CARD_BLOCKS; b++) {
-        if (p->rx && strcmp(p->block, card_block_names[b]) == 0 && p->tag < CARD_PACKETS) {
-            result->span[p->tag][b] = (struct card_span){ true, p->begin_ps, p->end_ps };
+    for (unsigned b = 0; b < CARD_BLOCKS && i < CARD_PACKETS; b++) {
+        const char *name = card_block_name(o->c, (enum card_block)b);
+
+        if (name && strcmp(p->block, name) == 0) {
+            o->result->span[i][b] = (struct card_span){ true, p->begin_ps, p->end_ps };
         }
     }
 }
@@ -464,7 +551,9 @@ static void take_counters(const struct card_case *c, struct simulation *s, struc
     r->replay = COUNTER("card.rx.drops", "replay");
     r->too_old = COUNTER("card.rx.drops", "too_old");
     r->bad_icv = COUNTER("card.rx.drops", "bad_icv");
-    r->out = COUNTER("card.rx", "packets_out");
+    r->out = COUNTER(c->send ? "card.tx" : "card.rx", "packets_out");
+    r->mtu = COUNTER("card.tx.drops", "mtu");
+    r->exhausted = COUNTER("card.tx.drops", "seq_exhausted");
     r->bypasses = COUNTER("card.sa_cache", "bypasses");
     r->pins = COUNTER("card.sa_cache", "pins");
     r->pins_missed = COUNTER("card.sa_cache", "pins_missed");
@@ -478,14 +567,16 @@ static void take_counters(const struct card_case *c, struct simulation *s, struc
 #undef COUNTER
 }
 
-static void take_accounts(struct simulation *s, struct card_result *r)
+static void take_accounts(const struct card_case *c, struct simulation *s, struct card_result *r)
 {
     static struct nic_block_stats blocks[NIC_MAX_BLOCK_STATS];
     unsigned n = nic_block_accounts(simulation_card(s), blocks);
 
     for (unsigned i = 0; i < n; i++) {
         for (unsigned b = 0; b < CARD_BLOCKS; b++) {
-            if (strcmp(blocks[i].name, card_block_names[b]) == 0) {
+            const char *name = card_block_name(c, (enum card_block)b);
+
+            if (name && strcmp(blocks[i].name, name) == 0) {
                 memcpy(r->cycles[b], blocks[i].cycles, sizeof r->cycles[b]);
             }
         }
@@ -500,6 +591,7 @@ void card_case_run(struct card_case *c, struct card_result *result)
     char error[SIMULATION_ERROR];
     struct simulation_options options = { .quiet = true };
     struct simulation *s;
+    struct observer observer = { .c = c, .result = result };
 
     memset(result, 0, sizeof *result);
     if (!mkdtemp(folder)) {
@@ -514,13 +606,13 @@ void card_case_run(struct card_case *c, struct card_result *result)
     if (!s) {
         die(c, error);
     }
-    nic_trace(simulation_card(s), on_passage, result);
+    nic_trace(simulation_card(s), on_passage, &observer);
     if (simulation_run(s, error, sizeof error) != SIMULATION_DONE) {
         die(c, error);
     }
     c->base_ps = simulation_results(s)->first - c->packet[0].time_ns * 1000;
     take_counters(c, s, result);
-    take_accounts(s, result);
+    take_accounts(c, s, result);
     simulation_destroy(s);
     unlink(oids);
     unlink(rx);

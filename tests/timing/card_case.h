@@ -14,7 +14,9 @@
 
 enum { CARD_PACKETS = 256, CARD_SAS = 64, CARD_SETTINGS = 80, CARD_TEXT = 128 };
 
-/* The blocks of the receive side, in the order in which a packet passes them. */
+/* The blocks of the receive side, in the order in which a packet passes them. Those of the send side stand in the places
+ * of those that do the same: tx_dma, sa_fetch, sa_wait_tx, sequence, encapsulate, crypto_tx, reorder_tx, mac_tx in
+ * PARSER, LOOKUP, WAIT, UPDATE, DECAPSULATE, CRYPTO, REORDER, RX_DMA; CHECK is empty. */
 enum card_block {
     CARD_PARSER,
     CARD_LOOKUP,
@@ -27,8 +29,6 @@ enum card_block {
     CARD_RX_DMA,
     CARD_BLOCKS
 };
-
-extern const char *const card_block_names[CARD_BLOCKS];
 
 struct card_packet {
     uint32_t sa; /* 0 .. sas - 1: line of the recording; sas: one that the card does not know */
@@ -45,7 +45,9 @@ struct card_case {
     struct espnic_config config;
     char setting[CARD_SETTINGS][CARD_TEXT]; /* "card.sa.rmw=7", as for --set */
     unsigned settings;
+    bool send; /* clear packets, for the SAs to send, or for none */
     uint32_t sas, window;
+    uint32_t numbers; /* to send: that each SA has left; UINT32_MAX: more than enough */
     bool
         functional; /* packets are really encrypted; else padding is not known and counts as payload */
     bool congested;
@@ -73,10 +75,14 @@ struct card_result {
     uint64_t packets_hit, packets_missed;                      /* by whole contexts */
     uint64_t passed;                   /* one that still waited for its context */
     uint64_t replay, too_old, bad_icv; /* dropped for it */
-    uint64_t out;                      /* that reached the host */
+    uint64_t mtu, exhausted;           /* ... to send */
+    uint64_t out;                      /* that reached the host, or the wire */
 };
 
-void card_case_make(struct card_case *c, uint64_t seed);
+/* "parser", "tx_dma"; NULL: there is no such block. */
+const char *card_block_name(const struct card_case *c, enum card_block b);
+
+void card_case_make(struct card_case *c, uint64_t seed, bool send);
 /* The settings, a line each, and the packets. */
 void card_case_print(const struct card_case *c);
 

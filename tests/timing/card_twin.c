@@ -20,7 +20,8 @@ enum {
     WIRE_GAP = 12,
     MOST_LINES = 8, /* of a context */
     MOST_MSHRS = 64,
-    MOST_FRAMES = 512, /* places of the cache */
+    MOST_FRAMES = 512,   /* places of the cache */
+    SHORTEST_FRAME = 60, /* without FCS */
     MOST_CYCLES = 4000000
 };
 
@@ -68,7 +69,8 @@ struct packet_state {
 
 struct history {
     bool updated;
-    uint64_t last; /* cycle of the last update */
+    uint64_t last;  /* cycle of the last update */
+    uint32_t given; /* numbers */
     uint32_t top;
     bool received[CARD_PACKETS * 64];
 };
@@ -77,7 +79,7 @@ struct model {
     const struct card_case *c;
     const struct nic_config *card;
     struct twin tw;
-    unsigned stage[CARD_BLOCKS], channel[CARD_BLOCKS], domain, crypto_domain;
+    unsigned stage[CARD_BLOCKS], channel[CARD_BLOCKS], domain, crypto_domain, wire_domain;
     size_t seen[CARD_BLOCKS]; /* begins of the stage that have had their effect */
     uint64_t now;
     struct cache cache;
@@ -304,7 +306,7 @@ static bool can_look_up(struct model *m, uint32_t item)
 {
     struct cache *k = &m->cache;
     uint32_t left = free_misses(k);
-    uint32_t others = m->card->sa.mshrs_tx; /* left to packets to send */
+    uint32_t others = m->c->send ? 0 : m->card->sa.mshrs_tx; /* left to packets to send */
 
     if (!is_known(m, item)) {
         return true;
@@ -525,7 +527,7 @@ static void prefetches(struct model *m)
 {
     const struct twin_stage *st = &m->tw.stage[m->stage[CARD_PARSER]];
 
-    if (m->card->sa.prefetch_rx != NIC_PREFETCH_PARSER) {
+    if (m->c->send || m->card->sa.prefetch_rx != NIC_PREFETCH_PARSER) {
         return;
     }
     while (m->expected < st->begins && !is_known(m, st->begin[m->expected].item)) {
@@ -590,9 +592,26 @@ static uint32_t beats(const struct model *m, uint64_t bytes)
     return divide_up(bytes, m->card->general.bus);
 }
 
-static uint32_t beats_of(const struct model *m, uint32_t item)
+static uint32_t sealed_beats(const struct model *m, uint32_t item)
 {
     return beats(m, m->c->packet[item].length);
+}
+
+static uint32_t clear_length(const struct model *m, uint32_t item)
+{
+    return m->c->packet[item].inner + ETHERNET_BYTES;
+}
+
+/* As it comes: sealed from the wire, clear from the host. */
+static uint32_t beats_of(const struct model *m, uint32_t item)
+{
+    return m->c->send ? beats(m, clear_length(m, item)) : sealed_beats(m, item);
+}
+
+/* From encapsulate on, and up to decapsulate. What has no SA stays as it is. */
+static uint32_t beats_inside(const struct model *m, uint32_t item)
+{
+    return is_known(m, item) ? sealed_beats(m, item) : beats_of(m, item);
 }
 
 static void plain_job(const struct model *m, const struct nic_stage_config *stage,
@@ -680,7 +699,7 @@ static void crypto_job(void *self, uint64_t now, unsigned lane, struct lane_job 
     uint32_t taken = block ? n * block : n + crypto->overhead + crypto->key_setup;
 
     (void)now;
-    job->beats_in = job->beats_out = beats_of(m, job->item);
+    job->beats_in = job->beats_out = beats_inside(m, job->item);
     job->interval = 1;
     job->out = (uint8_t)lane;
     if (!is_known(m, job->item)) {
@@ -701,6 +720,7 @@ static void reorder_job(void *self, uint64_t now, unsigned lane, struct lane_job
     (void)now;
     (void)lane;
     plain_job(self, &nothing, job);
+    job->beats_in = job->beats_out = beats_inside(self, job->item);
 }
 
 static void update_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)
@@ -741,6 +761,103 @@ static void dma_job(void *self, uint64_t now, unsigned lane, struct lane_job *jo
     job->interval = 1;
 }
 
+/* ---- what blocks do to a packet to send ------------------------------------------------------ */
+
+static void tx_dma_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)
+{
+    const struct model *m = self;
+
+    (void)now;
+    (void)lane;
+    job->beats_in = 1;
+    job->beats_out = beats_of(m, job->item);
+    job->interval = 1;
+    job->latency = m->card->dma.latency;
+}
+
+static void fetch_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)
+{
+    const struct model *m = self;
+
+    (void)now;
+    (void)lane;
+    plain_job(m, &m->card->fetch, job);
+    job->out = queue_of(m, job->item);
+}
+
+enum refusal { SENT, TOO_LONG, NO_NUMBER };
+
+static enum refusal refusal_of(const struct model *m, uint32_t item)
+{
+    const struct card_packet *p = &m->c->packet[item];
+
+    if (!is_known(m, item)) {
+        return SENT;
+    }
+    if (p->length - ETHERNET_BYTES > m->card->mac.mtu) {
+        return TOO_LONG;
+    }
+    return m->sa[p->sa].given == m->c->numbers ? NO_NUMBER : SENT;
+}
+
+static void sequence_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)
+{
+    const struct model *m = self;
+
+    (void)now;
+    (void)lane;
+    plain_job(m, &m->card->sequence, job);
+    if (refusal_of(m, job->item) != SENT) {
+        drop(job);
+    }
+}
+
+static void encapsulate_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)
+{
+    const struct model *m = self;
+
+    (void)now;
+    (void)lane;
+    plain_job(m, &m->card->encapsulate, job);
+    job->beats_out = beats_inside(m, job->item);
+}
+
+/* A byte a cycle, and a beat is many of them. */
+static void mac_tx_job(void *self, uint64_t now, unsigned lane, struct lane_job *job)
+{
+    const struct model *m = self;
+    uint32_t frame =
+        is_known(m, job->item) ? m->c->packet[job->item].length : clear_length(m, job->item);
+    uint32_t bytes = WIRE_PREAMBLE + larger(frame, SHORTEST_FRAME) + WIRE_FCS + WIRE_GAP;
+
+    (void)now;
+    (void)lane;
+    job->beats_in = beats_inside(m, job->item);
+    job->beats_out = 0;
+    job->out = LANE_NO_CHANNEL;
+    job->interval = bytes / job->beats_in;
+    job->tail = bytes % job->beats_in;
+}
+
+/* A number is a read-modify-write of the SA. */
+static void number(struct model *m, uint32_t item)
+{
+    struct history *sa = &m->sa[m->c->packet[item].sa];
+    enum refusal why = refusal_of(m, item);
+
+    m->result->mtu += why == TOO_LONG;
+    m->result->exhausted += why == NO_NUMBER;
+    m->packet[item].good = why == SENT;
+    if (why == SENT) {
+        m->packet[item].turn = m->turns++;
+        if (is_known(m, item)) {
+            sa->given++;
+            sa->updated = true;
+            sa->last = m->now;
+        }
+    }
+}
+
 /* ---- what they wait for ---------------------------------------------------------------------- */
 
 static bool lookup_ready(void *self, uint64_t now, uint32_t item, unsigned *cause, uint64_t *again)
@@ -769,8 +886,8 @@ static bool update_ready(void *self, uint64_t now, uint32_t item, unsigned *caus
 {
     struct model *m = self;
     const struct history *sa = &m->sa[m->c->packet[item].sa];
-    bool yes = m->c->window == 0 || !is_known(m, item) || !sa->updated ||
-               now >= sa->last + m->card->sa.rmw;
+    bool numbered = m->c->send || m->c->window > 0;
+    bool yes = !numbered || !is_known(m, item) || !sa->updated || now >= sa->last + m->card->sa.rmw;
 
     (void)cause;
     (void)again;
@@ -793,7 +910,7 @@ static bool engine_accepts(void *self, unsigned lane, uint32_t item)
 
         if (b->lane / crypto->contexts == lane / crypto->contexts) {
             return st->clock->edges - 1 >=
-                   b->cycle + larger(portions(m, b->item), beats_of(m, b->item));
+                   b->cycle + larger(portions(m, b->item), beats_inside(m, b->item));
         }
     }
     return true;
@@ -829,7 +946,7 @@ struct block {
     bool (*accepts)(void *self, unsigned lane, uint32_t item);
 };
 
-static const struct block blocks[CARD_BLOCKS] = {
+static const struct block receiving[CARD_BLOCKS] = {
     [CARD_PARSER] = { LANE_START_FIRST, parser_job, NULL, NULL },
     [CARD_LOOKUP] = { LANE_START_FIRST, lookup_job, lookup_ready, NULL },
     [CARD_WAIT] = { LANE_START_FIRST, wait_job, wait_ready, NULL },
@@ -841,8 +958,37 @@ static const struct block blocks[CARD_BLOCKS] = {
     [CARD_RX_DMA] = { LANE_START_LAST, dma_job, NULL, NULL },
 };
 
+static const struct block sending[CARD_BLOCKS] = {
+    [CARD_PARSER] = { LANE_START_FIRST, tx_dma_job, NULL, NULL },
+    [CARD_LOOKUP] = { LANE_START_FIRST, fetch_job, lookup_ready, NULL },
+    [CARD_WAIT] = { LANE_START_FIRST, wait_job, wait_ready, NULL },
+    [CARD_UPDATE] = { LANE_START_FIRST, sequence_job, update_ready, NULL },
+    [CARD_DECAPSULATE] = { LANE_START_FIRST, encapsulate_job, NULL, NULL },
+    [CARD_CRYPTO] = { LANE_START_FIRST, crypto_job, NULL, engine_accepts },
+    [CARD_REORDER] = { LANE_START_FIRST, reorder_job, reorder_ready, NULL },
+    [CARD_RX_DMA] = { LANE_START_LAST, mac_tx_job, NULL, NULL },
+};
+
+/* Blocks in the order in which packets pass them. */
+static const enum card_block chains[2][CARD_BLOCKS] = {
+    { CARD_PARSER, CARD_LOOKUP, CARD_WAIT, CARD_CHECK, CARD_CRYPTO, CARD_REORDER, CARD_UPDATE,
+      CARD_DECAPSULATE, CARD_RX_DMA },
+    { CARD_PARSER, CARD_LOOKUP, CARD_WAIT, CARD_UPDATE, CARD_DECAPSULATE, CARD_CRYPTO, CARD_REORDER,
+      CARD_RX_DMA },
+};
+
+static unsigned links(const struct model *m)
+{
+    return m->c->send ? CARD_BLOCKS - 1 : CARD_BLOCKS;
+}
+
+static bool is_there(const struct model *m, unsigned b)
+{
+    return !m->c->send || b != CARD_CHECK;
+}
+
 /* The channel before a block. From the engines on it holds two of the longest packets at least. */
-static uint32_t depth_before(const struct nic_config *card, enum card_block b)
+static uint32_t received_depth(const struct nic_config *card, enum card_block b)
 {
     uint32_t two = 2 * divide_up(card->mac.mtu + AROUND_MTU, card->general.bus);
 
@@ -858,8 +1004,34 @@ static uint32_t depth_before(const struct nic_config *card, enum card_block b)
     }
 }
 
+static uint32_t sent_depth(const struct nic_config *card, enum card_block b)
+{
+    uint32_t two = 2 * divide_up(card->mac.mtu + AROUND_MTU, card->general.bus);
+
+    switch (b) {
+    case CARD_LOOKUP: return two;
+    case CARD_WAIT: return larger(card->sa.wait_depth / card->sa.wait_queues, two);
+    case CARD_UPDATE: return card->fetch.depth;
+    case CARD_DECAPSULATE: return card->sequence.depth;
+    case CARD_CRYPTO: return card->encapsulate.depth;
+    case CARD_REORDER: return larger(card->crypto.depth, two);
+    default: return larger((uint32_t)(card->mac.tx_buffer / card->general.bus), two);
+    }
+}
+
+static unsigned domain_of(const struct model *m, enum card_block b)
+{
+    if (b == CARD_CRYPTO) {
+        return m->crypto_domain;
+    }
+    return b == CARD_RX_DMA && m->c->send ? m->wire_domain : m->domain;
+}
+
 static void build(struct model *m)
 {
+    const struct block *blocks = m->c->send ? sending : receiving;
+    const enum card_block *chain = chains[m->c->send];
+
     const struct nic_config *card = m->card;
     unsigned lanes = card->crypto.engines * card->crypto.contexts +
                      1; /* the last one is the way around the engines */
@@ -869,10 +1041,15 @@ static void build(struct model *m)
     if (card->crypto.clock) { /* also one that is as fast as the core's */
         m->crypto_domain = twin_add_domain(&m->tw, card->crypto.clock, 1000);
     }
-    for (unsigned b = 0; b < CARD_BLOCKS; b++) {
+    m->wire_domain = m->domain;
+    if (m->c->send) {
+        m->wire_domain = twin_add_domain(&m->tw, card->mac.rate / 8, 1);
+    }
+    for (unsigned i = 0; i < links(m); i++) {
+        enum card_block b = chain[i];
         struct stage_config s = {
-            .name = card_block_names[b],
-            .domain = b == CARD_CRYPTO ? m->crypto_domain : m->domain,
+            .name = card_block_name(m->c, b),
+            .domain = domain_of(m, b),
             .lanes = b == CARD_CRYPTO ? lanes : 1,
             .start = blocks[b].start,
             .ops = { .job = blocks[b].job, .ready = blocks[b].ready, .accepts = blocks[b].accepts },
@@ -881,21 +1058,34 @@ static void build(struct model *m)
 
         m->stage[b] = twin_add_stage(&m->tw, &s);
     }
-    for (unsigned b = 0; b < CARD_BLOCKS; b++) {
-        unsigned writer_domain = b == CARD_REORDER ? m->crypto_domain : m->domain;
+    for (unsigned i = 0; i < links(m); i++) {
+        enum card_block b = chain[i];
+        unsigned writer_domain = i == 0 ? m->domain : domain_of(m, chain[i - 1]);
 
         m->channel[b] = m->tw.channels;
-        for (unsigned i = 0; i < (b == CARD_REORDER ? lanes
+        for (unsigned n = 0; n < (b == CARD_REORDER ? lanes
                                   : b == CARD_WAIT  ? card->sa.wait_queues
                                                     : 1);
-             i++) {
+             n++) {
             struct channel_config ch = { .sync = card->general.sync };
 
-            ch.unlimited = b == CARD_PARSER;
-            ch.depth = depth_before(card, b);
-            twin_add_channel(&m->tw, &ch, b == CARD_PARSER ? -1 : (int)m->stage[b - 1],
-                             writer_domain, m->stage[b]);
+            ch.unlimited = i == 0;
+            ch.depth = m->c->send ? sent_depth(card, b) : received_depth(card, b);
+            twin_add_channel(&m->tw, &ch, i == 0 ? -1 : (int)m->stage[chain[i - 1]], writer_domain,
+                             m->stage[b]);
         }
+    }
+}
+
+/* When tx_dma takes a packet is the card's word: host, descriptors and link are not part of this. */
+static void offer_from_host(struct model *m, const struct card_result *seen)
+{
+    for (uint32_t i = 0; i < m->c->packets; i++) {
+        unsigned __int128 product =
+            (unsigned __int128)seen->span[i][CARD_PARSER].begin_ps * m->card->general.clock;
+        uint64_t cycle = (uint64_t)((product + 999999999999999u) / 1000000000000000u);
+
+        twin_offer(&m->tw, m->channel[CARD_PARSER], cycle - 1, i, true, true);
     }
 }
 
@@ -960,7 +1150,7 @@ static void take(struct model *m, enum card_block b, uint32_t item)
         count_verdict(m, check(m, item));
         break;
     case CARD_REORDER: m->packet[item].reordered = true; break;
-    case CARD_UPDATE: update(m, item); break;
+    case CARD_UPDATE: m->c->send ? number(m, item) : update(m, item); break;
     case CARD_RX_DMA: m->result->out++; break;
     default: break;
     }
@@ -974,7 +1164,7 @@ static void take_all(struct model *m)
     for (unsigned i = 0; i < sizeof order / sizeof *order; i++) {
         const struct twin_stage *st = &m->tw.stage[m->stage[order[i]]];
 
-        while (m->seen[order[i]] < st->begins) {
+        while (is_there(m, order[i]) && m->seen[order[i]] < st->begins) {
             take(m, order[i], st->begin[m->seen[order[i]]++].item);
         }
     }
@@ -1018,7 +1208,7 @@ static void step(struct model *m, const uint64_t end[CARD_BLOCKS])
     }
     twin_run(&m->tw, m->domain, m->now);
     for (unsigned b = 0; b < CARD_BLOCKS; b++) {
-        if ((b != CARD_CRYPTO || m->crypto_domain == m->domain) && end[b] == m->now + 1) {
+        if (is_there(m, b) && domain_of(m, b) == m->domain && end[b] == m->now + 1) {
             accounts_of(m, b);
         }
     }
@@ -1107,7 +1297,7 @@ static void tally(const struct model *m)
 
     for (uint32_t i = 0; i < m->c->packets; i++) {
         const struct packet_state *s = &m->packet[i];
-        bool ahead = is_ahead(m, i, CARD_CHECK);
+        bool ahead = is_ahead(m, i, m->c->send ? CARD_UPDATE : CARD_CHECK);
 
         r->unknown += !is_known(m, i);
         r->merged += s->merged;
@@ -1124,6 +1314,8 @@ static void tally(const struct model *m)
     r->ahead_late += m->result->prefetch_late;
     r->ahead_useless += m->result->prefetch_useless;
     r->bypasses += m->result->bypasses;
+    r->too_long += m->result->mtu;
+    r->exhausted += m->result->exhausted;
     r->packets += m->c->packets;
     r->cycles += m->now;
     for (unsigned b = 0; b < CARD_BLOCKS; b++) {
@@ -1131,8 +1323,9 @@ static void tally(const struct model *m)
     }
 }
 
-void card_twin_run(const struct card_case *c, const uint64_t end[CARD_BLOCKS],
-                   struct card_result *result, struct card_reached *reached)
+void card_twin_run(const struct card_case *c, const struct card_result *seen,
+                   const uint64_t end[CARD_BLOCKS], struct card_result *result,
+                   struct card_reached *reached)
 {
     struct model *m = &model;
 
@@ -1142,12 +1335,16 @@ void card_twin_run(const struct card_case *c, const uint64_t end[CARD_BLOCKS],
     m->reached = reached;
     start(m, c);
     build(m);
-    offer(m);
+    if (c->send) {
+        offer_from_host(m, seen);
+    } else {
+        offer(m);
+    }
     for (m->now = 0; lives(m, end); m->now++) {
         step(m, end);
     }
-    for (unsigned b = 0; b < CARD_BLOCKS; b++) {
-        spans_of(m, b);
+    for (unsigned i = 0; i < links(m); i++) {
+        spans_of(m, chains[c->send][i]);
     }
     tally(m);
     twin_free(&m->tw);

@@ -1,4 +1,5 @@
-/* The twin of the card's receive side: parser to rx_dma, with a cache of SA contexts over card memory.
+/* The twin of the card: received packets from parser to rx_dma, packets to send from tx_dma to mac_tx, one direction a
+ * case, with a cache of SA contexts over card memory.
  *
  * Stages and channels are those of twin.h, which step every cycle; what the blocks do to a packet, the cache, the
  * memory, the hazards and the windows are written here, from sim/nic/README.md ("Cycle by cycle"), sa_table/cache.h
@@ -19,6 +20,7 @@ struct card_reached {
     uint64_t reordered;     /* that came out of the engines before one that went in earlier */
     uint64_t in_order;      /* held behind the engines for one that went in earlier */
     uint64_t dropped, late; /* by replay_check; by replay_update */
+    uint64_t too_long, exhausted;              /* to send: dropped by sequence */
     uint64_t fills, victims, dirty;            /* lines */
     uint64_t evictions[SA_CACHE_REPLACEMENTS]; /* lines, by policy */
     uint64_t prefetches, ahead_late,
@@ -30,9 +32,10 @@ struct card_reached {
     uint64_t cycles, blocked[CARD_BLOCKS]; /* of a block; in which it found no room */
 };
 
-/* Accounts are those of the cycles that the card lived (`end`, by block): the host says when a run is over. Adds to
- * `reached`. */
-void card_twin_run(const struct card_case *c, const uint64_t end[CARD_BLOCKS],
-                   struct card_result *result, struct card_reached *reached);
+/* Accounts are those of the cycles that the card lived (`end`, by block): the host says when a run is over. Of what the
+ * card did (`seen`) only the cycles in which tx_dma took packets to send are looked at. Adds to `reached`. */
+void card_twin_run(const struct card_case *c, const struct card_result *seen,
+                   const uint64_t end[CARD_BLOCKS], struct card_result *result,
+                   struct card_reached *reached);
 
 #endif

@@ -59,6 +59,25 @@ key set-up is free@sim/nic/crypto.c@s/ + c->key_setup//
 the tag takes a cycle less@sim/nic/crypto.c@s/TAG_CYCLES = 3/TAG_CYCLES = 2/
 order by SA where the lane was asked for@sim/nic/crypto.c@s/NIC_ORDER_LANE ? 0 : key/NIC_ORDER_LANE ? key : key/
 packets go on in any order@sim/nic/crypto.c@s/return c->ticket\[NIC_ORDER_KEYS.*/return true;/
+sent: no hazard at all@sim/nic/sequence.c@s/if (until <= now) {/if (true) {/
+sent: a hazard is over a cycle early@sim/nic/sequence.c@s/config.sa.rmw, now/config.sa.rmw - 1, now/
+sent: refused packets have hazards@sim/nic/sequence.c@/^static void sequence_begin/,/^}/s/if (p->drop) {/if (p->drop) { nic_hazard_note(\&lane->hazards[NIC_TX], p->sa, now);/
+sent: the MTU is compared with the clear packet@sim/nic/sequence.c@s/lengths.l3_length > card/p->l3_length > card/
+sent: numbers have no end@sim/nic/sequence.c@s/if (!sequence_left(.*) {/if (false) {/
+sent: encapsulated packets keep their beats@sim/nic/sequence.c@s/p->beats = nic_beats(card, p->length);/;/
+sent: encapsulate waits for the last beat@sim/nic/sequence.c@/, "encapsulate"/s/LANE_START_FIRST/LANE_START_LAST/
+sent: sequence waits for the last beat@sim/nic/sequence.c@/, "sequence"/s/LANE_START_FIRST/LANE_START_LAST/
+sent: all wait in the first queue@sim/nic/sa_lookup.c@/^static void tx_job/,/^}/s/(uint8_t)nic_wait_queue(.*);/0;/
+sent: packets change nothing of their contexts@sim/nic/sa_lookup.c@s/nic_memory_ask(card, p, now, true)/nic_memory_ask(card, p, now, p->dir == NIC_RX)/
+sent: reorder waits for the last beat@sim/nic/crypto.c@s/LANE_START_LAST : LANE_START_FIRST/LANE_START_LAST : LANE_START_LAST/
+sent: a verdict is out a cycle late@sim/nic/crypto.c@s/j->latency = cost.latency + 1;/j->latency = cost.latency + 1 + (p->dir == NIC_TX);/
+sent: tx_dma takes a cycle longer@sim/nic/tx_dma.c@s/: card->config.dma.latency;/: card->config.dma.latency + 1;/
+sent: frames leave without a gap@sim/nic/mac_tx.c@s/+ FCS + GAP/+ FCS/
+sent: short frames are not padded@sim/nic/mac_tx.c@s/p->length < SHORTEST ? SHORTEST/p->length < SHORTEST ? p->length/
+sent: the wire begins with the first beat@sim/nic/mac_tx.c@s/LANE_START_LAST/LANE_START_FIRST/
+sent: no room before the wire but for two frames@sim/nic/nic.c@s/whole(card, tx_buffer)/whole(card, 0)/
+sent: more room behind tx_dma@sim/nic/nic.c@s/\&l->fetch, whole(card, 0)/\&l->fetch, whole(card, 4096)/
+sent: no room but for a burst behind sa_fetch@sim/nic/nic.c@s/\&l->sequence, c->fetch.depth/\&l->sequence, c->sequence.depth/
 reorder takes no cycle@sim/nic/crypto.c@s/j->latency = j->interval;/j->latency = 0;/
 '
 
