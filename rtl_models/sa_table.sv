@@ -583,11 +583,11 @@ module sa_table #(
     end
   endfunction
 
-  integer ei;
+  integer ea, eb, ec, ed, ef;  // one for each process: two that share one drive it twice, for yosys
 
   always_ff @(posedge clk) begin
-    for (ei = 0; ei < RELEASES; ei = ei + 1)
-      if (let_go[ei]) references[rel_entry[ei*ID_W +: ID_W]] <= held(rel_entry[ei*ID_W +: ID_W]);
+    for (ea = 0; ea < RELEASES; ea = ea + 1)
+      if (let_go[ea]) references[rel_entry[ea*ID_W +: ID_W]] <= held(rel_entry[ea*ID_W +: ID_W]);
     if (hit) references[found] <= held(found);
     if (tx_take && tx_entry != '0) references[tx_entry] <= held(tx_entry);
     if (inserts) begin
@@ -602,10 +602,10 @@ module sa_table #(
 
   // A place's generation goes up when its entry is freed, and when it is given back because there was no slot.
   always_ff @(posedge clk) begin
-    for (ei = 0; ei < RELEASES; ei = ei + 1)
-      if (drained[ei])
-        generation[rel_entry[ei*ID_W +: ID_W]] <= generation[rel_entry[ei*ID_W +: ID_W]] + 32'd1
-                                                  + 32'(refused && top == rel_entry[ei*ID_W +: ID_W]);
+    for (eb = 0; eb < RELEASES; eb = eb + 1)
+      if (drained[eb])
+        generation[rel_entry[eb*ID_W +: ID_W]] <= generation[rel_entry[eb*ID_W +: ID_W]] + 32'd1
+                                                  + 32'(refused && top == rel_entry[eb*ID_W +: ID_W]);
     if (frees) generation[run_id] <= generation[run_id] + 32'd1 + 32'(refused);
     if (drains == '0 && !frees && (inserts || refused)) begin
       if (backs == '0) generation[top] <= 32'(refused);
@@ -623,11 +623,11 @@ module sa_table #(
       count     <= '0;
       wildcards <= '0;
     end else begin
-      for (ei = 0; ei < RELEASES; ei = ei + 1)
-        if (drained[ei]) begin
-          taken[rel_entry[ei*ID_W +: ID_W]]    <= 1'b0;
-          dying[rel_entry[ei*ID_W +: ID_W]]    <= 1'b0;
-          draining[rel_entry[ei*ID_W +: ID_W]] <= 1'b0;
+      for (ec = 0; ec < RELEASES; ec = ec + 1)
+        if (drained[ec]) begin
+          taken[rel_entry[ec*ID_W +: ID_W]]    <= 1'b0;
+          dying[rel_entry[ec*ID_W +: ID_W]]    <= 1'b0;
+          draining[rel_entry[ec*ID_W +: ID_W]] <= 1'b0;
         end
       if (ends && run_op == OP_INSERT && run_status == OK) live[run_id] <= 1'b1;
       if (frees) begin
@@ -656,8 +656,8 @@ module sa_table #(
   assign takes_fresh = (inserts || refused) && !frees && drains == '0 && backs == '0;
 
   always_ff @(posedge clk) begin
-    for (ei = 0; ei < RELEASES; ei = ei + 1)
-      if (drained[ei]) back[backs + ID_W'(given[ei*R_W +: R_W])] <= rel_entry[ei*ID_W +: ID_W];
+    for (ed = 0; ed < RELEASES; ed = ed + 1)
+      if (drained[ed]) back[backs + ID_W'(given[ed*R_W +: R_W])] <= rel_entry[ed*ID_W +: ID_W];
     if (frees) back[backs + ID_W'(drains)] <= run_id;
     if (refused && takes_fresh) back[0] <= top;
     if (rst) begin
@@ -724,7 +724,7 @@ module sa_table #(
         crefs[run]  <= references[end_named];
       end
     end
-    for (ei = 0; ei < COMMANDS; ei = ei + 1) if (adds_wait[ei]) done[adds_at[ei*C_W +: C_W]] <= C_W'(ei);
+    for (ef = 0; ef < COMMANDS; ef = ef + 1) if (adds_wait[ef]) done[adds_at[ef*C_W +: C_W]] <= C_W'(ef);
     if (adds_run) done[adds_tail] <= run;
     if (begins) begin
       run          <= begun;
