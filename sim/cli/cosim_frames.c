@@ -23,15 +23,6 @@ static bool one_in(struct frames *f, uint32_t n)
     return below(f, n) == 0;
 }
 
-static void fill(struct frames *f, uint8_t *to, uint32_t bytes)
-{
-    for (uint32_t i = 0; i < bytes; i += 8) {
-        const uint64_t r = rng_next(&f->random);
-
-        memcpy(to + i, &r, bytes - i < 8 ? bytes - i : 8);
-    }
-}
-
 void frames_init(struct frames *f, uint64_t seed, uint32_t sas, uint32_t window)
 {
     char error[256];
@@ -57,7 +48,7 @@ void frames_free(struct frames *f)
 static void random_address(struct frames *f, struct esp_address *a, uint8_t family, uint32_t number)
 {
     *a = (struct esp_address){ .family = family };
-    fill(f, a->bytes, family == 6 ? 16 : 4);
+    rng_bytes(&f->random, a->bytes, family == 6 ? 16 : 4);
     a->bytes[3] = (uint8_t)number;
 }
 
@@ -75,10 +66,6 @@ static uint64_t first_top(struct frames *f, bool esn)
 
 void frames_new_peer(struct frames *f, uint32_t number)
 {
-    static const enum esp_alg gcm[] = { ESP_ALG_AES_GCM_128, ESP_ALG_AES_GCM_192,
-                                        ESP_ALG_AES_GCM_256 };
-    static const enum esp_alg gmac[] = { ESP_ALG_AES_GMAC_128, ESP_ALG_AES_GMAC_192,
-                                         ESP_ALG_AES_GMAC_256 };
     static const uint8_t icv[] = { 8, 12, 16 };
     static const uint32_t windows[] = { 0, 1, 31, 32, 33, 63, 64 };
     struct frames_peer *p = &f->peer[number];
@@ -87,19 +74,20 @@ void frames_new_peer(struct frames *f, uint32_t number)
 
     p->rounds = below(f, 3);
     p->gmac = one_in(f, 5);
-    *t = (struct esp_transform){ .op = ESP_OP_ESP,
-                                 .mode = one_in(f, 3) ? ESP_MODE_TRANSPORT : ESP_MODE_TUNNEL,
-                                 .udp = one_in(f, 4),
-                                 .esn = !one_in(f, 3),
-                                 .enc = (uint8_t)(p->gmac ? ESP_ALG_NULL : gcm[p->rounds]),
-                                 .auth = (uint8_t)(p->gmac ? gmac[p->rounds] : ESP_ALG_NONE),
-                                 .spi = 256 + (below(f, 1u << 20) << 8) + number,
-                                 .encap_sport = NAT_PORT,
-                                 .encap_dport = NAT_PORT };
+    *t =
+        (struct esp_transform){ .op = ESP_OP_ESP,
+                                .mode = one_in(f, 3) ? ESP_MODE_TRANSPORT : ESP_MODE_TUNNEL,
+                                .udp = one_in(f, 4),
+                                .esn = !one_in(f, 3),
+                                .enc = (uint8_t)(p->gmac ? ESP_ALG_NULL : esp_alg_gcm(p->rounds)),
+                                .auth = (uint8_t)(p->gmac ? esp_alg_gmac(p->rounds) : ESP_ALG_NONE),
+                                .spi = 256 + (below(f, 1u << 20) << 8) + number,
+                                .encap_sport = NAT_PORT,
+                                .encap_dport = NAT_PORT };
     random_address(f, &t->src, family, number);
     random_address(f, &t->dst, family, number);
     esp_transform_init(t, p->gmac ? ICV_LONGEST : icv[below(f, 3)]);
-    fill(f, p->key, sizeof p->key);
+    rng_bytes(&f->random, p->key, sizeof p->key);
     p->window = one_in(f, 3) ? windows[below(f, 7)] : f->window;
     p->window = p->window > f->window ? f->window : p->window;
     p->top = first_top(f, t->esn);
@@ -398,7 +386,7 @@ static void put_inside(struct frames *f, const struct esp_transform *t, struct e
     uint8_t *frame = f->buffer + START;
     uint8_t *ip;
 
-    fill(f, frame, inner + HEADERS);
+    rng_bytes(&f->random, frame, inner + HEADERS);
     packet->l3 = put_ethernet(f, frame);
     packet->length = packet->l3 + inner;
     ip = frame + packet->l3;
@@ -431,7 +419,7 @@ static void make_esp(struct frames *f)
     uint32_t inner;
 
     t.udp = !f->sound && one_in(f, 40) ? !t.udp : t.udp;
-    fill(f, encap.iv, sizeof encap.iv);
+    rng_bytes(&f->random, encap.iv, sizeof encap.iv);
     encap.tfc = tunnel && one_in(f, 8) ? below(f, one_in(f, 3) ? 400 : 80) : 0;
     inner = pick_length(f, ESP_IPV6_HEADER, FRAMES_LONGEST - 150 - encap.tfc);
     put_inside(f, &t, &packet, inner);
@@ -477,7 +465,7 @@ static void make_clear(struct frames *f)
 
     f->bytes = f->buffer + START;
     f->length = pick_length(f, one_in(f, 4) ? 1 : SHORTEST, FRAMES_LONGEST);
-    fill(f, f->bytes, f->length + 64);
+    rng_bytes(&f->random, f->bytes, f->length + 64);
     if (one_in(f, 8) || f->length < 60) {
         esp_put16(f->bytes + 12, (uint16_t)(one_in(f, 2)   ? 0x0806
                                             : one_in(f, 2) ? ESP_ETHERTYPE_IPV4
@@ -538,7 +526,7 @@ static void garble(struct frames *f)
     const uint32_t reach = f->length < 64 ? f->length : 64;
 
     if (one_in(f, 8)) {
-        fill(f, f->bytes, reach);
+        rng_bytes(&f->random, f->bytes, reach);
         if (one_in(f, 2)) {
             esp_put16(f->bytes + 12, one_in(f, 2) ? ESP_ETHERTYPE_IPV4 : ESP_ETHERTYPE_IPV6);
         }
@@ -566,7 +554,7 @@ static void make(struct frames *f)
         /* the sender's padding of a short frame, or more than that */
         const uint32_t more = one_in(f, 4) ? below(f, 100) : below(f, 8);
 
-        fill(f, f->bytes + f->length, more);
+        rng_bytes(&f->random, f->bytes + f->length, more);
         f->length += more;
         f->with_tail++;
     }

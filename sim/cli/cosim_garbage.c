@@ -1,24 +1,10 @@
 #include "cli/cosim_garbage.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-#include "engine/must.h"
-
-/* ---- frames ------------------------------------------------------------------------------------------ */
 
 static uint32_t below(struct rng *random, uint32_t n)
 {
     return (uint32_t)rng_below(random, n);
-}
-
-void garbage_bytes(struct rng *random, uint8_t *bytes, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i += 8) {
-        const uint64_t word = rng_next(random);
-
-        memcpy(bytes + i, &word, count - i < 8 ? count - i : 8);
-    }
 }
 
 uint32_t garbage_contents(struct rng *random, struct garbage_frame *f)
@@ -28,7 +14,7 @@ uint32_t garbage_contents(struct rng *random, struct garbage_frame *f)
     uint32_t length = 1 + below(random, below(random, 2) ? 100 : f->limit);
     uint8_t *bytes = f->bytes;
 
-    garbage_bytes(random, bytes, f->limit);
+    rng_bytes(random, bytes, f->limit);
     if (below(random, 3)) { /* it begins as if it were something */
         memcpy(bytes + 12, types[below(random, 3)], 2);
         bytes[14] = below(random, 4) ? firsts[below(random, 4)] : bytes[14];
@@ -75,63 +61,3 @@ uint32_t garbage_seen(const struct garbage_frame *f, uint8_t bytes[GARBAGE_BYTES
     memcpy(bytes, f->bytes, there);
     return f->length;
 }
-
-/* ---- ipsec_top: its parts, all at once ------------------------------------------------------------------ */
-
-static const struct cosim_stimulus *const parts[SOLO_TOP_PARTS] = { &cosim_rx_garbage,
-                                                                    &cosim_tx_garbage,
-                                                                    &cosim_csr_garbage };
-
-struct top {
-    void *part[SOLO_TOP_PARTS];
-};
-
-static void *create(const char *config, uint64_t seed)
-{
-    struct top *t = must(calloc(1, sizeof *t));
-    const size_t bytes = strlen(config) + 16;
-    char *all = must(malloc(bytes));
-
-    strcpy(all, config);
-    strcat(all, " MTU=1500"); /* a parameter of esp_tx that is fixed here */
-    for (unsigned i = 0; i < SOLO_TOP_PARTS; i++) {
-        t->part[i] = parts[i]->create(all, seed + i);
-    }
-    free(all);
-    return t;
-}
-
-static void destroy(void *self)
-{
-    struct top *t = self;
-
-    for (unsigned i = 0; i < SOLO_TOP_PARTS; i++) {
-        parts[i]->destroy(t->part[i]);
-    }
-    free(t);
-}
-
-static void drive(void *self, const uint32_t *out, uint32_t *in)
-{
-    struct top *t = self;
-
-    for (unsigned i = 0; i < SOLO_TOP_PARTS; i++) {
-        parts[i]->drive(t->part[i], out + nic_solo_top_places.out[i],
-                        in + nic_solo_top_places.in[i]);
-    }
-}
-
-static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHARES])
-{
-    const struct top *t = self;
-    unsigned count = 0;
-
-    for (unsigned i = 0; i < SOLO_TOP_PARTS; i++) {
-        count += parts[i]->shares(t->part[i], share + count);
-    }
-    return count;
-}
-
-const struct cosim_stimulus cosim_top_garbage = {
-    .create = create, .destroy = destroy, .drive = drive, .shares = shares
-};

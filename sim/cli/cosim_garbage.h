@@ -40,8 +40,6 @@ struct garbage_counts {
         late; /* length 0, too large; `last` too early, too late */
 };
 
-/* Bytes of any value. */
-void garbage_bytes(struct rng *random, uint8_t *bytes, uint32_t count);
 /* An Ethernet frame that is none, or nearly one; returns its bytes. Up to the limit all are of any value. */
 uint32_t garbage_contents(struct rng *random, struct garbage_frame *f);
 /* A length and a number of beats for `contents` bytes that stand in f->bytes: the right ones, or others. */

@@ -148,7 +148,7 @@ static void drive_in(struct traffic *t, const uint32_t *out, uint32_t *in)
             SET_BYTES(in, PUSH_FRAME, seen, f->limit);
         }
     }
-    garbage_bytes(&t->random, beat, BUS);
+    rng_bytes(&t->random, beat, BUS);
     if (t->beat < f->limit / BUS) {
         memcpy(beat, f->bytes + (size_t)t->beat * BUS, BUS);
     }

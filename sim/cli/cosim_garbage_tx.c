@@ -64,25 +64,23 @@ static void destroy(void *self)
 
 static void set_sa(struct traffic *t, uint32_t *in, uint32_t number)
 {
-    static const enum esp_alg algorithm[] = { ESP_ALG_AES_GCM_128, ESP_ALG_AES_GCM_192,
-                                              ESP_ALG_AES_GCM_256 };
     const uint32_t size = below(t, 3);
     struct esp_node node = { .dir = ESP_DIR_OUT, .sa_count = 1 };
     struct esp_sa *sa = &node.sa[0];
 
     node.mode = below(t, 2) ? ESP_MODE_TRANSPORT : ESP_MODE_TUNNEL;
     node.src.family = node.dst.family = below(t, 2) ? 6 : 4;
-    garbage_bytes(&t->random, node.src.bytes, node.src.family == 6 ? 16 : 4);
-    garbage_bytes(&t->random, node.dst.bytes, node.dst.family == 6 ? 16 : 4);
+    rng_bytes(&t->random, node.src.bytes, node.src.family == 6 ? 16 : 4);
+    rng_bytes(&t->random, node.dst.bytes, node.dst.family == 6 ? 16 : 4);
     sa->op = ESP_OP_ESP;
     sa->esn = below(t, 2);
     sa->seq = 1 + (t->sound ? below(t, 1000) : below(t, 2) ? 0 : UINT32_MAX - 1 - below(t, 50));
     sa->spi = 0x100 + (below(t, 1u << 20) << 8) + number;
-    sa->enc.alg = algorithm[size];
+    sa->enc.alg = esp_alg_gcm(size);
     sa->enc.icv = (uint8_t)(8 + 4 * below(t, 3));
     sa->enc.length = (uint8_t)(16 + 8 * size + 4);
-    garbage_bytes(&t->random, sa->enc.bytes, 16 + 8 * size);
-    garbage_bytes(&t->random, sa->enc.bytes + 16 + 8 * size, 4);
+    rng_bytes(&t->random, sa->enc.bytes, 16 + 8 * size);
+    rng_bytes(&t->random, sa->enc.bytes + 16 + 8 * size, 4);
     t->handle[number] = (below(t, 1u << 20) + 1) * t->sas + number;
     t->live[number] = t->sound || below(t, 4);
     cosim_sa_tx(in, number, t->handle[number], t->live[number], &node);
@@ -166,7 +164,7 @@ static void make_sound(struct traffic *t, struct ready *r)
     const uint32_t total = 28 + below(t, (t->mtu < 1500 ? t->mtu : 1500) - 28 - 100);
     uint8_t *ip = f->bytes + 14;
 
-    garbage_bytes(&t->random, f->bytes, t->limit);
+    rng_bytes(&t->random, f->bytes, t->limit);
     esp_put16(ip - 2, ESP_ETHERTYPE_IPV4);
     ip[0] = 0x45;
     esp_put16(ip + 2, (uint16_t)total);
@@ -226,7 +224,7 @@ static void drive_in(struct traffic *t, const uint32_t *out, uint32_t *in)
     if (t->begun == t->shown || !cosim_pace(&t->in_pace, &t->random) || (t->sound && !room)) {
         return;
     }
-    garbage_bytes(&t->random, beat, BUS);
+    rng_bytes(&t->random, beat, BUS);
     if (t->beat < t->limit / BUS) {
         memcpy(beat, r->frame.bytes + (size_t)t->beat * BUS, BUS);
     }

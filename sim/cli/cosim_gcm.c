@@ -63,19 +63,10 @@ static bool one_in(struct traffic *t, uint32_t n)
     return below(t, n) == 0;
 }
 
-static void fill(struct traffic *t, uint8_t *to, uint32_t bytes)
-{
-    for (uint32_t i = 0; i < bytes; i += 8) {
-        const uint64_t r = rng_next(&t->random);
-
-        memcpy(to + i, &r, bytes - i < 8 ? bytes - i : 8);
-    }
-}
-
 static void new_key(struct traffic *t, struct key *k)
 {
     k->rounds = (uint8_t)below(t, 3);
-    fill(t, k->bytes, sizeof k->bytes);
+    rng_bytes(&t->random, k->bytes, sizeof k->bytes);
     cosim_aes_expand(k->bytes, 16 + 8u * k->rounds, k->round_keys, k->h);
     k->generation++;
 }
@@ -142,10 +133,6 @@ static void lay_out(struct traffic *t, struct frame *f)
 /* Encrypts the frame as its sender would. */
 static void seal(struct traffic *t, struct frame *f)
 {
-    static const enum esp_alg gcm[] = { ESP_ALG_AES_GCM_128, ESP_ALG_AES_GCM_192,
-                                        ESP_ALG_AES_GCM_256 };
-    static const enum esp_alg gmac[] = { ESP_ALG_AES_GMAC_128, ESP_ALG_AES_GMAC_192,
-                                         ESP_ALG_AES_GMAC_256 };
     const struct key *k = &t->key[f->key];
     /* what the library makes of a key goes for one length of ICV */
     const struct esp_key_ref ref = { .id = (f->key * 2 + f->gmac) * 32u + f->icv,
@@ -164,11 +151,11 @@ static void seal(struct traffic *t, struct frame *f)
     memcpy(secret + key_bytes - 4, k->bytes + 32, 4);
     if (f->gmac) {
         suite.enc = ESP_ALG_NULL;
-        suite.auth = gmac[k->rounds];
+        suite.auth = esp_alg_gmac(k->rounds);
         suite.auth_length = key_bytes;
         suite.auth_key = secret;
     } else {
-        suite.enc = gcm[k->rounds];
+        suite.enc = esp_alg_gcm(k->rounds);
         suite.enc_length = key_bytes;
         suite.enc_key = secret;
     }
@@ -218,7 +205,7 @@ static void begin(struct traffic *t)
     f->beat = 0;
     memset(f->bytes, 0, sizeof f->bytes);
     lay_out(t, f);
-    fill(t, f->bytes, f->length);
+    rng_bytes(&t->random, f->bytes, f->length);
     if (f->decrypt) {
         seal(t, f);
         if (one_in(t, 8)) {

@@ -1,19 +1,22 @@
-/* Random traffic for ipsec_top: that of its parts, all at once. */
+/* Random traffic for ipsec_top, and garbage: that of its parts, all at once. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cosim.h"
+#include "cli/cosim_garbage.h"
 #include "cli/cosim_sa.h"
 #include "engine/must.h"
 
-static const struct cosim_stimulus *const parts[SOLO_TOP_PARTS] = { &cosim_rx_stimulus,
-                                                                    &cosim_tx_stimulus,
-                                                                    &cosim_csr_stimulus };
+typedef const struct cosim_stimulus *const parts_of_top[SOLO_TOP_PARTS];
+
+static parts_of_top traffic_parts = { &cosim_rx_stimulus, &cosim_tx_stimulus, &cosim_csr_stimulus };
+static parts_of_top garbage_parts = { &cosim_rx_garbage, &cosim_tx_garbage, &cosim_csr_garbage };
 
 enum { MOST = 255 /* SAs to send with */ };
 
 struct traffic {
+    const struct cosim_stimulus *const *of; /* its parts */
     void *part[SOLO_TOP_PARTS];
 };
 
@@ -28,7 +31,7 @@ static void join(struct traffic *t, uint32_t places)
     cosim_rx_commands(t->part[0], &senders);
 }
 
-static void *create(const char *config, uint64_t seed)
+static struct traffic *create_parts(parts_of_top parts, const char *config, uint64_t seed)
 {
     struct traffic *t = must(calloc(1, sizeof *t));
     size_t bytes = 2 * strlen(config) + 64;
@@ -37,14 +40,27 @@ static void *create(const char *config, uint64_t seed)
     /* parameters of esp_tx: one that is fixed here, one that has another name */
     snprintf(all, bytes, "%s MTU=1500 CRYPTO_DEPTH=%u", config,
              nic_solo_number(config, "AES_DEPTH"));
+    t->of = parts;
     for (unsigned i = 0; i < SOLO_TOP_PARTS; i++) {
         t->part[i] = parts[i]->create(all, seed);
     }
     free(all);
+    return t;
+}
+
+static void *create(const char *config, uint64_t seed)
+{
+    struct traffic *t = create_parts(traffic_parts, config, seed);
+
     if (nic_solo_number(config, "SA_TABLE")) {
         join(t, (1u << nic_solo_number(config, "SA_W")) - 1);
     }
     return t;
+}
+
+static void *create_garbage(const char *config, uint64_t seed)
+{
+    return create_parts(garbage_parts, config, seed);
 }
 
 static void destroy(void *self)
@@ -52,7 +68,7 @@ static void destroy(void *self)
     struct traffic *t = self;
 
     for (unsigned i = 0; i < SOLO_TOP_PARTS; i++) {
-        parts[i]->destroy(t->part[i]);
+        t->of[i]->destroy(t->part[i]);
     }
     free(t);
 }
@@ -62,7 +78,7 @@ static void drive(void *self, const uint32_t *out, uint32_t *in)
     struct traffic *t = self;
 
     for (unsigned i = 0; i < SOLO_TOP_PARTS; i++) {
-        parts[i]->drive(t->part[i], out + nic_solo_top_places.out[i],
+        t->of[i]->drive(t->part[i], out + nic_solo_top_places.out[i],
                         in + nic_solo_top_places.in[i]);
     }
 }
@@ -73,11 +89,15 @@ static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHAR
     unsigned count = 0;
 
     for (unsigned i = 0; i < SOLO_TOP_PARTS; i++) {
-        count += parts[i]->shares(t->part[i], share + count);
+        count += t->of[i]->shares(t->part[i], share + count);
     }
     return count;
 }
 
 const struct cosim_stimulus cosim_top_stimulus = {
     .create = create, .destroy = destroy, .drive = drive, .shares = shares
+};
+
+const struct cosim_stimulus cosim_top_garbage = {
+    .create = create_garbage, .destroy = destroy, .drive = drive, .shares = shares
 };

@@ -111,15 +111,6 @@ static void destroy(void *self)
 
 /* ---- SAs ------------------------------------------------------------------------------------------- */
 
-static void random_bytes(struct traffic *t, uint8_t *bytes, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i += 8) {
-        uint64_t word = rng_next(&t->random);
-
-        memcpy(bytes + i, &word, count - i < 8 ? count - i : 8);
-    }
-}
-
 /* Fresh, somewhere, or shortly before the numbers wrap or end. */
 static uint64_t first_number(struct traffic *t, bool esn)
 {
@@ -138,15 +129,13 @@ static uint64_t first_number(struct traffic *t, bool esn)
 
 static void make_key(struct traffic *t, struct esp_key *key)
 {
-    static const enum esp_alg algorithm[] = { ESP_ALG_AES_GCM_128, ESP_ALG_AES_GCM_192,
-                                              ESP_ALG_AES_GCM_256 };
     uint32_t rounds = one_in(t, 2) ? 0 : below(t, 3);
     uint32_t bytes = 16 + 8 * rounds;
 
-    key->alg = algorithm[rounds];
+    key->alg = esp_alg_gcm(rounds);
     key->length = (uint8_t)(bytes + 4);
-    random_bytes(t, key->bytes, bytes);
-    random_bytes(t, key->bytes + bytes, 4);
+    rng_bytes(&t->random, key->bytes, bytes);
+    rng_bytes(&t->random, key->bytes + bytes, 4);
 }
 
 static void make_sender(struct traffic *t, uint32_t number)
@@ -161,7 +150,7 @@ static void make_sender(struct traffic *t, uint32_t number)
     s->node = (struct esp_node){ .dir = ESP_DIR_OUT, .sa_count = 1 };
     s->icv = one_in(t, 2) ? 16 : 8 + 4 * below(t, 3);
     s->handle = (below(t, 1u << 20) + 1) * t->sas + number;
-    random_bytes(t, address, sizeof address);
+    rng_bytes(&t->random, address, sizeof address);
     s->node.mode = s->transport ? ESP_MODE_TRANSPORT : ESP_MODE_TUNNEL;
     s->node.src.family = s->node.dst.family = s->v6 ? 6 : 4;
     memcpy(s->node.src.bytes, address, s->v6 ? 16 : 4);
@@ -474,7 +463,7 @@ static void make_frame(struct traffic *t)
     const struct sender *s = pick_sender(t, f);
 
     /* beyond the frame too: nobody may look at it */
-    random_bytes(t, f->bytes, one_in(t, 4) ? LONGEST : 1024);
+    rng_bytes(&t->random, f->bytes, one_in(t, 4) ? LONGEST : 1024);
     make_contents(t, f, s);
     f->beats = (f->length + BUS - 1) / BUS;
     t->n.frames++;

@@ -5,6 +5,7 @@
 #define ESPNIC_ENGINE_RNG_H
 
 #include <stdint.h>
+#include <string.h>
 
 struct rng {
     uint64_t key; /* from seed and stream number */
@@ -32,6 +33,15 @@ static inline uint64_t rng_next(struct rng *r)
 static inline uint64_t rng_below(struct rng *r, uint64_t n)
 {
     return (uint64_t)(((unsigned __int128)rng_next(r) * n) >> 64);
+}
+
+static inline void rng_bytes(struct rng *r, uint8_t *to, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i += 8) {
+        const uint64_t word = rng_next(r);
+
+        memcpy(to + i, &word, count - i < 8 ? count - i : 8);
+    }
 }
 
 #endif

@@ -71,6 +71,17 @@ static inline const struct esp_alg_info *esp_alg_info(enum esp_alg alg)
     return &esp_algorithms[(unsigned)alg < ESP_ALG_COUNT ? alg : ESP_ALG_NONE];
 }
 
+/* With a key of 16, 24 or 32 bytes: `size` 0, 1, 2. */
+static inline enum esp_alg esp_alg_gcm(uint32_t size)
+{
+    return (enum esp_alg)(ESP_ALG_AES_GCM_128 + size);
+}
+
+static inline enum esp_alg esp_alg_gmac(uint32_t size)
+{
+    return (enum esp_alg)(ESP_ALG_AES_GMAC_128 + size);
+}
+
 /* ESP_ALG_NONE when the name is unknown. */
 enum esp_alg esp_alg_by_name(const char *name, size_t length);
 

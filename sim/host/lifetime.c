@@ -178,19 +178,25 @@ static uint32_t header_of(uint8_t version)
     return version == 6 ? ESP_IPV6_HEADER : ESP_IPV4_HEADER;
 }
 
-/* Of a frame that the card cuts each segment has its own headers. */
-void host_life_sent(struct host *host, const struct host_slot *s, uint64_t time)
+/* Bytes of it that are its SA's. Of a frame that the card cuts each segment has its own headers. */
+static uint64_t bytes_of(struct host *host, const struct host_slot *s)
 {
     bool tunnel = (host_sa(host, s->sa)->flags & SA_HOST_TUNNEL) != 0;
     uint32_t header = s->l3_header != 0 ? s->l3_header : header_of(s->version);
     uint32_t before = s->l3 + (tunnel ? 0 : header);
-    uint64_t packets = s->segments > 1 ? s->segments : 1;
     uint64_t bytes = left(s->length, before);
 
-    if (packets > 1) {
-        bytes += (packets - 1) * left(s->headers, before);
+    if (s->segments > 1) {
+        bytes += (s->segments - 1u) * left(s->headers, before);
     }
-    host_life_count(host, s->sa, packets, bytes, time);
+    return bytes;
+}
+
+void host_life_sent(struct host *host, const struct host_slot *s, uint64_t time)
+{
+    if (life_of(host, s->sa) != NULL) {
+        host_life_count(host, s->sa, s->segments > 1 ? s->segments : 1, bytes_of(host, s), time);
+    }
 }
 
 /* What came out of a tunnel is all inner packet; in transport mode its header is not the SA's. */

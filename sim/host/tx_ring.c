@@ -290,14 +290,24 @@ static void tell_drop(struct host *host, uint64_t time, uint64_t tag, const char
     }
 }
 
-/* What left with an SA of the card. */
-static void count_life(struct host *host, const struct host_slot *s, uint64_t time)
+/* Was it sent with its SA on the card? A reset may have taken the handle of one that leaves (move.c). */
+static bool had_its_sa(const struct host *host, const struct host_slot *s)
 {
-    if (s->sa != 0 && s->handle != 0 &&
-        (host_sa(host, s->sa)->card == s->handle ||
-         (s->use[0].frame != 0 &&
-          host_frame(host, s->use[0].frame)->generation == s->use[0].generation))) {
-        host_life_sent(host, s, time);
+    return s->sa != 0 && s->handle != 0 &&
+           (host_sa(host, s->sa)->card == s->handle ||
+            (s->use[0].frame != 0 &&
+             host_frame(host, s->use[0].frame)->generation == s->use[0].generation));
+}
+
+/* The card's number of its SA is known from here on; lanes may complete out of order. */
+static void note_number(struct host *host, const struct host_slot *s, uint32_t number)
+{
+    struct host_sa *sa = host_sa(host, s->sa);
+
+    if ((sa->flags & SA_HOST_IN) == 0 && sa->state != SA_HOST_ADDING &&
+        (!sa->numbered || (int32_t)(number - sa->u.seq_lo) > 0)) {
+        sa->u.seq_lo = number;
+        sa->numbered = 1;
     }
 }
 
@@ -306,27 +316,16 @@ static void completed(struct host *host, uint32_t slot, const struct abi_tx_comp
 {
     struct host_slot *s = &host->slot[slot];
 
-    if (c->status == ABI_TX_OK) {
-        count_life(host, s, time);
-    }
     if (c->status != ABI_TX_OK) {
         unsigned reason = c->reason < NIC_DROP_COUNT ? c->reason : 0u;
 
         host->stats->tx.failed += host_frames_left(s);
         host->stats->tx.failed_reason[reason] += host_frames_left(s);
         tell_drop(host, time, s->tag, nic_drop_name((enum nic_drop)reason));
-    } else if (c->sequence != 0 && s->sa != 0 && s->handle != 0) {
-        struct host_sa *sa = host_sa(host, s->sa);
-
-        bool leaving = s->use[0].frame != 0 &&
-                       host_frame(host, s->use[0].frame)->generation == s->use[0].generation;
-
-        /* lanes may complete out of order; a reset may have taken the handle of one that leaves (move.c) */
-        if ((sa->card == s->handle || leaving) && (sa->flags & SA_HOST_IN) == 0 &&
-            sa->state != SA_HOST_ADDING &&
-            (!sa->numbered || (int32_t)((uint32_t)c->sequence - sa->u.seq_lo) > 0)) {
-            sa->u.seq_lo = (uint32_t)c->sequence;
-            sa->numbered = 1;
+    } else if (had_its_sa(host, s)) {
+        host_life_sent(host, s, time);
+        if (c->sequence != 0) {
+            note_number(host, s, (uint32_t)c->sequence);
         }
     }
     host_frame_done(host, &s->use[0], time);
@@ -455,8 +454,8 @@ void host_tx_flush(struct host *host, uint64_t time)
         if (s->state != SLOT_POSTED && s->state != SLOT_DONE) {
             continue;
         }
-        if (s->state == SLOT_POSTED && (s->flags & SLOT_SENT) != 0) {
-            count_life(host, s, time); /* its completion is lost */
+        if (s->state == SLOT_POSTED && (s->flags & SLOT_SENT) != 0 && had_its_sa(host, s)) {
+            host_life_sent(host, s, time); /* its completion is lost */
         }
         host_frame_done(host, &s->use[0], time);
         host_frame_done(host, &s->use[1], time);

@@ -196,11 +196,12 @@ uint32_t nic_tx_sa(struct espnic *card, uint64_t handle)
 /* The same, of a handle that nobody has used yet: a stale one is not counted. */
 static uint32_t seen_tx_sa(struct espnic *card, uint64_t handle)
 {
-    uint32_t id = card->mailbox || !card->offload_on ? 0 : sa_table_peek(&card->table, handle);
+    uint32_t id;
 
-    if (card->mailbox) {
+    if (card->mailbox || !card->offload_on) {
         return nic_tx_sa(card, handle);
     }
+    id = sa_table_peek(&card->table, handle);
     return id && sa_context(&card->table, id)->state == SA_LIVE ? if_outbound(card, id) : 0;
 }
 

@@ -1,7 +1,6 @@
 /* solo: a card with the caller at the edges of one of its blocks. */
 #include "nic/solo_inside.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,6 +261,16 @@ void solo_pop(struct solo *solo, struct solo_port *port)
     channel_pop(port->channel, &run);
 }
 
+void solo_pop_for_good(struct solo *solo, struct solo_port *port)
+{
+    struct solo_beat b = solo_head(solo, port);
+
+    solo_pop(solo, port);
+    if (b.last) {
+        nic_packet_free(solo->card, b.item);
+    }
+}
+
 void solo_step(struct solo *solo)
 {
     espnic_advance(solo->card, solo->cycle++);
@@ -295,27 +304,23 @@ static void open_frame(struct solo_door *door, uint32_t room, uint32_t length)
     door->wrong = length == 0 || beats > door->longest;
     door->lost = door->wrong || (door->whole && beats > room);
     door->overflow += door->lost && !door->wrong;
-    door->missing = door->lost ? 0 : beats;
+    if (!door->lost) { /* else there may be some of the frame before it, which is being filled up */
+        door->missing = beats;
+    }
 }
 
 struct solo_entry solo_door(struct solo_door *door, uint32_t room, bool valid, bool last,
                             uint32_t length)
 {
     const uint32_t free_beats = solo_door_room(door, room);
-    const bool was_filling = door->filling;
     struct solo_entry entry = fill_up(door, room);
 
     if (!valid || (!door->whole && free_beats == 0)) {
         return entry;
     }
     if (!door->inside) {
-        const uint32_t before = door->missing; /* of the frame that is being filled up */
-
         open_frame(door, free_beats, length);
         entry.opens = true;
-        if (was_filling) {
-            door->missing = before;
-        }
     }
     if (!door->lost && door->missing == 0) {
         door->wrong = true; /* beats behind the last one */

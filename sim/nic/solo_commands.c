@@ -50,11 +50,14 @@ void solo_commands_open(struct solo_commands *c, struct solo *solo, uint32_t pla
 {
     struct channel *requests = solo->card->request[solo->card->commands.client];
 
-    *c = (struct solo_commands){ .solo = solo, .places = places, .ending = places };
+    *c = (struct solo_commands){
+        .solo = solo, .places = places, .ending = places, .coming = places
+    };
     channel_reserve(requests, channel_room(requests, 0)); /* nothing is asked for over the link */
 }
 
-uint32_t solo_commands_place(const struct solo_commands *c)
+/* The place for a command; `places` if there is none. */
+static uint32_t free_place(const struct solo_commands *c)
 {
     uint32_t i = 0;
 
@@ -62,6 +65,11 @@ uint32_t solo_commands_place(const struct solo_commands *c)
         i++;
     }
     return i;
+}
+
+bool solo_commands_ready(const struct solo_commands *c)
+{
+    return free_place(c) < c->places;
 }
 
 /* ---- commands ---------------------------------------------------------------------------------------- */
@@ -99,8 +107,9 @@ static void write_command(struct solo_commands *c, struct nic_slot *s,
                                   : ndis_encode_delete(&from->handle, 1, buffer, BUFFER_BYTES);
 }
 
-void solo_commands_take(struct solo_commands *c, uint32_t at, const struct solo_command *command)
+void solo_commands_take(struct solo_commands *c, const struct solo_command *command)
 {
+    const uint32_t at = c->coming;
     struct nic_commands *commands = &c->solo->card->commands;
     struct nic_slot *s = slot_at(c, at);
 
@@ -149,13 +158,12 @@ static void read_back(struct solo_commands *c, struct solo_place *p)
     to->dst_low = to->v6 ? get64(dst.bytes + 8) : esp_get32(dst.bytes);
     to->spi = entry->spi;
     to->ah = entry->op == ESP_OP_AH;
-    to->out = sa_dir(context) == ESP_DIR_OUT;
     to->value = upper_half(card, entry);
     to->state = (uint8_t)context->state;
     to->references = context->references;
 }
 
-void solo_commands_before(struct solo_commands *c)
+static void note_ending(struct solo_commands *c)
 {
     uint32_t running = c->solo->card->commands.s.running;
 
@@ -169,6 +177,26 @@ void solo_commands_before(struct solo_commands *c)
     }
 }
 
+static void end_answer(struct solo_commands *c)
+{
+    struct nic_slot *s = slot_at(c, c->done[c->done_head++ % SOLO_PLACES]);
+
+    if (s->buffer) {
+        nic_pool_release(&c->solo->card->buffers[BUFFER_CLASS], s->buffer);
+    }
+    s->buffer = 0;
+    s->state = NIC_SLOT_FREE;
+}
+
+void solo_commands_before(struct solo_commands *c, bool comes, bool taken)
+{
+    c->coming = comes ? free_place(c) : c->places; /* not one that gets free in this cycle */
+    note_ending(c);
+    if (taken && c->done_head != c->done_tail) {
+        end_answer(c);
+    }
+}
+
 static void gather(struct solo_commands *c, uint32_t at)
 {
     if (at < c->places && slot_at(c, at)->state == NIC_SLOT_WRITING && !c->place[at].answered) {
@@ -178,7 +206,7 @@ static void gather(struct solo_commands *c, uint32_t at)
 }
 
 /* What the last reference ends comes first, then that whose work is over. */
-void solo_commands_after(struct solo_commands *c)
+bool solo_commands_after(struct solo_commands *c)
 {
     for (uint32_t i = 0; i < c->places; i++) {
         if (i != c->ending) {
@@ -186,6 +214,7 @@ void solo_commands_after(struct solo_commands *c)
         }
     }
     gather(c, c->ending);
+    return c->coming < c->places;
 }
 
 /* ---- answers ------------------------------------------------------------------------------------------- */
@@ -236,15 +265,4 @@ bool solo_commands_answer(const struct solo_commands *c, struct solo_answer *to)
     to->status = (uint8_t)status_of(p, slot_at(c, at));
     to->handle = p->op == SOLO_INSERT ? slot_at(c, at)->handle[0] : to->handle;
     return true;
-}
-
-void solo_commands_answered(struct solo_commands *c)
-{
-    struct nic_slot *s = slot_at(c, c->done[c->done_head++ % SOLO_PLACES]);
-
-    if (s->buffer) {
-        nic_pool_release(&c->solo->card->buffers[BUFFER_CLASS], s->buffer);
-    }
-    s->buffer = 0;
-    s->state = NIC_SLOT_FREE;
 }

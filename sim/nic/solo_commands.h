@@ -4,8 +4,7 @@
  * there when they wait for their completion to be written: nothing moves on the link, whose request queue is full. The
  * card has no command to read an SA back; one of an unknown opcode takes its time, and its answer is read from the table.
  *
- * A cycle: solo_commands_place, solo_commands_before, then what the pins say of answers, the card's step,
- * solo_commands_after, and last a command that comes in. */
+ * A cycle: solo_commands_before, the card's step, solo_commands_after, and last the command that comes in. */
 #ifndef ESPNIC_NIC_SOLO_COMMANDS_H
 #define ESPNIC_NIC_SOLO_COMMANDS_H
 
@@ -40,7 +39,7 @@ struct solo_answer {
     bool read; /* of a READ that found something: then the rest means something */
     uint32_t spi, value, references;
     uint8_t state;
-    bool ah, v6, out;
+    bool ah, v6;
     uint64_t dst_low, dst_high; /* a number, IPv4 in the low 32 bits */
 };
 
@@ -55,7 +54,9 @@ struct solo_place {
 struct solo_commands {
     struct solo *solo;
     struct solo_place place[SOLO_PLACES];
-    uint32_t places, ending; /* place of the command whose work ends in this cycle, or `places` */
+    uint32_t places;
+    uint32_t ending; /* place of the command whose work ends in this cycle, or `places` */
+    uint32_t coming; /* place of the one that comes in this cycle, or `places` */
     uint32_t done[SOLO_PLACES]; /* ring of places, in the order in which they came to their end */
     uint32_t done_head, done_tail;
 };
@@ -71,15 +72,16 @@ void solo_table_settings(const struct solo *solo, struct solo_table_settings *to
 
 void solo_commands_open(struct solo_commands *c, struct solo *solo, uint32_t places);
 
-/* The place for a command that comes in this cycle; `places` if there is none. */
-uint32_t solo_commands_place(const struct solo_commands *c);
-void solo_commands_before(struct solo_commands *c);
-void solo_commands_after(struct solo_commands *c);
-/* It has been read; from the next cycle on it can be worked on. */
-void solo_commands_take(struct solo_commands *c, uint32_t at, const struct solo_command *command);
-
+/* Is there a place for a command that comes in this cycle? */
+bool solo_commands_ready(const struct solo_commands *c);
 /* The answer that is there; false: none. */
 bool solo_commands_answer(const struct solo_commands *c, struct solo_answer *to);
-void solo_commands_answered(struct solo_commands *c);
+
+/* `comes`: a command stands at the pins; `taken`: the answer is taken, if there is one. */
+void solo_commands_before(struct solo_commands *c, bool comes, bool taken);
+/* True: the command that stands at the pins has a place; solo_commands_take must follow. */
+bool solo_commands_after(struct solo_commands *c);
+/* It has been read; from the next cycle on it can be worked on. */
+void solo_commands_take(struct solo_commands *c, const struct solo_command *command);
 
 #endif

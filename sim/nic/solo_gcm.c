@@ -99,10 +99,6 @@ static void outputs(void *self, uint32_t *out)
 /* The context that the packet brings, as in a descriptor. */
 static void give_context(struct gcm *g, const uint32_t *in, struct nic_packet *p)
 {
-    static const enum esp_alg gcm[] = { ESP_ALG_AES_GCM_128, ESP_ALG_AES_GCM_192,
-                                        ESP_ALG_AES_GCM_256 };
-    static const enum esp_alg gmac[] = { ESP_ALG_AES_GMAC_128, ESP_ALG_AES_GMAC_192,
-                                         ESP_ALG_AES_GMAC_256 };
     const uint32_t size = (uint32_t)get(in, IN_ROUNDS), key = 16 + 8 * size;
     uint8_t bytes[ABI_CONTEXT_MAX] = { 0 };
     struct abi_tx_context head = { .op = ESP_OP_ESP,
@@ -111,10 +107,10 @@ static void give_context(struct gcm *g, const uint32_t *in, struct nic_packet *p
 
     if (get(in, IN_GMAC)) {
         head.enc = ESP_ALG_NULL;
-        head.auth = gmac[size];
+        head.auth = esp_alg_gmac(size);
         head.auth_length = (uint8_t)(key + 4);
     } else {
-        head.enc = gcm[size];
+        head.enc = esp_alg_gcm(size);
         head.enc_length = (uint8_t)(key + 4);
     }
     memcpy(bytes, &head, sizeof head);
@@ -152,12 +148,7 @@ static void tick(void *self, const uint32_t *in)
     struct gcm *g = self;
 
     if (get(in, IN_POP)) {
-        struct solo_beat b = solo_head(&g->solo, &g->out_port);
-
-        solo_pop(&g->solo, &g->out_port);
-        if (b.last) {
-            nic_packet_free(g->solo.card, b.item);
-        }
+        solo_pop_for_good(&g->solo, &g->out_port);
     }
     if (get(in, IN_PUSH)) {
         if (g->in_port.beat == 0) {

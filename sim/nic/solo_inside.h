@@ -58,6 +58,8 @@ struct solo_beat {
 };
 struct solo_beat solo_head(const struct solo *solo, const struct solo_port *port);
 void solo_pop(struct solo *solo, struct solo_port *port);
+/* It is taken and leaves the card: behind the last beat there is no packet any more. */
+void solo_pop_for_good(struct solo *solo, struct solo_port *port);
 
 /* The door of a pipeline (rtl_models/ingress.sv says what it does): whatever comes over the pins, whole frames go in. */
 struct solo_door {
@@ -95,9 +97,8 @@ struct solo_part {
     void (*settle)(void *self, const uint32_t *in);
 };
 
-/* False: out of memory. */
 struct solo_commands;
-/* `commands`: of the card's SA table, by the pins of esp_rx (those of esp_tx begin `tx_words` behind them); NULL: none. */
+/* These three: false, out of memory. `commands`: of the card's SA table, by the pins of esp_rx (those of esp_tx begin `tx_words` behind them); NULL: none. */
 bool solo_rx_part(struct solo *solo, struct solo_commands *commands, uint32_t tx_words,
                   struct solo_part *part);
 /* `by_handle`: frames have handles of the card's SA table, and the pins set no SAs. */

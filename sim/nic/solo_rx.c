@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nic/solo_commands.h"
+#include "nic/solo_inside.h"
 
 #define PINS_FILE "nic/pins_esp_rx.def"
 #include "nic/solo_pins.h"
+
+#include "nic/solo_answer.h"
 
 enum { BUS = 64, MAX_SAS = 256, INPUT = 1 /* of the parser: port 0 */ };
 
@@ -68,7 +70,6 @@ struct rx {
     struct solo_commands own_commands;
     struct solo_commands *commands; /* likewise: own, or of the whole; NULL: none */
     uint32_t tx_words; /* of a whole: where the pins of esp_tx begin, behind one's own first word */
-    uint32_t place;    /* for the command of this cycle */
 };
 
 /* ---- life ------------------------------------------------------------------------------------------ */
@@ -186,45 +187,11 @@ static uint32_t room(const struct rx *r)
     return channel_room(r->in_port.channel, r->solo->cycle);
 }
 
-static void show_response(const struct solo_answer *a, uint32_t *out)
-{
-    set(out, OUT_RSP_VALID, 1);
-    set(out, OUT_RSP_TAG, a->tag);
-    set(out, OUT_RSP_STATUS, a->status);
-    set(out, OUT_RSP_HANDLE, a->handle);
-    if (!a->read) {
-        return;
-    }
-    set(out, OUT_RSP_READ, 1);
-    set(out, OUT_RSP_DST_LOW, a->dst_low);
-    set(out, OUT_RSP_DST_HIGH, a->dst_high);
-    set(out, OUT_RSP_SPI, a->spi);
-    set(out, OUT_RSP_V6, a->v6);
-    set(out, OUT_RSP_VALUE, a->value);
-    set(out, OUT_RSP_STATE, a->state);
-    set(out, OUT_RSP_REFERENCES, a->references);
-}
-
-static void show_commands(const struct rx *r, uint32_t *out)
-{
-    struct solo_answer answer;
-
-    for (unsigned pin = OUT_CMD_READY; pin < OUTS; pin++) {
-        set(out, pin, 0);
-    }
-    if (!r->commands) {
-        return;
-    }
-    set(out, OUT_CMD_READY, solo_commands_place(r->commands) < r->commands->places);
-    if (solo_commands_answer(r->commands, &answer)) {
-        show_response(&answer, out);
-    }
-}
-
 static void outputs(void *self, uint32_t *out)
 {
     const struct rx *r = self;
     struct solo_beat b = solo_head(r->solo, &r->out_port);
+    struct solo_answer answer;
 
     set(out, OUT_ROOM, solo_door_room(&r->door, room(r)));
     set(out, OUT_VALID, b.valid);
@@ -232,7 +199,7 @@ static void outputs(void *self, uint32_t *out)
         show_beat(r, out, &b);
     }
     show_counters(r, out);
-    show_commands(r, out);
+    show_commands(r->commands, out, &answer);
 }
 
 /* ---- what goes in -------------------------------------------------------------------------------------- */
@@ -260,12 +227,8 @@ static void push(struct rx *r, const uint32_t *in)
 
 static struct esp_key key_of(const uint32_t *in)
 {
-    static const enum esp_alg gcm[] = { ESP_ALG_AES_GCM_128, ESP_ALG_AES_GCM_192,
-                                        ESP_ALG_AES_GCM_256 };
-    static const enum esp_alg gmac[] = { ESP_ALG_AES_GMAC_128, ESP_ALG_AES_GMAC_192,
-                                         ESP_ALG_AES_GMAC_256 };
     uint32_t size = (uint32_t)get(in, IN_CFG_ROUNDS);
-    struct esp_key key = { .alg = get(in, IN_CFG_GMAC) ? gmac[size] : gcm[size],
+    struct esp_key key = { .alg = get(in, IN_CFG_GMAC) ? esp_alg_gmac(size) : esp_alg_gcm(size),
                            .icv = (uint8_t)get(in, IN_CFG_ICV),
                            .length = (uint8_t)(16 + 8 * size + 4) };
 
@@ -327,7 +290,7 @@ static void set_sa(struct rx *r, const uint32_t *in)
 
 /* ---- commands ------------------------------------------------------------------------------------------ */
 
-static void take_command(struct rx *r, const uint32_t *in, uint32_t at)
+static void take_command(struct rx *r, const uint32_t *in)
 {
     uint8_t spi[4];
     struct solo_command command = { .op = (uint8_t)get(in, IN_CMD_OP),
@@ -343,26 +306,7 @@ static void take_command(struct rx *r, const uint32_t *in, uint32_t at)
     } else if (command.op == SOLO_INSERT) {
         command.node = node_of(in);
     }
-    solo_commands_take(r->commands, at, &command);
-}
-
-static void before_commands(struct rx *r, const uint32_t *in)
-{
-    struct solo_commands *c = r->commands;
-
-    r->place = get(in, IN_CMD_VALID) ? solo_commands_place(c) : c->places;
-    solo_commands_before(c);
-    if (get(in, IN_RSP_READY) && c->done_head != c->done_tail) {
-        solo_commands_answered(c);
-    }
-}
-
-static void after_commands(struct rx *r, const uint32_t *in)
-{
-    solo_commands_after(r->commands);
-    if (r->place < r->commands->places) {
-        take_command(r, in, r->place);
-    }
+    solo_commands_take(r->commands, &command);
 }
 
 /* ---- cycles -------------------------------------------------------------------------------------------- */
@@ -372,15 +316,10 @@ static void inputs(void *self, const uint32_t *in)
     struct rx *r = self;
 
     if (r->commands) {
-        before_commands(r, in);
+        solo_commands_before(r->commands, get(in, IN_CMD_VALID), get(in, IN_RSP_READY));
     }
     if (get(in, IN_POP)) {
-        struct solo_beat b = solo_head(r->solo, &r->out_port);
-
-        solo_pop(r->solo, &r->out_port);
-        if (b.last) {
-            nic_packet_free(r->solo->card, b.item);
-        }
+        solo_pop_for_good(r->solo, &r->out_port);
     }
     push(r, in);
 }
@@ -389,10 +328,12 @@ static void settle(void *self, const uint32_t *in)
 {
     struct rx *r = self;
 
-    if (r->commands) {
-        after_commands(r, in);
-    } else if (get(in, IN_CFG_WE)) {
-        set_sa(r, in); /* seen from the next cycle on */
+    if (r->commands == NULL) {
+        if (get(in, IN_CFG_WE)) {
+            set_sa(r, in); /* seen from the next cycle on */
+        }
+    } else if (solo_commands_after(r->commands)) {
+        take_command(r, in);
     }
 }
 

@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nic/solo_commands.h"
+#include "nic/solo_inside.h"
 
 #define PINS_FILE "nic/pins_sa_table.def"
 #include "nic/solo_pins.h"
+
+#include "nic/solo_answer.h"
 
 enum { BUS = 64, L3 = 14, V4_HEADER = 20, V6_HEADER = 40 };
 
@@ -86,26 +88,6 @@ static void put_address(uint8_t *to, bool v6, uint64_t high, uint64_t low)
 
 /* ---- outputs ----------------------------------------------------------------------------------------- */
 
-static void show_response(const struct solo_answer *a, uint32_t *out)
-{
-    set(out, OUT_RSP_VALID, 1);
-    set(out, OUT_RSP_TAG, a->tag);
-    set(out, OUT_RSP_STATUS, a->status);
-    set(out, OUT_RSP_HANDLE, a->handle);
-    if (!a->read) {
-        return;
-    }
-    set(out, OUT_RSP_READ, 1);
-    set(out, OUT_RSP_DST_LOW, a->dst_low);
-    set(out, OUT_RSP_DST_HIGH, a->dst_high);
-    set(out, OUT_RSP_SPI, a->spi);
-    set(out, OUT_RSP_AH, a->ah);
-    set(out, OUT_RSP_V6, a->v6);
-    set(out, OUT_RSP_VALUE, a->value);
-    set(out, OUT_RSP_STATE, a->state);
-    set(out, OUT_RSP_REFERENCES, a->references);
-}
-
 static void outputs(void *self, uint32_t *out)
 {
     struct table *t = self;
@@ -127,12 +109,8 @@ static void outputs(void *self, uint32_t *out)
         set(out, OUT_FOUND_TAG, found.first ? p->cookie : 0);
         set(out, OUT_FOUND_DATA, (p->tag << 4 & 0xfff0) | (found.number & 15));
     }
-    set(out, OUT_CMD_READY, solo_commands_place(&t->commands) < t->commands.places);
-    for (unsigned pin = OUT_RSP_VALID; pin < OUTS; pin++) {
-        set(out, pin, 0);
-    }
-    if (solo_commands_answer(&t->commands, &answer)) {
-        show_response(&answer, out);
+    if (show_commands(&t->commands, out, &answer)) {
+        set(out, OUT_RSP_AH, answer.ah);
     }
 }
 
@@ -173,17 +151,6 @@ static void push_packet(struct table *t, const uint32_t *in)
     solo_push(&t->solo, &t->pkt, t->item, get(in, IN_PKT_LAST));
 }
 
-/* It goes; its reference stays until it is given back. */
-static void pop_packet(struct table *t)
-{
-    struct solo_beat b = solo_head(&t->solo, &t->found);
-
-    solo_pop(&t->solo, &t->found);
-    if (b.last) {
-        nic_packet_free(t->solo.card, b.item);
-    }
-}
-
 static void release(struct table *t, uint32_t sa)
 {
     struct espnic *card = t->solo.card;
@@ -220,7 +187,7 @@ static struct esp_node node_of(const uint32_t *in)
     return node;
 }
 
-static void take_command(struct table *t, const uint32_t *in, uint32_t at)
+static void take_command(struct table *t, const uint32_t *in)
 {
     const struct solo_command command = { .op = (uint8_t)get(in, IN_CMD_OP),
                                           .tag = (uint8_t)get(in, IN_CMD_TAG),
@@ -230,32 +197,27 @@ static void take_command(struct table *t, const uint32_t *in, uint32_t at)
                                           .value = (uint32_t)get(in, IN_CMD_VALUE),
                                           .ah = get(in, IN_CMD_AH) };
 
-    solo_commands_take(&t->commands, at, &command);
+    solo_commands_take(&t->commands, &command);
 }
 
 static void tick(void *self, const uint32_t *in)
 {
     struct table *t = self;
     struct solo_commands *c = &t->commands;
-    uint32_t place = get(in, IN_CMD_VALID) ? solo_commands_place(c) : c->places;
 
-    solo_commands_before(c);
-    if (get(in, IN_RSP_READY) && c->done_head != c->done_tail) {
-        solo_commands_answered(c);
-    }
+    solo_commands_before(c, get(in, IN_CMD_VALID), get(in, IN_RSP_READY));
     if (get(in, IN_REL_VALID)) {
         release(t, (uint32_t)get(in, IN_REL_ENTRY));
     }
     if (get(in, IN_FOUND_POP)) {
-        pop_packet(t);
+        solo_pop_for_good(&t->solo, &t->found); /* its reference stays until it is given back */
     }
     if (get(in, IN_PKT_VALID)) {
         push_packet(t, in);
     }
     solo_step(&t->solo);
-    solo_commands_after(c);
-    if (place < c->places) {
-        take_command(t, in, place);
+    if (solo_commands_after(c)) {
+        take_command(t, in);
     }
 }
 

@@ -73,7 +73,7 @@ static void attach(struct tx *t, uint32_t sa_bits)
     struct nic_lane *lane = &t->solo->card->lane[0];
 
     t->sas = 1u << sa_bits;
-    t->door.longest = ((uint32_t)t->solo->card->config.mac.mtu + 256 + BUS - 1) / BUS;
+    t->door.longest = nic_beats(t->solo->card, nic_longest_frame(t->solo->card));
     solo_feed(t->solo, &t->in_port, lane->fetch.in[1]);
     solo_drain(t->solo, &t->out_port, lane->tx.reorder.out[0]);
 }
@@ -201,8 +201,6 @@ static void read_address(const uint32_t *in, enum in_pin pin, struct esp_address
 
 void solo_tx_node(const uint32_t *in, struct esp_node *node)
 {
-    static const enum esp_alg algorithm[] = { ESP_ALG_AES_GCM_128, ESP_ALG_AES_GCM_192,
-                                              ESP_ALG_AES_GCM_256 };
     uint32_t rounds = (uint32_t)get(in, IN_CFG_ROUNDS);
     uint32_t key = 16 + 8 * rounds;
     uint64_t next = get(in, IN_CFG_NEXT);
@@ -218,7 +216,7 @@ void solo_tx_node(const uint32_t *in, struct esp_node *node)
                                    .esn = get(in, IN_CFG_ESN),
                                    .seq = next,
                                    .seq_hi = (uint32_t)(next >> 32),
-                                   .enc = { .alg = algorithm[rounds],
+                                   .enc = { .alg = esp_alg_gcm(rounds),
                                             .icv = (uint8_t)get(in, IN_CFG_ICV),
                                             .length = (uint8_t)(key + 4) } };
     get_bytes(in, IN_CFG_KEY, node->sa[0].enc.bytes, key);
@@ -273,12 +271,7 @@ static void inputs(void *self, const uint32_t *in)
     struct tx *t = self;
 
     if (get(in, IN_OUT_POP)) {
-        struct solo_beat b = solo_head(t->solo, &t->out_port);
-
-        solo_pop(t->solo, &t->out_port);
-        if (b.last) {
-            nic_packet_free(t->solo->card, b.item);
-        }
+        solo_pop_for_good(t->solo, &t->out_port);
     }
     push(t, in);
     if (get(in, IN_AHEAD_VALID)) {

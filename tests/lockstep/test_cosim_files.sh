@@ -2,38 +2,8 @@
 # espnic cosim top with recordings and captures: what goes through, what is left out and counted, what is refused before or after.
 # C and RTL never differ here but where a test makes the RTL differ.
 set -u
-export LC_ALL=C
 cd "$(dirname "$0")/../.." || exit 1
-espnic=$(realpath "${ESPNIC:-build/espnic}")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-export ESPNIC_RTL_CACHE=${ESPNIC_RTL_CACHE:-$work/rtl}
-failed=0
-
-ok() { echo "ok $1"; }
-not_ok() {
-    cat "$work/out"
-    echo "not ok $1"
-    failed=1
-}
-
-# NAME, STATUS, PATTERN, ARGUMENTS of cosim: the run ends so and says that (an extended regular expression).
-expect() {
-    local name=$1 status=$2 pattern=$3
-    shift 3
-    "$espnic" cosim "$@" >"$work/out" 2>&1
-    local got=$?
-    if [ "$got" = "$status" ] && grep -qE "$pattern" "$work/out"; then
-        ok "$name"
-    else
-        echo "status $got, expected $status and \"$pattern\""
-        not_ok "$name"
-    fi
-}
-# ... and the output has this line too.
-also() {
-    if grep -qE "$2" "$work/out"; then ok "$1"; else not_ok "$1"; fi
-}
+. tests/lockstep/cosim_rig.sh
 
 key='"enc":{"alg":"aes-gcm-128","key":"00112233445566778899aabbccddeeff01020304"}'
 in_sa='{"op":"esp","spi":4096,'$key'}'

@@ -2,34 +2,9 @@
 # Where the RTL of espnic cosim comes from and goes to: which library is made anew when, other RTL of which only a part is there,
 # waveforms and coverage.
 set -u
-export LC_ALL=C
 cd "$(dirname "$0")/../.." || exit 1
 root=$PWD
-espnic=$(realpath "${ESPNIC:-build/espnic}")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-export ESPNIC_RTL_CACHE=${ESPNIC_RTL_CACHE:-$work/rtl}
-failed=0
-
-ok() { echo "ok $1"; }
-not_ok() {
-    cat "$work/out"
-    echo "not ok $1"
-    failed=1
-}
-# NAME, STATUS, PATTERN, ARGUMENTS of cosim.
-expect() {
-    local name=$1 status=$2 pattern=$3
-    shift 3
-    "$espnic" cosim "$@" >"$work/out" 2>&1
-    local got=$?
-    if [ "$got" = "$status" ] && grep -qE "$pattern" "$work/out"; then
-        ok "$name"
-    else
-        echo "status $got, expected $status and \"$pattern\""
-        not_ok "$name"
-    fi
-}
+. tests/lockstep/cosim_rig.sh
 
 # ---- a library is made anew when anything that it is made of is another ----------------------------------------------
 
