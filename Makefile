@@ -349,7 +349,7 @@ define install_rtl
 $(Q)install -d $(RTLDIR)/lockstep $(RTLDIR)/pins $(RTLDIR)/include/engine
 $(Q)install -m 644 $(wildcard rtl_models/*.sv rtl_models/README.md) $(RTLDIR)/
 $(Q)install -m 644 $(wildcard rtl_models/lockstep/*) $(RTLDIR)/lockstep/
-$(Q)install -m 755 rtl_models/verilate.sh $(RTLDIR)/verilate.sh
+$(Q)install -m 755 rtl_models/verilate.sh rtl_models/pins.sh $(RTLDIR)/
 $(Q)install -m 644 $(wildcard sim/nic/pins_*.def) $(RTLDIR)/pins/
 $(Q)install -m 644 sim/engine/block.h $(RTLDIR)/include/engine/block.h
 endef

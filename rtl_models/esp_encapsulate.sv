@@ -124,7 +124,7 @@ module esp_encapsulate #(
   assign pad = 2'd2 - in_total[1:0];
 
   // The IP header as it comes, from its first byte on.
-  logic [479:0] ip, fixed;
+  logic [479:0] ip, fixed, fixed_v4, fixed_v6;
   logic [511:0] shifted;
   logic [7:0]   l3_bits;
   logic [7:0]   traffic_class;
@@ -166,20 +166,12 @@ module esp_encapsulate #(
   logic [511:0] mended;
   logic [15:0]  fixed_sum;
 
-  always_comb begin
-    fixed = ip;
-    if (in_v6) begin
-      fixed[8*4+:16] = be16(in_framed - 16'd40);
-      if (in_ext) fixed[8*40+:8] = ESP;
-      else fixed[8*6+:8] = ESP;
-    end else begin
-      fixed[8*2+:16]  = be16(in_framed);
-      fixed[8*9+:8]   = ESP;
-      fixed[8*10+:16] = '0;
-    end
-  end
-
-  assign fixed_sum = in_v6 ? 16'd0 : checksum(fixed, {ip[3:0], 2'b00});
+  // Whole assignments: Icarus repeats a process for ever that changes what a checksum outside reads part by part.
+  assign fixed_v4 = {ip[479:96], 16'd0, ESP, ip[71:32], be16(in_framed), ip[15:0]};
+  assign fixed_v6 = {ip[479:328], in_ext ? ESP : ip[327:320], ip[319:56], in_ext ? ip[55:48] : ESP,
+                     be16(in_framed - 16'd40), ip[31:0]};
+  assign fixed     = in_v6 ? fixed_v6 : fixed_v4;
+  assign fixed_sum = in_v6 ? 16'd0 : checksum(fixed_v4, {ip[3:0], 2'b00});
 
   always_comb begin
     mended = in_beat;
@@ -324,10 +316,10 @@ module esp_encapsulate #(
   // ---- the pipeline -----------------------------------------------------------------------------------------------
   localparam int OUT_W = 1 + SA_W + 64 + 16 + 16 + 16 + 512;
 
-  logic [LATENCY-1:0] pipe_valid, pipe_last;
-  logic [OUT_W-1:0]   pipe_data [0:LATENCY-1];
-  integer             i;
-  logic               whole_unused, unused;
+  logic [LATENCY-1:0]       pipe_valid, pipe_last;
+  logic [LATENCY*OUT_W-1:0] pipe_data;
+  integer                   i;
+  logic                     whole_unused, unused;
 
   assign unused = &{1'b0, whole_unused, shifted[511:480], window[1023:896], window[63:0]};
 
@@ -335,13 +327,13 @@ module esp_encapsulate #(
     for (i = 0; i < LATENCY; i = i + 1) begin
       pipe_valid[i] <= rst ? 1'b0 : i == 0 ? go && pushes : pipe_valid[i-1];
       pipe_last[i]  <= i == 0 ? ends : pipe_last[i-1];
-      pipe_data[i]  <= i == 0 ? {crypt, sa, number, length, cipher_begin, cipher_end, made} : pipe_data[i-1];
     end
+    pipe_data <= (LATENCY*OUT_W)'({pipe_data, crypt, sa, number, length, cipher_begin, cipher_end, made});
   end
 
   channel #(.WIDTH(OUT_W), .DEPTH(DEPTH)) u_out (
     .clk, .rst, .room, .reserve(go && pushes),
-    .push(pipe_valid[LATENCY-1]), .push_last(pipe_last[LATENCY-1]), .push_data(pipe_data[LATENCY-1]),
+    .push(pipe_valid[LATENCY-1]), .push_last(pipe_last[LATENCY-1]), .push_data(pipe_data[(LATENCY-1)*OUT_W+:OUT_W]),
     .valid(out_valid), .whole(whole_unused), .last(out_last),
     .data({out_crypt, out_sa, out_number, out_length, out_begin, out_end, out_beat}), .pop(out_pop)
   );

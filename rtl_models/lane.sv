@@ -78,19 +78,19 @@ module lane #(
       assign end_data  = beat;
     end else begin : g_pipe
       logic [LATENCY-1:0] valid, last;
-      logic [WIDTH-1:0] data [0:LATENCY-1];
+      logic [LATENCY*WIDTH-1:0] data;  // one vector: in an array of one word Icarus 11 can lose what is written
       integer i;
 
       assign end_valid = valid[LATENCY-1];
       assign end_last  = last[LATENCY-1];
-      assign end_data  = data[LATENCY-1];
+      assign end_data  = data[(LATENCY-1)*WIDTH+:WIDTH];
 
       always_ff @(posedge clk) begin
         for (i = 0; i < LATENCY; i = i + 1) begin
           valid[i] <= rst ? 1'b0 : i == 0 ? reserve : valid[i-1];
           last[i]  <= i == 0 ? in_last : last[i-1];
-          data[i]  <= i == 0 ? beat : data[i-1];
         end
+        data <= (LATENCY*WIDTH)'({data, beat});
       end
     end
   endgenerate

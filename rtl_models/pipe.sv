@@ -25,18 +25,18 @@ module pipe #(
       assign out_valid = in_valid;
       assign out_data  = in_data;
     end else begin : g_some
-      logic [STAGES-1:0] valid;
-      logic [WIDTH-1:0]  data [0:STAGES-1];
-      integer            i;
+      logic [STAGES-1:0]       valid;
+      logic [STAGES*WIDTH-1:0] data;
+      integer                  i;
 
       assign out_valid = valid[STAGES-1];
-      assign out_data  = data[STAGES-1];
+      assign out_data  = data[(STAGES-1)*WIDTH+:WIDTH];
 
       always_ff @(posedge clk) begin
         for (i = 0; i < STAGES; i = i + 1) begin
           valid[i] <= rst ? 1'b0 : i == 0 ? in_valid : valid[i-1];
-          data[i]  <= i == 0 ? in_data : data[i-1];
         end
+        data <= (STAGES*WIDTH)'({data, in_data});
       end
     end
   endgenerate

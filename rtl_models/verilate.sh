@@ -30,32 +30,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 [ "${COVERAGE:-0}" != 1 ] || mkdir -p "$out.d"
 
-# The pins as a package: for each its lowest bit and its width, and the widths of the two vectors.
-awk -v block="$block" -v pins="$pins" '
-    function pin(side, text, prefix,   word) {
-        split(text, word, /[(), ]+/)
-        printf "  localparam int %s_%s%s_LSB = %d;\n", side, prefix, word[2], width[side]
-        width[side] += word[3]
-    }
-    # a block made of others: their pins, each part at a multiple of 32 bits
-    function part(text,   word, file, line) {
-        split(text, word, /[(), ]+/)
-        for (s in width) width[s] += (32 - width[s] % 32) % 32
-        file = pins "/pins_" word[3] ".def"
-        while ((getline line <file) > 0) {
-            if (line ~ /^IN\(/) pin("IN", line, word[2] "_")
-            if (line ~ /^OUT\(/) pin("OUT", line, word[2] "_")
-        }
-    }
-    BEGIN { print "/* verilator lint_off UNUSED */\npackage pins_" block "_pkg;" }
-    /^IN\(/ { pin("IN", $0) }
-    /^OUT\(/ { pin("OUT", $0) }
-    /^PART\(/ { part($0) }
-    END {
-        # wide enough that both are arrays of words
-        for (s in width) width[s] = width[s] > 65 ? width[s] : 65
-        printf "  localparam int IN_BITS = %d;\n  localparam int OUT_BITS = %d;\nendpackage\n", width["IN"], width["OUT"]
-    }' "$pins/pins_$block.def" >"$work/pins_${block}_pkg.sv"
+bash "$here/pins.sh" "$block" "$pins" >"$work/pins_${block}_pkg.sv"
 
 config="$*"
 flags=()

@@ -32,6 +32,7 @@ enum option {
     PARAM,
     GARBAGE,
     WAVE,
+    PINS,
     RTL,
     COVERAGE,
     OIDS,
@@ -50,6 +51,8 @@ static const struct option_spec specs[] = {
                   "esp_tx, esp_rx, sa_table, csr, top: garbage for so many cycles,\nthen correct traffic, of which everything has to come out" },
     [WAVE] = { "wave", 'w', "FILE",
                "waveform (VCD) of the RTL around the first difference, or of the last\ncycles if there is none" },
+    [PINS] = { "pins", 0, "FILE",
+               "what goes in and comes out, a line a cycle in hexadecimal: for the RTL\nin another simulator (rtl_models/README.md)" },
     [RTL] = { "rtl", 0, "DIR",
               "other RTL with the same pins, your own for instance; what is not in\nit is taken from espnic's" },
     [COVERAGE] = { "coverage", 0, "FILE",
@@ -312,7 +315,7 @@ static bool check_table(const struct options *o, const struct request *r)
 static bool check_output(const struct options *o, const struct request *r, enum option which)
 {
     static const enum option inputs[] = { OIDS, RX, TX };
-    static const enum option outputs[] = { WAVE, COVERAGE, RX_OUT, TX_OUT };
+    static const enum option outputs[] = { WAVE, PINS, COVERAGE, RX_OUT, TX_OUT };
     const char *out = r->text[which];
 
     if (strcmp(out, "-") == 0) {
@@ -350,7 +353,7 @@ static bool can_write(const char *path)
 
 static bool check_files(const struct options *o, struct request *r)
 {
-    static const enum option outputs[] = { WAVE, COVERAGE, RX_OUT, TX_OUT };
+    static const enum option outputs[] = { WAVE, PINS, COVERAGE, RX_OUT, TX_OUT };
     static const enum option inputs[] = { OIDS, RX, TX };
 
     for (unsigned i = 0; i < sizeof outputs / sizeof *outputs; i++) {
@@ -417,7 +420,8 @@ static struct cosim_pair_request pair_request(const struct request *r, bool outp
                                         .seed = r->seed,
                                         .garbage = r->garbage,
                                         .files = r->files.oids ? &r->files : NULL,
-                                        .outputs = outputs };
+                                        .outputs = outputs,
+                                        .pins = outputs ? r->text[PINS] : NULL };
 }
 
 /* The same run again, which has ended so, drawn from shortly before its end on; after a difference the RTL goes on by itself

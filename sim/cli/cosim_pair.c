@@ -1,5 +1,6 @@
 #include "cli/cosim_pair.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,8 @@ struct cosim_pair {
     const struct block_ops *c, *rtl;
     void *c_self, *rtl_self, *traffic_self;
     struct cosim_files *files; /* instead of traffic */
+    const char *pins_file;
+    FILE *pins; /* NULL: nobody wants them */
     struct block_pin in[NIC_SOLO_MAX_PINS], out[NIC_SOLO_MAX_PINS];
     uint32_t in_words, out_words;
     uint32_t c_out[NIC_SOLO_MAX_WORDS], rtl_out[NIC_SOLO_MAX_WORDS], given[NIC_SOLO_MAX_WORDS];
@@ -192,6 +195,80 @@ const char *cosim_pair_damage(const struct cosim_pair *pair)
     return cosim_files_error(pair->files);
 }
 
+/* ---- the pins, for other simulators ---------------------------------------------------------------------- */
+
+static bool open_pins(struct cosim_pair *pair, const struct cosim_pair_request *r)
+{
+    pair->pins_file = r->pins;
+    if (!r->pins) {
+        return true;
+    }
+    pair->pins = fopen(r->pins, "w");
+    if (!pair->pins) {
+        fprintf(stderr, "espnic cosim: cannot write \"%s\": %s\n", r->pins, strerror(errno));
+        return false;
+    }
+    fprintf(pair->pins,
+            "// %s %s: a line a cycle: pin_in, pin_out, the bits of pin_out that mean something\n",
+            pair->block->name, r->config);
+    return true;
+}
+
+static void write_words(FILE *to, const uint32_t *v, uint32_t words, char end)
+{
+    while (words-- > 0) {
+        fprintf(to, "%08x", v[words]);
+    }
+    fputc(end, to);
+}
+
+/* As replay_tb.sv reads them. */
+static void write_pins(struct cosim_pair *pair)
+{
+    uint32_t mask[NIC_SOLO_MAX_WORDS] = { 0 };
+
+    for (uint32_t i = 0; i < pair->block->outs; i++) {
+        const struct block_pin *p = &pair->out[i];
+
+        for (uint32_t from = 0; from < p->bits && meaningful(pair->out, i, pair->c_out);
+             from += 64) {
+            uint32_t bits = p->bits - from < 64 ? p->bits - from : 64;
+
+            block_set(mask, p->lsb + from, bits, UINT64_MAX);
+        }
+    }
+    write_words(pair->pins, pair->given, pair->in_words, ' ');
+    write_words(pair->pins, pair->c_out, pair->out_words, ' ');
+    write_words(pair->pins, mask, pair->out_words, '\n');
+}
+
+/* Of the cycle that differs, to which no inputs belong any more. */
+static void write_last_pins(struct cosim_pair *pair)
+{
+    if (pair->pins) {
+        memset(pair->given, 0, pair->in_words * sizeof *pair->given);
+        write_pins(pair);
+    }
+}
+
+static bool close_pins(struct cosim_pair *pair)
+{
+    FILE *f = pair->pins;
+    bool ok;
+
+    if (!f) {
+        return true;
+    }
+    pair->pins = NULL;
+    ok = !ferror(f);
+    ok = fclose(f) == 0 && ok;
+    if (!ok) {
+        fprintf(stderr, "espnic cosim: cannot write \"%s\": %s\n", pair->pins_file,
+                strerror(errno));
+    }
+    return ok;
+}
+
 /* ---- life ------------------------------------------------------------------------------------------- */
 
 static bool open_inputs(struct cosim_pair *pair, const struct cosim_pair_request *r)
@@ -237,7 +314,7 @@ struct cosim_pair *cosim_pair_open(const struct cosim_pair_request *r)
     pair->out_words = block_pins_place(pair->out, b->outs);
     pair->c = b->ops;
     pair->c_self = open_block(pair, pair->c);
-    if (!pair->c_self || !open_inputs(pair, r)) {
+    if (!pair->c_self || !open_inputs(pair, r) || !open_pins(pair, r)) {
         cosim_pair_close(pair);
         return NULL;
     }
@@ -267,6 +344,9 @@ void cosim_pair_close(struct cosim_pair *pair)
     }
     if (pair->files) {
         cosim_files_close(pair->files);
+    }
+    if (pair->pins) {
+        fclose(pair->pins);
     }
     free(pair);
 }
@@ -301,10 +381,14 @@ static enum cosim_end step(struct cosim_pair *pair)
     pair->rtl->outputs(pair->rtl_self, pair->rtl_out);
     pair->index = first_difference(pair);
     if (pair->index < pair->block->outs) {
+        write_last_pins(pair);
         return COSIM_DIFFERENT;
     }
     give(pair);
     remember(pair);
+    if (pair->pins) {
+        write_pins(pair);
+    }
     pair->c->tick(pair->c_self, pair->given);
     pair->rtl->tick(pair->rtl_self, pair->given);
     pair->cycles++;
@@ -382,10 +466,11 @@ bool cosim_pair_enough(const struct cosim_pair *pair)
 bool cosim_pair_finish(struct cosim_pair *pair)
 {
     char error[1024];
+    bool ok = close_pins(pair);
 
     if (pair->files && !cosim_files_finish(pair->files, error, sizeof error)) {
         fprintf(stderr, "espnic cosim: %s\n", error);
         return false;
     }
-    return true;
+    return ok;
 }

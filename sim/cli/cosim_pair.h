@@ -13,6 +13,7 @@ struct cosim_pair_request {
     uint64_t garbage;                        /* cycles of it, instead of random traffic; 0: none */
     const struct cosim_files_request *files; /* instead of random traffic; NULL: none */
     bool outputs;                            /* ... and what comes out is written */
+    const char *pins; /* file that gets what goes in and comes out in every cycle; NULL: none */
 };
 
 struct cosim_pair;

@@ -52,7 +52,8 @@ struct traffic {
     struct cosim_pace chk_pace, upd_pace, checked_pace, updated_pace;
     uint64_t cycle;
     struct {
-        uint64_t full, held, upd_full, updated_held, items, close, sas_set, crossings, updates;
+        uint64_t full, held, upd_full, there, updated_held, items, close, sas_set, crossings,
+            updates;
         uint64_t ok, duplicate, too_old, zero, late, bad_icv; /* as the block counts them */
     } n;
     uint32_t last_upd_sa;
@@ -298,6 +299,7 @@ static void drive_updated(struct traffic *t, const uint32_t *out, uint32_t *in)
 {
     bool valid = GET(out, UPDATED_VALID);
 
+    t->n.there += valid;
     if (!valid || !cosim_pace(&t->updated_pace, &t->random)) {
         t->n.updated_held += valid;
         return;
@@ -336,7 +338,8 @@ static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHAR
         { "cycles in which the check has no room", t->n.full, t->cycle, 50 },
         { "cycles in which what was checked has to stay", t->n.held, t->cycle, 50 },
         { "cycles in which the commit has no room", t->n.upd_full, t->cycle, 20 },
-        { "cycles in which what was committed has to stay", t->n.updated_held, t->cycle, 50 },
+        { "cycles of what was committed in which it has to stay", t->n.updated_held, t->n.there,
+          100 },
         { "items checked as good", t->n.ok, t->n.items, 300 },
         { "duplicates", t->n.duplicate, t->n.items, 10 },
         { "too old", t->n.too_old, t->n.items, 10 },

@@ -305,7 +305,7 @@ static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHAR
           t->pushed, 100 },
         { "of them fragments, options, malformed", t->fragment + t->options + t->malformed,
           t->pushed, 20 },
-        { "refused by the replay check", t->duplicate + t->too_old + t->zero, t->pushed, 20 },
+        { "refused by the replay check", t->duplicate + t->too_old + t->zero, t->pushed, 10 },
         { "refused by replay update", t->late, t->pushed, 2 },
         { "bad ICVs", t->bad_icv, t->pushed, 10 },
         { "too short for ESP", t->bad_length, t->pushed, 2 },

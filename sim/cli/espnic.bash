@@ -54,7 +54,7 @@ _espnic()
             --tags | --llc | --outstanding | --cycles | --param)
             return ;;
         --oids | --tx | --rx | --tx-out | --rx-out | --report | -o | --csv | --series | --timeline | --plot | \
-            --active | --accesses | --resume | --wave | --rtl | --coverage) ;;
+            --active | --accesses | --resume | --wave | --pins | --rtl | --coverage) ;;
         *)
             case $command in
             run)
