@@ -318,7 +318,7 @@ $(BUILD)/lint/cppcheck.ok: $(ALL_SRC) $(ALL_HEADERS) .cppcheck
 lint-rtl:
 	$(say) VERILATE '--lint-only rtl_models'
 	$(Q)set -e; for f in $(filter-out $(RTL_PKG),$(wildcard rtl_models/*.sv)); do \
-		$(VERILATOR) --lint-only -Wall -Wno-PINCONNECTEMPTY -Irtl_models $(RTL_PKG) $$f; done
+		$(VERILATOR) --lint-only -Wall -Irtl_models $(RTL_PKG) $$f; done
 
 # ---- installation -------------------------------------------------------------------------------
 

@@ -334,13 +334,14 @@ module ipsec_top #(
   logic [511:0] t_beat;
 
   logic [15:0] t_room;
+  logic [31:0] t_overflow_unused;  // who sends looks at the room
 
   ingress #(.SIDE_W(64), .LONGEST(TX_LONGEST), .WHOLE(0), .DEPTH(2 * TX_LONGEST)) u_tx_in (
     .clk, .rst,
     .in_valid(tx_push), .in_last(tx_in_last), .in_length(tx_in_length), .in_side(tx_in_handle), .in_beat(tx_in_beat),
     .in_room(t_room),
     .out_valid(t_valid), .out_last(t_last), .out_length(t_length), .out_side(t_handle), .out_beat(t_beat), .out_pop(t_pop),
-    .count_framing(tx_count_framing), .count_overflow()
+    .count_framing(tx_count_framing), .count_overflow(t_overflow_unused)
   );
 
   assign tx_room = t_room != '0;
@@ -409,7 +410,7 @@ module ipsec_top #(
   );
 
   // ---- registers -----------------------------------------------------------------------------------------------------------
-  logic a_valid, a_write, a_pop;
+  logic a_valid, a_write, a_pop, a_whole_unused, a_last_unused;
   logic [19:0] a_offset;
   logic [3:0] a_bytes;
   logic [63:0] a_data;
@@ -417,7 +418,7 @@ module ipsec_top #(
   channel #(.WIDTH(1 + 20 + 4 + 64), .DEPTH(CSR_DEPTH)) u_csr_in (
     .clk, .rst, .room(csr_room), .reserve(csr_push), .push(csr_push), .push_last(1'b1),
     .push_data({csr_acc_write, csr_acc_offset, csr_acc_bytes, csr_acc_data}),
-    .valid(a_valid), .whole(), .last(), .data({a_write, a_offset, a_bytes, a_data}), .pop(a_pop)
+    .valid(a_valid), .whole(a_whole_unused), .last(a_last_unused), .data({a_write, a_offset, a_bytes, a_data}), .pop(a_pop)
   );
 
   csr #(
