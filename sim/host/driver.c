@@ -476,6 +476,16 @@ void host_rx_head(const struct host *host, uint32_t queue, struct abi_rx_complet
     }
 }
 
+static void ring_rx(struct host *host, uint32_t queue, uint64_t time)
+{
+    struct host_rxq *q = &host->rxq[queue];
+
+    host->stats->rx.refills++;
+    q->rung = q->tail;
+    host_write_register(host, time, REG_RX_TAIL, queue, q->tail);
+}
+
+/* While the card is reset, buffers are posted and nobody is told: ring_rx() comes when it is over. */
 void host_refill(struct host *host, uint32_t queue, uint64_t time)
 {
     struct host_rxq *q = &host->rxq[queue];
@@ -488,9 +498,7 @@ void host_refill(struct host *host, uint32_t queue, uint64_t time)
     }
     q->empty = (struct host_list){ 0 };
     if (!host->s->resetting) {
-        host->stats->rx.refills++;
-        q->rung = q->tail;
-        host_write_register(host, time, REG_RX_TAIL, queue, q->tail);
+        ring_rx(host, queue, time);
     }
 }
 
@@ -585,6 +593,16 @@ static void flush_rx(struct host *host)
     }
 }
 
+/* What was posted during the reset: a card whose ring has run empty would never complete anything again. */
+static void refills_kept(struct host *host, uint64_t time)
+{
+    for (uint32_t q = 0; q < host->s->rx_queues; q++) {
+        if (host->rxq[q].rung != host->rxq[q].tail) {
+            ring_rx(host, q, time);
+        }
+    }
+}
+
 /* The card may have kept its rings or lost them: an empty CMD_SIZE says so. */
 void host_reset_over(struct host *host, uint64_t time)
 {
@@ -600,6 +618,8 @@ void host_reset_over(struct host *host, uint64_t time)
         memset(host->rings, 0, host->ring_bytes);
         program(host, time);
         host_tx_flush(host, time);
+    } else {
+        refills_kept(host, time);
     }
     if (host->s->wiped_by_reset) {
         host_wiped(host, time);
