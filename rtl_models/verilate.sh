@@ -51,7 +51,11 @@ while read -r name; do packages+=("$(either "$name")"); done < <(
     --prefix Vblock --top-module "lock_$block" -Mdir "$work/v" -CFLAGS -fPIC \
     "${packages[@]}" "$work/pins_${block}_pkg.sv" "$(either "lockstep/lock_$block.sv")" >"$work/verilator.log" 2>&1 ||
     { cat "$work/verilator.log" >&2; exit 1; }
-if ! [ "$rtl" -ef "$here" ] && ! grep -qF " $rtl/" "$work/v/Vblock__ver.d"; then
+sources=''
+[ "$rtl" -ef "$here" ] || sources=$(tr ' ' '\n' <"$work/v/Vblock__ver.d" | while read -r file; do
+    [[ $file != "$rtl"/* ]] || echo "${file#"$rtl"/}"
+done | LC_ALL=C sort -u | tr '\n' ' ')
+if ! [ "$rtl" -ef "$here" ] && [ -z "$sources" ]; then
     echo "nothing of $block is in $rtl: all of it would be espnic's own RTL" >&2
     exit 1
 fi
@@ -82,7 +86,7 @@ make_runtime() {
     make -C "$work/v" -j2 -f Vblock.mk OPT_FAST="${OPT:--O3}" OPT_GLOBAL="${OPT:--O2}" OPT_SLOW=-O0 VM_PARALLEL_BUILDS=0 CXX="$cxx" Vblock__ALL.a &&
         make_runtime &&
         "${compile[@]}" -shared "-I$work/v" "-I$include" "${defines[@]}" \
-            "-DSHIM_NAME=\"$block\"" "-DSHIM_CONFIG=\"$config\"" -o "$work/block.so" \
+            "-DSHIM_NAME=\"$block\"" "-DSHIM_CONFIG=\"$config\"" "-DSHIM_SOURCES=\"${sources% }\"" -o "$work/block.so" \
             "$here/lockstep/shim.cpp" "$work/v/Vblock__ALL.a" "$runtime"/*.o -pthread -latomic
 } >"$work/build.log" 2>&1 || { tail -n 20 "$work/build.log" >&2; exit 1; }
 "$runtime/load" "$work/block.so" "$config" >"$work/load.log" 2>&1 || { cat "$work/load.log" >&2; exit 1; }

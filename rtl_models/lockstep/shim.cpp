@@ -134,6 +134,16 @@ bool wave(void *self, const char *file)
 
 } // namespace
 
+#ifndef SHIM_SOURCES
+#define SHIM_SOURCES ""
+#endif
+
+// Files of other RTL that the block is made of, for who wants to know that it is.
+extern "C" {
+extern const char espnic_block_sources[];
+const char espnic_block_sources[] = SHIM_SOURCES;
+}
+
 extern "C" const struct block_ops espnic_block = {
     BLOCK_ABI, SHIM_NAME, create, destroy, reset, outputs, tick,
 #ifdef SHIM_WAVE

@@ -107,17 +107,6 @@ static void note_causes(struct bottleneck *b, struct simulation *s, const struct
     }
 }
 
-/* One of the crypto's slots is the way around the engines. */
-static double busy_share(const struct run_block *k, double total)
-{
-    double usable = !strncmp(k->name, "crypto", 6) && k->slots > 1
-                        ? total * (double)(k->slots - 1) / (double)k->slots
-                        : total;
-    double share = (double)k->cycles[ACCOUNT_BUSY] / usable;
-
-    return share < 1 ? share : 1;
-}
-
 static void measure_busy(struct bottleneck *b, const struct espnic_config *config,
                          struct simulation *s)
 {
@@ -135,7 +124,7 @@ static void measure_busy(struct bottleneck *b, const struct espnic_config *confi
         }
         if (total > 0) {
             if (ideal) {
-                raise(&trial_of(b, ideal)->busy, busy_share(&block[i], total));
+                raise(&trial_of(b, ideal)->busy, (double)block[i].cycles[ACCOUNT_BUSY] / total);
             }
             note_causes(b, s, &block[i], total);
         }

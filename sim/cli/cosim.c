@@ -545,6 +545,9 @@ static int run(const struct request *r)
     with.coverage = r->text[COVERAGE] != NULL;
     if (cosim_rtl_open(&rtl, &with) == COSIM_RTL_OK && cosim_pair_open_rtl(pair, rtl.ops)) {
         status = run_pair(r, pair);
+        if (*rtl.sources) {
+            printf("RTL of %s: %s; all else is espnic's own\n", r->text[RTL], rtl.sources);
+        }
     } else {
         cosim_pair_close(pair);
     }

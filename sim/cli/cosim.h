@@ -43,6 +43,7 @@ extern const struct cosim_stimulus cosim_top_stimulus;
 struct cosim_rtl {
     void *library;
     const struct block_ops *ops;
+    const char *sources; /* files of other RTL that it is made of; "" if none was asked for */
 };
 
 /* For measuring: without assertions, the compiler at its best; GATES: and nothing that only makes a simulation fast. */

@@ -229,7 +229,8 @@ static uint64_t hash_all(const struct places *p, const struct cosim_rtl_request 
     hash_bytes(&h, &r->coverage, 1);
     hash_bytes(&h, &r->form, sizeof r->form);
     hash_rtl(&h, p->rtl);
-    if (p->other) {
+    if (p->other) { /* even of an empty folder: what is refused must not be found as espnic's own */
+        hash_bytes(&h, "other", sizeof "other");
         hash_rtl(&h, p->other);
     }
     hash_pins(&h, p->pins, r->block);
@@ -330,8 +331,9 @@ static bool load(struct cosim_rtl *rtl, const char *path)
     rtl->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (rtl->library) {
         rtl->ops = dlsym(rtl->library, "espnic_block");
+        rtl->sources = dlsym(rtl->library, "espnic_block_sources");
     }
-    if (!rtl->library || !rtl->ops || rtl->ops->abi != BLOCK_ABI) {
+    if (!rtl->library || !rtl->ops || !rtl->sources || rtl->ops->abi != BLOCK_ABI) {
         const char *why = rtl->library ? NULL : dlerror();
 
         fprintf(stderr, "espnic cosim: %s: %s\n", path,

@@ -392,11 +392,11 @@ void stage_settle(struct stage *st, uint64_t cycle)
     }
 }
 
-void stage_totals(const struct stage *st, uint64_t total[ACCOUNT_STATES])
+void stage_totals(const struct stage *st, unsigned lanes, uint64_t total[ACCOUNT_STATES])
 {
     for (unsigned k = 0; k < ACCOUNT_STATES; k++) {
         total[k] = 0;
-        for (unsigned l = 0; l < st->config.lanes; l++) {
+        for (unsigned l = 0; l < lanes; l++) {
             total[k] += st->lane[l].account.total[k];
         }
     }

@@ -91,7 +91,7 @@ unsigned stage_output(struct stage *st, struct channel *ch);
 /* Bring the accounts of all lanes up to `cycle`. */
 void stage_settle(struct stage *st, uint64_t cycle);
 
-/* Sum of the lanes' accounts, up to the cycle settled last. */
-void stage_totals(const struct stage *st, uint64_t total[ACCOUNT_STATES]);
+/* Sum of the first lanes' accounts, up to the cycle settled last. */
+void stage_totals(const struct stage *st, unsigned lanes, uint64_t total[ACCOUNT_STATES]);
 
 #endif

@@ -426,6 +426,9 @@ void nic_crypt_init(struct espnic *card, struct nic_crypt *c, unsigned dir, unsi
     c->ticket = must(calloc(2 * NIC_ORDER_KEYS, sizeof *c->ticket));
     nic_stage(card, &c->crypto, dir == NIC_RX ? "crypto_rx" : "crypto_tx", card->crypto_domain,
               c->engines + 1, LANE_START_FIRST, &engines, c);
+    /* the way around is none of the engines: its cycles are not in their account */
+    c->crypto.lane[c->engines].account.by_cause[0] = NULL;
+    c->crypto.lane[c->engines].account.by_cause[1] = NULL;
     nic_stage(card, &c->reorder, dir == NIC_RX ? "reorder_rx" : "reorder_tx", card->core, 1,
               dir == NIC_RX ? LANE_START_LAST : LANE_START_FIRST, &order, c);
 }

@@ -334,8 +334,16 @@ bool nic_check_books(struct espnic *card, char *error, size_t error_size)
 
 /* ---- accounts of the blocks ------------------------------------------------------------------------------- */
 
-static void add_stage(struct espnic *card, struct stage *st, unsigned index, bool numbered,
-                      struct nic_block_stats *out)
+/* The slots of a stage that do its work: behind those of the engines is the way around them. */
+static unsigned slots_of(const struct nic_lane *lane, const struct stage *st)
+{
+    return st == &lane->rx.crypto   ? lane->rx.engines
+           : st == &lane->tx.crypto ? lane->tx.engines
+                                    : st->config.lanes;
+}
+
+static void add_stage(struct espnic *card, struct stage *st, unsigned slots, unsigned index,
+                      bool numbered, struct nic_block_stats *out)
 {
     memset(out, 0, sizeof *out);
     if (numbered) {
@@ -344,9 +352,9 @@ static void add_stage(struct espnic *card, struct stage *st, unsigned index, boo
         snprintf(out->name, sizeof out->name, "%s", st->config.name);
     }
     stage_settle(st, present(card, st->config.domain));
-    stage_totals(st, out->cycles);
-    out->slots = st->config.lanes;
-    for (unsigned l = 0; l < st->config.lanes; l++) {
+    stage_totals(st, slots, out->cycles);
+    out->slots = slots;
+    for (unsigned l = 0; l < slots; l++) {
         out->items += st->lane[l].s.items;
     }
     out->by_cause[0] = st->by_cause[0];
@@ -383,11 +391,11 @@ unsigned nic_block_accounts(struct espnic *card, struct nic_block_stats out[NIC_
 
         nic_lane_stages(l, stages);
         for (unsigned k = 0; k < NIC_LANE_STAGES; k++) {
-            add_stage(card, stages[k], i, lanes > 1, &out[n++]);
+            add_stage(card, stages[k], slots_of(l, stages[k]), i, lanes > 1, &out[n++]);
         }
     }
     for (unsigned p = 0; p < card->config.general.ports; p++) {
-        add_stage(card, &card->port[p].mac_tx, p, card->config.general.ports > 1, &out[n++]);
+        add_stage(card, &card->port[p].mac_tx, 1, p, card->config.general.ports > 1, &out[n++]);
     }
     memset(&out[n], 0, sizeof out[n]);
     snprintf(out[n].name, sizeof out[n].name, "command");

@@ -86,12 +86,19 @@ mkdir -p "$work/part" "$work/nothing"
 cp rtl_models/channel.sv "$work/part"
 few=(esn_sequence --cycles 20000)
 expect "other RTL, one module: the rest is ours" 0 'no difference' "${few[@]}" --rtl "$work/part"
+also "... which is named" "^RTL of $work/part: channel\\.sv; all else"
 (cd "$work" && "$espnic" cosim "${few[@]}" --rtl part/ >"$work/out" 2>&1) && ok "... by a relative name" || not_ok "... by a relative name"
 # A channel with room for one beat less shows itself.
 sed "s/free  <= CNT_W'(DEPTH);/free <= CNT_W'(DEPTH - 1);/" rtl_models/channel.sv >"$work/part/channel.sv"
 expect "... and it is that module which runs" 1 'esn_sequence: cycle [0-9]*: .* differs' "${few[@]}" --rtl "$work/part"
 cp rtl_models/csr.sv "$work/nothing"
 expect "other RTL without anything of the block: refused" 2 'nothing of esn_sequence is in' "${few[@]}" --rtl "$work/nothing"
+# Ours has been made for these parameters, and is none of the folder's.
+mkdir -p "$work/above/rtl" "$work/void"
+cp "$work/part/channel.sv" "$work/above/rtl"
+expect "ours is there" 0 'no difference' "${few[@]}"
+expect "an empty folder: refused all the same" 2 'nothing of esn_sequence is in' "${few[@]}" --rtl "$work/void"
+expect "the folder above: refused" 2 'nothing of esn_sequence is in' "${few[@]}" --rtl "$work/above"
 
 # ---- waveforms --------------------------------------------------------------------------------------------------------------
 

@@ -133,7 +133,7 @@ static bool causes_add_up(unsigned s)
     uint64_t total[ACCOUNT_STATES];
     uint64_t sum[2] = { 0, 0 };
 
-    stage_totals(st, total);
+    stage_totals(st, st->config.lanes, total);
     for (unsigned b = 0; b < SCHED_MAX_BLOCKS; b++) {
         sum[0] += st->by_cause[0][b];
         sum[1] += st->by_cause[1][b];
