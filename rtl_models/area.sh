@@ -49,38 +49,44 @@ ipsec_top|SA_W=4
 ipsec_top|SA_W=4 SA_TABLE=1
 '
 
-# The files that a module is made of: itself, what it names, and so on; packages first.
-files_of() {
-    local todo=$1 done='' name other
-    while [ -n "$todo" ]; do
-        name=${todo%% *}
-        todo=${todo#"$name"}
-        todo=${todo# }
-        done="$done $name.sv"
-        for other in *.sv; do
-            other=${other%.sv}
-            case " $todo $done " in *" $other "* | *" $other.sv "*) continue ;; esac
-            grep -v '^ *//' "$name.sv" | grep -qw "$other" && todo="${todo:+$todo }$other"
-        done
-    done
-    tr ' ' '\n' <<<"$done" | grep _pkg.sv | tr '\n' ' '
-    tr ' ' '\n' <<<"$done" | grep '\.sv' | grep -v _pkg.sv | tr '\n' ' '
+# One module with an instance of each point: what several of them are made of is mapped once.
+wrapper() {
+    local n=0 module settings s list
+    echo 'module area_points;'
+    while IFS='|' read -r module settings; do
+        n=$((n + 1))
+        list=''
+        for s in $settings; do list="$list${list:+, }.${s%=*}(${s#*=})"; done
+        echo "  (* keep *) $module ${list:+#($list)} p$n ();"
+    done <<<"$chosen"
+    echo endmodule
 }
 
 # Each module is mapped by itself, once for all of its instances: so nothing is optimised across their borders, and the largest
 # blocks take minutes instead of hours.
-row() {
-    local module=$1 settings=$2 chparam='' s
-    for s in $settings; do chparam="$chparam -set ${s%=*} ${s#*=}"; done
-    yosys -q -p "read_verilog -sv -defer $(files_of "$module"); ${chparam:+chparam $chparam $module;} hierarchy -top $module; proc -norom; opt -fast; \
-        tee -q -o $work/words stat -top $module; memory -nomap; opt -full; techmap; opt -fast; simplemap; \
-        dfflegalize -cell \$_DFF_P_ x; abc -g simple; opt_clean; tee -q -o $work/gates stat -top $module" >"$work/log" 2>&1 || {
+map_all() {
+    yosys -q -p "read_verilog -sv -defer $(echo *_pkg.sv) $(echo *.sv | tr ' ' '\n' | grep -v _pkg.sv | tr '\n' ' ') $work/points.sv; \
+        hierarchy -top area_points; proc -norom; opt -fast; write_ilang $work/words.il; \
+        memory -nomap; opt -full; techmap; opt -fast; simplemap; dfflegalize -cell \$_DFF_P_ x; \
+        abc -g simple; opt_clean; write_ilang $work/gates.il; tee -q -o $work/names dump area_points" >"$work/log" 2>&1 || {
         tail -n 5 "$work/log" >&2
-        echo "yosys fails on $module $settings" >&2
+        echo "yosys fails" >&2
+        return 1
+    }
+}
+
+# The figures of instance number $1, with all that it is made of.
+figures() {
+    local name
+    name=$(sed -n "s/^ *cell \\(.*\\) \\\\p$1\$/\\1/p" "$work/names")
+    yosys -q -p "read_ilang $work/words.il; tee -q -o $work/words stat -top $name; design -reset; \
+        read_ilang $work/gates.il; tee -q -o $work/gates stat -top $name" >"$work/log" 2>&1 || {
+        tail -n 5 "$work/log" >&2
+        echo "yosys has no $name" >&2
         return 1
     }
     # With modules inside, the totals are the last section of what yosys writes.
-    awk -v module="$module" -v settings="$settings" '
+    awk -v module="$2" -v settings="$3" '
         /^===/ && FILENAME ~ /words/ { bits = 0 }
         /^===/ && FILENAME ~ /gates/ { flops = andor = nand = xor = mux = inv = 0 }
         FILENAME ~ /words/ { if (/Number of memory bits/) bits = $NF; next }
@@ -97,6 +103,13 @@ row() {
         }' "$work/words" "$work/gates"
 }
 
+chosen=$(grep -v '^$' <<<"$points" | if [ -n "$only" ]; then grep "^$only|"; else cat; fi)
+[ -n "$chosen" ] || {
+    echo "no block $only in the list of points" >&2
+    exit 2
+}
+wrapper >"$work/points.sv"
+map_all || exit 1
 {
     echo "# Area of the blocks"
     echo
@@ -106,12 +119,11 @@ row() {
     echo
     echo "| block | parameters | flip-flops | AND, OR | XOR | MUX | NOT | kGE | memory bits |"
     echo "|---|---|---|---|---|---|---|---|---|"
+    n=0
     while IFS='|' read -r module settings; do
-        [ -n "$module" ] || continue
-        [ -z "$only" ] || [ "$module" = "$only" ] || continue
-        echo "$module $settings" >&2
-        row "$module" "$settings" || exit 1
-    done <<<"$points"
+        n=$((n + 1))
+        figures "$n" "$module" "$settings" || exit 1
+    done <<<"$chosen"
 } >"$work/AREA.md" || exit 1
 if [ "${1:-}" = -n ]; then
     cat "$work/AREA.md"
