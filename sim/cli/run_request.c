@@ -27,7 +27,7 @@ const struct option_spec run_request_options[RUN_REQUEST_OPTIONS] = {
     { "warmup", 0, "TIME", "leave this long after the first arrival out of the rates" },
     { "timing-only", 0, NULL, "lengths only, no cryptography: the same cycles, sooner" },
     { "strict", 0, NULL, "a recording that breaks a rule of the interface is bad input" },
-    { "skip-bad", 0, NULL, "count damaged records instead of stopping at them" },
+    { "skip-bad", 0, NULL, "count damaged records of recordings instead of stopping at them" },
     { "preload", 0, NULL, "SAs added at or before the first packet are there from the start" },
     { "no-preload", 0, NULL, "they are not" },
     { "ideal", 0, "BLOCK", "BLOCK takes no time and has no limit; may be repeated" },

@@ -54,7 +54,7 @@ static const struct option_spec mrc_options[] = {
       "write every use of an SA and every DELETE as CSV: time, rx, tx or\n"
       "delete, recorded handle" },
     { "tx-sa", 0, "HANDLE", "outbound SA for packets that no selector takes (host.tx.sa)" },
-    { "skip-bad", 0, NULL, "count damaged records instead of stopping at them" },
+    { "skip-bad", 0, NULL, "count damaged records of recordings instead of stopping at them" },
     { "csv", 0, NULL, "the curve as CSV on stdout" },
     { "json", 0, NULL, "JSON on stdout, with the definition of every number" },
     { "plot", 0, "FILE", "write the curve as a gnuplot script too, and run it" },

@@ -936,11 +936,29 @@ static bool check_forward(const struct nic_config *config, char *error, size_t e
     return true;
 }
 
+/* Messages of the link begin with the name of the parameter, if there is one that is wrong by itself. */
+static bool check_link(const struct pcie_config *link, char *error, size_t error_size)
+{
+    char why[256];
+    size_t length;
+    uint64_t num;
+    uint64_t den;
+
+    if (pcie_link_clock(link, &num, &den, why, sizeof why)) {
+        return true;
+    }
+    length = strcspn(why, " ");
+    for (size_t i = 0; i < pcie_param_count; i++) {
+        if (strlen(pcie_params[i].name) == length && !strncmp(pcie_params[i].name, why, length)) {
+            return refuse(error, error_size, "card.pcie.%s: %s", pcie_params[i].name, why);
+        }
+    }
+    return refuse(error, error_size, "card.pcie: %s", why);
+}
+
 bool nic_config_check(struct nic_config *config, char *error, size_t error_size)
 {
     const struct nic_general *g = &config->general;
-    uint64_t num;
-    uint64_t den;
     uint64_t longest = (config->mac.mtu + 64 + g->bus) / g->bus;
 
     if (g->bus & (g->bus - 1)) {
@@ -974,5 +992,5 @@ bool nic_config_check(struct nic_config *config, char *error, size_t error_size)
            check_table(config, error, error_size) && check_cache(config, error, error_size) &&
            check_path(config, error, error_size) && check_events(config, error, error_size) &&
            check_forward(config, error, error_size) && check_rss(&config->rss, error, error_size) &&
-           pcie_link_clock(&config->pcie, &num, &den, error, error_size);
+           check_link(&config->pcie, error, error_size);
 }

@@ -40,6 +40,8 @@ verdict "a value without its unit" refused '^espnic run: --set: card.crypto.widt
     "$scenario" --set card.crypto.width=2
 verdict "a misspelt parameter" refused 'unknown key card.crypto.widht, did you mean card.crypto.width\?' \
     "$scenario" --set card.crypto.widht=2B
+verdict "a link of three lanes" refused '^espnic run: --set: card\.pcie\.lanes: lanes is 3, expected 1, 2' \
+    "$scenario" --set card.pcie.lanes=3
 verdict "an unknown block" refused 'found "cripto", expected one of: host, wire, .*crypto' \
     "$scenario" --ideal cripto
 verdict "a recording as capture" refused 'vpn-gateway.jsonl: expected a pcap or pcapng capture' \
@@ -102,5 +104,7 @@ verdict "the timeline has every packet that left" json \
     'len({e["args"]["packet"] for e in t if e["ph"] == "X" and e["name"] == "tx"}) == r["tx"]["packets_out"]'
 # Control requests that come after the packets do not stretch or fill the measured phase.
 verdict "not faster than the line" json 'max(m["tx"]["wire_gbps"], m["rx"]["wire_gbps"]) <= 100'
+# The engines, and nothing beside them: what is offered is too much for them.
+verdict "the engines are busy" json '(lambda b: b["slots"] == 4 and b["busy"] > 0.97 * (b["busy"] + b["blocked"] + b["waiting"] + b["starved"]))(m["blocks"]["crypto_tx"])'
 verdict "what is over is lost" json 'm["rx"]["drops"]["rx_overflow"] > 1000'
 exit $failed
