@@ -531,15 +531,8 @@ static bool make_memory(struct espnic *card, char *error, size_t error_size)
     }
     card->mmio = calloc(NIC_MMIO_RING, sizeof *card->mmio);
     for (unsigned p = 0; p < card->config.general.ports; p++) {
-        struct nic_port *port = &card->port[p];
-
-        port->card = card;
-        port->index = p;
-        port->arrival = calloc(NIC_RING, sizeof *port->arrival);
-        port->departure = calloc(NIC_RING, sizeof *port->departure);
-        if (!port->arrival || !port->departure) {
-            return fail(error, error_size, "out of memory");
-        }
+        card->port[p].card = card;
+        card->port[p].index = p;
     }
     return card->mmio || fail(error, error_size, "out of memory");
 }
