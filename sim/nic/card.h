@@ -517,6 +517,16 @@ static inline uint64_t nic_port_time(const struct espnic *card, unsigned domain,
     return clock_edge_from(&card->clocks, domain, cycle, card->port_domain);
 }
 
+/* What has been reached; inside a callback, the time of its event. */
+static inline uint64_t nic_present(const struct espnic *card)
+{
+    uint64_t event = card->advancing
+                         ? nic_port_time(card, card->sched.now_domain, card->sched.now_cycle)
+                         : 0;
+
+    return event > card->now ? event : card->now;
+}
+
 /* Not less than `least`, which is not 0: free-running indices stay in step with their ring when they wrap. */
 static inline uint32_t nic_power_of_two(uint32_t least)
 {

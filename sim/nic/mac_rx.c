@@ -129,7 +129,7 @@ bool espnic_wire_rx(struct espnic *card, unsigned port_number, uint64_t time,
     uint64_t complete;
     uint32_t packet;
 
-    if (port_number >= card->config.general.ports || time < card->now) {
+    if (port_number >= card->config.general.ports || time < nic_present(card)) {
         return false;
     }
     port = &card->port[port_number];
@@ -166,14 +166,20 @@ bool espnic_wire_rx(struct espnic *card, unsigned port_number, uint64_t time,
 
 uint64_t espnic_wire_free(struct espnic *card, unsigned port_number)
 {
-    struct nic_port *port = &card->port[port_number];
-    uint64_t at = nic_port_time(card, port->domain, port->s.wire_free);
+    uint64_t present = nic_present(card);
+    struct nic_port *port;
+    uint64_t at;
 
+    if (port_number >= card->config.general.ports) {
+        return ESPNIC_NEVER;
+    }
+    port = &card->port[port_number];
+    at = nic_port_time(card, port->domain, port->s.wire_free);
     if (ideal(card) && port->s.arrival_head != port->s.arrival_tail) {
         port->s.client_waits = 1;
         return ESPNIC_NEVER;
     }
-    return at < card->now ? card->now : at;
+    return at < present ? present : at;
 }
 
 /* Of one direction, at most: the shortest behind a long one, as many as the PHY takes time for; and those given ahead. */
