@@ -219,6 +219,19 @@ static uint64_t host_number(const struct espnic *card, const struct nic_packet *
     return number;
 }
 
+/* Crypto offload: is the host's frame one that the SA can protect? Else it would leave as it is. */
+static bool has_room(const struct nic_packet *p)
+{
+    const struct esp_transform *t = nic_transform(p);
+    uint32_t span = p->bounds.end - p->bounds.ipsec;
+    uint32_t behind = t->op == ESP_OP_AH ? 0 : 2u + t->icv; /* pad length, next header */
+    uint32_t block = t->op == ESP_OP_AH ? 1 : esp_alg_info((enum esp_alg)t->enc)->block_bytes;
+
+    return p->bounds.end > p->bounds.ipsec && p->bounds.end <= p->length &&
+           span >= nic_ipsec_bytes(p) + behind &&
+           (t->op == ESP_OP_AH || (span - nic_ipsec_bytes(p) - t->icv) % block == 0);
+}
+
 /* Crypto offload: the headers are there. With two handles the first is the transport SA's, whose
  * headers are named by slot 12; the tunnel's are found by parsing from the outer IP header (O-22). */
 static enum nic_drop find_headers(struct espnic *card, struct nic_packet *p)
@@ -242,8 +255,7 @@ static enum nic_drop find_headers(struct espnic *card, struct nic_packet *p)
         p->bounds.ipsec = view.l3 + offset;
         p->bounds.end = view.l3 + view.l3_length;
     }
-    return p->bounds.ipsec + 16 > p->bounds.end || p->bounds.end > p->length ? NIC_DROP_BAD_LENGTH
-                                                                             : NIC_DROP_NONE;
+    return has_room(p) ? NIC_DROP_NONE : NIC_DROP_BAD_LENGTH;
 }
 
 static void find_frame(struct espnic *card, struct nic_packet *p, uint64_t now)
