@@ -476,6 +476,21 @@ void host_rx_head(const struct host *host, uint32_t queue, struct abi_rx_complet
     }
 }
 
+/* A ring that is smaller than `host.rx.refill` is filled when all of it is empty: who waited for more would wait for
+ * ever where buffers come back from the transmit side. */
+uint32_t host_refill_at(const struct host *host)
+{
+    return least(host->config.rx.refill, host->config.rx.ring);
+}
+
+static void ring_rx(struct host *host, uint32_t queue, uint64_t time)
+{
+    struct host_rxq *q = &host->rxq[queue];
+
+    q->rung = q->tail;
+    host_write_register(host, time, REG_RX_TAIL, queue, q->tail);
+}
+
 void host_refill(struct host *host, uint32_t queue, uint64_t time)
 {
     struct host_rxq *q = &host->rxq[queue];
@@ -489,8 +504,7 @@ void host_refill(struct host *host, uint32_t queue, uint64_t time)
     q->empty = (struct host_list){ 0 };
     if (!host->s->resetting) {
         host->stats->rx.refills++;
-        q->rung = q->tail;
-        host_write_register(host, time, REG_RX_TAIL, queue, q->tail);
+        ring_rx(host, queue, time);
     }
 }
 
@@ -571,6 +585,16 @@ void host_end_reset(struct host *host, uint64_t time)
     look(host, time);
 }
 
+/* Buffers that were given back during a reset, which rings no doorbell. */
+static void ring_late(struct host *host, uint64_t time)
+{
+    for (uint32_t q = 0; q < host->s->rx_queues; q++) {
+        if (host->rxq[q].rung != host->rxq[q].tail) {
+            ring_rx(host, q, time);
+        }
+    }
+}
+
 static void flush_rx(struct host *host)
 {
     for (uint32_t q = 0; q < host->s->rx_queues; q++) {
@@ -600,6 +624,8 @@ void host_reset_over(struct host *host, uint64_t time)
         memset(host->rings, 0, host->ring_bytes);
         program(host, time);
         host_tx_flush(host, time);
+    } else {
+        ring_late(host, time);
     }
     if (host->s->wiped_by_reset) {
         host_wiped(host, time);
