@@ -143,6 +143,26 @@ START_TEST(ports_and_accesses)
 }
 END_TEST
 
+/* Entries are found by masks: a ring of another size than a power of two would overwrite itself, so there is none. */
+START_TEST(sizes_of_the_command_ring)
+{
+    static const struct {
+        uint32_t asked, has;
+    } size[] = { { 3, 0 }, { 64, 64 }, { 1, 0 }, { 65536, 65536 }, { 131072, 0 }, { 0, 0 } };
+    struct crig *rig = crig_new();
+    uint64_t refused = 0;
+
+    crig_open(rig, false);
+    for (unsigned i = 0; i < sizeof size / sizeof *size; i++) {
+        crig_set(rig, REG_CMD_SIZE, 0, size[i].asked);
+        ck_assert_uint_eq(crig_get(rig, REG_CMD_SIZE, 0), size[i].has);
+        refused += size[i].asked != size[i].has;
+        ck_assert_uint_eq(rig->card->stats.rings.refused, refused);
+    }
+    crig_free(rig);
+}
+END_TEST
+
 /* ---- descriptors ------------------------------------------------------------------------------------------------- */
 
 START_TEST(refused_on_its_port)
@@ -258,6 +278,7 @@ int main(void)
     tcase_add_test(tc, all_come_through_a_long_phy);
     tcase_add_test(tc, callbacks_have_a_past);
     tcase_add_test(tc, ports_and_accesses);
+    tcase_add_test(tc, sizes_of_the_command_ring);
     tcase_add_test(tc, refused_on_its_port);
     tcase_add_loop_test(tc, no_frame_leaves_unprotected, 0, sizeof sizes / sizeof *sizes);
     suite_add_tcase(suite, tc);
