@@ -3,6 +3,8 @@
  * cannot protect. */
 #include "card_rig.h"
 
+#include "engine/describe.h"
+
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,6 +268,96 @@ START_TEST(no_frame_leaves_unprotected)
 }
 END_TEST
 
+/* ---- congestion marks ------------------------------------------------------------------------------------------- */
+
+enum { TOS = 15, CE = 3, NOT_ECT = 0, ECT_0 = 2, ECT_1 = 1, ROOM = 2048, SPI = 0x100 };
+
+/* A frame in a GCM tunnel whose outer header has another ECN field than the inner one: nothing protects it there. */
+static uint32_t make_marked(struct esp_crypt *crypt, const struct esp_node *in, uint64_t seq, unsigned inner,
+                            unsigned outer, uint8_t *bytes)
+{
+    static uint8_t buffer[ROOM];
+    struct esp_packet packet = {
+        .buffer = buffer, .capacity = ROOM, .start = 256, .length = 100, .l3 = 14
+    };
+    struct esp_encap encap[ESP_MAX_SAS] = { { .seq = seq } };
+    struct esp_key_ref key[ESP_MAX_SAS] = { { .id = 1 } };
+    struct esp_node out = *in;
+    uint8_t *frame = buffer + packet.start;
+
+    out.dir = ESP_DIR_OUT;
+    crig_udp(frame, 1, 100);
+    frame[TOS] = (uint8_t)inner;
+    esp_put16(frame + 24, 0);
+    esp_put16(frame + 24, esp_ip_checksum(frame + 14, 20));
+    ck_assert_int_eq(esp_seal_packet(crypt, &out, key, &packet, encap), ESP_OK);
+    frame = esp_packet_bytes(&packet);
+    frame[TOS] = (uint8_t)outer;
+    esp_put16(frame + 24, 0);
+    esp_put16(frame + 24, esp_ip_checksum(frame + 14, 20));
+    memcpy(bytes, frame, packet.length);
+    return packet.length;
+}
+
+static uint64_t shown(struct crig *rig, const char *path, const char *name)
+{
+    static struct stat_registry r;
+
+    r.count = 0;
+    nic_register_stats(rig->card, &r);
+    for (size_t g = 0; g < r.count; g++) {
+        for (size_t i = 0; !strcmp(r.groups[g].path, path) && i < r.groups[g].count; i++) {
+            if (!strcmp(r.groups[g].stats[i].name, name)) {
+                return *(const uint64_t *)(const void *)((const char *)r.groups[g].base +
+                                                         r.groups[g].stats[i].offset);
+            }
+        }
+    }
+    ck_abort_msg("no statistic %s.%s", path, name);
+}
+
+/* RFC 6040, figure 4: a mark goes inwards; ECT(1) outside of ECT(0) goes inwards and may be an attack. */
+START_TEST(congestion_marks)
+{
+    static uint8_t bytes[ROOM];
+    static const struct {
+        unsigned inner, outer;
+    } fields[] = { { ECT_0, ECT_0 }, { ECT_0, CE }, { ECT_1, CE }, { NOT_ECT, ECT_1 }, { NOT_ECT, CE } };
+    struct crig *rig = crig_new();
+    struct esp_node node = { .handle = 1,
+                             .dir = ESP_DIR_IN,
+                             .mode = ESP_MODE_TUNNEL,
+                             .src = { 4, { 10, 9, 0, 1 } },
+                             .dst = { 4, { 10, 9, 0, 2 } },
+                             .sa_count = 1 };
+    struct esp_crypt *crypt;
+    enum sa_reason reason;
+    uint64_t handle;
+    char error[256];
+
+    node.sa[0] = (struct esp_sa){ .op = ESP_OP_ESP, .spi = SPI, .replay_window = 64 };
+    node.sa[0].enc = (struct esp_key){ .alg = ESP_ALG_AES_GCM_128, .icv = 16, .length = 20 };
+    crypt = esp_crypt_open(ESP_BACKEND_AUTO, ESP_CRYPT_DEFAULT_CONTEXTS, error, sizeof error);
+    ck_assert_msg(crypt != NULL, "%s", error);
+    crig_open(rig, true);
+    crig_rx_ring(rig, 0, 64, ROOM);
+    ck_assert(espnic_preload_add(rig->card, &node, &handle, &reason));
+    for (unsigned i = 0; i < sizeof fields / sizeof *fields; i++) {
+        uint32_t length =
+            make_marked(crypt, &node, i + 1, fields[i].inner, fields[i].outer, bytes);
+        struct espnic_frame f = { .bytes = bytes, .captured = length, .length = length };
+
+        ck_assert(espnic_wire_rx(rig->card, 0, espnic_now(rig->card), &f));
+        crig_settle(rig);
+    }
+    ck_assert_uint_eq(shown(rig, "card.rx.ecn", "marked"), 2);
+    ck_assert_uint_eq(shown(rig, "card.rx.ecn", "suspicious"), 1);
+    ck_assert_uint_eq(shown(rig, "card.rx.drops", "ecn"), 1);
+    esp_crypt_close(crypt);
+    crig_free(rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("card_edges");
@@ -280,6 +372,7 @@ int main(void)
     tcase_add_test(tc, ports_and_accesses);
     tcase_add_test(tc, sizes_of_the_command_ring);
     tcase_add_test(tc, refused_on_its_port);
+    tcase_add_test(tc, congestion_marks);
     tcase_add_loop_test(tc, no_frame_leaves_unprotected, 0, sizeof sizes / sizeof *sizes);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
