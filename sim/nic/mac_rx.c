@@ -182,7 +182,8 @@ uint64_t espnic_wire_free(struct espnic *card, unsigned port_number)
     return at < present ? present : at;
 }
 
-/* Of one direction, at most: the shortest behind a long one, as many as the PHY takes time for; and those given ahead. */
+/* Of one direction, at most: the shortest behind a long one, as many as the PHY takes time for; and those given
+ * ahead. */
 static uint32_t frames_under_way(const struct espnic *card, const struct nic_port *port)
 {
     const uint32_t shortest = NIC_PREAMBLE + NIC_SHORTEST + NIC_FCS + NIC_GAP;

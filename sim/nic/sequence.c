@@ -276,9 +276,8 @@ static enum nic_drop look_inside(struct espnic *card, const struct nic_packet *p
     return view->version == 4 || view->version == 6 ? NIC_DROP_NONE : NIC_DROP_NOT_IP;
 }
 
-/* Crypto offload: the headers are there. With two handles the first is the transport SA's, whose
- * headers are named by slot 12, from the IP header inside the tunnel; the tunnel's are found by parsing from the outer IP
- * header (O-22). */
+/* Crypto offload: the headers are there. With two handles the first is the transport SA's, whose headers are named by
+ * slot 12, from the IP header inside the tunnel; the tunnel's are found by parsing from the outer IP header (O-22). */
 static enum nic_drop find_headers(struct espnic *card, struct nic_packet *p)
 {
     bool ah = nic_transform(p)->op == ESP_OP_AH;

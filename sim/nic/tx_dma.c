@@ -3,7 +3,8 @@
  * A doorbell makes the card read descriptors, up to `tx_fetch` at a time, into a copy of `tx_prefetch`
  * entries a queue. Queues take turns in reading payload, limited by the bytes of the transmit buffer and
  * the number of reads under way. A packet goes to its lane when its last byte has come, or, if that came with the
- * descriptor, when it is its turn: the lane keeps the order of descriptors. done.c has its completion. The fetch of receive descriptors stands here too, since it is the same engine. */
+ * descriptor, when it is its turn: the lane keeps the order of descriptors. done.c has its completion. The fetch of
+ * receive descriptors stands here too, since it is the same engine. */
 #include "nic/card.h"
 
 #include <stdlib.h>
