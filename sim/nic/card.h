@@ -164,7 +164,8 @@ enum { NIC_FAILED_RING = 1 << 16 };
 /* Around a frame on the wire, in bytes, which are cycles of its clock; the shortest frame without FCS (IEEE 802.3). */
 enum { NIC_PREAMBLE = 8, NIC_FCS = 4, NIC_GAP = 12, NIC_SHORTEST = 60 };
 
-enum { NIC_AHEAD = 512 }; /* frames that a client may give to a port ahead of their time, at least */
+/* Frames that a client may give to a port ahead of their time, at least. */
+enum { NIC_AHEAD = 512 };
 
 struct nic_port {
     struct espnic *card;
@@ -520,9 +521,8 @@ static inline uint64_t nic_port_time(const struct espnic *card, unsigned domain,
 /* What has been reached; inside a callback, the time of its event. */
 static inline uint64_t nic_present(const struct espnic *card)
 {
-    uint64_t event = card->advancing
-                         ? nic_port_time(card, card->sched.now_domain, card->sched.now_cycle)
-                         : 0;
+    uint64_t event =
+        card->advancing ? nic_port_time(card, card->sched.now_domain, card->sched.now_cycle) : 0;
 
     return event > card->now ? event : card->now;
 }

@@ -112,7 +112,8 @@ static void wake(void *self, uint64_t now)
 static uint64_t stamp(struct espnic *card, struct nic_port *port, struct nic_packet *p,
                       uint64_t start)
 {
-    uint64_t length = p->length < NIC_SHORTEST ? NIC_SHORTEST : p->length; /* padded by the sender */
+    uint64_t length =
+        p->length < NIC_SHORTEST ? NIC_SHORTEST : p->length; /* padded by the sender */
     uint64_t last = ideal(card) ? start : start + NIC_PREAMBLE + length + NIC_FCS;
 
     p->wire_ps = clock_ps(&card->clocks, port->domain, last);

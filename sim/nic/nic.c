@@ -713,7 +713,8 @@ bool espnic_mmio_burst(struct espnic *card, uint64_t time, uint32_t offset, cons
 {
     uint32_t line;
 
-    if (time < nic_present(card) || count % 4 || offset % 4 || count < 4 || offset % 64 + count > 64) {
+    if (time < nic_present(card) || count % 4 || offset % 4 || count < 4 ||
+        offset % 64 + count > 64) {
         return false;
     }
     if (count <= 8) {

@@ -240,9 +240,7 @@ static void tunnel_bytes(struct espnic *card, uint32_t sa, uint8_t version, uint
     *front = 0;
     *behind = 0;
     for (unsigned e = 0; e < sa_entries(sa_context(&card->table, sa)); e++) {
-        struct nic_packet as = {
-            .dir = NIC_TX, .version = version, .sa = sa, .entry = (uint8_t)e
-        };
+        struct nic_packet as = { .dir = NIC_TX, .version = version, .sa = sa, .entry = (uint8_t)e };
 
         nic_make_transform(card, &as);
         *front += nic_ipsec_bytes(&as) + (as.transform.udp ? (uint32_t)ESP_UDP_HEADER : 0);

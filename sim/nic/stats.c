@@ -215,8 +215,8 @@ void nic_register_stats(struct espnic *card, struct stat_registry *r)
     stat_register(r, "card.rx.bypass", "Received packets that the card left alone, by reason.",
                   at(card, rx + offsetof(struct nic_direction_stats, bypass)), bypasses,
                   STAT_COUNT(bypasses));
-    stat_register(r, "card.rx.ecn", "Congestion marks of tunnels that the card opened.", at(card, 0),
-                  ecn, STAT_COUNT(ecn));
+    stat_register(r, "card.rx.ecn", "Congestion marks of tunnels that the card opened.",
+                  at(card, 0), ecn, STAT_COUNT(ecn));
     stat_register(r, "card.tx", "Transmit side of the card, over the whole run.", at(card, tx),
                   one_direction, STAT_COUNT(one_direction));
     stat_register(r, "card.tx.drops", "Packets to send that the card dropped, by reason.",

@@ -219,7 +219,8 @@ static const struct {
     bool good;
 } sizes[] = {
     { "GCM: header, IV, pad length, next header, ICV", false, false, 8 + 8 + 4 + 16, true },
-    { "GCM: a byte less than IV, pad length, next header, ICV", false, false, 8 + 8 + 1 + 16, false },
+    { "GCM: a byte less than IV, pad length, next header, ICV", false, false, 8 + 8 + 1 + 16,
+      false },
     { "GCM: no room for the ICV", false, false, 20, false },
     { "CBC: one block", false, true, 8 + 16 + 16 + 16, true },
     { "CBC: no block", false, true, 8 + 16 + 16, false },
@@ -273,8 +274,8 @@ END_TEST
 enum { TOS = 15, CE = 3, NOT_ECT = 0, ECT_0 = 2, ECT_1 = 1, ROOM = 2048, SPI = 0x100 };
 
 /* A frame in a GCM tunnel whose outer header has another ECN field than the inner one: nothing protects it there. */
-static uint32_t make_marked(struct esp_crypt *crypt, const struct esp_node *in, uint64_t seq, unsigned inner,
-                            unsigned outer, uint8_t *bytes)
+static uint32_t make_marked(struct esp_crypt *crypt, const struct esp_node *in, uint64_t seq,
+                            unsigned inner, unsigned outer, uint8_t *bytes)
 {
     static uint8_t buffer[ROOM];
     struct esp_packet packet = {
@@ -322,7 +323,9 @@ START_TEST(congestion_marks)
     static uint8_t bytes[ROOM];
     static const struct {
         unsigned inner, outer;
-    } fields[] = { { ECT_0, ECT_0 }, { ECT_0, CE }, { ECT_1, CE }, { NOT_ECT, ECT_1 }, { NOT_ECT, CE } };
+    } fields[] = {
+        { ECT_0, ECT_0 }, { ECT_0, CE }, { ECT_1, CE }, { NOT_ECT, ECT_1 }, { NOT_ECT, CE }
+    };
     struct crig *rig = crig_new();
     struct esp_node node = { .handle = 1,
                              .dir = ESP_DIR_IN,
@@ -343,8 +346,7 @@ START_TEST(congestion_marks)
     crig_rx_ring(rig, 0, 64, ROOM);
     ck_assert(espnic_preload_add(rig->card, &node, &handle, &reason));
     for (unsigned i = 0; i < sizeof fields / sizeof *fields; i++) {
-        uint32_t length =
-            make_marked(crypt, &node, i + 1, fields[i].inner, fields[i].outer, bytes);
+        uint32_t length = make_marked(crypt, &node, i + 1, fields[i].inner, fields[i].outer, bytes);
         struct espnic_frame f = { .bytes = bytes, .captured = length, .length = length };
 
         ck_assert(espnic_wire_rx(rig->card, 0, espnic_now(rig->card), &f));
