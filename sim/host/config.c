@@ -139,7 +139,7 @@ static const struct param rx_params[] = {
     { "budget", PARAM_U32, F(host_rx_config, budget), 64, 1, 65536, NULL, NULL,
       "Packets that a core receives, or sends, before it turns to the other direction." },
     { "refill", PARAM_U32, F(host_rx_config, refill), 32, 1, 65536, NULL, NULL,
-      "Buffers given back with one doorbell." },
+      "Buffers given back with one doorbell; of a ring that has fewer, all of them." },
     { "signal", PARAM_ENUM, F(host_rx_config, signal), HOST_SIGNAL_INTERRUPT, 0, 1, signals, NULL,
       "How the host learns of received packets." },
     { "coalesce", PARAM_U32, F(host_rx_config, coalesce), 32, 1, 65536, NULL, NULL,

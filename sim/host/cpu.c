@@ -102,7 +102,7 @@ static bool begin_rx_queue(struct host *host, struct host_core *core, uint32_t q
 {
     struct host_rxq *q = &host->rxq[queue];
 
-    if (q->empty.count >= host->config.rx.refill) {
+    if (q->empty.count >= host_refill_at(host)) {
         begin(core, WORK_REFILL, queue, now + host_cost(host, host->config.general.mmio));
         return true;
     }

@@ -476,16 +476,21 @@ void host_rx_head(const struct host *host, uint32_t queue, struct abi_rx_complet
     }
 }
 
+/* A ring that is smaller than `host.rx.refill` is filled when all of it is empty: who waited for more would wait for
+ * ever where buffers come back from the transmit side. */
+uint32_t host_refill_at(const struct host *host)
+{
+    return least(host->config.rx.refill, host->config.rx.ring);
+}
+
 static void ring_rx(struct host *host, uint32_t queue, uint64_t time)
 {
     struct host_rxq *q = &host->rxq[queue];
 
-    host->stats->rx.refills++;
     q->rung = q->tail;
     host_write_register(host, time, REG_RX_TAIL, queue, q->tail);
 }
 
-/* While the card is reset, buffers are posted and nobody is told: ring_rx() comes when it is over. */
 void host_refill(struct host *host, uint32_t queue, uint64_t time)
 {
     struct host_rxq *q = &host->rxq[queue];
@@ -498,6 +503,7 @@ void host_refill(struct host *host, uint32_t queue, uint64_t time)
     }
     q->empty = (struct host_list){ 0 };
     if (!host->s->resetting) {
+        host->stats->rx.refills++;
         ring_rx(host, queue, time);
     }
 }
@@ -579,6 +585,16 @@ void host_end_reset(struct host *host, uint64_t time)
     look(host, time);
 }
 
+/* Buffers that were given back during a reset, which rings no doorbell. */
+static void ring_late(struct host *host, uint64_t time)
+{
+    for (uint32_t q = 0; q < host->s->rx_queues; q++) {
+        if (host->rxq[q].rung != host->rxq[q].tail) {
+            ring_rx(host, q, time);
+        }
+    }
+}
+
 static void flush_rx(struct host *host)
 {
     for (uint32_t q = 0; q < host->s->rx_queues; q++) {
@@ -589,16 +605,6 @@ static void flush_rx(struct host *host)
             host->stats->rx.completions++;
             host->stats->rx.completion_bytes += c.length;
             host->stats->rx.drop[HOST_RX_DROP_HOST_RESET]++;
-        }
-    }
-}
-
-/* What was posted during the reset: a card whose ring has run empty would never complete anything again. */
-static void refills_kept(struct host *host, uint64_t time)
-{
-    for (uint32_t q = 0; q < host->s->rx_queues; q++) {
-        if (host->rxq[q].rung != host->rxq[q].tail) {
-            ring_rx(host, q, time);
         }
     }
 }
@@ -619,7 +625,7 @@ void host_reset_over(struct host *host, uint64_t time)
         program(host, time);
         host_tx_flush(host, time);
     } else {
-        refills_kept(host, time);
+        ring_late(host, time);
     }
     if (host->s->wiped_by_reset) {
         host_wiped(host, time);

@@ -118,7 +118,7 @@ void host_buffer_back(struct host *host, uint32_t buffer, uint64_t time)
     }
     empty->tail = buffer + 1;
     empty->count++;
-    if (empty->count == host->config.rx.refill) {
+    if (empty->count == host_refill_at(host)) {
         host_core_kick(host, queue % host->config.general.cores, time);
     }
 }

@@ -778,6 +778,8 @@ void host_write_register(struct host *host, uint64_t time, unsigned reg, uint32_
 bool host_entry_visible(const struct host *host, uint32_t ring_offset, size_t entry_bytes,
                         size_t flags_at, uint32_t done, uint32_t ring);
 void host_refill(struct host *host, uint32_t queue, uint64_t time);
+/* Buffers of a ring that are empty when they are given back. */
+uint32_t host_refill_at(const struct host *host);
 bool host_rx_visible(const struct host *host, uint32_t queue);
 /* A receive completion as the card has written it, and as it stands in front of a packet: the buffer that was
  * posted as number `index` of the queue. */

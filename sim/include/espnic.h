@@ -8,7 +8,7 @@
  *
  * Times are cycles of the port clock, 64 bits, from 0. The port clock is 1 THz (a cycle is a
  * picosecond) unless espnic_options says otherwise. The card never shows an effect later than the
- * time it was advanced to, and refuses an input with a time in the past.
+ * time it was advanced to, and refuses an input with a time in the past: inside a callback, before its time.
  *
  * Callbacks are made from inside espnic_advance(), in order of time; they may call any function of
  * this header but espnic_advance() and espnic_destroy(). One card is used by one thread.
@@ -94,12 +94,13 @@ void espnic_stop_at(struct espnic *card, uint64_t time);
 /* First port-clock edge not before the next event, ESPNIC_NEVER if none is pending. */
 uint64_t espnic_next_event(const struct espnic *card);
 
+/* The time reached; inside a callback, its time. */
 uint64_t espnic_now(const struct espnic *card);
 
 /* ---- PCIe ---------------------------------------------------------------------------------- */
 
-/* A store to BAR0 leaves the CPU at `time`. 4 or 8 bytes. False: time in the past. Whether the card
- * knows the register is between the two; the card counts what it does not know. */
+/* A store to BAR0 leaves the CPU at `time`. 4 or 8 bytes. False: time in the past, or no store (0 bytes, more than 8).
+ * Whether the card knows the register is between the two; the card counts what it does not know. */
 bool espnic_mmio_write(struct espnic *card, uint64_t time, uint32_t offset, uint32_t bytes,
                        uint64_t value);
 
@@ -108,19 +109,20 @@ bool espnic_mmio_write(struct espnic *card, uint64_t time, uint32_t offset, uint
 bool espnic_mmio_burst(struct espnic *card, uint64_t time, uint32_t offset, const uint8_t *bytes,
                        uint32_t count);
 
-/* A load leaves the CPU at `time`; mmio_done(tag) gives the answer. */
+/* A load leaves the CPU at `time`; mmio_done(tag) gives the answer. False as above. */
 bool espnic_mmio_read(struct espnic *card, uint64_t time, uint32_t offset, uint32_t bytes,
                       uint64_t tag);
 
 /* ---- wire ---------------------------------------------------------------------------------- */
 
 /* The first bit of a frame's preamble arrives not before `time`: it is put behind the frame before it
- * if they would overlap. False: time in the past, or no such port. */
+ * if they would overlap. False: time in the past; no such port; longer than 65599 bytes; or the port keeps no more
+ * frames ahead of their time (512 at least): go on when one of them has come. */
 bool espnic_wire_rx(struct espnic *card, unsigned port_number, uint64_t time,
                     const struct espnic_frame *frame);
 
 /* When the next frame could start on the wire; ESPNIC_NEVER: the port holds frames back (flow control,
- * or an idealised wire) and wire_ready() will tell. */
+ * or an idealised wire) and wire_ready() will tell; or there is no such port. */
 uint64_t espnic_wire_free(struct espnic *card, unsigned port_number);
 
 #endif

@@ -159,10 +159,13 @@ struct nic_departure {
     uint32_t packet;
 };
 
-enum {
-    NIC_RING = 1 << 10,
-    NIC_FAILED_RING = 1 << 16
-}; /* frames between API and MAC, or between MAC and wire */
+enum { NIC_FAILED_RING = 1 << 16 };
+
+/* Around a frame on the wire, in bytes, which are cycles of its clock; the shortest frame without FCS (IEEE 802.3). */
+enum { NIC_PREAMBLE = 8, NIC_FCS = 4, NIC_GAP = 12, NIC_SHORTEST = 60 };
+
+/* Frames that a client may give to a port ahead of their time, at least. */
+enum { NIC_AHEAD = 512 };
 
 struct nic_port {
     struct espnic *card;
@@ -170,8 +173,9 @@ struct nic_port {
     unsigned rx_block, tx_block; /* mac_rx; departures of mac_tx */
     uint64_t latency;            /* of the PHY, wire cycles */
     struct stage mac_tx;
-    struct nic_arrival *arrival;     /* ring */
-    struct nic_departure *departure; /* ring */
+    uint32_t ring;                   /* entries of both: a power of two */
+    struct nic_arrival *arrival;     /* ring: frames between API and MAC */
+    struct nic_departure *departure; /* ring: between MAC and wire */
     struct nic_port_state {
         uint32_t arrival_head, arrival_tail;
         uint32_t departure_head, departure_tail;
@@ -512,6 +516,26 @@ static inline uint64_t nic_now_ns(const struct espnic *card, uint64_t core_cycle
 static inline uint64_t nic_port_time(const struct espnic *card, unsigned domain, uint64_t cycle)
 {
     return clock_edge_from(&card->clocks, domain, cycle, card->port_domain);
+}
+
+/* What has been reached; inside a callback, the time of its event. */
+static inline uint64_t nic_present(const struct espnic *card)
+{
+    uint64_t event =
+        card->advancing ? nic_port_time(card, card->sched.now_domain, card->sched.now_cycle) : 0;
+
+    return event > card->now ? event : card->now;
+}
+
+/* Not less than `least`, which is not 0: free-running indices stay in step with their ring when they wrap. */
+static inline uint32_t nic_power_of_two(uint32_t least)
+{
+    uint32_t below = least - 1;
+
+    for (unsigned shift = 1; shift < 32; shift *= 2) {
+        below |= below >> shift;
+    }
+    return below + 1;
 }
 
 /* Packets of an SA are sent by one lane. */

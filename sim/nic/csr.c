@@ -179,6 +179,7 @@ static void decode(struct espnic *card, enum reg_id reg, unsigned i)
     case REG_RX_SIZE: dma->rx[i].size = ring_size(card, reg, i, dma_config->rx_queues); break;
     case REG_RX_DONE: nic_done_configure(card, true, i, value); break;
     case REG_RX_DONE_WAIT: dma->rx[i].done.wait = core_cycles(card, value); break;
+    case REG_CMD_SIZE: reg_set(&card->registers, reg, i, ring_size(card, reg, i, 1)); break;
     case REG_INT_ENABLE: m->enabled = (uint32_t)value; break;
     case REG_INT_HOLDOFF: m->holdoff[i] = core_cycles(card, value); break;
     case REG_INT_COALESCE: m->coalesce[i] = (uint32_t)value; break;

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { PREAMBLE = 8, FCS = 4, GAP = 12, SHORTEST = 60 };
+#include "engine/must.h"
 
 static bool ideal(const struct espnic *card)
 {
@@ -90,7 +90,7 @@ static void wake(void *self, uint64_t now)
     struct espnic *card = port->card;
 
     while (port->s.arrival_head != port->s.arrival_tail) {
-        const struct nic_arrival *a = &port->arrival[port->s.arrival_head & (NIC_RING - 1)];
+        const struct nic_arrival *a = &port->arrival[port->s.arrival_head & (port->ring - 1)];
 
         if (a->commit > now) {
             sched_wake(&card->sched, port->rx_block, a->commit);
@@ -112,11 +112,12 @@ static void wake(void *self, uint64_t now)
 static uint64_t stamp(struct espnic *card, struct nic_port *port, struct nic_packet *p,
                       uint64_t start)
 {
-    uint64_t length = p->length < SHORTEST ? SHORTEST : p->length; /* padded by the sender */
-    uint64_t last = ideal(card) ? start : start + PREAMBLE + length + FCS;
+    uint64_t length =
+        p->length < NIC_SHORTEST ? NIC_SHORTEST : p->length; /* padded by the sender */
+    uint64_t last = ideal(card) ? start : start + NIC_PREAMBLE + length + NIC_FCS;
 
     p->wire_ps = clock_ps(&card->clocks, port->domain, last);
-    port->s.wire_free = ideal(card) ? start : last + GAP;
+    port->s.wire_free = ideal(card) ? start : last + NIC_GAP;
     return ideal(card) ? start : last + port->latency;
 }
 
@@ -129,11 +130,11 @@ bool espnic_wire_rx(struct espnic *card, unsigned port_number, uint64_t time,
     uint64_t complete;
     uint32_t packet;
 
-    if (port_number >= card->config.general.ports || time < card->now) {
+    if (port_number >= card->config.general.ports || time < nic_present(card)) {
         return false;
     }
     port = &card->port[port_number];
-    if (port->s.arrival_tail - port->s.arrival_head == NIC_RING || frame->length > 65535 + 64) {
+    if (port->s.arrival_tail - port->s.arrival_head == port->ring || frame->length > 65535 + 64) {
         return false;
     }
     now = clock_edge_from(&card->clocks, card->port_domain, time, port->domain);
@@ -157,7 +158,7 @@ bool espnic_wire_rx(struct espnic *card, unsigned port_number, uint64_t time,
     card->stats.rx.truncated += p->present < p->length;
     complete = stamp(card, port, p, now < port->s.wire_free ? port->s.wire_free : now);
     if (!commit_ahead(card, port, packet, now, complete)) {
-        port->arrival[port->s.arrival_tail++ & (NIC_RING - 1)] =
+        port->arrival[port->s.arrival_tail++ & (port->ring - 1)] =
             (struct nic_arrival){ .commit = complete, .packet = packet };
         sched_wake(&card->sched, port->rx_block, complete);
     }
@@ -166,18 +167,37 @@ bool espnic_wire_rx(struct espnic *card, unsigned port_number, uint64_t time,
 
 uint64_t espnic_wire_free(struct espnic *card, unsigned port_number)
 {
-    struct nic_port *port = &card->port[port_number];
-    uint64_t at = nic_port_time(card, port->domain, port->s.wire_free);
+    uint64_t present = nic_present(card);
+    struct nic_port *port;
+    uint64_t at;
 
+    if (port_number >= card->config.general.ports) {
+        return ESPNIC_NEVER;
+    }
+    port = &card->port[port_number];
+    at = nic_port_time(card, port->domain, port->s.wire_free);
     if (ideal(card) && port->s.arrival_head != port->s.arrival_tail) {
         port->s.client_waits = 1;
         return ESPNIC_NEVER;
     }
-    return at < card->now ? card->now : at;
+    return at < present ? present : at;
+}
+
+/* Of one direction, at most: the shortest behind a long one, as many as the PHY takes time for; and those given
+ * ahead. */
+static uint32_t frames_under_way(const struct espnic *card, const struct nic_port *port)
+{
+    const uint32_t shortest = NIC_PREAMBLE + NIC_SHORTEST + NIC_FCS + NIC_GAP;
+
+    return nic_power_of_two((uint32_t)((port->latency + nic_longest_frame(card)) / shortest) +
+                            NIC_AHEAD);
 }
 
 void nic_mac_rx_init(struct espnic *card, struct nic_port *port)
 {
     port->latency = clock_cycles_from_ps(&card->clocks, port->domain, card->config.mac.latency);
+    port->ring = frames_under_way(card, port);
+    port->arrival = must(calloc(port->ring, sizeof *port->arrival));
+    port->departure = must(calloc(port->ring, sizeof *port->departure));
     port->rx_block = sched_add_block(&card->sched, "mac_rx", port->domain, wake, port);
 }

@@ -6,12 +6,10 @@
  * forwarded packet has none. */
 #include "nic/card.h"
 
-enum { PREAMBLE = 8, FCS = 4, GAP = 12, SHORTEST = 60 };
-
 /* Short frames are padded (IEEE 802.3 4.2.8). */
 static uint32_t wire_length(const struct nic_packet *p)
 {
-    return p->length < SHORTEST ? SHORTEST : p->length;
+    return p->length < NIC_SHORTEST ? NIC_SHORTEST : p->length;
 }
 
 static bool ideal(const struct nic_port *port)
@@ -23,7 +21,7 @@ static void job(void *self, uint64_t now, unsigned slot, struct lane_job *j)
 {
     struct nic_port *port = self;
     const struct nic_packet *p = nic_packet(port->card, j->item);
-    uint32_t bytes = wire_length(p) + PREAMBLE + FCS + GAP;
+    uint32_t bytes = wire_length(p) + NIC_PREAMBLE + NIC_FCS + NIC_GAP;
 
     (void)now;
     (void)slot;
@@ -40,13 +38,13 @@ static void begin(void *self, uint64_t now, unsigned slot, const struct lane_job
     struct nic_port *port = self;
     struct espnic *card = port->card;
     const struct nic_packet *p = nic_packet(card, j->item);
-    struct nic_departure *d = &port->departure[port->s.departure_tail++ & (NIC_RING - 1)];
+    struct nic_departure *d = &port->departure[port->s.departure_tail++ & (port->ring - 1)];
 
     (void)slot;
     d->packet = j->item;
     d->cycle = now;
     if (!ideal(port)) {
-        d->cycle += PREAMBLE + wire_length(p) + FCS + port->latency;
+        d->cycle += NIC_PREAMBLE + wire_length(p) + NIC_FCS + port->latency;
     }
     sched_wake(&card->sched, port->tx_block, d->cycle > now ? d->cycle : now + 1);
 }
@@ -78,7 +76,7 @@ static void departures(void *self, uint64_t now)
     struct nic_port *port = self;
 
     while (port->s.departure_head != port->s.departure_tail) {
-        const struct nic_departure *d = &port->departure[port->s.departure_head & (NIC_RING - 1)];
+        const struct nic_departure *d = &port->departure[port->s.departure_head & (port->ring - 1)];
 
         if (d->cycle > now) {
             sched_wake(&port->card->sched, port->tx_block, d->cycle);

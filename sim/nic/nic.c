@@ -531,15 +531,8 @@ static bool make_memory(struct espnic *card, char *error, size_t error_size)
     }
     card->mmio = calloc(NIC_MMIO_RING, sizeof *card->mmio);
     for (unsigned p = 0; p < card->config.general.ports; p++) {
-        struct nic_port *port = &card->port[p];
-
-        port->card = card;
-        port->index = p;
-        port->arrival = calloc(NIC_RING, sizeof *port->arrival);
-        port->departure = calloc(NIC_RING, sizeof *port->departure);
-        if (!port->arrival || !port->departure) {
-            return fail(error, error_size, "out of memory");
-        }
+        card->port[p].card = card;
+        card->port[p].index = p;
     }
     return card->mmio || fail(error, error_size, "out of memory");
 }
@@ -663,7 +656,7 @@ void espnic_destroy(struct espnic *card)
 
 uint64_t espnic_now(const struct espnic *card)
 {
-    return card->now;
+    return nic_present(card);
 }
 
 uint64_t espnic_next_event(const struct espnic *card)
@@ -699,7 +692,7 @@ uint64_t espnic_advance(struct espnic *card, uint64_t until)
 
 /* ---- the PCIe port ----------------------------------------------------------------------------------------- */
 
-/* Inside a callback the present is the event's time; the link takes it as its own next edge. */
+/* The link takes the present as its own next edge. */
 static uint64_t link_cycle(const struct espnic *card, uint64_t time)
 {
     return clock_edge_from(&card->clocks, card->port_domain, time, card->pcie_domain);
@@ -708,7 +701,7 @@ static uint64_t link_cycle(const struct espnic *card, uint64_t time)
 bool espnic_mmio_write(struct espnic *card, uint64_t time, uint32_t offset, uint32_t bytes,
                        uint64_t value)
 {
-    if (time < card->now) {
+    if (time < nic_present(card) || bytes == 0 || bytes > 8) {
         return false;
     }
     pcie_mmio_write(card->link, link_cycle(card, time), offset, bytes, value);
@@ -720,7 +713,8 @@ bool espnic_mmio_burst(struct espnic *card, uint64_t time, uint32_t offset, cons
 {
     uint32_t line;
 
-    if (time < card->now || count % 4 || offset % 4 || count < 4 || offset % 64 + count > 64) {
+    if (time < nic_present(card) || count % 4 || offset % 4 || count < 4 ||
+        offset % 64 + count > 64) {
         return false;
     }
     if (count <= 8) {
@@ -739,7 +733,7 @@ bool espnic_mmio_burst(struct espnic *card, uint64_t time, uint32_t offset, cons
 bool espnic_mmio_read(struct espnic *card, uint64_t time, uint32_t offset, uint32_t bytes,
                       uint64_t tag)
 {
-    if (time < card->now) {
+    if (time < nic_present(card) || bytes == 0 || bytes > 8) {
         return false;
     }
     pcie_mmio_read(card->link, link_cycle(card, time), offset, bytes, tag);

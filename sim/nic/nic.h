@@ -114,7 +114,6 @@ struct nic_block_stats {
 
 enum { NIC_MAX_BLOCK_STATS = 96 };
 
-/* Install an SA before time starts, at no cost. False with the reason if the card refuses it. */
 /* Execute a command of the command queue now, at no cost and outside of time, as an experiment: `buffer` holds its
  * request and gets the handles. A DELETE is complete at once; packets in flight finish with the old keys. */
 struct abi_command;
@@ -122,6 +121,7 @@ struct abi_command_completion;
 void nic_command_at_once(struct espnic *card, const struct abi_command *command, uint8_t *buffer,
                          struct abi_command_completion *completion);
 
+/* Install an SA before time starts, at no cost. False with the reason if the card refuses it. */
 bool espnic_preload_add(struct espnic *card, const struct esp_node *node, uint64_t *handle,
                         enum sa_reason *reason);
 

@@ -167,14 +167,15 @@ bool nic_hop_left(const uint8_t *ip, unsigned version)
     return (version == 4 ? ip[8] : ip[7]) > 1;
 }
 
-/* RFC 1624: the sum of the header goes down by 0x0100, so its complement goes up by it. */
+/* RFC 1624: the sum of the header goes down by 0x0100, so its complement goes up by it; and no header has the sum 0,
+ * whose complement would be 0xffff. */
 void nic_take_hop(uint8_t *ip, unsigned version)
 {
     if (version == 4) {
         uint32_t sum = (uint32_t)esp_get16(ip + 10) + 0x0100;
 
         ip[8]--;
-        esp_put16(ip + 10, (uint16_t)(sum + (sum >> 16)));
+        esp_put16(ip + 10, (uint16_t)(sum + (sum >= 0xffff)));
     } else {
         ip[7]--;
     }

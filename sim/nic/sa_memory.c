@@ -448,17 +448,6 @@ static void wake(void *self, uint64_t now)
     }
 }
 
-/* Not less than `least`, which is not 0: free-running indices stay in step with their ring when they wrap. */
-static uint32_t power_of_two(uint32_t least)
-{
-    uint32_t below = least - 1;
-
-    for (unsigned shift = 1; shift < 32; shift *= 2) {
-        below |= below >> shift;
-    }
-    return below + 1;
-}
-
 void nic_memory_init(struct espnic *card)
 {
     struct nic_memory *m = &card->memory;
@@ -471,9 +460,9 @@ void nic_memory_init(struct espnic *card)
     m->needed = nic_context_lines(&card->config, false);
     m->written = nic_context_lines(&card->config, true);
     m->block = sched_add_block(&card->sched, "sa_memory", card->core, wake, card);
-    m->ring = power_of_two(mshrs + 1);
-    m->back_ring = power_of_two(2 * mshrs); /* those that wait, and one for each fetch */
-    m->store_ring = power_of_two(card->config.command.depth * NIC_MAX_NODES);
+    m->ring = nic_power_of_two(mshrs + 1);
+    m->back_ring = nic_power_of_two(2 * mshrs); /* those that wait, and one for each fetch */
+    m->store_ring = nic_power_of_two(card->config.command.depth * NIC_MAX_NODES);
     m->store = must(calloc(m->store_ring, sizeof *m->store));
     m->back = must(calloc(m->back_ring, sizeof *m->back));
     m->mshr_ticket = must(calloc(mshrs, sizeof *m->mshr_ticket));

@@ -219,31 +219,91 @@ static uint64_t host_number(const struct espnic *card, const struct nic_packet *
     return number;
 }
 
-/* Crypto offload: the headers are there. With two handles the first is the transport SA's, whose
- * headers are named by slot 12; the tunnel's are found by parsing from the outer IP header (O-22). */
+/* Crypto offload: is the host's frame one that the SA can protect? Else it would leave as it is. */
+static bool has_room(const struct nic_packet *p)
+{
+    const struct esp_transform *t = nic_transform(p);
+    uint32_t span = p->bounds.end - p->bounds.ipsec;
+    uint32_t behind = t->op == ESP_OP_AH ? 0 : 2u + t->icv; /* pad length, next header */
+    uint32_t block = t->op == ESP_OP_AH ? 1 : esp_alg_info((enum esp_alg)t->enc)->block_bytes;
+
+    return p->bounds.end > p->bounds.ipsec && p->bounds.end <= p->length &&
+           span >= nic_ipsec_bytes(p) + behind &&
+           (t->op == ESP_OP_AH || (span - nic_ipsec_bytes(p) - t->icv) % block == 0);
+}
+
+/* Between the outer IP header, of this version, and the packet in a tunnel, and behind that packet; its padding is not
+ * known. */
+static void tunnel_bytes(struct espnic *card, uint32_t sa, uint8_t version, uint32_t *front,
+                         uint32_t *behind)
+{
+    *front = 0;
+    *behind = 0;
+    for (unsigned e = 0; e < sa_entries(sa_context(&card->table, sa)); e++) {
+        struct nic_packet as = { .dir = NIC_TX, .version = version, .sa = sa, .entry = (uint8_t)e };
+
+        nic_make_transform(card, &as);
+        *front += nic_ipsec_bytes(&as) + (as.transform.udp ? (uint32_t)ESP_UDP_HEADER : 0);
+        *behind += as.transform.op == ESP_OP_AH ? 0 : 2u + as.transform.icv;
+    }
+}
+
+/* Crypto offload, two handles: of the whole frame's view make that of the packet inside the tunnel. */
+static enum nic_drop look_inside(struct espnic *card, const struct nic_packet *p,
+                                 struct esp_view *view)
+{
+    uint32_t tunnel = nic_tx_sa(card, p->handle[1]);
+    uint32_t end = view->l3 + view->l3_length;
+    uint32_t front;
+    uint32_t behind;
+    uint32_t at;
+
+    if (!tunnel) {
+        return NIC_DROP_UNKNOWN_HANDLE;
+    }
+    tunnel_bytes(card, tunnel, p->present ? view->version : 4, &front, &behind);
+    at = view->l3 + (p->present ? view->l3_header : ESP_IPV4_HEADER) + front;
+    if (at + behind >= end) {
+        return NIC_DROP_BAD_LENGTH;
+    }
+    if (!p->present) {
+        *view = (struct esp_view){ .l3 = at, .l3_length = end - behind - at };
+        return NIC_DROP_NONE;
+    }
+    esp_parse_ip(nic_bytes(card, p), p->present, p->length, at, NULL, view);
+    return view->version == 4 || view->version == 6 ? NIC_DROP_NONE : NIC_DROP_NOT_IP;
+}
+
+/* Crypto offload: the headers are there. With two handles the first is the transport SA's, whose headers are named by
+ * slot 12, from the IP header inside the tunnel; the tunnel's are found by parsing from the outer IP header (O-22). */
 static enum nic_drop find_headers(struct espnic *card, struct nic_packet *p)
 {
     bool ah = nic_transform(p)->op == ESP_OP_AH;
     uint32_t lsb = ah ? ABI_HEADER_AH_OFFSET_LSB : ABI_HEADER_ESP_OFFSET_LSB;
     struct esp_view view = { .l3 = 14, .l3_length = p->length - 14 }; /* without contents */
+    enum nic_drop drop = NIC_DROP_NONE;
 
     p->kind = ah ? ESP_PACKET_AH : ESP_PACKET_ESP;
     if (p->present) {
         esp_parse(nic_bytes(card, p), p->present, p->length, NULL, &view);
     }
     if (p->portion == 1 && p->present) {
-        if (!esp_bounds_of_view(&view, false, &p->bounds)) {
+        bool behind_ah = !ah && view.kind == ESP_PACKET_AH;
+
+        if (!esp_bounds_of_view(&view, behind_ah, &p->bounds)) {
             return NIC_DROP_NOT_IP;
         }
     } else {
         uint32_t offset = p->portion == 1 ? ESP_IPV4_HEADER : (p->header_word >> lsb & 0xff) * 4;
 
+        if (p->portion == 0 && p->handle[1] && (drop = look_inside(card, p, &view)) != 0) {
+            return drop;
+        }
         p->bounds.l3 = view.l3;
         p->bounds.ipsec = view.l3 + offset;
         p->bounds.end = view.l3 + view.l3_length;
     }
-    return p->bounds.ipsec + 16 > p->bounds.end || p->bounds.end > p->length ? NIC_DROP_BAD_LENGTH
-                                                                             : NIC_DROP_NONE;
+    return has_room(p) ? NIC_DROP_NONE : NIC_DROP_BAD_LENGTH;
 }
 
 static void find_frame(struct espnic *card, struct nic_packet *p, uint64_t now)

@@ -61,8 +61,8 @@ static void port_state(struct nic_port *port, struct snapshot *snap)
 {
     stage_register_state(&port->mac_tx, snap);
     snapshot_fixed(snap, "port.state", &port->s, sizeof port->s);
-    snapshot_fixed(snap, "port.arrival", port->arrival, NIC_RING * sizeof *port->arrival);
-    snapshot_fixed(snap, "port.departure", port->departure, NIC_RING * sizeof *port->departure);
+    snapshot_fixed(snap, "port.arrival", port->arrival, port->ring * sizeof *port->arrival);
+    snapshot_fixed(snap, "port.departure", port->departure, port->ring * sizeof *port->departure);
 }
 
 static void memory_state(struct espnic *card, struct snapshot *snap)

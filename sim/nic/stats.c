@@ -73,6 +73,13 @@ static const struct stat_field replay[] = {
          "passed the check before the crypto, refused at the update after it"),
 };
 
+static const struct stat_field ecn[] = {
+    CARD("marked", ecn_marked, "packets",
+         "inner packets of tunnels that got the outer header's CE (RFC 6040 4.2)"),
+    CARD("suspicious", ecn_suspicious, "packets",
+         "combinations of inner and outer ECN field that RFC 6040 4.2 asks to be logged"),
+};
+
 static const struct stat_field contexts[] = {
     CARD("hits", context_hits, "look-ups",
          "packets that found all lines they need of their context in the cache"),
@@ -208,6 +215,8 @@ void nic_register_stats(struct espnic *card, struct stat_registry *r)
     stat_register(r, "card.rx.bypass", "Received packets that the card left alone, by reason.",
                   at(card, rx + offsetof(struct nic_direction_stats, bypass)), bypasses,
                   STAT_COUNT(bypasses));
+    stat_register(r, "card.rx.ecn", "Congestion marks of tunnels that the card opened.",
+                  at(card, 0), ecn, STAT_COUNT(ecn));
     stat_register(r, "card.tx", "Transmit side of the card, over the whole run.", at(card, tx),
                   one_direction, STAT_COUNT(one_direction));
     stat_register(r, "card.tx.drops", "Packets to send that the card dropped, by reason.",

@@ -3,7 +3,8 @@
  * A doorbell makes the card read descriptors, up to `tx_fetch` at a time, into a copy of `tx_prefetch`
  * entries a queue. Queues take turns in reading payload, limited by the bytes of the transmit buffer and
  * the number of reads under way. A packet goes to its lane when its last byte has come, or, if that came with the
- * descriptor, when it is its turn: the lane keeps the order of descriptors. done.c has its completion. The fetch of receive descriptors stands here too, since it is the same engine. */
+ * descriptor, when it is its turn: the lane keeps the order of descriptors. done.c has its completion. The fetch of
+ * receive descriptors stands here too, since it is the same engine. */
 #include "nic/card.h"
 
 #include <stdlib.h>
@@ -330,13 +331,18 @@ static uint32_t came_along(const struct nic_dma *dma, const struct abi_tx_descri
     return dma->tx_inline ? dma->tx_extra[d - dma->tx_descriptor].bytes : 0;
 }
 
+static uint8_t port_of(const struct espnic *card, const struct abi_tx_descriptor *d)
+{
+    return (uint8_t)(d->port % card->config.general.ports);
+}
+
 static uint32_t packet_of(struct espnic *card, const struct abi_tx_descriptor *d, unsigned q,
                           unsigned lane)
 {
     uint32_t index = nic_packet_new(card, NIC_TX, d->length);
     struct nic_packet *p = nic_packet(card, index);
 
-    p->port = (uint8_t)(d->port % card->config.general.ports);
+    p->port = port_of(card, d);
     p->queue = (uint8_t)q;
     p->handle[0] = d->handle;
     p->handle[1] = d->tunnel_handle;
@@ -381,6 +387,7 @@ static void refuse(struct espnic *card, const struct abi_tx_descriptor *d, unsig
     struct nic_packet *p = nic_packet(card, index);
 
     p->tag = d->tag;
+    p->port = port_of(card, d);
     p->queue = (uint8_t)q;
     p->ring_at = card->dma.tx[q].taken;
     p->drop = NIC_DROP_BAD_LENGTH;

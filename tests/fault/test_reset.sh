@@ -115,6 +115,21 @@ claim "without failover they stay" 'b["times"] == 0 and r["sa"]["deletes"] == 5 
 claim "tables behind registers" \
     'b["times"] == 1 and b["nodes"] == r["sa"]["live"] > 0 and b["ps"] >= b["add_ps"] == h["engine"]["restore_ps"]'
 
+# What is received during a reset uses up the ring; buffers that come back meanwhile are posted when it is over.
+python3 - <<'END'
+import struct
+out = struct.pack("<IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, 65535, 1)
+for i in range(3000):
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 46, i & 65535, 0, 64, 17, 0, bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2]))
+    frame = bytes(12) + b"\x08\x00" + ip + struct.pack("!HHHH", 1, 2, 26, 0) + bytes(18)
+    out += struct.pack("<IIII", 0, i * 2000, len(frame), len(frame)) + frame
+open("rx.pcap", "wb").write(out)
+END
+"$espnic" run --preset generic-100g --rx rx.pcap --timing-only --experiments 0 --set host.rx.ring=64 --set host.rx.queues=1 \
+    --set faults.reset.at=1ms --set faults.reset.hold=1ms -o r.json >out 2>err
+claim "receives again after the reset" \
+    'h["sa"]["resets"] == 1 and 400 < r["rx"]["drops"]["rx_no_descriptor"] < 500 and r["rx"]["packets_out"] > 2500'
+
 # Requests that end at once (the run that finds what churn costs) come back without a call inside a call for each.
 "$espnic" run --preset generic-100g --set traffic.profile=mno --set traffic.tunnels=4000 --timing-only --forward hairpin \
     --packets 3000 --set card.ports=2 --set card.sa.table.capacity=20000 --set card.sa.reset_wipes=true \
