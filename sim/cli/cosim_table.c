@@ -492,7 +492,7 @@ static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHAR
         { "releases of nobody", t->n.nobody, t->n.releases, 10 },
         { "INSERT", op[OP_INSERT], t->n.commands, 200 },
         { "DELETE", op[OP_DELETE], t->n.commands, 100 },
-        { "DELETE of an entry that packets hold", t->n.held_deletes, op[OP_DELETE], 100 },
+        { "DELETE of an entry that packets hold", t->n.held_deletes, op[OP_DELETE], 50 },
         { "UPDATE", op[OP_UPDATE], t->n.commands, 50 },
         { "READ", op[OP_READ], t->n.commands, 50 },
         { "reserved commands", status[ST_RESERVED], t->n.commands, 10 },
