@@ -32,24 +32,34 @@ static void enter_run(struct account *a, struct rng *r, uint64_t now)
 {
     const struct account_reason busy = { .state = ACCOUNT_BUSY };
     bool ideal = rng_below(r, 5) == 0; /* all beats at once; only its tail takes time */
-    struct account_run run = { .beats = 1 + (uint32_t)rng_below(r, 20),
+    struct account_run run = { .at.beats = 1 + (uint32_t)rng_below(r, 20),
                                .busy = ideal ? 0 : 1 + (uint32_t)rng_below(r, 4),
                                .tail = rng_below(r, 2) ? 0 : (uint32_t)rng_below(r, 6),
                                .between = random_reason(r),
                                .after = random_reason(r) };
     uint64_t cycle;
 
-    run.step = ideal ? 0 : run.busy + (uint32_t)rng_below(r, 4);
-    run.first = (now > work_end ? now : work_end) + rng_below(r, 3) * rng_below(r, 10);
+    run.at.step = ideal ? 0 : run.busy + (uint32_t)rng_below(r, 4);
+    if (!ideal && rng_below(r, 2)) {
+        run.at.of = (uint16_t)(2 + rng_below(r, 20));
+        run.at.more = (uint16_t)(1 + rng_below(r, run.at.of - 1u));
+        run.at.phase = (uint16_t)rng_below(r, run.at.of);
+    }
+    run.at.first = (now > work_end ? now : work_end) + rng_below(r, 3) * rng_below(r, 10);
     account_add(a, &run);
     if (ideal && run.tail == 0) {
         return; /* takes no time */
     }
-    cycle = run.first;
-    for (uint32_t k = 1; k < run.beats && !ideal; k++) {
+    cycle = run.at.first;
+    for (uint32_t k = 1; k < run.at.beats && !ideal; k++) {
+        uint64_t next = run.at.first + (uint64_t)k * run.at.step;
+
+        if (run.at.more) {
+            next += (run.at.phase + (uint64_t)k * run.at.more) / run.at.of;
+        }
         fill(cycle, cycle + run.busy, busy);
-        fill(cycle + run.busy, cycle + run.step, run.between);
-        cycle += run.step;
+        fill(cycle + run.busy, next, run.between);
+        cycle = next;
     }
     work_end = cycle + run.busy + run.tail;
     fill(cycle, work_end, busy);
@@ -135,9 +145,7 @@ END_TEST
 /* What others see is what the table says about the cycle before. */
 START_TEST(the_cycle_before_is_seen)
 {
-    const struct account_run run = { .first = 10,
-                                     .beats = 3,
-                                     .step = 4,
+    const struct account_run run = { .at = { .first = 10, .beats = 3, .step = 4 },
                                      .busy = 2,
                                      .tail = 1,
                                      .between = { .state = ACCOUNT_BLOCKED, .cause = 1 },
