@@ -87,6 +87,20 @@ static void assert_counted(const struct account *a, uint64_t cycles)
     ck_assert_mem_eq(by_cause, causes, sizeof causes);
 }
 
+/* What is known of the cycles to come. */
+static void assert_seen(const struct account *a, uint64_t now)
+{
+    for (uint64_t c = now; c < now + 40; c++) {
+        struct account_reason seen = account_seen(a, c + 1);
+
+        if (seen.state != table[c].state ||
+            (seen.state != ACCOUNT_BUSY && seen.cause != table[c].cause)) {
+            ck_abort_msg("cycle %d, seen in %d: state %d, expected %d", (int)c, (int)now,
+                         seen.state, table[c].state);
+        }
+    }
+}
+
 /* One slot's life, cut and counted often or only at its end. */
 static void live(struct rng *r, bool check_often)
 {
@@ -101,7 +115,8 @@ static void live(struct rng *r, bool check_often)
     while (now < LENGTH - 100) {
         struct account_reason reason = random_reason(r);
 
-        switch (rng_below(r, 4)) {
+        assert_seen(&a, now);
+        switch (rng_below(r, 5)) {
         case 0:
             if (account_full(&a)) {
                 account_settle(&a, now);
@@ -119,6 +134,11 @@ static void live(struct rng *r, bool check_often)
         case 2:
             account_after(&a, now, reason);
             fill(work_end > now ? work_end : now, LENGTH, reason);
+            break;
+        case 3:
+            if (work_end <= now) {
+                account_close(&a);
+            }
             break;
         default:
             if (check_often) {
