@@ -96,6 +96,20 @@ void channel_wake_writer(struct channel *ch, const struct channel_run *run)
     sched_wake(ch->sched, ch->config.writer, channel_slot_visible(ch, run->first));
 }
 
+void channel_take_bursts(struct channel *ch, uint32_t beats)
+{
+    uint32_t taken = ch->s.taken + beats;
+    const struct channel_burst *b = &ch->burst[ch->s.burst_head & (ch->bursts - 1)];
+
+    while (taken > 0 && taken >= b->at.beats) {
+        taken -= b->at.beats;
+        assert(taken == 0 || !(b->flags & CHANNEL_LAST));
+        b = &ch->burst[++ch->s.burst_head & (ch->bursts - 1)];
+        assert(taken == 0 || ch->s.burst_head != ch->s.burst_tail);
+    }
+    ch->s.taken = taken;
+}
+
 /* However the writer had to split the item: for the slots it is one run. */
 void channel_pop_bursts(struct channel *ch, uint64_t first, uint32_t step)
 {

@@ -157,26 +157,26 @@ static inline void channel_popped(struct channel *ch, const struct channel_run *
     channel_give_back(ch, run);
 }
 
+/* For channel_pop: the run goes on beyond the head burst. */
+void channel_take_bursts(struct channel *ch, uint32_t beats);
+
 /* Pop `run->beats` beats, all of the head item. */
 static inline void channel_pop(struct channel *ch, const struct channel_run *run)
 {
-    uint64_t last = run_last(run);
+    const struct channel_burst *b = &ch->burst[ch->s.burst_head & (ch->bursts - 1)];
     uint32_t taken = ch->s.taken + run->beats;
 
+    assert(ch->s.burst_head != ch->s.burst_tail);
     channel_probe(ch, false, run);
-    while (taken > 0) {
-        const struct channel_burst *b = &ch->burst[ch->s.burst_head & (ch->bursts - 1)];
-
-        assert(ch->s.burst_head != ch->s.burst_tail);
-        if (taken < b->at.beats) {
-            break;
-        }
-        taken -= b->at.beats;
+    if (taken < b->at.beats) {
+        ch->s.taken = taken;
+    } else if (taken == b->at.beats) {
+        ch->s.taken = 0;
         ch->s.burst_head++;
-        assert(taken == 0 || !(b->flags & CHANNEL_LAST));
+    } else {
+        channel_take_bursts(ch, run->beats);
     }
-    ch->s.taken = taken;
-    channel_popped(ch, run, last + (run->step || run->beats == 1));
+    channel_popped(ch, run, run_last(run) + (run->step || run->beats == 1));
 }
 
 /* For channel_pop_item: the item has several bursts, or was popped in part. */

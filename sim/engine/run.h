@@ -16,6 +16,7 @@ struct channel_run {
     uint32_t beats; /* >= 1 */
     uint32_t step;
     uint16_t more, of, phase;
+    uint16_t unused; /* 0: what a snapshot holds is compared byte for byte */
 };
 
 /* Cycles from the first beat to beat k. */
