@@ -350,7 +350,8 @@ uint32_t channel_reserve_run(struct channel *ch, const struct channel_run *run)
     return got;
 }
 
-/* Of `here` beats of this burst, from its beat `from` on, those that can be popped in the cycles of `run` from `got` on. */
+/* Of `here` beats of this burst, from its beat `from` on, those that can be popped in the cycles of `run` from `got`
+ * on. */
 static uint32_t visible_of(const struct channel *ch, const struct channel_burst *b, uint32_t from,
                            const struct channel_run *run, uint32_t got, uint32_t here)
 {
