@@ -20,31 +20,24 @@ static void count(struct account *a, struct account_reason reason, uint64_t cycl
 
 static uint64_t run_end(const struct account_run *r)
 {
-    return r->first + (uint64_t)(r->beats - 1) * r->step + r->busy + r->tail;
+    return run_last(&r->at) + r->busy + r->tail;
 }
 
 /* Busy cycles of the run in [first, first + span). */
 static uint64_t busy_within(const struct account_run *r, uint64_t span)
 {
-    uint64_t last = (uint64_t)(r->beats - 1) * r->step;
-    uint64_t whole;
-    uint64_t part;
+    uint32_t begun = run_within(&r->at, span);
+    uint64_t part = span - run_offset(&r->at, begun - 1);
+    uint64_t most = begun == r->at.beats ? (uint64_t)r->busy + r->tail : r->busy;
 
-    if (span >= last) {
-        part = span - last;
-        return (r->beats - 1) * (uint64_t)r->busy +
-               (part < r->busy + r->tail ? part : (uint64_t)r->busy + r->tail);
-    }
-    whole = span / r->step;
-    part = span % r->step;
-    return whole * r->busy + (part < r->busy ? part : r->busy);
+    return (begun - 1) * (uint64_t)r->busy + (part < most ? part : most);
 }
 
 /* Count the run from `settled` up to `until`, both inside it. */
 static void count_run(struct account *a, const struct account_run *r, uint64_t until)
 {
     uint64_t from = a->settled;
-    uint64_t busy = busy_within(r, until - r->first) - busy_within(r, from - r->first);
+    uint64_t busy = busy_within(r, until - r->at.first) - busy_within(r, from - r->at.first);
 
     a->total[ACCOUNT_BUSY] += busy;
     if (until - from > busy) {
@@ -58,14 +51,14 @@ static inline bool settle_run(struct account *a, const struct account_run *r, ui
 {
     uint64_t end = run_end(r);
 
-    if (a->settled < r->first) {
-        count(a, a->idle, r->first - a->settled);
-        a->settled = r->first;
+    if (a->settled < r->at.first) {
+        count(a, a->idle, r->at.first - a->settled);
+        a->settled = r->at.first;
     }
-    if (a->settled == r->first && end <= cycle) { /* all of it, the common case */
-        uint64_t gaps = (uint64_t)(r->beats - 1) * (r->step - r->busy);
+    if (a->settled == r->at.first && end <= cycle) { /* all of it, the common case */
+        uint64_t gaps = run_last(&r->at) - r->at.first - (uint64_t)(r->at.beats - 1) * r->busy;
 
-        a->total[ACCOUNT_BUSY] += end - r->first - gaps;
+        a->total[ACCOUNT_BUSY] += end - r->at.first - gaps;
         if (gaps) {
             count(a, r->between, gaps);
         }
@@ -80,7 +73,7 @@ void account_settle(struct account *a, uint64_t cycle)
 {
     unsigned over = 0;
 
-    while (over < a->runs && a->run[over].first < cycle && settle_run(a, &a->run[over], cycle)) {
+    while (over < a->runs && a->run[over].at.first < cycle && settle_run(a, &a->run[over], cycle)) {
         a->before = (struct account_reason){ .state = ACCOUNT_BUSY };
         a->idle = a->run[over].after;
         a->idle_since = a->settled;
@@ -113,12 +106,13 @@ void account_idle_anew(struct account *a, uint64_t cycle, struct account_reason 
 static struct account_reason during_run(const struct account_run *r, uint64_t into)
 {
     const struct account_reason busy = { .state = ACCOUNT_BUSY };
-    uint64_t last = (uint64_t)(r->beats - 1) * r->step;
+    uint32_t begun = run_within(&r->at, into);
+    uint64_t part = into - run_offset(&r->at, begun - 1);
 
-    if (into >= last) {
-        return into - last < (uint64_t)r->busy + r->tail ? busy : r->after;
+    if (begun == r->at.beats) {
+        return part < (uint64_t)r->busy + r->tail ? busy : r->after;
     }
-    return into % r->step < r->busy ? busy : r->between;
+    return part < r->busy ? busy : r->between;
 }
 
 struct account_reason account_seen(const struct account *a, uint64_t cycle)
@@ -126,8 +120,8 @@ struct account_reason account_seen(const struct account *a, uint64_t cycle)
     for (unsigned i = a->runs; i > 0; i--) { /* the last one that had begun */
         const struct account_run *r = &a->run[i - 1];
 
-        if (r->first < cycle) {
-            return during_run(r, cycle - 1 - r->first);
+        if (r->at.first < cycle) {
+            return during_run(r, cycle - 1 - r->at.first);
         }
     }
     return a->idle_since >= cycle ? a->before : a->idle;

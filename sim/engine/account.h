@@ -10,6 +10,7 @@
 
 #include <assert.h>
 
+#include "engine/run.h"
 #include "engine/sched.h"
 
 enum account_state {
@@ -29,9 +30,7 @@ struct account_reason {
 };
 
 struct account_run {
-    uint64_t first;                /* cycle of the first beat */
-    uint32_t beats;                /* >= 1 */
-    uint32_t step;                 /* cycles from beat to beat */
+    struct channel_run at;         /* its beats */
     uint32_t busy;                 /* cycles a beat keeps the slot, <= step unless beats is 1 */
     uint32_t tail;                 /* further busy cycles after the last beat */
     struct account_reason between; /* cycles of a step that are not busy */
@@ -55,12 +54,12 @@ void account_settle(struct account *a, uint64_t cycle);
 /* The cause of `cycles` that count as blocked or waiting. */
 void account_blame(struct account *a, struct account_reason reason, uint64_t cycles);
 
-/* Enter committed work; run->first is not before the end of the last run. */
+/* Enter committed work; its first cycle is not before the end of the last run. */
 static inline void account_add(struct account *a, const struct account_run *run)
 {
     assert(a->runs < ACCOUNT_RUNS);
-    assert(run->first >= a->settled);
-    if (run->busy == 0 && run->tail == 0 && (run->step == 0 || run->beats == 1)) {
+    assert(run->at.first >= a->settled);
+    if (run->busy == 0 && run->tail == 0 && (run->at.step == 0 || run->at.beats == 1)) {
         return; /* an ideal block takes no time */
     }
     a->run[a->runs++] = *run;
@@ -96,23 +95,22 @@ void account_after(struct account *a, uint64_t cycle, struct account_reason reas
 static inline void account_close(struct account *a)
 {
     const struct account_run *r = &a->run[0];
-    uint64_t last = (uint64_t)(r->beats - 1) * r->step;
+    uint64_t busy = (uint64_t)(r->at.beats - 1) * r->at.step + r->busy + r->tail;
 
     if (a->runs == 0) {
         return;
     }
-    if (a->runs > 1 || a->settled > r->first || r->busy < r->step) {
+    if (a->runs > 1 || a->settled > r->at.first || r->busy < r->at.step || r->at.more) {
         r = &a->run[a->runs - 1];
-        last = (uint64_t)(r->beats - 1) * r->step;
-        account_settle(a, r->first + last + r->busy + r->tail);
+        account_settle(a, run_last(&r->at) + r->busy + r->tail);
         return;
     }
-    a->total[a->idle.state] += r->first - a->settled;
+    a->total[a->idle.state] += r->at.first - a->settled;
     if (a->idle.state == ACCOUNT_BLOCKED || a->idle.state == ACCOUNT_WAITING) {
-        account_blame(a, a->idle, r->first - a->settled);
+        account_blame(a, a->idle, r->at.first - a->settled);
     }
-    a->total[ACCOUNT_BUSY] += last + r->busy + r->tail;
-    a->settled = r->first + last + r->busy + r->tail;
+    a->total[ACCOUNT_BUSY] += busy;
+    a->settled = r->at.first + busy;
     a->before = (struct account_reason){ .state = ACCOUNT_BUSY };
     a->idle = r->after;
     a->idle_since = a->settled;
@@ -128,9 +126,7 @@ static inline void account_pass(struct account *a, uint64_t first, uint32_t beat
 
     account_close(a);
     assert(first >= a->settled);
-    r->first = first;
-    r->beats = beats;
-    r->step = step;
+    r->at = (struct channel_run){ .first = first, .beats = beats, .step = step };
     r->busy = step;
     r->tail = tail;
     r->between = (struct account_reason){ .state = ACCOUNT_STARVED };

@@ -73,7 +73,7 @@ uint64_t channel_item_visible(const struct channel *ch, uint32_t need)
         if (beats >= need || (b->flags & CHANNEL_LAST)) {
             uint32_t last = (beats < need ? beats : need) - 1;
 
-            return channel_visible(ch, b->at.first + (uint64_t)last * b->at.step);
+            return channel_visible(ch, run_cycle(&b->at, last));
         }
         need -= beats;
     }
@@ -96,6 +96,20 @@ void channel_wake_writer(struct channel *ch, const struct channel_run *run)
     sched_wake(ch->sched, ch->config.writer, channel_slot_visible(ch, run->first));
 }
 
+void channel_take_bursts(struct channel *ch, uint32_t beats)
+{
+    uint32_t taken = ch->s.taken + beats;
+    const struct channel_burst *b = &ch->burst[ch->s.burst_head & (ch->bursts - 1)];
+
+    while (taken > 0 && taken >= b->at.beats) {
+        taken -= b->at.beats;
+        assert(taken == 0 || !(b->flags & CHANNEL_LAST));
+        b = &ch->burst[++ch->s.burst_head & (ch->bursts - 1)];
+        assert(taken == 0 || ch->s.burst_head != ch->s.burst_tail);
+    }
+    ch->s.taken = taken;
+}
+
 /* However the writer had to split the item: for the slots it is one run. */
 void channel_pop_bursts(struct channel *ch, uint64_t first, uint32_t step)
 {
@@ -116,7 +130,7 @@ void channel_pop_bursts(struct channel *ch, uint64_t first, uint32_t step)
 
 static uint64_t last_back(const struct channel *ch, const struct channel_run *pops)
 {
-    return channel_slot_visible(ch, pops->first + (uint64_t)(pops->beats - 1) * pops->step);
+    return channel_slot_visible(ch, run_last(pops));
 }
 
 /* The slots of the oldest pops are all back. */
@@ -132,7 +146,7 @@ static inline uint64_t next_back(const struct channel *ch)
 {
     const struct channel_run *p = &ch->pop[ch->s.pop_head & (ch->pops - 1)];
 
-    return channel_slot_visible(ch, p->first + (uint64_t)ch->s.returned * p->step);
+    return channel_slot_visible(ch, run_cycle(p, ch->s.returned));
 }
 
 /* Turn every slot that is back by `now` into credit. Mostly none or all are. */
@@ -185,7 +199,7 @@ uint64_t channel_room_at(struct channel *ch, uint64_t now, uint32_t need)
         if (have + more >= need) {
             uint32_t k = skip + (need - have) - 1;
 
-            return channel_slot_visible(ch, p->first + (uint64_t)k * p->step);
+            return channel_slot_visible(ch, run_cycle(p, k));
         }
         have += more;
         skip = 0;
@@ -210,20 +224,59 @@ uint64_t channel_next_return(struct channel *ch, uint64_t now)
     return 0;
 }
 
+/* A run of one side from beat `from` on as the other side sees it: one edge later, or what the clocks make of it. */
+static bool seen_from(const struct channel *ch, const struct channel_run *run, uint32_t from,
+                      unsigned side, unsigned other, struct channel_run *seen)
+{
+    struct channel_run rest = run_from(run, from);
+
+    if (side != other) {
+        return run_image(&ch->sched->clocks->ratio[side][other], &rest, ch->config.sync, seen);
+    }
+    *seen = rest;
+    seen->first++;
+    return true;
+}
+
+bool channel_returns(const struct channel *ch, struct channel_run *back)
+{
+    return ch->s.pop_head != ch->s.pop_tail &&
+           seen_from(ch, &ch->pop[ch->s.pop_head & (ch->pops - 1)], ch->s.returned, ch->rdom,
+                     ch->wdom, back);
+}
+
+bool channel_arrivals(const struct channel *ch, struct channel_run *seen)
+{
+    const struct channel_burst *b = channel_head(ch);
+
+    return b && seen_from(ch, &b->at, ch->s.taken, ch->wdom, ch->rdom, seen);
+}
+
 typedef uint64_t visible_fn(const struct channel *ch, uint64_t cycle);
 
-/* How many leading k < most have seen(run cycle from + k) <= first + k * step. The left side minus
- * the right is monotone in k unless the left side is the slower one to grow, when k = 0 decides. */
-static uint32_t prefix(const struct channel *ch, visible_fn *seen, const struct channel_run *run,
-                       uint32_t from, const struct channel_run *want)
+/* One by one: how many leading beats have seen(run cycle from + k) <= cycle k of what is wanted. */
+static uint32_t prefix_of_uneven(const struct channel *ch, visible_fn *seen,
+                                 const struct channel_run *run, uint32_t from,
+                                 const struct channel_run *want)
+{
+    uint32_t k = 0;
+
+    while (k < want->beats && seen(ch, run_cycle(run, from + k)) <= run_cycle(want, k)) {
+        k++;
+    }
+    return k;
+}
+
+/* The same for even runs in one clock or two. The left side minus the right is monotone in k unless the left side
+ * is the slower one to grow, when k = 0 decides. */
+static uint32_t prefix_of_even(const struct channel *ch, visible_fn *seen,
+                               const struct channel_run *run, uint32_t from,
+                               const struct channel_run *want)
 {
     uint32_t low = 0; /* holds for every k < low */
     uint32_t high = want->beats;
     uint64_t start = run->first + (uint64_t)from * run->step;
 
-    if (high == 0 || seen(ch, start) > want->first) {
-        return 0;
-    }
     if (high == 1 || seen(ch, start + run->step) > want->first + want->step) {
         return 1; /* most often where the clocks differ */
     }
@@ -244,9 +297,34 @@ static uint32_t prefix(const struct channel *ch, visible_fn *seen, const struct 
     return low;
 }
 
-uint32_t channel_reserve_run(struct channel *ch, uint64_t first, uint32_t step, uint32_t most)
+/* How many leading beats of `want` have what `run` gives from beat `from` on: seen by the other side (`seen`, from
+ * one clock to the other) in time. */
+static uint32_t prefix(const struct channel *ch, visible_fn *seen, unsigned side, unsigned other,
+                       const struct channel_run *run, uint32_t from, const struct channel_run *want)
 {
-    uint32_t got = ch->s.credits < most ? ch->s.credits : most;
+    struct channel_run there;
+
+    if (want->beats == 0 || seen(ch, run_cycle(run, from)) > want->first) {
+        return 0;
+    }
+    if (!want->more && !run->more) {
+        return prefix_of_even(ch, seen, run, from, want);
+    }
+    if (seen_from(ch, run, from, side, other, &there) && run_alike(&there, want)) {
+        return want->beats; /* this run sets the pace */
+    }
+    return prefix_of_uneven(ch, seen, run, from, want);
+}
+
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+uint32_t channel_reserve_run(struct channel *ch, const struct channel_run *run)
+{
+    uint32_t most = run->beats;
+    uint32_t got = smaller(ch->s.credits, most);
 
     if (ch->config.unlimited) {
         return most;
@@ -254,12 +332,11 @@ uint32_t channel_reserve_run(struct channel *ch, uint64_t first, uint32_t step, 
     ch->s.credits -= got;
     while (got < most && ch->s.pop_head != ch->s.pop_tail) {
         const struct channel_run *p = &ch->pop[ch->s.pop_head & (ch->pops - 1)];
-        struct channel_run want = { .first = first + (uint64_t)got * step, .step = step };
+        struct channel_run want = run_from(run, got);
         uint32_t n;
 
-        want.beats =
-            most - got < p->beats - ch->s.returned ? most - got : p->beats - ch->s.returned;
-        n = prefix(ch, channel_slot_visible, p, ch->s.returned, &want);
+        want.beats = smaller(most - got, p->beats - ch->s.returned);
+        n = prefix(ch, channel_slot_visible, ch->rdom, ch->wdom, p, ch->s.returned, &want);
         got += n;
         ch->s.returned += n;
         if (ch->s.returned == p->beats) {
@@ -273,13 +350,43 @@ uint32_t channel_reserve_run(struct channel *ch, uint64_t first, uint32_t step, 
     return got;
 }
 
-uint32_t channel_visible_run(const struct channel *ch, uint64_t first, uint32_t step, uint32_t most)
+/* Of `here` beats of this burst, from its beat `from` on, those that can be popped in the cycles of `run` from `got`
+ * on. */
+static uint32_t visible_of(const struct channel *ch, const struct channel_burst *b, uint32_t from,
+                           const struct channel_run *run, uint32_t got, uint32_t here)
 {
-    const struct channel_burst *b = channel_head(ch);
-    struct channel_run want = { .first = first, .step = step };
+    struct channel_run want = run_from(run, got);
 
-    want.beats = b->at.beats - ch->s.taken < most ? b->at.beats - ch->s.taken : most;
-    return prefix(ch, channel_visible, &b->at, ch->s.taken, &want);
+    want.beats = here;
+    return prefix(ch, channel_visible, ch->wdom, ch->rdom, &b->at, from, &want);
+}
+
+uint32_t channel_visible_run(const struct channel *ch, uint32_t skip, const struct channel_run *run)
+{
+    uint32_t from = ch->s.taken + skip;
+    uint32_t got = 0;
+
+    for (uint32_t i = ch->s.burst_head; i != ch->s.burst_tail && got < run->beats; i++) {
+        const struct channel_burst *b = &ch->burst[i & (ch->bursts - 1)];
+
+        if (from < b->at.beats) {
+            uint32_t here = smaller(b->at.beats - from, run->beats - got);
+            uint32_t n = channel_visible(ch, run_last(&b->at)) <= run->first
+                             ? here
+                             : visible_of(ch, b, from, run, got, here);
+
+            got += n;
+            if (n < here) {
+                break;
+            }
+            from = b->at.beats;
+        }
+        if (b->flags & CHANNEL_LAST) {
+            break;
+        }
+        from -= b->at.beats;
+    }
+    return got;
 }
 
 void channel_more_bursts(struct channel *ch)

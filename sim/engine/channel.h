@@ -5,24 +5,18 @@
  * popped from t+1; a slot freed by a pop in cycle t can be pushed into from t+1. Across clock
  * domains both become the `sync`-th edge of the other side strictly after the event.
  *
- * Beats are moved in *bursts*: runs of beats of one item at equal distances. A burst is committed
+ * Beats are moved in *bursts*: runs (run.h) of beats of one item. A burst is committed
  * when it is pushed or popped: its later beats may lie in the future, but can no longer change.
- * Cost follows bursts; only a stall or an uneven clock ratio splits one. */
+ * Cost follows bursts; only a stall splits one. */
 #ifndef ESPNIC_ENGINE_CHANNEL_H
 #define ESPNIC_ENGINE_CHANNEL_H
 
 #include <assert.h>
 
+#include "engine/run.h"
 #include "engine/sched.h"
 
 enum { CHANNEL_FIRST = 1, CHANNEL_LAST = 2 }; /* burst holds the item's first, last beat */
-
-/* Cycles first, first + step, ... (beats of them). */
-struct channel_run {
-    uint64_t first;
-    uint32_t beats;
-    uint32_t step;
-};
 
 struct channel_burst {
     struct channel_run at; /* cycles of the pushes, writer's domain */
@@ -114,7 +108,7 @@ static inline uint64_t channel_next_visible(const struct channel *ch)
 {
     const struct channel_burst *b = channel_head(ch);
 
-    return b ? channel_visible(ch, b->at.first + (uint64_t)ch->s.taken * b->at.step) : CLOCK_NEVER;
+    return b ? channel_visible(ch, run_cycle(&b->at, ch->s.taken)) : CLOCK_NEVER;
 }
 
 /* Cycle from which `need` beats of the head item (or its last, if it has fewer) can be popped; the
@@ -163,21 +157,26 @@ static inline void channel_popped(struct channel *ch, const struct channel_run *
     channel_give_back(ch, run);
 }
 
-/* Pop `run->beats` beats, all of the head burst. */
+/* For channel_pop: the run goes on beyond the head burst. */
+void channel_take_bursts(struct channel *ch, uint32_t beats);
+
+/* Pop `run->beats` beats, all of the head item. */
 static inline void channel_pop(struct channel *ch, const struct channel_run *run)
 {
     const struct channel_burst *b = &ch->burst[ch->s.burst_head & (ch->bursts - 1)];
-    uint64_t last = run->first + (uint64_t)(run->beats - 1) * run->step;
+    uint32_t taken = ch->s.taken + run->beats;
 
     assert(ch->s.burst_head != ch->s.burst_tail);
-    assert(ch->s.taken + run->beats <= b->at.beats);
     channel_probe(ch, false, run);
-    ch->s.taken += run->beats;
-    if (ch->s.taken == b->at.beats) {
+    if (taken < b->at.beats) {
+        ch->s.taken = taken;
+    } else if (taken == b->at.beats) {
         ch->s.taken = 0;
         ch->s.burst_head++;
+    } else {
+        channel_take_bursts(ch, run->beats);
     }
-    channel_popped(ch, run, last + (run->step || run->beats == 1));
+    channel_popped(ch, run, run_last(run) + (run->step || run->beats == 1));
 }
 
 /* For channel_pop_item: the item has several bursts, or was popped in part. */
@@ -226,14 +225,21 @@ static inline uint64_t channel_next_slot(struct channel *ch, uint64_t now)
     return ch->s.credits > 0 ? 0 : channel_next_return(ch, now);
 }
 
-/* Take slots for beats at cycles first, first + step, ... as long as each slot is back by then, at
- * most `most`; at least one if first is not before channel_next_slot(). Slots whose return is
- * committed for the future count. Returns the number taken. */
-uint32_t channel_reserve_run(struct channel *ch, uint64_t first, uint32_t step, uint32_t most);
+/* When the slots that have not been taken as credit come back, as far as one run of pops gives them, in the
+ * writer's cycles. False if there is none, or it is no run there. */
+bool channel_returns(const struct channel *ch, struct channel_run *back);
 
-/* How many beats of the head burst, at most `most`, can be popped at cycles first, first + step... */
-uint32_t channel_visible_run(const struct channel *ch, uint64_t first, uint32_t step,
-                             uint32_t most);
+/* When the beats of the head burst can be popped; the same with them. */
+bool channel_arrivals(const struct channel *ch, struct channel_run *seen);
+
+/* Take slots for these beats as long as each slot is back by then; at least one if the first one is not before
+ * channel_next_slot(). Slots whose return is committed for the future count. Returns the number taken. */
+uint32_t channel_reserve_run(struct channel *ch, const struct channel_run *run);
+
+/* How many beats of the head item, from the `skip`-th that is left on, can be popped at these cycles. However the
+ * writer had to split them: what has waited goes on in one piece. */
+uint32_t channel_visible_run(const struct channel *ch, uint32_t skip,
+                             const struct channel_run *run);
 
 /* For channel_push: the ring of bursts is full. */
 void channel_more_bursts(struct channel *ch) __attribute__((cold));
@@ -258,7 +264,7 @@ static inline void channel_push(struct channel *ch, const struct channel_run *ru
         if (!(flags & CHANNEL_LAST)) {
             return;
         }
-        seen += (uint64_t)(run->beats - 1) * run->step;
+        seen = run_last(run);
     }
     seen = channel_visible(ch, seen);
     sched_wake(ch->sched, ch->config.reader, seen > ch->gate->floor ? seen : ch->gate->floor);

@@ -54,7 +54,7 @@ static struct segment next_segment(const struct lane *lane)
 /* When the next input beat can be popped. */
 static uint64_t next_visible(const struct segment *g)
 {
-    return channel_visible(g->in, g->head->at.first + (uint64_t)g->in->s.taken * g->head->at.step);
+    return channel_visible(g->in, run_cycle(&g->head->at, g->in->s.taken));
 }
 
 /* When the next slot can be issued, and what holds it until then. */
@@ -92,94 +92,86 @@ static struct slot_time slot_time(struct lane *lane, uint64_t now, const struct 
     return t;
 }
 
-/* The distance at which the next beats can be issued: the lane's interval, or that of the input or
- * of the returning slots if those set the pace from cycle `at` on, which limits the run to the slots
- * that do (`most`). An ideal lane takes what is there and looks again. */
-static uint32_t pace(struct lane *lane, uint64_t at, const struct segment *g,
-                     struct account_reason *between, uint32_t *most)
+/* Does `other`, which begins in the same cycle, set a slower pace than `run`? */
+static bool holds_up(const struct channel_run *other, const struct channel_run *run)
 {
-    const struct lane_state *s = &lane->s;
-    uint32_t step = s->job.interval;
+    return other->first == run->first && other->beats > 1 && run_slower(other, run);
+}
+
+/* The cycles from `at` on in which the next beats, all of `g`, can be issued, as far as is known: at the lane's
+ * interval, or as the input or the returning slots come if those set the pace, which limits the run to the beats or
+ * slots that do: what comes after them may come sooner. An ideal lane takes what is there and looks again. */
+static struct channel_run pace(struct lane *lane, uint64_t at, const struct segment *g,
+                               struct account_reason *between)
+{
+    struct channel_run run = { .first = at, .beats = g->beats, .step = lane->s.job.interval };
+    struct channel_run other;
 
     *between = (struct account_reason){ .state = ACCOUNT_STARVED };
-    if (step == 0) {
-        return 0;
+    if (run.step == 0) {
+        return run;
     }
-    if (g->in) {
-        const struct channel *in = g->in;
-        const struct channel_run *run = &g->head->at;
-
-        if (in->wdom == in->rdom && run->step > step && in->s.taken + 1 < run->beats &&
-            next_visible(g) == at) {
-            step = run->step;
-        }
+    if (g->in && channel_arrivals(g->in, &other) && holds_up(&other, &run)) {
+        other.beats = other.beats < run.beats ? other.beats : run.beats;
+        run = other;
     }
-    if (g->out) {
-        const struct channel *out = g->out;
-
-        if (out->wdom == out->rdom && out->s.credits == 0 && out->s.pop_head != out->s.pop_tail) {
-            const struct channel_run *p = &out->pop[out->s.pop_head & (out->pops - 1)];
-
-            if (p->step > step && out->s.returned + 1 < p->beats &&
-                p->first + (uint64_t)out->s.returned * p->step + 1 == at) {
-                step = p->step;
-                *most = p->beats - out->s.returned < *most ? p->beats - out->s.returned : *most;
-                between->state = ACCOUNT_BLOCKED;
-                between->cause =
-                    (uint8_t)account_chain_end(lane->sched, out->config.reader, out->wdom, at);
-            }
-        }
+    if (g->out && g->out->s.credits == 0 && channel_returns(g->out, &other) &&
+        holds_up(&other, &run)) {
+        other.beats = other.beats < run.beats ? other.beats : run.beats;
+        run = other;
+        between->state = ACCOUNT_BLOCKED;
+        between->cause =
+            (uint8_t)account_chain_end(lane->sched, g->out->config.reader, g->out->wdom, at);
     }
-    return step;
+    return run;
 }
 
-/* How many beats can be popped at this pace. Where the cycles between are to count as blocked, every
+/* How many beats can be popped in these cycles. Where the cycles between are to count as blocked, every
  * beat but the first must be visible as soon as the interval before it is over. */
-static uint32_t visible_beats(const struct lane *lane, const struct channel *in, uint64_t at,
-                              uint32_t step, uint8_t between, uint32_t most)
+static uint32_t visible_beats(const struct lane *lane, const struct channel *in,
+                              const struct channel_run *run, uint8_t between)
 {
-    uint32_t idle = step - lane->s.job.interval;
-    uint32_t beats;
+    struct channel_run next = *run;
 
-    if (between != ACCOUNT_BLOCKED) {
-        return channel_visible_run(in, at, step, most);
+    if (between != ACCOUNT_BLOCKED || run->beats == 1) {
+        return channel_visible_run(in, 0, run);
     }
-    beats = at < idle ? 0 : channel_visible_run(in, at - idle, step, most);
-    return beats ? beats : 1;
+    next.first += lane->s.job.interval;
+    next.beats--;
+    return 1 + channel_visible_run(in, 1, &next);
 }
 
-static void issue(struct lane *lane, uint64_t at, uint32_t step, uint32_t beats,
-                  const struct segment *g)
+static void issue(struct lane *lane, const struct channel_run *run, const struct segment *g)
 {
     struct lane_state *s = &lane->s;
-    struct channel_run run = { .first = at, .beats = beats, .step = step };
     uint32_t slots = s->job.beats_in > s->job.beats_out ? s->job.beats_in : s->job.beats_out;
-    bool last = s->slot + beats == slots;
+    bool last = s->slot + run->beats == slots;
 
     if (s->slot == 0) {
-        s->first_cycle = at;
+        s->first_cycle = run->first;
         s->delay = s->job.latency;
-        if (s->job.beats_out && s->last_push > at + s->delay) {
-            s->delay = (uint32_t)(s->last_push - at);
+        if (s->job.beats_out && s->last_push > run->first + s->delay) {
+            s->delay = (uint32_t)(s->last_push - run->first);
         }
     }
     if (g->in) {
-        channel_pop(g->in, &run);
+        channel_pop(g->in, run);
         if (s->job.interval == 0) {
-            g->in->s.read_free = at; /* ideal: takes no time on the port either */
+            g->in->s.read_free = run->first; /* ideal: takes no time on the port either */
         }
     }
     if (g->out) {
-        struct channel_run push = { .first = at + s->delay, .beats = beats, .step = step };
+        struct channel_run push = *run;
         uint32_t flags =
             (s->slot == slots - s->job.beats_out ? CHANNEL_FIRST : 0u) | (last ? CHANNEL_LAST : 0u);
 
+        push.first += s->delay;
         channel_push(g->out, &push, s->job.item, flags);
-        s->last_push = push.first + (uint64_t)(beats - 1) * step + (s->job.interval ? 1 : 0);
+        s->last_push = run_last(&push) + (s->job.interval ? 1 : 0);
     }
-    s->slot += beats;
-    s->beats += beats;
-    s->last_cycle = at + (uint64_t)(beats - 1) * step;
+    s->slot += run->beats;
+    s->beats += run->beats;
+    s->last_cycle = run_last(run);
     s->next_slot = s->last_cycle + s->job.interval;
 }
 
@@ -187,9 +179,7 @@ static void enter_run(struct lane *lane, const struct channel_run *at, bool comp
                       struct account_reason between)
 {
     const struct lane_state *s = &lane->s;
-    struct account_run run = { .first = at->first,
-                               .beats = at->beats,
-                               .step = at->step,
+    struct account_run run = { .at = *at,
                                .busy = s->job.interval,
                                .tail = complete ? s->job.tail : 0,
                                .between = between,
@@ -218,8 +208,6 @@ bool lane_continue(struct lane *lane, uint64_t now)
         uint64_t idle_from = s->next_slot > now ? s->next_slot : now;
         struct account_reason between;
         struct channel_run run;
-        uint32_t step;
-        uint32_t beats;
 
         if (t.why.state == ACCOUNT_BLOCKED && t.visible > idle_from) {
             /* starved first, blocked later: look again when the beat is there */
@@ -244,17 +232,15 @@ bool lane_continue(struct lane *lane, uint64_t now)
             sched_wake(lane->sched, lane->block, t.at > now ? t.at : now + 1);
             return false;
         }
-        beats = g.beats;
-        step = pace(lane, t.at, &g, &between, &beats);
+        run = pace(lane, t.at, &g, &between);
         if (g.in) {
-            beats = visible_beats(lane, g.in, t.at, step, between.state, beats);
+            run.beats = visible_beats(lane, g.in, &run, between.state);
         }
         if (g.out) {
-            beats = channel_reserve_run(g.out, t.at, step, beats);
+            run.beats = channel_reserve_run(g.out, &run);
         }
-        assert(beats > 0);
-        issue(lane, t.at, step, beats, &g);
-        run = (struct channel_run){ .first = t.at, .beats = beats, .step = step };
+        assert(run.beats > 0);
+        issue(lane, &run, &g);
         enter_run(lane, &run, s->slot == slots, between);
     }
     finish(lane);

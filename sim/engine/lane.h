@@ -89,10 +89,10 @@ static inline bool lane_all_visible(const struct channel *in, const struct chann
     if (!(b->flags & CHANNEL_LAST)) {
         return channel_item_visible(in, UINT32_MAX) <= now;
     }
-    if (in->wdom == in->rdom && b->at.step <= interval) {
+    if (in->wdom == in->rdom && run_longest_step(&b->at) <= interval) {
         return b->at.first < now;
     }
-    return channel_visible(in, b->at.first + (uint64_t)(b->at.beats - 1) * b->at.step) <= now;
+    return channel_visible(in, run_last(&b->at)) <= now;
 }
 
 /* The common case: all of the item, whose first burst is `b`, is there, there is room for all of it, and nothing

@@ -228,7 +228,7 @@ static inline bool starts_whole(const struct stage *st, const struct channel *in
         return false;
     }
     if (st->config.start != LANE_START_FIRST) {
-        needed += (uint64_t)(b->at.beats - 1) * b->at.step;
+        needed = run_last(&b->at);
     }
     return channel_visible(in, needed) <= now;
 }

@@ -159,6 +159,12 @@ struct nic_departure {
     uint32_t packet;
 };
 
+struct nic_failed {
+    uint64_t cycle; /* of the core, from which on it can be completed */
+    uint32_t packet;
+    uint32_t reserved; /* 0: snapshots are compared byte for byte */
+};
+
 enum { NIC_FAILED_RING = 1 << 16 };
 
 /* Around a frame on the wire, in bytes, which are cycles of its clock; the shortest frame without FCS (IEEE 802.3). */
@@ -295,7 +301,7 @@ struct nic_dma {
     uint32_t
         rx_spread; /* queues that packets are spread over: 0 to the last one that had buffers */
     uint32_t tx_gathered, rx_gathered; /* bit q: completions of queue q wait to be written */
-    uint32_t *failed;                  /* ring: packets that ended without a frame */
+    struct nic_failed *failed;         /* ring: packets that ended without a frame, by cycle */
     uint32_t failed_head, failed_tail;
 };
 
@@ -566,8 +572,9 @@ void nic_stage(struct espnic *card, struct stage *st, const char *name, unsigned
 
 /* The packet is dropped by a stage: count it; the packet itself goes when its beats have passed. */
 void nic_count_drop(struct espnic *card, struct nic_packet *p, enum nic_drop why);
-/* ops.done of stages that can drop: if the last item was dropped, let it go. */
-void nic_done_dropped(struct espnic *card, uint32_t item);
+/* ops.done of stages that can drop: if the last item was dropped, let it go. A descriptor of TX is completed when
+ * its last beat has passed, which may lie ahead (the stage is in the clock of the core). */
+void nic_done_dropped(struct espnic *card, const struct lane_state *s);
 
 /* The packet no longer uses its SA. */
 void nic_release_sa(struct espnic *card, struct nic_packet *p, uint64_t cycle);

@@ -601,9 +601,7 @@ static uint32_t next_ready(const struct espnic *card)
 static void execute(struct espnic *card, uint64_t now)
 {
     struct nic_commands *c = &card->commands;
-    struct account_run run = { .first = now,
-                               .beats = 1,
-                               .step = 1,
+    struct account_run run = { .at = { .first = now, .beats = 1, .step = 1 },
                                .after = { .state = ACCOUNT_STARVED },
                                .between = { .state = ACCOUNT_STARVED } };
     uint32_t next;

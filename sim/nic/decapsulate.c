@@ -282,7 +282,7 @@ static void done(void *self, unsigned slot, const struct lane_state *s)
 
     (void)slot;
     if (!s->job.beats_out) { /* else it is dropped by a stage behind, which has its first beats */
-        nic_done_dropped(lane->card, s->job.item);
+        nic_done_dropped(lane->card, s);
     }
 }
 

@@ -364,22 +364,49 @@ static void flush_one(struct espnic *card, bool rx, uint64_t now, uint64_t *next
 
 /* ---- transmit: what comes to an end ------------------------------------------------------------------------ */
 
+static struct nic_failed *failed_at(const struct nic_dma *d, uint32_t i)
+{
+    return &d->failed[i & (NIC_FAILED_RING - 1)];
+}
+
+/* In the order of cycles; those of the same one by queue and place. */
+static bool fails_before(const struct espnic *card, const struct nic_failed *a,
+                         const struct nic_failed *b)
+{
+    const struct nic_packet *p = nic_packet(card, a->packet);
+    const struct nic_packet *q = nic_packet(card, b->packet);
+
+    if (a->cycle != b->cycle) {
+        return a->cycle < b->cycle;
+    }
+    if (p->queue != q->queue) {
+        return p->queue < q->queue;
+    }
+    return p->ring_at != q->ring_at ? (int32_t)(p->ring_at - q->ring_at) < 0
+                                    : p->segment < q->segment;
+}
+
+/* Stages say so when they know it, for some cycle to come. */
 void nic_tx_failed(struct espnic *card, uint32_t item, uint64_t cycle)
 {
     struct nic_dma *d = &card->dma;
+    struct nic_failed failed = { .cycle = cycle, .packet = item };
+    uint32_t at = d->failed_tail++;
 
-    d->failed[d->failed_tail++ & (NIC_FAILED_RING - 1)] = item;
+    for (; at != d->failed_head && fails_before(card, &failed, failed_at(d, at - 1)); at--) {
+        *failed_at(d, at) = *failed_at(d, at - 1);
+    }
+    *failed_at(d, at) = failed;
     sched_wake(&card->sched, d->done_block, cycle);
 }
 
 /* When there is a descriptor to complete. */
 static uint64_t next_done(const struct espnic *card)
 {
-    uint64_t first = CLOCK_NEVER;
+    const struct nic_dma *d = &card->dma;
+    uint64_t first =
+        d->failed_head != d->failed_tail ? failed_at(d, d->failed_head)->cycle : CLOCK_NEVER;
 
-    if (card->dma.failed_head != card->dma.failed_tail) {
-        return 0;
-    }
     for (unsigned i = 0; i < card->config.general.ports; i++) {
         uint64_t at = channel_next_visible(card->port[i].tx_done);
 
@@ -395,8 +422,8 @@ static uint32_t next_item(const struct espnic *card, uint64_t now, struct channe
     unsigned port = 0;
 
     *from = NULL;
-    if (d->failed_head != d->failed_tail) {
-        return d->failed[d->failed_head & (NIC_FAILED_RING - 1)];
+    if (d->failed_head != d->failed_tail && failed_at(d, d->failed_head)->cycle <= now) {
+        return failed_at(d, d->failed_head)->packet;
     }
     while (channel_next_visible(card->port[port].tx_done) > now) {
         port++;

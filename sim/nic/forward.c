@@ -252,7 +252,7 @@ static void done(void *self, unsigned slot, const struct lane_state *s)
 
     (void)slot;
     if (!s->job.beats_out) { /* else it may be dropped by a stage behind */
-        nic_done_dropped(lane->card, s->job.item);
+        nic_done_dropped(lane->card, s);
     }
 }
 

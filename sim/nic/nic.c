@@ -67,8 +67,9 @@ void nic_count_drop(struct espnic *card, struct nic_packet *p, enum nic_drop why
     (p->dir == NIC_RX ? &card->stats.port[p->port].rx : &card->stats.port[p->port].tx)->dropped++;
 }
 
-void nic_done_dropped(struct espnic *card, uint32_t item)
+void nic_done_dropped(struct espnic *card, const struct lane_state *s)
 {
+    uint32_t item = s->job.item;
     struct nic_packet *p = nic_packet(card, item);
 
     if (!p->drop) {
@@ -78,7 +79,7 @@ void nic_done_dropped(struct espnic *card, uint32_t item)
         nic_crypt_result(card, p);
     }
     if (p->dir == NIC_TX && !p->hairpin) {
-        nic_tx_failed(card, item, card->sched.now_cycle);
+        nic_tx_failed(card, item, s->last_exit + 1);
     } else {
         nic_packet_free(card, item);
     }

@@ -118,7 +118,7 @@ static void done(void *self, unsigned slot, const struct lane_state *s)
     struct nic_lane *lane = self;
 
     (void)slot;
-    nic_done_dropped(lane->card, s->job.item);
+    nic_done_dropped(lane->card, s);
 }
 
 /* Is there a packet that the buffer has no place for? */

@@ -409,6 +409,7 @@ static void feed_tx(void *self, uint64_t now)
         uint64_t from = now > e->free_at ? now : e->free_at;
         uint64_t slot = channel_next_slot(e->in, from);
         uint64_t at = slot > from ? slot : from;
+        struct channel_run run = { .step = 1 };
 
         if (slot == CLOCK_NEVER) {
             return;
@@ -416,7 +417,9 @@ static void feed_tx(void *self, uint64_t now)
         if (e->beat == 0) {
             e->item = new_packet(e, f);
         }
-        push(e, at, channel_reserve_run(e->in, at, 1, (f->length + BUS - 1) / BUS - e->beat));
+        run.first = at;
+        run.beats = (f->length + BUS - 1) / BUS - e->beat;
+        push(e, at, channel_reserve_run(e->in, &run));
     }
 }
 
@@ -433,7 +436,8 @@ static void take(void *self, uint64_t now)
         bool ends = b->flags & CHANNEL_LAST;
 
         run.first = run.first < e->out->s.read_free ? e->out->s.read_free : run.first;
-        run.beats = channel_visible_run(e->out, run.first, 1, left);
+        run.beats = left;
+        run.beats = channel_visible_run(e->out, 0, &run);
         channel_pop(e->out, &run);
         note_beats(&e->outcome->out[e->side], run.first, run.beats);
         if (!ends || run.beats < left) {

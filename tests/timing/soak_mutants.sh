@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.." || exit 1
 work=${BUILD:-build}/mutants
 cc=${CC:-gcc}
 read -r -a check <<<"$(pkg-config --cflags --libs check)"
-engine=(clock sched channel lane stage account snapshot)
+engine=(clock run sched channel lane stage account snapshot)
 export TWIN_NETWORKS=${TWIN_NETWORKS:-1000} CK_DEFAULT_TIMEOUT=100 CK_FORK=no
 
 # description @ file @ sed expression
@@ -25,10 +25,16 @@ an item is whole when its first beat is there@channel.c@/^uint64_t channel_item_
 runs are taken one beat too far@channel.c@/^static uint32_t prefix/,/^}/s/    return low;/    return low < want->beats ? low + 1 : low;/
 the tail is forgotten@lane.c@s/s->next_start = s->next_slot + s->job.tail;/s->next_start = s->next_slot;/
 the tail is not counted@lane.c@s/.tail = complete ? s->job.tail : 0,/.tail = 0,/
-items overtake each other in the pipeline@lane.c@s/s->last_push > at + s->delay/s->last_push > at + s->delay + 2/
+items overtake each other in the pipeline@lane.c@s/s->last_push > run->first + s->delay/s->last_push > run->first + s->delay + 2/
 a lane starts inside of an item@lane.h@s/if (!b || ch->s.taken || !(b->flags \& CHANNEL_FIRST)) {/if (!b) {/
 a header is one beat shorter@lane.h@s/UINT32_MAX : header_beats)/UINT32_MAX : header_beats - (header_beats > 1))/
-paced runs go on at the old pace@lane.c@s/^ *\*most = p->beats.*$//
+runs at the pace of the slots go on without them@lane.c@/channel_returns(g->out/,/}/s/other.beats = other.beats < .*/other.beats = run.beats;/
+runs at the pace of the input go on without it@lane.c@/channel_arrivals(g->in/,/}/s/other.beats = other.beats < .*/other.beats = run.beats;/
+what is left of an uneven run begins anew@run.h@s/rest.phase = .*/rest.phase = r->phase;/
+the image of a run has no phase@run.c@s/.phase = (uint16_t)(first % ratio->div)/.phase = 0/
+the image of a run is an edge late@run.c@s/first \/ ratio->div + later/first \/ ratio->div + later + 1/
+beats are popped that nobody has pushed@channel.c@/^uint32_t channel_visible_run/,/^}/s/? here$/? run->beats - got/
+blocked between the beats though the next one is not there@lane.c@s/if (between != ACCOUNT_BLOCKED || run->beats == 1) {/if (1) {/
 starved although there is a beat without room@lane.c@s/t.why.state = ACCOUNT_BLOCKED;/t.why.state = ACCOUNT_STARVED;/
 blocked although there is no beat@lane.c@s/if (t.why.state == ACCOUNT_BLOCKED \&\& t.visible > idle_from) {/if (0) {/
 full accounts are never emptied@lane.c@s/account_settle(&lane->account, now);/;/
@@ -51,7 +57,7 @@ lanes with nothing to do keep their old reason@stage.c@/^static inline bool rest
 all slots are taken for back when one is@channel.c@s/if (!all \&\& last_back(ch, p) > now) {/if (0) {/
 the block that runs does not get its next wake@sched.c@s/replace(t, b->leaf, event);/replace(t, b->leaf, next > cycle + 1 ? CLOCK_NEVER : event);/
 a clock goes on leading when another is earlier@sched.c@s/s->limit = s->key\[b->domain\];/;/
-the last beat of a run is not counted@account.c@/^static uint64_t run_end/,/^}/s/+ r->busy + r->tail/+ (r->beats > 1 ? 0 : r->busy) + r->tail/
+the last beat of a run is not counted@account.c@/^static uint64_t run_end/,/^}/s/+ r->busy + r->tail/+ (r->at.beats > 1 ? 0 : r->busy) + r->tail/
 '
 
 # Compiles the engine in $work/src and the test; runs it. 0: it passes, 1: it fails, 2: no compiler.

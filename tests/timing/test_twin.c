@@ -61,7 +61,7 @@ static void compare_channel(unsigned c)
         const struct channel_run *run = &rec->run[i].run;
 
         for (uint32_t k = 0; k < run->beats; k++) {
-            uint64_t cycle = run->first + (uint64_t)k * run->step;
+            uint64_t cycle = run_cycle(run, k);
             bool push = rec->run[i].push;
             size_t n = push ? pushed++ : popped++;
             uint64_t want = n >= (push ? ch->pushed : ch->popped) ? CLOCK_NEVER

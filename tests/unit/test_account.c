@@ -32,24 +32,34 @@ static void enter_run(struct account *a, struct rng *r, uint64_t now)
 {
     const struct account_reason busy = { .state = ACCOUNT_BUSY };
     bool ideal = rng_below(r, 5) == 0; /* all beats at once; only its tail takes time */
-    struct account_run run = { .beats = 1 + (uint32_t)rng_below(r, 20),
+    struct account_run run = { .at.beats = 1 + (uint32_t)rng_below(r, 20),
                                .busy = ideal ? 0 : 1 + (uint32_t)rng_below(r, 4),
                                .tail = rng_below(r, 2) ? 0 : (uint32_t)rng_below(r, 6),
                                .between = random_reason(r),
                                .after = random_reason(r) };
     uint64_t cycle;
 
-    run.step = ideal ? 0 : run.busy + (uint32_t)rng_below(r, 4);
-    run.first = (now > work_end ? now : work_end) + rng_below(r, 3) * rng_below(r, 10);
+    run.at.step = ideal ? 0 : run.busy + (uint32_t)rng_below(r, 4);
+    if (!ideal && rng_below(r, 2)) {
+        run.at.of = (uint16_t)(2 + rng_below(r, 20));
+        run.at.more = (uint16_t)(1 + rng_below(r, run.at.of - 1u));
+        run.at.phase = (uint16_t)rng_below(r, run.at.of);
+    }
+    run.at.first = (now > work_end ? now : work_end) + rng_below(r, 3) * rng_below(r, 10);
     account_add(a, &run);
     if (ideal && run.tail == 0) {
         return; /* takes no time */
     }
-    cycle = run.first;
-    for (uint32_t k = 1; k < run.beats && !ideal; k++) {
+    cycle = run.at.first;
+    for (uint32_t k = 1; k < run.at.beats && !ideal; k++) {
+        uint64_t next = run.at.first + (uint64_t)k * run.at.step;
+
+        if (run.at.more) {
+            next += (run.at.phase + (uint64_t)k * run.at.more) / run.at.of;
+        }
         fill(cycle, cycle + run.busy, busy);
-        fill(cycle + run.busy, cycle + run.step, run.between);
-        cycle += run.step;
+        fill(cycle + run.busy, next, run.between);
+        cycle = next;
     }
     work_end = cycle + run.busy + run.tail;
     fill(cycle, work_end, busy);
@@ -77,6 +87,20 @@ static void assert_counted(const struct account *a, uint64_t cycles)
     ck_assert_mem_eq(by_cause, causes, sizeof causes);
 }
 
+/* What is known of the cycles to come. */
+static void assert_seen(const struct account *a, uint64_t now)
+{
+    for (uint64_t c = now; c < now + 40; c++) {
+        struct account_reason seen = account_seen(a, c + 1);
+
+        if (seen.state != table[c].state ||
+            (seen.state != ACCOUNT_BUSY && seen.cause != table[c].cause)) {
+            ck_abort_msg("cycle %d, seen in %d: state %d, expected %d", (int)c, (int)now,
+                         seen.state, table[c].state);
+        }
+    }
+}
+
 /* One slot's life, cut and counted often or only at its end. */
 static void live(struct rng *r, bool check_often)
 {
@@ -91,7 +115,8 @@ static void live(struct rng *r, bool check_often)
     while (now < LENGTH - 100) {
         struct account_reason reason = random_reason(r);
 
-        switch (rng_below(r, 4)) {
+        assert_seen(&a, now);
+        switch (rng_below(r, 5)) {
         case 0:
             if (account_full(&a)) {
                 account_settle(&a, now);
@@ -109,6 +134,11 @@ static void live(struct rng *r, bool check_often)
         case 2:
             account_after(&a, now, reason);
             fill(work_end > now ? work_end : now, LENGTH, reason);
+            break;
+        case 3:
+            if (work_end <= now) {
+                account_close(&a);
+            }
             break;
         default:
             if (check_often) {
@@ -135,9 +165,7 @@ END_TEST
 /* What others see is what the table says about the cycle before. */
 START_TEST(the_cycle_before_is_seen)
 {
-    const struct account_run run = { .first = 10,
-                                     .beats = 3,
-                                     .step = 4,
+    const struct account_run run = { .at = { .first = 10, .beats = 3, .step = 4 },
                                      .busy = 2,
                                      .tail = 1,
                                      .between = { .state = ACCOUNT_BLOCKED, .cause = 1 },
