@@ -126,7 +126,7 @@ static void lives(uint64_t end[CARD_BLOCKS])
             end[b] += card.cycles[b][s];
         }
     }
-    end[CARD_CRYPTO] /= crypto->engines * crypto->contexts + 1;
+    end[CARD_CRYPTO] /= crypto->engines * crypto->contexts;
 }
 
 static void print_passage(unsigned i)
