@@ -24,13 +24,18 @@ static int print_help(void)
     options_help(run_request_options, RUN_REQUEST_OPTIONS);
     puts("\nBLOCK is one of:");
     text_wrap(stdout, run_request_ideal_names(names, sizeof names), 0, 0, TEXT_WIDTH);
-    puts("\n"
-         "examples:\n"
-         "  espnic run traces/samples/vpn-gateway.yaml\n"
-         "  espnic run --preset generic-100g --oids sas.jsonl --rx wire.pcap --rx-out clear.pcap\n"
-         "  espnic run vpn.yaml --load max --set card.crypto.engines=2 -o report.json\n"
-         "  espnic run vpn.yaml --find loss=0\n"
-         "  espnic run vpn.yaml --load max --ideal crypto");
+    puts(
+        "\n"
+        "After a --warmup, loss and latencies (and what --find looks at) are of the packets that were inside at\n"
+        "the begin of the measured phase or came in since, to the end of the run; JSON reports have their counts\n"
+        "under measured, and those of the whole run where they always are.\n"
+        "\n"
+        "examples:\n"
+        "  espnic run traces/samples/vpn-gateway.yaml\n"
+        "  espnic run --preset generic-100g --oids sas.jsonl --rx wire.pcap --rx-out clear.pcap\n"
+        "  espnic run vpn.yaml --load max --set card.crypto.engines=2 -o report.json\n"
+        "  espnic run vpn.yaml --find loss=0\n"
+        "  espnic run vpn.yaml --load max --ideal crypto");
     return EXIT_DONE;
 }
 

@@ -11,13 +11,17 @@ static const char *count(uint64_t v, char *out)
     return text_count(v, out, TEXT_CELL);
 }
 
-static void print_traffic(FILE *out, const struct run_results *r, const struct host_stats *h)
+static void print_traffic(FILE *out, const struct simulation *s)
 {
     static const char *const headings[] = { "",           ">packets in", ">out",  ">Gb/s",
                                             ">wire Gb/s", ">Mpps",       ">loss", ">p50 us",
                                             ">p99 us",    ">max us" };
-    const struct run_direction *d[2] = { &r->rx, &r->tx };
-    const struct histogram *l[2] = { &h->rx.latency_ns, &h->tx.latency_ns };
+    const struct run_results *whole = simulation_results(s);
+    const struct run_results *r = simulation_measured(s);
+    const struct run_direction *d[2] = { &whole->rx, &whole->tx };
+    const struct run_direction *since[2] = { &r->rx, &r->tx };
+    const struct histogram *l[2] = { simulation_latency(s, RUN_LATENCY_RX),
+                                     simulation_latency(s, RUN_LATENCY_TX) };
     struct text_table t;
 
     text_table_start(&t, headings, 10);
@@ -30,8 +34,8 @@ static void print_traffic(FILE *out, const struct run_results *r, const struct h
         if (!d[i]->packets_in) {
             continue;
         }
-        count(d[i]->packets_in, c[0]);
-        count(d[i]->packets_out, c[1]);
+        count(since[i]->packets_in, c[0]);
+        count(since[i]->packets_out, c[1]);
         snprintf(c[2], TEXT_CELL, "%.2f", d[i]->gbps);
         snprintf(c[3], TEXT_CELL, "%.2f", d[i]->wire_gbps);
         snprintf(c[4], TEXT_CELL, "%.3f", d[i]->mpps);
@@ -122,6 +126,34 @@ static void print_drops(FILE *out, const char *direction, const uint64_t *drops,
     if (any) {
         fputc('\n', out);
     }
+}
+
+/* What the figures so far leave out. */
+static void print_warm_up(FILE *out, const struct simulation *s)
+{
+    const struct run_results *whole = simulation_results(s);
+    const struct run_results *r = simulation_measured(s);
+    const struct run_direction *d[2] = { &whole->rx, &whole->tx };
+    const struct run_direction *since[2] = { &r->rx, &r->tx };
+    char a[TEXT_CELL];
+    char b[TEXT_CELL];
+    char c[TEXT_CELL];
+    const char *separator = "warm-up, not in the figures above: ";
+
+    if (!simulation_warmed(s)) {
+        return;
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t drops = run_drops(i ? whole->tx_drop : whole->rx_drop) - since[i]->dropped;
+
+        if (d[i]->packets_in) {
+            fprintf(out, "%s%s %s packets in, %s dropped, %s still inside at its end", separator,
+                    i ? "TX" : "RX", count(d[i]->packets_in - since[i]->packets_in, a),
+                    count(drops, b), count(since[i]->inside, c));
+            separator = "; ";
+        }
+    }
+    fputs("\ncounts below are of the whole run, rates and blocks of the measured phase\n", out);
 }
 
 static void print_left_alone(FILE *out, const struct nic_stats *n, const struct host_stats *h)
@@ -347,6 +379,7 @@ void run_text_print(FILE *out, struct simulation *s, const struct espnic_config 
                     const struct bottleneck *b)
 {
     const struct run_results *r = simulation_results(s);
+    const struct run_results *m = simulation_measured(s);
     const struct host_stats *h = host_statistics(simulation_host(s));
     const struct nic_stats *n = nic_statistics(simulation_card(s));
 
@@ -354,11 +387,12 @@ void run_text_print(FILE *out, struct simulation *s, const struct espnic_config 
             r->measured_us,
             config->card.general.offload == NIC_OFFLOAD_PACKET ? "packet" : "crypto",
             config->workload.timing_only ? ", timing only" : "");
-    print_traffic(out, r, h);
-    print_ports(out, r);
-    print_forwarding(out, r, simulation_forward_latency(s));
-    print_drops(out, "dropped (RX): ", r->rx_drop, results_rx_drop_name);
-    print_drops(out, "dropped (TX): ", r->tx_drop, results_tx_drop_name);
+    print_traffic(out, s);
+    print_ports(out, m);
+    print_forwarding(out, m, simulation_latency(s, RUN_LATENCY_FORWARD));
+    print_drops(out, "dropped (RX): ", m->rx_drop, results_rx_drop_name);
+    print_drops(out, "dropped (TX): ", m->tx_drop, results_tx_drop_name);
+    print_warm_up(out, s);
     print_left_alone(out, n, h);
     print_oids(out, r, h);
     print_moves(out, r, h);
