@@ -191,6 +191,17 @@ static int exit_status(enum simulation_end end)
                                            : EXIT_USAGE;
 }
 
+/* Why there is no report; the exit status. */
+static int complain(struct run_request *r, enum simulation_end end, const char *error)
+{
+    fputs("espnic run: ", stderr);
+    if (end == SIMULATION_NOT_MEASURED) {
+        fprintf(stderr, "%s: stop.warmup: ", scenario_place(&r->scenario, "stop.warmup"));
+    }
+    fprintf(stderr, "%s\n", error);
+    return exit_status(end);
+}
+
 static uint64_t expected_packets(const struct run_request *r)
 {
     return r->config.stop.packets;
@@ -258,8 +269,7 @@ static int run_once(struct run_request *r, const struct found *found)
     end = simulation_run(s, error, sizeof error);
     seconds = progress_end(&progress);
     if (end != SIMULATION_DONE) {
-        fprintf(stderr, "espnic run: %s\n", error);
-        status = exit_status(end);
+        status = complain(r, end, error);
     } else {
         status = finish(r, s, found, &progress, seconds);
     }
@@ -280,8 +290,7 @@ static int run_at_highest_rate(struct run_request *r, double limit)
     end = find_rate(&r->config, NULL, limit, &progress, &found.bps, error, sizeof error);
     progress_end(&progress);
     if (end != SIMULATION_DONE) {
-        fprintf(stderr, "espnic run: %s\n", error);
-        return exit_status(end);
+        return complain(r, end, error);
     }
     if (strcmp(r->config.outputs.report, "-") != 0) {
         printf(

@@ -938,6 +938,23 @@ static enum simulation_end card_verdict(struct simulation *s)
     return SIMULATION_DONE;
 }
 
+/* A phase of no length has no figures. In an experiment the phase is where it was before. */
+static enum simulation_end phase_verdict(struct simulation *s)
+{
+    const struct run_results *r = &s->results;
+    uint64_t warmup = s->config->stop.warmup;
+
+    if (warmup == 0 || s->options.warm_packets || r->measured_us > 0) {
+        return SIMULATION_DONE;
+    }
+    fail(
+        s,
+        "nothing was measured: found a warm-up of %.3f us, expected less than the %.3f us from the first arrival "
+        "to the last",
+        (double)warmup / 1e6, (double)(r->last - r->first) / 1e6);
+    return SIMULATION_NOT_MEASURED;
+}
+
 enum simulation_end simulation_run(struct simulation *s, char *error, size_t error_size)
 {
     struct host_source source = {
@@ -970,6 +987,9 @@ enum simulation_end simulation_run(struct simulation *s, char *error, size_t err
     }
     if (end == SIMULATION_DONE && s->config->workload.strict) {
         end = !tell_violations(s) ? SIMULATION_BAD_INPUT : card_verdict(s);
+    }
+    if (end == SIMULATION_DONE) {
+        end = phase_verdict(s);
     }
     snprintf(error, error_size, "%s", s->error);
     return end;

@@ -135,7 +135,8 @@ void simulation_destroy(struct simulation *s);
 enum simulation_end {
     SIMULATION_DONE,
     SIMULATION_MODEL_ERROR, /* deadlock, books: exit status 1 */
-    SIMULATION_BAD_INPUT    /* exit status 2 */
+    SIMULATION_BAD_INPUT,   /* exit status 2 */
+    SIMULATION_NOT_MEASURED /* the run ended before the warm-up (stop.warmup): likewise */
 };
 
 /* Run to the end. On anything but DONE, `error` says what. */

@@ -83,4 +83,24 @@ verdict "the warm-up beside it" grep -qE '^warm-up, .*: RX 2[67] [0-9]{3} packet
 run --find loss=0 --warmup 1200us >find.txt
 verdict "the highest rate of a warm card" grep -q '^highest rate with loss <= 0: 200.000 Gb/s' find.txt
 
+# refused PATTERN COMMAND ARG...: exit status 2, nothing on stdout, one line of stderr, which matches.
+refused() {
+    local pattern=$1 got
+    shift
+    "$espnic" "$@" >out 2>err </dev/null
+    got=$?
+    cat out err
+    [ "$got" -eq 2 ] && [ ! -s out ] && [ "$(wc -l <err)" -eq 1 ] && grep -qE -- "$pattern" err
+}
+late='stop\.warmup: nothing was measured: found a warm-up of 5000\.000 us, expected less than the [0-9]{4}\.[0-9]{3} us'
+verdict "longer than the run" refused "^espnic run: --warmup: $late" run "$sample" --warmup 5ms
+(echo "preset: generic-100g" && sed -n '/^traffic/,/^workload/p' cold.yaml && echo "stop: {warmup: 5ms, packets: 40000}") >long.yaml
+verdict "its place in a scenario" refused '^espnic run: long\.yaml:4:[0-9]+: stop\.warmup: nothing was measured' run long.yaml
+verdict "longer than the run at the highest rate" refused \
+    '^espnic run: --warmup: stop\.warmup: at 100\.000 Gb/s: nothing was measured' \
+    run "$sample" --warmup 5ms --load 1Gbps --find loss=0
+verdict "just shorter than the run" "$espnic" run "$sample" --warmup 1ms --experiments 0
+verdict "a row without a warm phase" bash -c "! $espnic sweep $sample stop.warmup=1ms,5ms --experiments 0 --csv rows.csv &&
+    grep -q '^1ms,[0-9.]*,.*,$' rows.csv && grep -q '^5ms,,.*nothing was measured' rows.csv"
+
 exit $failed
