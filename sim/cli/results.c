@@ -110,6 +110,36 @@ const char *results_tx_drop_name(unsigned i)
     return i < tx_reasons()->count ? tx_reasons()->list[i].name : NULL;
 }
 
+static const char *const capacity[] = { "rx_overflow", "rx_no_descriptor", "host_backlog", NULL };
+
+const char *results_capacity_drop(unsigned i)
+{
+    return capacity[i];
+}
+
+uint64_t results_capacity_drops(const struct run_results *results, unsigned i)
+{
+    uint64_t dropped = 0;
+
+    for (unsigned k = 0; results_rx_drop_name(k); k++) {
+        dropped += strcmp(results_rx_drop_name(k), capacity[i]) ? 0 : results->rx_drop[k];
+    }
+    for (unsigned k = 0; results_tx_drop_name(k); k++) {
+        dropped += strcmp(results_tx_drop_name(k), capacity[i]) ? 0 : results->tx_drop[k];
+    }
+    return dropped;
+}
+
+double results_capacity_loss(const struct run_results *r)
+{
+    uint64_t lost = 0;
+
+    for (unsigned i = 0; capacity[i]; i++) {
+        lost += results_capacity_drops(r, i);
+    }
+    return run_share(lost, r->rx.inside + r->rx.packets_in + r->tx.inside + r->tx.packets_in);
+}
+
 /* Breaches by rule: those that can be seen in a recording, alone or beside what the card reports. */
 struct rule_names {
     unsigned count;

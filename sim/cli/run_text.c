@@ -360,6 +360,12 @@ static void print_bottleneck(FILE *out, const struct bottleneck *b, bool as_reco
     if (!b) {
         return;
     }
+    if (b->first < 0 && b->dropped > 0) {
+        fprintf(out, "\nlimit: %s. %s.\n",
+                b->nearest < 0 ? "no block alone" : b->trial[b->nearest].block, b->why);
+        fputs("next: --find loss=0 shows what the card takes without loss\n", out);
+        return;
+    }
     if (b->first < 0) {
         fprintf(out, "\nlimit: the offered load. %s.\n", b->why);
         if (as_recorded && b->packets_per_s > 0) {

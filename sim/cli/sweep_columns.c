@@ -151,7 +151,8 @@ static bool add_blocks(struct sweep_columns *c, char *error, size_t error_size)
 
 static void add_searches(struct sweep_columns *c)
 {
-    add(c, "bottleneck.block", "", "what limits (--experiments); \"offered load\": no block does")
+    add(c, "bottleneck.block", "",
+        "what limits (--experiments); \"offered load\": no block does; \"several\": packets found no room, and no block alone does")
         ->text = true;
     add(c, "bottleneck.why", "", "how that was found")->text = true;
     add(c, "bottleneck.headroom", "", "throughput with that block ideal over the one measured");
