@@ -110,7 +110,8 @@ const char *results_tx_drop_name(unsigned i)
     return i < tx_reasons()->count ? tx_reasons()->list[i].name : NULL;
 }
 
-static const char *const capacity[] = { "rx_overflow", "rx_no_descriptor", "host_backlog", NULL };
+static const char *const capacity[] = { "rx_overflow", "rx_no_descriptor", "host_backlog",
+                                        "forward_full", NULL };
 
 const char *results_capacity_drop(unsigned i)
 {

@@ -6,6 +6,7 @@
 #include "cli/churn.h"
 #include "cli/commands.h"
 #include "cli/find.h"
+#include "cli/results.h"
 #include "cli/run_request.h"
 #include "cli/run_text.h"
 #include "report/report.h"
@@ -295,8 +296,12 @@ static int run_at_highest_rate(struct run_request *r, double limit)
     if (strcmp(r->config.outputs.report, "-") != 0) {
         printf(
             "highest rate with loss <= %g: %.3f Gb/s of wire bits in each direction that has input "
-            "(line: %.3f Gb/s)\n\n",
+            "(line: %.3f Gb/s); lost are only",
             limit, (double)found.bps / 1e9, (double)r->config.card.mac.rate / 1e9);
+        for (unsigned i = 0; results_capacity_drop(i); i++) {
+            printf("%s %s", i ? "," : "", results_capacity_drop(i));
+        }
+        puts("\n");
     }
     find_set_load(&r->config, found.bps);
     return run_once(r, &found);

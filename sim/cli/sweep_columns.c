@@ -160,7 +160,8 @@ static void add_searches(struct sweep_columns *c)
     add(c, "bottleneck.together", "", "throughput with both ideal over the one measured");
     add(c, "bottleneck.packets_per_s", "1/s", "packets of the measured run, both directions");
     add(c, "bottleneck.requests_per_s", "1/s", "control requests of the measured run");
-    add(c, "find.loss", "", "the limit that --find was given");
+    add(c, "find.loss", "",
+        "the limit that --find was given; lost are rx_overflow, rx_no_descriptor, host_backlog, forward_full");
     add(c, "find.gbps", "Gb/s",
         "highest rate that --find found: wire bits in each direction that has input; the other "
         "columns are of the run at that rate");

@@ -74,6 +74,22 @@ verdict "strict: within the card" "$espnic" run "$scenario" --strict --experimen
 verdict "strict: beyond the card" refused 'vpn-gateway.jsonl:3: rule 3: .*aes-gcm-256 is not among those reported' \
     "$scenario" --strict --preset ixgbe-82599 --experiments 0
 
+# The highest rate: what is lost for want of room counts, what had to be refused does not, and the line says so.
+reasons='lost are only rx_overflow, rx_no_descriptor, host_backlog, forward_full$'
+highest() { # LOWEST MOST PATTERN ARG...: Gb/s, in thousandths; a line of the output
+    local lowest=$1 most=$2 pattern=$3 found
+    shift 3
+    "$espnic" run "$@" --find loss=0 --timing-only --experiments 0 >out || return 1
+    head -n 8 out
+    found=$(sed -nE '1s/^highest rate with loss <= 0: ([0-9]+)\.([0-9]{3}) .*; '"$reasons"'/\1\2/p' out)
+    [ -n "$found" ] && [ "$found" -ge "$lowest" ] && [ "$found" -le "$most" ] && grep -qE -- "$pattern" out
+}
+verdict "refused packets are not lost" highest 80000 100000 '^dropped \(TX\): .*no_selector ' \
+    "$scenario" --set workload.rx= --loop 5
+verdict "what does not fit on the way out is lost" highest 80000 96000 '^forwarded: ' --preset generic-100g \
+    --set card.ports=2 --oids "$samples/vpn-gateway.jsonl" --rx "0:$samples/vpn-gateway-tx.pcap" --loop 3 \
+    --forward hairpin --set card.mac.tx_buffer=16KiB --set card.forward.full=drop
+
 if ! command -v python3 >/dev/null; then
     echo "SKIP run outputs: no python3"
     exit $failed
