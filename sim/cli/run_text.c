@@ -11,6 +11,19 @@ static const char *count(uint64_t v, char *out)
     return text_count(v, out, TEXT_CELL);
 }
 
+/* us; "-": of nothing. `percent` 100: the most. */
+static const char *latency(const struct histogram *l, unsigned percent, char *out)
+{
+    uint64_t v = percent < 100 ? histogram_percentile(l, percent, 100) : l->max;
+
+    if (l->count == 0) {
+        snprintf(out, TEXT_CELL, "-");
+    } else {
+        snprintf(out, TEXT_CELL, "%.3f", histogram_scaled(l, v) / 1000);
+    }
+    return out;
+}
+
 static void print_traffic(FILE *out, const struct simulation *s)
 {
     static const char *const headings[] = { "",           ">packets in", ">out",  ">Gb/s",
@@ -40,11 +53,9 @@ static void print_traffic(FILE *out, const struct simulation *s)
         snprintf(c[3], TEXT_CELL, "%.2f", d[i]->wire_gbps);
         snprintf(c[4], TEXT_CELL, "%.3f", d[i]->mpps);
         text_share(d[i]->loss, c[5], TEXT_CELL);
-        snprintf(c[6], TEXT_CELL, "%.3f",
-                 histogram_scaled(l[i], histogram_percentile(l[i], 50, 100)) / 1000);
-        snprintf(c[7], TEXT_CELL, "%.3f",
-                 histogram_scaled(l[i], histogram_percentile(l[i], 99, 100)) / 1000);
-        snprintf(c[8], TEXT_CELL, "%.3f", histogram_scaled(l[i], l[i]->max) / 1000);
+        latency(l[i], 50, c[6]);
+        latency(l[i], 99, c[7]);
+        latency(l[i], 100, c[8]);
         text_table_row(&t, row);
     }
     text_table_write(&t, out);
@@ -87,16 +98,15 @@ static void print_ports(FILE *out, const struct run_results *r)
 static void print_forwarding(FILE *out, const struct run_results *r, const struct histogram *l)
 {
     char text[TEXT_CELL];
+    char c[3][TEXT_CELL];
     bool any = false;
 
     if (!r->forwarded) {
         return;
     }
-    fprintf(out,
-            "forwarded: %s packets; last bit in to last bit out p50 %.3f us, p99 %.3f, max %.3f\n",
-            count(r->forwarded, text), histogram_scaled(l, histogram_percentile(l, 50, 100)) / 1000,
-            histogram_scaled(l, histogram_percentile(l, 99, 100)) / 1000,
-            histogram_scaled(l, l->max) / 1000);
+    fprintf(out, "forwarded: %s packets; last bit in to last bit out p50 %s us, p99 %s, max %s\n",
+            count(r->forwarded, text), latency(l, 50, c[0]), latency(l, 99, c[1]),
+            latency(l, 100, c[2]));
     for (unsigned i = 1; i < NIC_STAY_COUNT; i++) {
         if (r->stay[i]) {
             fprintf(out, "%s%s %s", any ? ", " : "not forwarded: ", nic_stay_name((enum nic_stay)i),
@@ -298,14 +308,9 @@ static void print_oids(FILE *out, const struct run_results *r, const struct host
         any = true;
         count(o->requests, c[0]);
         count(o->nodes_done, c[1]);
-        snprintf(c[2], TEXT_CELL, "%.3f",
-                 histogram_scaled(&o->latency_ns, histogram_percentile(&o->latency_ns, 50, 100)) /
-                     1000);
-        snprintf(c[3], TEXT_CELL, "%.3f",
-                 histogram_scaled(&o->latency_ns, histogram_percentile(&o->latency_ns, 99, 100)) /
-                     1000);
-        snprintf(c[4], TEXT_CELL, "%.3f",
-                 histogram_scaled(&o->latency_ns, o->latency_ns.max) / 1000);
+        latency(&o->latency_ns, 50, c[2]);
+        latency(&o->latency_ns, 99, c[3]);
+        latency(&o->latency_ns, 100, c[4]);
         text_table_row(&t, row);
     }
     if (any) {

@@ -90,6 +90,14 @@ verdict "what does not fit on the way out is lost" highest 80000 96000 '^forward
     --set card.ports=2 --oids "$samples/vpn-gateway.jsonl" --rx "0:$samples/vpn-gateway-tx.pcap" --loop 3 \
     --forward hairpin --set card.mac.tx_buffer=16KiB --set card.forward.full=drop
 
+# Packets that the card sends on have no doorbell: no latency, rather than one of 0.
+no_latency() {
+    "$espnic" run --preset cx7-like --timing-only --set traffic.profile=mno --forward hairpin --packets 2000 \
+        --experiments 0 | tee out
+    grep -qE '^TX +1 [0-9]{3} .* - +- +-$' out && grep -qE '^forwarded: 1 [0-9]{3} packets; .* p50 [1-9][0-9.]* us' out
+}
+verdict "a latency of nothing is none" no_latency
+
 if ! command -v python3 >/dev/null; then
     echo "SKIP run outputs: no python3"
     exit $failed
