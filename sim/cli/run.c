@@ -250,6 +250,31 @@ static int finish(struct run_request *r, struct simulation *s, const struct foun
     return EXIT_DONE;
 }
 
+/* Frames from the wire cannot come faster than it: more than that is offered to TX only. */
+static void note_line_rate(struct run_request *r)
+{
+    const struct workload_config *w = &r->config.workload;
+    bool load = strcmp(w->load, "recorded") != 0;
+    const char *path = load ? "workload.load" : "workload.pace";
+    bool comes = r->config.traffic.profile[0] != 0;
+    uint64_t line = r->config.card.mac.rate;
+    struct offer offer;
+    char error[256];
+
+    for (unsigned p = 0; p < NIC_MAX_PORTS; p++) {
+        comes = comes || w->rx[p][0];
+    }
+    if (comes && offer_parse(load ? w->load : w->pace, &offer, error, sizeof error) &&
+        offer.kind == OFFER_RATE && offer.bps > line &&
+        !strstr(r->config.card.general.ideal, "wire")) {
+        fprintf(
+            stderr,
+            "espnic run: %s: %s: note: %.3f Gb/s is above the line rate (card.mac.rate, %.3f Gb/s): RX is offered "
+            "the line rate\n",
+            scenario_place(&r->scenario, path), path, (double)offer.bps / 1e9, (double)line / 1e9);
+    }
+}
+
 static int run_once(struct run_request *r, const struct found *found)
 {
     struct progress progress;
@@ -331,6 +356,9 @@ int cmd_run(int argc, char **argv)
     if (!resolve(&r, &o)) {
         status = EXIT_USAGE;
     } else {
+        if (!r.find) {
+            note_line_rate(&r);
+        }
         status = r.find ? run_at_highest_rate(&r, loss) : run_once(&r, &nothing);
     }
     run_request_free(&r);

@@ -98,6 +98,23 @@ no_latency() {
 }
 verdict "a latency of nothing is none" no_latency
 
+# RX cannot be offered more than the line: said once, and not where nothing comes from the wire or the wire is ideal.
+note='is above the line rate (card.mac.rate, 100.000 Gb/s): RX is offered the line rate'
+noted() { # LINES START ARG...
+    local lines=$1 start=$2
+    shift 2
+    "$espnic" run "$@" --timing-only --experiments 0 >out 2>err || return 1
+    cat err
+    [ "$(wc -l <err)" -eq "$lines" ] && [ "$(grep -cF -- "$start $note" err)" -eq "$lines" ]
+}
+verdict "a load above the line rate" noted 1 'espnic run: --load: workload.load: note: 300.000 Gb/s' "$scenario" --load 300Gbps
+verdict "a pace above the line rate" noted 1 'espnic run: --pace: workload.pace: note: 101.000 Gb/s' "$scenario" --pace 101Gbps
+verdict "made traffic above the line rate" noted 1 'espnic run: --load: workload.load: note: 300.000 Gb/s' \
+    --preset generic-100g --set traffic.profile=mno --packets 1000 --load 300Gbps
+verdict "a load of the line rate" noted 0 '' "$scenario" --load 100Gbps
+verdict "a load above the line rate, to send" noted 0 '' "$scenario" --set workload.rx= --load 300Gbps
+verdict "a load above the line rate, ideal wire" noted 0 '' "$scenario" --load 300Gbps --ideal wire
+
 if ! command -v python3 >/dev/null; then
     echo "SKIP run outputs: no python3"
     exit $failed
