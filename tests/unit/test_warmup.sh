@@ -94,7 +94,7 @@ refused() {
 }
 late='stop\.warmup: nothing was measured: found a warm-up of 5000\.000 us, expected less than the [0-9]{4}\.[0-9]{3} us'
 verdict "longer than the run" refused "^espnic run: --warmup: $late" run "$sample" --warmup 5ms
-(echo "preset: generic-100g" && sed -n '/^traffic/,/^workload/p' cold.yaml && echo "stop: {warmup: 5ms, packets: 40000}") >long.yaml
+(echo "preset: generic-100g" && sed -n '/^traffic/,/^workload/s/200Gbps/100Gbps/p; /^traffic/p' cold.yaml && echo "stop: {warmup: 5ms, packets: 40000}") >long.yaml
 verdict "its place in a scenario" refused '^espnic run: long\.yaml:4:[0-9]+: stop\.warmup: nothing was measured' run long.yaml
 verdict "longer than the run at the highest rate" refused \
     '^espnic run: --warmup: stop\.warmup: at 100\.000 Gb/s: nothing was measured' \
