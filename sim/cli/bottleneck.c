@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/results.h"
+#include "report/text.h"
 #include "traces/pace.h"
 
 #define GAIN 1.01 /* less is no gain */
@@ -326,6 +328,71 @@ static void add_stalls(struct bottleneck *b, struct simulation *measured)
     }
 }
 
+/* The block that was busy for most of the time. The wire, which comes before all buffers, drops nothing. */
+static const struct bottleneck_trial *busiest(const struct bottleneck_trial *trial, unsigned count)
+{
+    const struct bottleneck_trial *most = NULL;
+
+    for (unsigned i = 0; i < count; i++) {
+        if (strcmp(trial[i].block, "wire") != 0 && (!most || trial[i].busy > most->busy)) {
+            most = &trial[i];
+        }
+    }
+    return most;
+}
+
+static int largest_headroom(const struct bottleneck *b)
+{
+    int best = -1;
+
+    for (unsigned i = 0; i < b->count; i++) {
+        if (best < 0 || b->trial[i].headroom > b->trial[best].headroom) {
+            best = (int)i;
+        }
+    }
+    return best;
+}
+
+/* Nothing gains, and yet packets found no room. `all`: blocks, with those
+ * that were not tried. */
+static void explain_drops(struct bottleneck *b, const struct run_results *r, unsigned all)
+{
+    const struct bottleneck_trial *busy = busiest(b->trial, all);
+    int best = largest_headroom(b);
+    bool little = b->dropped < GAIN - 1;
+    size_t used = 0;
+
+    for (unsigned i = 0; results_capacity_drop(i); i++) {
+        uint64_t dropped = results_capacity_drops(r, i);
+        char text[TEXT_CELL];
+
+        if (dropped) {
+            used +=
+                (size_t)snprintf(b->why + used, sizeof b->why - used, "%s%s %s", used ? ", " : "",
+                                 results_capacity_drop(i), text_count(dropped, text, sizeof text));
+        }
+    }
+    used += (size_t)snprintf(
+        b->why + used, sizeof b->why - used,
+        " dropped for want of room, %.2f %% of the packets; idealising any of the %u busiest gains less than 1 %%",
+        100 * b->dropped, b->count);
+    if (best >= 0 && b->trial[best].headroom > 0) {
+        used += (size_t)snprintf(b->why + used, sizeof b->why - used,
+                                 ", the most is %s: %.3f times the %s", b->trial[best].block,
+                                 b->trial[best].headroom, work_of(&b->trial[best]));
+    }
+    if (busy) {
+        used += (size_t)snprintf(b->why + used, sizeof b->why - used,
+                                 "; busiest behind the wire is %s, %.1f %% of the time",
+                                 busy->block, busy->busy * 100);
+    }
+    snprintf(b->why + used, sizeof b->why - used, "; %s",
+             little
+                 ? "the excess is below 1 %, beside what the buffers took"
+                 : "no block alone is the limit: bursts longer than a buffer, or several limits");
+    b->nearest = little ? best : -1;
+}
+
 static void explain(struct bottleneck *b)
 {
     const struct bottleneck_trial *t = b->first < 0 ? NULL : &b->trial[b->first];
@@ -360,6 +427,7 @@ bool bottleneck_find(struct bottleneck *b, const struct espnic_config *config,
                      struct progress *progress, char *error, size_t error_size)
 {
     const struct run_results *r = simulation_results(measured);
+    unsigned all;
     struct search f = { .config = config,
                         .options = { .quiet = true,
                                      .packets = packets,
@@ -371,9 +439,11 @@ bool bottleneck_find(struct bottleneck *b, const struct espnic_config *config,
                         .error_size = error_size };
 
     memset(b, 0, sizeof *b);
-    b->first = b->second = -1;
+    b->first = b->second = b->nearest = -1;
+    b->dropped = results_capacity_loss(simulation_measured(measured));
     measure_busy(b, config, measured);
     qsort(b->trial, b->count, sizeof b->trial[0], by_score);
+    all = b->count;
     b->count = b->count < experiments ? b->count : experiments;
     if (packets && !throughput_with(&f, NULL, NULL, &f.base)) {
         return false;
@@ -400,7 +470,11 @@ bool bottleneck_find(struct bottleneck *b, const struct espnic_config *config,
         !try_second(b, &f)) {
         return false;
     }
-    explain(b);
+    if (b->first < 0 && b->dropped > 0) {
+        explain_drops(b, simulation_measured(measured), all);
+    } else {
+        explain(b);
+    }
     if (b->first >= 0 && !strcmp(b->trial[b->first].block, "pcie")) {
         add_stalls(b, measured);
     }
@@ -420,7 +494,9 @@ static json_t *real(double v)
 json_t *bottleneck_json(const struct bottleneck *b)
 {
     json_t *trials = json_array();
-    const struct bottleneck_trial *first = b->first < 0 ? NULL : &b->trial[b->first];
+    int named = b->first < 0 ? b->nearest : b->first;
+    const struct bottleneck_trial *first = named < 0 ? NULL : &b->trial[named];
+    const char *none = b->dropped > 0 ? "several" : "offered load";
 
     for (unsigned i = 0; i < b->count; i++) {
         const struct bottleneck_trial *t = &b->trial[i];
@@ -431,13 +507,12 @@ json_t *bottleneck_json(const struct bottleneck *b)
                                         t->headroom > 0 ? real(t->headroom) : json_null(), "of",
                                         t->of_requests ? "requests" : "packets"));
     }
-    return json_pack("{s:s, s:s, s:o, s:s*, s:o*, s:o, s:o, s:o}", "block",
-                     first ? first->block : "offered load", "why", b->why, "headroom",
-                     real(first ? first->headroom : 1.0), "second",
-                     b->second < 0 ? NULL : b->trial[b->second].block, "together",
-                     b->together > 0 ? real(b->together) : NULL, "packets_per_s",
-                     real(b->packets_per_s), "requests_per_s", real(b->requests_per_s),
-                     "experiments", trials);
+    return json_pack(
+        "{s:s, s:s, s:o, s:s*, s:o*, s:o, s:o, s:o}", "block", first ? first->block : none, "why",
+        b->why, "headroom", real(first ? first->headroom : 1.0), "second",
+        b->second < 0 ? NULL : b->trial[b->second].block, "together",
+        b->together > 0 ? real(b->together) : NULL, "packets_per_s", real(b->packets_per_s),
+        "requests_per_s", real(b->requests_per_s), "experiments", trials);
 }
 
 static json_t *causes(struct simulation *s, const uint64_t *by_cause)

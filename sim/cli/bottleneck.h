@@ -12,7 +12,9 @@
  * the measured phase. The one with the largest headroom is the bottleneck. A second one is named if its
  * limit lies within 5 %: its own headroom is within 5 % of the first one's, or the first one's is below
  * 1.05 and idealising both gains 1 % more, or neither alone gains and both together do. If nothing
- * gains 1 %, the limit is the offered load. */
+ * gains 1 %, the limit is the offered load; unless packets were dropped for want of room in the measured phase. Then
+ * the card is at its limit: if less than 1 % were dropped, that is what could be gained at most, and the block with the
+ * largest headroom is named with it; if more, no block alone is the limit, and none is named. */
 #ifndef ESPNIC_CLI_BOTTLENECK_H
 #define ESPNIC_CLI_BOTTLENECK_H
 
@@ -32,12 +34,15 @@ struct bottleneck_trial {
 
 struct bottleneck {
     struct bottleneck_trial trial[BOTTLENECK_MAX];
-    unsigned count;       /* the first of them were tried */
-    int first, second;    /* index of the limits, -1: none */
+    unsigned count;    /* the first of them were tried */
+    int first, second; /* index of the limits, -1: none */
+    int nearest; /* no limit, and less than 1 % dropped: index of the largest headroom, else -1 */
+    double
+        dropped; /* share of the packets that was dropped for want of room in the measured phase */
     double together;      /* headroom with first and second ideal, 0: not tried */
     double packets_per_s; /* of the run that headrooms are relative to */
     double requests_per_s;
-    char why[360];
+    char why[480];
 };
 
 /* `measured` has run to its end. Up to `experiments` more runs of at most `packets` packets (0: all), and

@@ -18,6 +18,19 @@ static double more(double free, double measured)
     return measured > 0 ? free / measured - 1 : 0;
 }
 
+/* ns. */
+static double p99(const struct simulation *s, enum run_latency which)
+{
+    const struct histogram *l = simulation_latency(s, which);
+
+    return histogram_scaled(l, histogram_percentile(l, 99, 100));
+}
+
+static bool as_many(const struct simulation *a, const struct simulation *b, enum run_latency which)
+{
+    return simulation_latency(a, which)->count == simulation_latency(b, which)->count;
+}
+
 static struct run_churn compare(struct simulation *measured, struct simulation *without)
 {
     const struct run_results *r = simulation_results(measured);
@@ -27,15 +40,15 @@ static struct run_churn compare(struct simulation *measured, struct simulation *
                            .tx_gbps = w->tx.gbps,
                            .rx_mpps = w->rx.mpps,
                            .tx_mpps = w->tx.mpps,
-                           .rx_p99_ns = simulation_p99(without, true),
-                           .tx_p99_ns = simulation_p99(without, false) };
+                           .rx_p99_ns = p99(without, RUN_LATENCY_RX),
+                           .tx_p99_ns = p99(without, RUN_LATENCY_TX) };
 
     c.rx_slowdown = more(w->rx.mpps, r->rx.mpps);
     c.tx_slowdown = more(w->tx.mpps, r->tx.mpps);
-    c.rx_comparable = simulation_latencies(measured, true) == simulation_latencies(without, true);
-    c.tx_comparable = simulation_latencies(measured, false) == simulation_latencies(without, false);
-    c.rx_p99_added_ns = c.rx_comparable ? simulation_p99(measured, true) - c.rx_p99_ns : 0;
-    c.tx_p99_added_ns = c.tx_comparable ? simulation_p99(measured, false) - c.tx_p99_ns : 0;
+    c.rx_comparable = as_many(measured, without, RUN_LATENCY_RX);
+    c.tx_comparable = as_many(measured, without, RUN_LATENCY_TX);
+    c.rx_p99_added_ns = c.rx_comparable ? p99(measured, RUN_LATENCY_RX) - c.rx_p99_ns : 0;
+    c.tx_p99_added_ns = c.tx_comparable ? p99(measured, RUN_LATENCY_TX) - c.tx_p99_ns : 0;
     return c;
 }
 

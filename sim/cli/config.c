@@ -109,8 +109,9 @@ static const struct param reset_params[] = {
 };
 
 static const struct param stop_params[] = {
-    NUMBER(stop_config, warmup, PARAM_TIME, 0, 0, 1000000 * second,
-           "simulated time after the first arrival that does not count in the rates"),
+    NUMBER(
+        stop_config, warmup, PARAM_TIME, 0, 0, 1000000 * second,
+        "simulated time after the first arrival that does not count in rates, loss, latencies; 0: everything counts"),
     NUMBER(stop_config, time, PARAM_TIME, 0, 0, 1000000 * second,
            "stop at this simulated time; 0: at the end of the inputs"),
     NUMBER(stop_config, packets, PARAM_U64, 0, 0, 0,

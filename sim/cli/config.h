@@ -54,7 +54,7 @@ struct faults_config {
 };
 
 struct stop_config {
-    uint64_t warmup;  /* ps from the first arrival: not in the rates */
+    uint64_t warmup;  /* ps from the first arrival: not in rates, loss, latencies */
     uint64_t time;    /* ps, 0: no limit */
     uint64_t packets; /* 0: no limit */
 };

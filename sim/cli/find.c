@@ -31,24 +31,6 @@ void find_set_load(struct espnic_config *config, uint64_t bps)
              (unsigned long long)bps);
 }
 
-/* Packets that the card or host lost for want of room or time; not those that had to be refused. */
-static double capacity_loss(const struct run_results *r)
-{
-    static const char *const names[] = { "rx_overflow", "rx_no_descriptor", "host_backlog" };
-    uint64_t lost = 0;
-    uint64_t offered = r->rx.packets_in + r->tx.packets_in;
-
-    for (unsigned k = 0; k < sizeof names / sizeof names[0]; k++) {
-        for (unsigned i = 0; results_rx_drop_name(i); i++) {
-            lost += strcmp(results_rx_drop_name(i), names[k]) ? 0 : r->rx_drop[i];
-        }
-        for (unsigned i = 0; results_tx_drop_name(i); i++) {
-            lost += strcmp(results_tx_drop_name(i), names[k]) ? 0 : r->tx_drop[i];
-        }
-    }
-    return offered ? (double)lost / (double)offered : 0;
-}
-
 struct find {
     struct espnic_config config;
     struct simulation_options options;
@@ -68,7 +50,7 @@ static enum simulation_end try_rate(struct find *f, uint64_t bps, double *loss)
     if (end != SIMULATION_DONE) {
         snprintf(f->error, f->error_size, "at %.3f Gb/s: %s", (double)bps / 1e9, why);
     } else {
-        *loss = capacity_loss(simulation_results(s));
+        *loss = results_capacity_loss(simulation_measured(s));
     }
     simulation_destroy(s);
     return end;

@@ -12,7 +12,7 @@ bool find_parse_loss(const char *text, double *loss);
 
 /* Search between 0 and the line rate of a port, to 1/1000 of it; every rate tried is one run. *bps: bits on the
  * wire per second in each direction that has input. Packets count as lost for want of room or time, not when
- * they had to be refused. `inputs` as in simulation_options. On anything but SIMULATION_DONE `error` says what;
+ * they had to be refused; after a warm-up in the measured phase. `inputs` as in simulation_options. On anything but SIMULATION_DONE `error` says what;
  * no rate loses so little: SIMULATION_MODEL_ERROR. */
 enum simulation_end find_rate(const struct espnic_config *config, const struct inputs *inputs,
                               double limit, struct progress *progress, uint64_t *bps, char *error,

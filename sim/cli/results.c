@@ -110,6 +110,37 @@ const char *results_tx_drop_name(unsigned i)
     return i < tx_reasons()->count ? tx_reasons()->list[i].name : NULL;
 }
 
+static const char *const capacity[] = { "rx_overflow", "rx_no_descriptor", "host_backlog",
+                                        "forward_full", NULL };
+
+const char *results_capacity_drop(unsigned i)
+{
+    return capacity[i];
+}
+
+uint64_t results_capacity_drops(const struct run_results *results, unsigned i)
+{
+    uint64_t dropped = 0;
+
+    for (unsigned k = 0; results_rx_drop_name(k); k++) {
+        dropped += strcmp(results_rx_drop_name(k), capacity[i]) ? 0 : results->rx_drop[k];
+    }
+    for (unsigned k = 0; results_tx_drop_name(k); k++) {
+        dropped += strcmp(results_tx_drop_name(k), capacity[i]) ? 0 : results->tx_drop[k];
+    }
+    return dropped;
+}
+
+double results_capacity_loss(const struct run_results *r)
+{
+    uint64_t lost = 0;
+
+    for (unsigned i = 0; capacity[i]; i++) {
+        lost += results_capacity_drops(r, i);
+    }
+    return run_share(lost, r->rx.inside + r->rx.packets_in + r->tx.inside + r->tx.packets_in);
+}
+
 /* Breaches by rule: those that can be seen in a recording, alone or beside what the card reports. */
 struct rule_names {
     unsigned count;
@@ -154,9 +185,12 @@ static const struct stat_field rx_fields[] = {
     D(mpps, STAT_REAL, "Mpackets/s", "of the same packets"),
     D(offered_gbps, STAT_REAL, "Gb/s", "frame bits that arrived in the measured phase"),
     D(offered_mpps, STAT_REAL, "Mpackets/s", "frames that arrived in the measured phase"),
-    D(loss, STAT_REAL, "", "share of packets_in that card or host dropped, over the whole run"),
+    D(loss, STAT_REAL, "",
+      "share of packets_in that card or host dropped; after a warm-up, of the packets that were inside at the begin "
+      "of the measured phase or came in since, to the end of the run: measured.rx.dropped over (measured.rx.inside + "
+      "measured.rx.packets_in); of the whole run: whole_run.rx.loss"),
     D(blocked_us, STAT_REAL, "us",
-      "effective blocked time: packets lost over the rate offered in the measured phase (FD.io CSIT)"),
+      "effective blocked time: packets lost over the rate offered in the measured phase (FD.io CSIT); lost as in loss"),
 };
 
 static const struct stat_field tx_fields[] = {
@@ -173,7 +207,9 @@ static const struct stat_field tx_fields[] = {
       "segments that large TCP sends became, beside the packets that came in (host.tx.lso): packets_in + created "
       "= packets_out + drops"),
     D(loss, STAT_REAL, "",
-      "share of packets_in and created that host or card dropped, over the whole run"),
+      "share of packets_in and created that host or card dropped; after a warm-up, of the packets that were inside "
+      "at the begin of the measured phase or came in or were created since, to the end of the run: measured.tx.dropped "
+      "over (measured.tx.inside + packets_in + created); of the whole run: whole_run.tx.loss"),
     D(blocked_us, STAT_REAL, "us",
       "effective blocked time: packets lost over the rate at which the host was given packets (and they "
       "became segments) in the measured phase"),
@@ -317,7 +353,8 @@ static const struct stat_field input_fields[] = {
 static const struct stat_field latency_field[] = {
     { "latency_ns", STAT_HIST, 0, "ns",
       "TX: doorbell to last bit on the wire; RX: last bit on the wire to completion visible in host "
-      "memory" },
+      "memory; after a warm-up, of packets that came through since the begin of the measured phase (min and max "
+      "within 1/1024), of the whole run in whole_run" },
 };
 
 static const struct stat_field oid_field[] = {
@@ -333,6 +370,7 @@ static const void *at(const void *base, size_t offset)
 }
 
 void results_register(const struct run_results *results, const struct host_stats *host,
+                      const struct histogram *rx, const struct histogram *tx,
                       struct stat_registry *r)
 {
     stat_register(r, "time", "Phases of the run, in simulated time.", results, time_fields,
@@ -343,15 +381,13 @@ void results_register(const struct run_results *results, const struct host_stats
                   rule_names()->count);
     stat_register(r, "rx", "From the wire to the host's stack.",
                   at(results, offsetof(struct run_results, rx)), rx_fields, STAT_COUNT(rx_fields));
-    stat_register(r, "rx", "From the wire to the host's stack.",
-                  at(host, offsetof(struct host_stats, rx.latency_ns)), latency_field, 1);
+    stat_register(r, "rx", "From the wire to the host's stack.", rx, latency_field, 1);
     stat_register(r, "rx.drops", "Received packets that were dropped by card or host, by reason.",
                   at(results, offsetof(struct run_results, rx_drop)), rx_reasons()->fields,
                   rx_reasons()->count);
     stat_register(r, "tx", "From the host's stack to the wire.",
                   at(results, offsetof(struct run_results, tx)), tx_fields, STAT_COUNT(tx_fields));
-    stat_register(r, "tx", "From the host's stack to the wire.",
-                  at(host, offsetof(struct host_stats, tx.latency_ns)), latency_field, 1);
+    stat_register(r, "tx", "From the host's stack to the wire.", tx, latency_field, 1);
     stat_register(r, "tx.drops", "Packets to send that were dropped by host or card, by reason.",
                   at(results, offsetof(struct run_results, tx_drop)), tx_reasons()->fields,
                   tx_reasons()->count);
@@ -397,7 +433,8 @@ static const struct stat_field forward_fields[] = {
 };
 
 static const struct stat_field forward_latency[] = {
-    { "latency_ns", STAT_HIST, 0, "ns", "forwarded packets: last bit in to last bit out" },
+    { "latency_ns", STAT_HIST, 0, "ns",
+      "forwarded packets: last bit in to last bit out; after a warm-up as rx.latency_ns" },
 };
 
 static const struct stat_field stay_fields[] = {
@@ -427,4 +464,84 @@ void results_register_forwarding(const struct run_results *results, const struct
                   STAT_COUNT(forward_latency));
     stat_register(r, "forward.stay", "Received packets that were not sent on, by reason.", results,
                   stay_fields, STAT_COUNT(stay_fields));
+}
+
+/* ---- after a warm-up --------------------------------------------------------------------------------- */
+
+static const struct stat_field measured_rx_fields[] = {
+    R("inside", rx.inside, STAT_U64, "packets",
+      "in card or host at the begin of the measured phase; inside + packets_in + reassembled = packets_out + "
+      "fragments_merged + dropped + what is inside at the end of the run"),
+    R("packets_in", rx.packets_in, STAT_U64, "packets", "that came from the wire since"),
+    R("packets_out", rx.packets_out, STAT_U64, "packets", "delivered to the host's stack since"),
+    R("reassembled", created, STAT_U64, "packets", "made by the host out of fragments since"),
+    R("fragments_merged", merged, STAT_U64, "packets", "fragments that went into them"),
+    R("dropped", rx.dropped, STAT_U64, "packets", "by card or host since, by reason in drops"),
+};
+
+static const struct stat_field measured_tx_fields[] = {
+    R("inside", tx.inside, STAT_U64, "packets",
+      "in host or card at the begin of the measured phase; inside + packets_in + created = packets_out + dropped + "
+      "what is inside at the end of the run"),
+    R("packets_in", tx.packets_in, STAT_U64, "packets", "that the host's stack gave since"),
+    R("packets_out", tx.packets_out, STAT_U64, "packets", "that left on the wire since"),
+    R("created", tx.created, STAT_U64, "packets", "segments beside the packets they were cut from"),
+    R("dropped", tx.dropped, STAT_U64, "packets", "by host or card since, by reason in drops"),
+};
+
+static const struct stat_field measured_sa_fields[] = {
+    R("lookups", lookups, STAT_U64, "look-ups", "as sa.lookups"),
+    R("hits", hits, STAT_U64, "look-ups", "as sa.hits"),
+    R("misses", misses, STAT_U64, "look-ups", "as sa.misses"),
+};
+
+static const struct stat_field measured_context_fields[] = {
+    R("hits", context_hits, STAT_U64, "look-ups", "as card.contexts.hits"),
+    R("misses", context_misses, STAT_U64, "look-ups", "as card.contexts.misses"),
+};
+
+static const struct stat_field whole_loss_field[] = {
+    { "loss", STAT_REAL, offsetof(struct run_direction, whole_loss), "",
+      "share that was dropped, the warm-up included" },
+};
+
+static const struct stat_field whole_latency_field[] = {
+    { "latency_ns", STAT_HIST, 0, "ns", "the warm-up included" },
+};
+
+static void register_whole(const char *path, const struct run_direction *direction,
+                           const struct histogram *latency, struct stat_registry *r)
+{
+    static const char *const help = "After a warm-up (stop.warmup): the whole run.";
+
+    stat_register(r, path, help, direction, whole_loss_field, STAT_COUNT(whole_loss_field));
+    stat_register(r, path, help, latency, whole_latency_field, STAT_COUNT(whole_latency_field));
+}
+
+void results_register_measured(const struct run_results *whole, const struct run_results *since,
+                               const struct histogram *const whole_latency[RUN_LATENCIES],
+                               struct stat_registry *r)
+{
+    static const char *const help =
+        "After a warm-up (stop.warmup): from the begin of the measured phase to the end of the run.";
+
+    stat_register(r, "measured.rx", help, since, measured_rx_fields,
+                  STAT_COUNT(measured_rx_fields));
+    stat_register(r, "measured.rx.drops", help, at(since, offsetof(struct run_results, rx_drop)),
+                  rx_reasons()->fields, rx_reasons()->count);
+    stat_register(r, "measured.tx", help, since, measured_tx_fields,
+                  STAT_COUNT(measured_tx_fields));
+    stat_register(r, "measured.tx.drops", help, at(since, offsetof(struct run_results, tx_drop)),
+                  tx_reasons()->fields, tx_reasons()->count);
+    stat_register(r, "measured.sa", help, since, measured_sa_fields,
+                  STAT_COUNT(measured_sa_fields));
+    stat_register(r, "measured.contexts", help, since, measured_context_fields,
+                  STAT_COUNT(measured_context_fields));
+    stat_register(r, "measured.sa_cache", help, at(since, offsetof(struct run_results, cache)),
+                  sa_cache_stat_table, sa_cache_stat_count);
+    register_whole("whole_run.rx", whole ? &whole->rx : NULL, whole_latency[RUN_LATENCY_RX], r);
+    register_whole("whole_run.tx", whole ? &whole->tx : NULL, whole_latency[RUN_LATENCY_TX], r);
+    stat_register(r, "whole_run.forward", "After a warm-up (stop.warmup): the whole run.",
+                  whole_latency[RUN_LATENCY_FORWARD], whole_latency_field,
+                  STAT_COUNT(whole_latency_field));
 }

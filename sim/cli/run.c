@@ -6,6 +6,7 @@
 #include "cli/churn.h"
 #include "cli/commands.h"
 #include "cli/find.h"
+#include "cli/results.h"
 #include "cli/run_request.h"
 #include "cli/run_text.h"
 #include "report/report.h"
@@ -24,13 +25,18 @@ static int print_help(void)
     options_help(run_request_options, RUN_REQUEST_OPTIONS);
     puts("\nBLOCK is one of:");
     text_wrap(stdout, run_request_ideal_names(names, sizeof names), 0, 0, TEXT_WIDTH);
-    puts("\n"
-         "examples:\n"
-         "  espnic run traces/samples/vpn-gateway.yaml\n"
-         "  espnic run --preset generic-100g --oids sas.jsonl --rx wire.pcap --rx-out clear.pcap\n"
-         "  espnic run vpn.yaml --load max --set card.crypto.engines=2 -o report.json\n"
-         "  espnic run vpn.yaml --find loss=0\n"
-         "  espnic run vpn.yaml --load max --ideal crypto");
+    puts(
+        "\n"
+        "After a --warmup, loss and latencies (and what --find looks at) are of the packets that were inside at\n"
+        "the begin of the measured phase or came in since, to the end of the run; JSON reports have their counts\n"
+        "under measured, and those of the whole run where they always are.\n"
+        "\n"
+        "examples:\n"
+        "  espnic run traces/samples/vpn-gateway.yaml\n"
+        "  espnic run --preset generic-100g --oids sas.jsonl --rx wire.pcap --rx-out clear.pcap\n"
+        "  espnic run vpn.yaml --load max --set card.crypto.engines=2 -o report.json\n"
+        "  espnic run vpn.yaml --find loss=0\n"
+        "  espnic run vpn.yaml --load max --ideal crypto");
     return EXIT_DONE;
 }
 
@@ -186,6 +192,17 @@ static int exit_status(enum simulation_end end)
                                            : EXIT_USAGE;
 }
 
+/* Why there is no report; the exit status. */
+static int complain(struct run_request *r, enum simulation_end end, const char *error)
+{
+    fputs("espnic run: ", stderr);
+    if (end == SIMULATION_NOT_MEASURED) {
+        fprintf(stderr, "%s: stop.warmup: ", scenario_place(&r->scenario, "stop.warmup"));
+    }
+    fprintf(stderr, "%s\n", error);
+    return exit_status(end);
+}
+
 static uint64_t expected_packets(const struct run_request *r)
 {
     return r->config.stop.packets;
@@ -233,6 +250,31 @@ static int finish(struct run_request *r, struct simulation *s, const struct foun
     return EXIT_DONE;
 }
 
+/* Frames from the wire cannot come faster than it: more than that is offered to TX only. */
+static void note_line_rate(struct run_request *r)
+{
+    const struct workload_config *w = &r->config.workload;
+    bool load = strcmp(w->load, "recorded") != 0;
+    const char *path = load ? "workload.load" : "workload.pace";
+    bool comes = r->config.traffic.profile[0] != 0;
+    uint64_t line = r->config.card.mac.rate;
+    struct offer offer;
+    char error[256];
+
+    for (unsigned p = 0; p < NIC_MAX_PORTS; p++) {
+        comes = comes || w->rx[p][0];
+    }
+    if (comes && offer_parse(load ? w->load : w->pace, &offer, error, sizeof error) &&
+        offer.kind == OFFER_RATE && offer.bps > line &&
+        !strstr(r->config.card.general.ideal, "wire")) {
+        fprintf(
+            stderr,
+            "espnic run: %s: %s: note: %.3f Gb/s is above the line rate (card.mac.rate, %.3f Gb/s): RX is offered "
+            "the line rate\n",
+            scenario_place(&r->scenario, path), path, (double)offer.bps / 1e9, (double)line / 1e9);
+    }
+}
+
 static int run_once(struct run_request *r, const struct found *found)
 {
     struct progress progress;
@@ -253,8 +295,7 @@ static int run_once(struct run_request *r, const struct found *found)
     end = simulation_run(s, error, sizeof error);
     seconds = progress_end(&progress);
     if (end != SIMULATION_DONE) {
-        fprintf(stderr, "espnic run: %s\n", error);
-        status = exit_status(end);
+        status = complain(r, end, error);
     } else {
         status = finish(r, s, found, &progress, seconds);
     }
@@ -275,14 +316,17 @@ static int run_at_highest_rate(struct run_request *r, double limit)
     end = find_rate(&r->config, NULL, limit, &progress, &found.bps, error, sizeof error);
     progress_end(&progress);
     if (end != SIMULATION_DONE) {
-        fprintf(stderr, "espnic run: %s\n", error);
-        return exit_status(end);
+        return complain(r, end, error);
     }
     if (strcmp(r->config.outputs.report, "-") != 0) {
         printf(
             "highest rate with loss <= %g: %.3f Gb/s of wire bits in each direction that has input "
-            "(line: %.3f Gb/s)\n\n",
+            "(line: %.3f Gb/s); lost are only",
             limit, (double)found.bps / 1e9, (double)r->config.card.mac.rate / 1e9);
+        for (unsigned i = 0; results_capacity_drop(i); i++) {
+            printf("%s %s", i ? "," : "", results_capacity_drop(i));
+        }
+        puts("\n");
     }
     find_set_load(&r->config, found.bps);
     return run_once(r, &found);
@@ -312,6 +356,9 @@ int cmd_run(int argc, char **argv)
     if (!resolve(&r, &o)) {
         status = EXIT_USAGE;
     } else {
+        if (!r.find) {
+            note_line_rate(&r);
+        }
         status = r.find ? run_at_highest_rate(&r, loss) : run_once(&r, &nothing);
     }
     run_request_free(&r);

@@ -11,13 +11,30 @@ static const char *count(uint64_t v, char *out)
     return text_count(v, out, TEXT_CELL);
 }
 
-static void print_traffic(FILE *out, const struct run_results *r, const struct host_stats *h)
+/* us; "-": of nothing. `percent` 100: the most. */
+static const char *latency(const struct histogram *l, unsigned percent, char *out)
+{
+    uint64_t v = percent < 100 ? histogram_percentile(l, percent, 100) : l->max;
+
+    if (l->count == 0) {
+        snprintf(out, TEXT_CELL, "-");
+    } else {
+        snprintf(out, TEXT_CELL, "%.3f", histogram_scaled(l, v) / 1000);
+    }
+    return out;
+}
+
+static void print_traffic(FILE *out, const struct simulation *s)
 {
     static const char *const headings[] = { "",           ">packets in", ">out",  ">Gb/s",
                                             ">wire Gb/s", ">Mpps",       ">loss", ">p50 us",
                                             ">p99 us",    ">max us" };
-    const struct run_direction *d[2] = { &r->rx, &r->tx };
-    const struct histogram *l[2] = { &h->rx.latency_ns, &h->tx.latency_ns };
+    const struct run_results *whole = simulation_results(s);
+    const struct run_results *r = simulation_measured(s);
+    const struct run_direction *d[2] = { &whole->rx, &whole->tx };
+    const struct run_direction *since[2] = { &r->rx, &r->tx };
+    const struct histogram *l[2] = { simulation_latency(s, RUN_LATENCY_RX),
+                                     simulation_latency(s, RUN_LATENCY_TX) };
     struct text_table t;
 
     text_table_start(&t, headings, 10);
@@ -30,17 +47,15 @@ static void print_traffic(FILE *out, const struct run_results *r, const struct h
         if (!d[i]->packets_in) {
             continue;
         }
-        count(d[i]->packets_in, c[0]);
-        count(d[i]->packets_out, c[1]);
+        count(since[i]->packets_in, c[0]);
+        count(since[i]->packets_out, c[1]);
         snprintf(c[2], TEXT_CELL, "%.2f", d[i]->gbps);
         snprintf(c[3], TEXT_CELL, "%.2f", d[i]->wire_gbps);
         snprintf(c[4], TEXT_CELL, "%.3f", d[i]->mpps);
         text_share(d[i]->loss, c[5], TEXT_CELL);
-        snprintf(c[6], TEXT_CELL, "%.3f",
-                 histogram_scaled(l[i], histogram_percentile(l[i], 50, 100)) / 1000);
-        snprintf(c[7], TEXT_CELL, "%.3f",
-                 histogram_scaled(l[i], histogram_percentile(l[i], 99, 100)) / 1000);
-        snprintf(c[8], TEXT_CELL, "%.3f", histogram_scaled(l[i], l[i]->max) / 1000);
+        latency(l[i], 50, c[6]);
+        latency(l[i], 99, c[7]);
+        latency(l[i], 100, c[8]);
         text_table_row(&t, row);
     }
     text_table_write(&t, out);
@@ -83,16 +98,15 @@ static void print_ports(FILE *out, const struct run_results *r)
 static void print_forwarding(FILE *out, const struct run_results *r, const struct histogram *l)
 {
     char text[TEXT_CELL];
+    char c[3][TEXT_CELL];
     bool any = false;
 
     if (!r->forwarded) {
         return;
     }
-    fprintf(out,
-            "forwarded: %s packets; last bit in to last bit out p50 %.3f us, p99 %.3f, max %.3f\n",
-            count(r->forwarded, text), histogram_scaled(l, histogram_percentile(l, 50, 100)) / 1000,
-            histogram_scaled(l, histogram_percentile(l, 99, 100)) / 1000,
-            histogram_scaled(l, l->max) / 1000);
+    fprintf(out, "forwarded: %s packets; last bit in to last bit out p50 %s us, p99 %s, max %s\n",
+            count(r->forwarded, text), latency(l, 50, c[0]), latency(l, 99, c[1]),
+            latency(l, 100, c[2]));
     for (unsigned i = 1; i < NIC_STAY_COUNT; i++) {
         if (r->stay[i]) {
             fprintf(out, "%s%s %s", any ? ", " : "not forwarded: ", nic_stay_name((enum nic_stay)i),
@@ -122,6 +136,34 @@ static void print_drops(FILE *out, const char *direction, const uint64_t *drops,
     if (any) {
         fputc('\n', out);
     }
+}
+
+/* What the figures so far leave out. */
+static void print_warm_up(FILE *out, const struct simulation *s)
+{
+    const struct run_results *whole = simulation_results(s);
+    const struct run_results *r = simulation_measured(s);
+    const struct run_direction *d[2] = { &whole->rx, &whole->tx };
+    const struct run_direction *since[2] = { &r->rx, &r->tx };
+    char a[TEXT_CELL];
+    char b[TEXT_CELL];
+    char c[TEXT_CELL];
+    const char *separator = "warm-up, not in the figures above: ";
+
+    if (!simulation_warmed(s)) {
+        return;
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t drops = run_drops(i ? whole->tx_drop : whole->rx_drop) - since[i]->dropped;
+
+        if (d[i]->packets_in) {
+            fprintf(out, "%s%s %s packets in, %s dropped, %s still inside at its end", separator,
+                    i ? "TX" : "RX", count(d[i]->packets_in - since[i]->packets_in, a),
+                    count(drops, b), count(since[i]->inside, c));
+            separator = "; ";
+        }
+    }
+    fputs("\ncounts below are of the whole run, rates and blocks of the measured phase\n", out);
 }
 
 static void print_left_alone(FILE *out, const struct nic_stats *n, const struct host_stats *h)
@@ -266,14 +308,9 @@ static void print_oids(FILE *out, const struct run_results *r, const struct host
         any = true;
         count(o->requests, c[0]);
         count(o->nodes_done, c[1]);
-        snprintf(c[2], TEXT_CELL, "%.3f",
-                 histogram_scaled(&o->latency_ns, histogram_percentile(&o->latency_ns, 50, 100)) /
-                     1000);
-        snprintf(c[3], TEXT_CELL, "%.3f",
-                 histogram_scaled(&o->latency_ns, histogram_percentile(&o->latency_ns, 99, 100)) /
-                     1000);
-        snprintf(c[4], TEXT_CELL, "%.3f",
-                 histogram_scaled(&o->latency_ns, o->latency_ns.max) / 1000);
+        latency(&o->latency_ns, 50, c[2]);
+        latency(&o->latency_ns, 99, c[3]);
+        latency(&o->latency_ns, 100, c[4]);
         text_table_row(&t, row);
     }
     if (any) {
@@ -328,6 +365,12 @@ static void print_bottleneck(FILE *out, const struct bottleneck *b, bool as_reco
     if (!b) {
         return;
     }
+    if (b->first < 0 && b->dropped > 0) {
+        fprintf(out, "\nlimit: %s. %s.\n",
+                b->nearest < 0 ? "no block alone" : b->trial[b->nearest].block, b->why);
+        fputs("next: --find loss=0 shows what the card takes without loss\n", out);
+        return;
+    }
     if (b->first < 0) {
         fprintf(out, "\nlimit: the offered load. %s.\n", b->why);
         if (as_recorded && b->packets_per_s > 0) {
@@ -347,6 +390,7 @@ void run_text_print(FILE *out, struct simulation *s, const struct espnic_config 
                     const struct bottleneck *b)
 {
     const struct run_results *r = simulation_results(s);
+    const struct run_results *m = simulation_measured(s);
     const struct host_stats *h = host_statistics(simulation_host(s));
     const struct nic_stats *n = nic_statistics(simulation_card(s));
 
@@ -354,11 +398,12 @@ void run_text_print(FILE *out, struct simulation *s, const struct espnic_config 
             r->measured_us,
             config->card.general.offload == NIC_OFFLOAD_PACKET ? "packet" : "crypto",
             config->workload.timing_only ? ", timing only" : "");
-    print_traffic(out, r, h);
-    print_ports(out, r);
-    print_forwarding(out, r, simulation_forward_latency(s));
-    print_drops(out, "dropped (RX): ", r->rx_drop, results_rx_drop_name);
-    print_drops(out, "dropped (TX): ", r->tx_drop, results_tx_drop_name);
+    print_traffic(out, s);
+    print_ports(out, m);
+    print_forwarding(out, m, simulation_latency(s, RUN_LATENCY_FORWARD));
+    print_drops(out, "dropped (RX): ", m->rx_drop, results_rx_drop_name);
+    print_drops(out, "dropped (TX): ", m->tx_drop, results_tx_drop_name);
+    print_warm_up(out, s);
     print_left_alone(out, n, h);
     print_oids(out, r, h);
     print_moves(out, r, h);

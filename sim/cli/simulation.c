@@ -7,8 +7,10 @@
 
 #include "cli/feed.h"
 #include "cli/inputs.h"
+#include "cli/measured.h"
 #include "cli/results.h"
 #include "cli/synthesis.h"
+#include "engine/must.h"
 #include "report/timeline.h"
 #include "traces/rules.h"
 
@@ -43,9 +45,10 @@ struct simulation {
     unsigned resets;   /* steps of faults.reset that are done: its begin, its end */
     struct run_results results;
     struct phase_mark begin, end; /* of the measured phase */
-    struct histogram *before[2];  /* latencies before it: TX, RX */
-    bool packets_come;            /* there are captures, or made traffic */
-    struct synthesis *synthesis;  /* NULL: none */
+    struct measured *measured;    /* NULL: no warm-up */
+    bool summed_up;
+    bool packets_come;           /* there are captures, or made traffic */
+    struct synthesis *synthesis; /* NULL: none */
     struct run_tally tally,
         tally_begin;   /* of made traffic: so far; at the begin of the measured phase */
     bool any, arrived; /* something has: ever, since `end` was taken */
@@ -448,8 +451,7 @@ void simulation_destroy(struct simulation *s)
     rules_destroy(s->rules);
     free(s->violation);
     free(s->registry);
-    free(s->before[0]);
-    free(s->before[1]);
+    free(s->measured);
     phase_free(&s->begin);
     phase_free(&s->end);
     free(s);
@@ -481,22 +483,17 @@ static void pass(struct simulation *s, uint64_t until)
     host_simulate(s->host, until);
 }
 
-static const struct histogram *latency(const struct simulation *s, bool rx)
+/* After a warm-up: what there is already is not of the measured phase. */
+static void keep_counts(struct simulation *s)
 {
-    const struct host_stats *h = host_statistics(s->host);
-
-    return rx ? &h->rx.latency_ns : &h->tx.latency_ns;
-}
-
-static void keep_latencies(struct simulation *s)
-{
-    for (unsigned rx = 0; rx < 2; rx++) {
-        if (latency(s, rx)->count != 0) {
-            s->before[rx] = malloc(sizeof *s->before[rx]);
-        }
-        if (s->before[rx]) {
-            *s->before[rx] = *latency(s, rx);
-        }
+    if (s->config->stop.warmup == 0) {
+        return;
+    }
+    s->measured = must(calloc(1, sizeof *s->measured));
+    count_up(s);
+    s->measured->begin = s->results;
+    for (unsigned i = 0; i < RUN_LATENCIES; i++) {
+        s->measured->latency[i] = *simulation_whole_latency(s, (enum run_latency)i);
     }
 }
 
@@ -515,7 +512,7 @@ static void note_arrival(struct simulation *s, uint64_t time)
     if (!s->begin.taken && (time >= r->first + s->config->stop.warmup ||
                             (s->options.warm_packets && s->fed >= s->options.warm_packets))) {
         phase_take(&s->begin, s->card, s->host, time);
-        keep_latencies(s);
+        keep_counts(s);
         s->tally_begin = s->tally;
         r->warm_packets = s->fed;
     }
@@ -941,6 +938,23 @@ static enum simulation_end card_verdict(struct simulation *s)
     return SIMULATION_DONE;
 }
 
+/* A phase of no length has no figures. In an experiment the phase is where it was before. */
+static enum simulation_end phase_verdict(struct simulation *s)
+{
+    const struct run_results *r = &s->results;
+    uint64_t warmup = s->config->stop.warmup;
+
+    if (warmup == 0 || s->options.warm_packets || r->measured_us > 0) {
+        return SIMULATION_DONE;
+    }
+    fail(
+        s,
+        "nothing was measured: found a warm-up of %.3f us, expected less than the %.3f us from the first arrival "
+        "to the last",
+        (double)warmup / 1e6, (double)(r->last - r->first) / 1e6);
+    return SIMULATION_NOT_MEASURED;
+}
+
 enum simulation_end simulation_run(struct simulation *s, char *error, size_t error_size)
 {
     struct host_source source = {
@@ -973,6 +987,9 @@ enum simulation_end simulation_run(struct simulation *s, char *error, size_t err
     }
     if (end == SIMULATION_DONE && s->config->workload.strict) {
         end = !tell_violations(s) ? SIMULATION_BAD_INPUT : card_verdict(s);
+    }
+    if (end == SIMULATION_DONE) {
+        end = phase_verdict(s);
     }
     snprintf(error, error_size, "%s", s->error);
     return end;
@@ -1009,7 +1026,7 @@ static void port_rates(struct run_port_direction *d, const struct nic_port_direc
     d->mpps = (double)packets * 1e6 / (double)ps;
 }
 
-static uint64_t sum(const uint64_t *drops)
+uint64_t run_drops(const uint64_t drops[RUN_MAX_DROPS])
 {
     uint64_t total = 0;
 
@@ -1019,7 +1036,7 @@ static uint64_t sum(const uint64_t *drops)
     return total;
 }
 
-static double share(uint64_t part, uint64_t whole)
+double run_share(uint64_t part, uint64_t whole)
 {
     return whole ? (double)part / (double)whole : 0;
 }
@@ -1048,9 +1065,11 @@ static void sum_up_phase(struct simulation *s)
     rates(&r->rx, &s->begin.card.rx, &s->end.card.rx,
           s->end.card.forward.packets - s->begin.card.forward.packets, ps);
     rates(&r->tx, &s->begin.card.tx, &s->end.card.tx, 0, ps);
-    r->rx.blocked_us = blocked_us(
-        sum(r->rx_drop), s->end.card.rx.packets_in - s->begin.card.rx.packets_in, r->measured_us);
-    r->tx.blocked_us = blocked_us(sum(r->tx_drop), s->end.given - s->begin.given, r->measured_us);
+    r->rx.blocked_us =
+        blocked_us(run_drops(simulation_measured(s)->rx_drop),
+                   s->end.card.rx.packets_in - s->begin.card.rx.packets_in, r->measured_us);
+    r->tx.blocked_us = blocked_us(run_drops(simulation_measured(s)->tx_drop),
+                                  s->end.given - s->begin.given, r->measured_us);
     for (unsigned k = 0; k < SYNTHESIS_KINDS; k++) {
         r->tally.packets[k] -= s->tally_begin.packets[k];
         r->tally.bytes[k] -= s->tally_begin.bytes[k];
@@ -1067,7 +1086,7 @@ static void sum_up_phase(struct simulation *s)
     r->deletes_per_s = changes_per_s(s, HOST_OID_DELETE);
     r->churn_per_s = r->adds_per_s + r->updates_per_s + r->deletes_per_s;
     for (unsigned c = 0; c < HOST_MAX_CORES; c++) {
-        double busy = share(s->end.core_busy_ps[c] - s->begin.core_busy_ps[c], ps);
+        double busy = run_share(s->end.core_busy_ps[c] - s->begin.core_busy_ps[c], ps);
 
         r->core_busy = busy > r->core_busy ? busy : r->core_busy;
     }
@@ -1089,6 +1108,9 @@ static void sum_up_sas(struct simulation *s, const struct host_stats *h)
     r->lookups = t->lookups;
     r->hits = t->hits;
     r->misses = t->misses;
+    r->context_hits = n->context_hits;
+    r->context_misses = n->context_misses;
+    r->cache = *nic_cache_statistics(s->card);
     for (unsigned i = 0; i < SA_REASON_COUNT; i++) {
         r->refused[i] = t->add_failures[i] + h->sa.driver_refused[i];
     }
@@ -1103,11 +1125,11 @@ static void sum_up_sas(struct simulation *s, const struct host_stats *h)
     r->rule[10] = h->sa.pair_unknown;
     r->overlap_peak = h->sa.overlap_peak;
     r->overlap_s = h->sa.overlap_s;
-    r->overlap_share = share(r->overlap_peak, r->capacity);
+    r->overlap_share = run_share(r->overlap_peak, r->capacity);
     r->overlap_mean =
         r->total_us > 0 && r->capacity ? r->overlap_s * 1e6 / r->total_us / (double)r->capacity : 0;
-    r->rx_in_software = share(h->rx.software, h->rx.software + h->rx.offloaded);
-    r->tx_in_software = share(h->tx.software, h->tx.software + h->tx.offloaded);
+    r->rx_in_software = run_share(h->rx.software, h->rx.software + h->rx.offloaded);
+    r->tx_in_software = run_share(h->tx.software, h->tx.software + h->tx.offloaded);
 }
 
 static void count_up_forwarding(struct run_results *r, const struct nic_stats *n,
@@ -1148,8 +1170,9 @@ static void count_up(struct simulation *s)
     }
     sum_up_sas(s, h);
     results_sum_drops(r, n, h);
-    r->rx.loss = share(sum(r->rx_drop), r->rx.packets_in);
-    r->tx.loss = share(sum(r->tx_drop), r->tx.packets_in + r->tx.created);
+    r->rx.loss = r->rx.whole_loss = run_share(run_drops(r->rx_drop), r->rx.packets_in);
+    r->tx.loss = r->tx.whole_loss =
+        run_share(run_drops(r->tx_drop), r->tx.packets_in + r->tx.created);
 }
 
 static void sum_up(struct simulation *s)
@@ -1159,6 +1182,14 @@ static void sum_up(struct simulation *s)
     r->total_us = (double)(r->end - s->base) / 1e6;
     r->drain_us = (double)(r->end - r->last) / 1e6;
     count_up(s);
+    s->summed_up = true;
+    for (unsigned i = 0; s->measured && i < RUN_LATENCIES; i++) {
+        measured_latency(&s->measured->latency[i],
+                         simulation_whole_latency(s, (enum run_latency)i));
+    }
+    if (s->measured) {
+        measured_sum_up(s->measured, r);
+    }
     sum_up_phase(s);
 }
 
@@ -1178,28 +1209,14 @@ const struct run_results *simulation_results(const struct simulation *s)
     return &s->results;
 }
 
-double simulation_p99(const struct simulation *s, bool rx)
+const struct run_results *simulation_measured(const struct simulation *s)
 {
-    const struct histogram *all = latency(s, rx);
-    struct histogram *since = s->before[rx] ? malloc(sizeof *since) : NULL;
-    double p99;
-
-    if (since) {
-        *since = *all;
-        since->count -= s->before[rx]->count;
-        for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
-            since->buckets[i] -= s->before[rx]->buckets[i];
-        }
-        histogram_bound(since);
-    }
-    p99 = histogram_scaled(all, histogram_percentile(since ? since : all, 99, 100));
-    free(since);
-    return p99;
+    return simulation_warmed(s) ? &s->measured->since : &s->results;
 }
 
-uint64_t simulation_latencies(const struct simulation *s, bool rx)
+bool simulation_warmed(const struct simulation *s)
 {
-    return latency(s, rx)->count - (s->before[rx] ? s->before[rx]->count : 0);
+    return s->measured && s->summed_up;
 }
 
 void simulation_note_churn(struct simulation *s, const struct run_churn *churn)
@@ -1207,11 +1224,20 @@ void simulation_note_churn(struct simulation *s, const struct run_churn *churn)
     s->results.churn = *churn;
 }
 
-const struct histogram *simulation_forward_latency(const struct simulation *s)
+const struct histogram *simulation_whole_latency(const struct simulation *s, enum run_latency which)
 {
+    const struct host_stats *h = host_statistics(s->host);
     const struct histogram *card = nic_forward_latency(s->card);
 
-    return card ? card : &host_statistics(s->host)->forward.latency_ns;
+    return which == RUN_LATENCY_RX   ? &h->rx.latency_ns
+           : which == RUN_LATENCY_TX ? &h->tx.latency_ns
+           : card                    ? card
+                                     : &h->forward.latency_ns;
+}
+
+const struct histogram *simulation_latency(const struct simulation *s, enum run_latency which)
+{
+    return simulation_warmed(s) ? &s->measured->latency[which] : simulation_whole_latency(s, which);
 }
 
 struct espnic *simulation_card(struct simulation *s)
@@ -1233,10 +1259,20 @@ const struct run_violation *simulation_violations(const struct simulation *s, un
 void simulation_register_stats(struct simulation *s, struct stat_registry *registry)
 {
     const struct host_stats *h = s ? host_statistics(s->host) : NULL;
+    const struct histogram *whole[RUN_LATENCIES] = { NULL };
 
-    results_register(s ? &s->results : NULL, h, registry);
-    results_register_forwarding(s ? &s->results : NULL, s ? simulation_forward_latency(s) : NULL,
+    results_register(s ? &s->results : NULL, h, s ? simulation_latency(s, RUN_LATENCY_RX) : NULL,
+                     s ? simulation_latency(s, RUN_LATENCY_TX) : NULL, registry);
+    results_register_forwarding(s ? &s->results : NULL,
+                                s ? simulation_latency(s, RUN_LATENCY_FORWARD) : NULL,
                                 s ? s->ports : 1, registry);
+    for (unsigned i = 0; s && i < RUN_LATENCIES; i++) {
+        whole[i] = simulation_whole_latency(s, (enum run_latency)i);
+    }
+    if (!s || simulation_warmed(s)) {
+        results_register_measured(s ? &s->results : NULL, s ? &s->measured->since : NULL, whole,
+                                  registry);
+    }
     nic_register_stats(s ? s->card : NULL, registry);
     host_register_stats(s ? s->host : NULL, registry);
 }

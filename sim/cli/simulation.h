@@ -22,8 +22,11 @@ struct run_direction {
     uint64_t created;                          /* TX: segments beside the packets that came in */
     double gbps, wire_gbps, mpps;
     double offered_gbps, offered_mpps; /* RX: what arrived; TX: what the card read */
-    double loss;                       /* dropped of packets_in and created, over the whole run */
+    double loss;       /* dropped of packets_in and created; after a warm-up: measured.h */
+    double whole_loss; /* the same of the whole run, whatever the warm-up */
     double blocked_us; /* the time in which so many packets are offered as were lost */
+    uint64_t inside;   /* of simulation_measured(): in card or host at the begin of the phase */
+    uint64_t dropped;  /* likewise: of all reasons */
 };
 
 /* One wire of a port. */
@@ -46,6 +49,11 @@ struct run_work {
 };
 
 enum { RUN_MAX_DROPS = 64 };
+
+/* Of all reasons together. */
+uint64_t run_drops(const uint64_t drops[RUN_MAX_DROPS]);
+/* 0 of nothing. */
+double run_share(uint64_t part, uint64_t whole);
 
 /* The same run with control requests that are done at once and cost nothing: what churn costs the data path. */
 struct run_churn {
@@ -78,6 +86,8 @@ struct run_results {
     double capacity_kib, peak_kib;
     uint64_t capacity, live, peak_live, adds, add_failures, updates, deletes, delete_requests;
     uint64_t lookups, hits, misses;
+    uint64_t context_hits, context_misses; /* packets whose context was in the cache, or not */
+    struct sa_cache_stats cache;
     uint64_t refused[SA_REASON_COUNT]; /* nodes, by reason */
     uint64_t preloaded, in_software;
     double churn_per_s, adds_per_s, updates_per_s, deletes_per_s;
@@ -125,7 +135,8 @@ void simulation_destroy(struct simulation *s);
 enum simulation_end {
     SIMULATION_DONE,
     SIMULATION_MODEL_ERROR, /* deadlock, books: exit status 1 */
-    SIMULATION_BAD_INPUT    /* exit status 2 */
+    SIMULATION_BAD_INPUT,   /* exit status 2 */
+    SIMULATION_NOT_MEASURED /* the run ended before the warm-up (stop.warmup): likewise */
 };
 
 /* Run to the end. On anything but DONE, `error` says what. */
@@ -134,19 +145,23 @@ enum simulation_end simulation_run(struct simulation *s, char *error, size_t err
 const struct inputs *simulation_inputs(const struct simulation *s);
 
 /* For its results: what an experiment has found. */
-/* As many latencies that is of. */
-uint64_t simulation_latencies(const struct simulation *s, bool rx);
 void simulation_note_churn(struct simulation *s, const struct run_churn *churn);
 
 /* After the run. */
 const struct run_results *simulation_results(const struct simulation *s);
+/* The same with the counts of packets, drops and look-ups since the begin of the measured phase (measured.h). */
+const struct run_results *simulation_measured(const struct simulation *s);
+/* There was a warm-up: the two differ. */
+bool simulation_warmed(const struct simulation *s);
 /* Blocks in the measured phase; names of causes: nic_block_name(). None if nothing was measured. */
 const struct run_block *simulation_blocks(const struct simulation *s, unsigned *count);
 void simulation_register_stats(struct simulation *s, struct stat_registry *registry);
-/* p99, ns, of packets since the begin of the measured phase. */
-double simulation_p99(const struct simulation *s, bool rx);
-/* ps, last bit in to last bit out. */
-const struct histogram *simulation_forward_latency(const struct simulation *s);
+/* Latencies, ps: of RX and TX as they are in reports; forwarded packets: last bit in to last bit out. */
+enum run_latency { RUN_LATENCY_TX, RUN_LATENCY_RX, RUN_LATENCY_FORWARD, RUN_LATENCIES };
+/* Of packets since the begin of the measured phase; of the whole run. */
+const struct histogram *simulation_latency(const struct simulation *s, enum run_latency which);
+const struct histogram *simulation_whole_latency(const struct simulation *s,
+                                                 enum run_latency which);
 struct espnic *simulation_card(struct simulation *s);
 struct host *simulation_host(struct simulation *s);
 /* The first records that broke rules, in their order. */

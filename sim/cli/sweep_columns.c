@@ -151,7 +151,8 @@ static bool add_blocks(struct sweep_columns *c, char *error, size_t error_size)
 
 static void add_searches(struct sweep_columns *c)
 {
-    add(c, "bottleneck.block", "", "what limits (--experiments); \"offered load\": no block does")
+    add(c, "bottleneck.block", "",
+        "what limits (--experiments); \"offered load\": no block does; \"several\": packets found no room, and no block alone does")
         ->text = true;
     add(c, "bottleneck.why", "", "how that was found")->text = true;
     add(c, "bottleneck.headroom", "", "throughput with that block ideal over the one measured");
@@ -159,7 +160,8 @@ static void add_searches(struct sweep_columns *c)
     add(c, "bottleneck.together", "", "throughput with both ideal over the one measured");
     add(c, "bottleneck.packets_per_s", "1/s", "packets of the measured run, both directions");
     add(c, "bottleneck.requests_per_s", "1/s", "control requests of the measured run");
-    add(c, "find.loss", "", "the limit that --find was given");
+    add(c, "find.loss", "",
+        "the limit that --find was given; lost are rx_overflow, rx_no_descriptor, host_backlog, forward_full");
     add(c, "find.gbps", "Gb/s",
         "highest rate that --find found: wire bits in each direction that has input; the other "
         "columns are of the run at that rate");

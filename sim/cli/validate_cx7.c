@@ -94,7 +94,7 @@ static void describe(const struct cx7_workload *w, uint64_t line, char *text, si
 static void take_outcome(struct simulation *s, struct cx7_outcome *o)
 {
     const struct run_results *r = simulation_results(s);
-    const struct histogram *l = simulation_forward_latency(s);
+    const struct histogram *l = simulation_whole_latency(s, RUN_LATENCY_FORWARD);
     double ps = r->measured_us * 1e6;
 
     memset(o, 0, sizeof *o);
@@ -107,7 +107,7 @@ static void take_outcome(struct simulation *s, struct cx7_outcome *o)
     if (ps > 0) {
         o->received = GATEWAYS * (double)r->tally.bytes[1] * 8000 / ps;
     }
-    o->loss = r->rx.loss + r->tx.loss;
+    o->loss = r->rx.whole_loss + r->tx.whole_loss; /* with the warm-up, as it was fitted */
     o->p50_us = histogram_scaled(l, histogram_percentile(l, 50, 100)) / 1000;
     o->p99_us = histogram_scaled(l, histogram_percentile(l, 99, 100)) / 1000;
 }

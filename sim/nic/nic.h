@@ -11,6 +11,7 @@
 #include "nic/drops.h"
 #include "nic/routes.h"
 #include "pcie_model/link.h"
+#include "sa_table/cache.h"
 #include "sa_table/capabilities.h"
 #include "sa_table/table.h"
 
@@ -143,6 +144,9 @@ const struct histogram *nic_forward_latency(const struct espnic *card);
 
 /* Those of the SA table. */
 const struct sa_table_stats *nic_table_statistics(const struct espnic *card);
+
+/* Those of the cache of SA contexts; all 0 where there is none. */
+const struct sa_cache_stats *nic_cache_statistics(const struct espnic *card);
 
 /* Put every statistic of the card into the registry. `card` NULL: names and meanings only. */
 void nic_register_stats(struct espnic *card, struct stat_registry *registry);

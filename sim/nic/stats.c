@@ -277,6 +277,11 @@ const struct sa_table_stats *nic_table_statistics(const struct espnic *card)
     return &card->table.stats;
 }
 
+const struct sa_cache_stats *nic_cache_statistics(const struct espnic *card)
+{
+    return &card->cache.stats;
+}
+
 const struct nic_stats *nic_statistics(struct espnic *card)
 {
     nic_inside(card, &card->stats.rx.inside, &card->stats.tx.inside);

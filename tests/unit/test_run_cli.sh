@@ -76,6 +76,47 @@ verdict "strict: within the card" "$espnic" run "$scenario" --strict --experimen
 verdict "strict: beyond the card" refused 'vpn-gateway.jsonl:3: rule 3: .*aes-gcm-256 is not among those reported' \
     "$scenario" --strict --preset ixgbe-82599 --experiments 0
 
+# The highest rate: what is lost for want of room counts, what had to be refused does not, and the line says so.
+reasons='lost are only rx_overflow, rx_no_descriptor, host_backlog, forward_full$'
+highest() { # LOWEST MOST PATTERN ARG...: Gb/s, in thousandths; a line of the output
+    local lowest=$1 most=$2 pattern=$3 found
+    shift 3
+    "$espnic" run "$@" --find loss=0 --timing-only --experiments 0 >out || return 1
+    head -n 8 out
+    found=$(sed -nE '1s/^highest rate with loss <= 0: ([0-9]+)\.([0-9]{3}) .*; '"$reasons"'/\1\2/p' out)
+    [ -n "$found" ] && [ "$found" -ge "$lowest" ] && [ "$found" -le "$most" ] && grep -qE -- "$pattern" out
+}
+verdict "refused packets are not lost" highest 80000 100000 '^dropped \(TX\): .*no_selector ' \
+    "$scenario" --set workload.rx= --loop 5
+verdict "what does not fit on the way out is lost" highest 80000 96000 '^forwarded: ' --preset generic-100g \
+    --set card.ports=2 --oids "$samples/vpn-gateway.jsonl" --rx "0:$samples/vpn-gateway-tx.pcap" --loop 3 \
+    --forward hairpin --set card.mac.tx_buffer=16KiB --set card.forward.full=drop
+
+# Packets that the card sends on have no doorbell: no latency, rather than one of 0.
+no_latency() {
+    "$espnic" run --preset cx7-like --timing-only --set traffic.profile=mno --forward hairpin --packets 2000 \
+        --experiments 0 | tee out
+    grep -qE '^TX +1 [0-9]{3} .* - +- +-$' out && grep -qE '^forwarded: 1 [0-9]{3} packets; .* p50 [1-9][0-9.]* us' out
+}
+verdict "a latency of nothing is none" no_latency
+
+# RX cannot be offered more than the line: said once, and not where nothing comes from the wire or the wire is ideal.
+note='is above the line rate (card.mac.rate, 100.000 Gb/s): RX is offered the line rate'
+noted() { # LINES START ARG...
+    local lines=$1 start=$2
+    shift 2
+    "$espnic" run "$@" --timing-only --experiments 0 >out 2>err || return 1
+    cat err
+    [ "$(wc -l <err)" -eq "$lines" ] && [ "$(grep -cF -- "$start $note" err)" -eq "$lines" ]
+}
+verdict "a load above the line rate" noted 1 'espnic run: --load: workload.load: note: 300.000 Gb/s' "$scenario" --load 300Gbps
+verdict "a pace above the line rate" noted 1 'espnic run: --pace: workload.pace: note: 101.000 Gb/s' "$scenario" --pace 101Gbps
+verdict "made traffic above the line rate" noted 1 'espnic run: --load: workload.load: note: 300.000 Gb/s' \
+    --preset generic-100g --set traffic.profile=mno --packets 1000 --load 300Gbps
+verdict "a load of the line rate" noted 0 '' "$scenario" --load 100Gbps
+verdict "a load above the line rate, to send" noted 0 '' "$scenario" --set workload.rx= --load 300Gbps
+verdict "a load above the line rate, ideal wire" noted 0 '' "$scenario" --load 300Gbps --ideal wire
+
 if ! command -v python3 >/dev/null; then
     echo "SKIP run outputs: no python3"
     exit $failed

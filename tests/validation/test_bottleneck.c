@@ -250,6 +250,28 @@ START_TEST(offered_load)
 }
 END_TEST
 
+/* A little more is offered than the parser takes: no block gains 1 %, but packets find no room. */
+START_TEST(just_too_much)
+{
+    static const char *const more[2] = { "workload.load=21330Mbps", "card.mac.rx_buffer=16KiB" };
+    struct bottleneck b;
+
+    search("parser", "rx", more, &b);
+    printf("just too much: %s\n", b.why);
+    fflush(stdout);
+    ck_assert_int_lt(b.first, 0);
+    ck_assert_double_gt(b.dropped, 0.001);
+    ck_assert_double_lt(b.dropped, 0.01);
+    ck_assert_int_ge(b.nearest, 0);
+    ck_assert_str_eq(b.trial[b.nearest].block, "parser");
+    ck_assert_double_gt(b.trial[b.nearest].headroom, 1);
+    ck_assert_ptr_nonnull(strstr(b.why, "rx_overflow"));
+    ck_assert_ptr_nonnull(strstr(b.why, "busiest behind the wire is parser"));
+    ck_assert_ptr_nonnull(strstr(b.why, "the excess is below 1 %"));
+    ck_assert_ptr_null(strstr(b.why, "no block limits"));
+}
+END_TEST
+
 /* The same cards sending: the host gives packets as fast as they are taken. */
 START_TEST(sending)
 {
@@ -293,6 +315,7 @@ int main(void)
     tcase_add_test(proof, near_limits);
     tcase_add_test(proof, far_limits);
     tcase_add_test(proof, offered_load);
+    tcase_add_test(proof, just_too_much);
     tcase_add_loop_test(proof, sending, 0, 7);
     suite_add_tcase(suite, proof);
     srunner_run_all(runner, CK_NORMAL);
