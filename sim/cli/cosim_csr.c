@@ -109,7 +109,8 @@ static void *create(const char *config, uint64_t seed)
 
     t->random = rng_stream(seed, 3);
     t->tables = nic_solo_number(config, "TABLES") != 0;
-    t->deep = nic_solo_number(config, "IN_DEPTH") > 16;
+    /* in ipsec_top it has no parameter of its own */
+    t->deep = strstr(config, " IN_DEPTH=") && nic_solo_number(config, "IN_DEPTH") > 16;
     t->n.walks.cycles = 16000;
     t->n.resets.cycles = 1000;
     for (uint32_t r = 0; r < REG_COUNT; r++) {
