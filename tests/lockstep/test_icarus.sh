@@ -42,8 +42,8 @@ while IFS='|' read -r block cycles settings; do
         not_ok "$name in Icarus"
     fi
 done <<'END'
-esp_rx|600|SA_TABLE=1
-esp_tx|600|
+esp_rx|300|SA_TABLE=1
+esp_tx|300|
 csr|5000|TABLES=1
 sa_table|5000|
 esn_replay|5000|
