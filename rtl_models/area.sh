@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# How large are the blocks? Synthesis by yosys for a few parameters each, into AREA.md beside this script; half an hour.
+# How large are the blocks? Synthesis by yosys for a few parameters each, into AREA.md beside this script; takes long.
 #
 # usage: rtl_models/area.sh [-n [BLOCK]]     (make area)      -n: on standard output only, all or one block
 set -u

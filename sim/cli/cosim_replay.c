@@ -339,7 +339,7 @@ static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHAR
         { "cycles in which what was checked has to stay", t->n.held, t->cycle, 50 },
         { "cycles in which the commit has no room", t->n.upd_full, t->cycle, 20 },
         { "cycles of what was committed in which it has to stay", t->n.updated_held, t->n.there,
-          100 },
+          250 },
         { "items checked as good", t->n.ok, t->n.items, 300 },
         { "duplicates", t->n.duplicate, t->n.items, 10 },
         { "too old", t->n.too_old, t->n.items, 10 },

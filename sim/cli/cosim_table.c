@@ -64,6 +64,7 @@ struct held {
 };
 
 struct traffic {
+    bool slow; /* look-ups, so that few packets hold an SA */
     struct rng random;
     struct key key[MAX_KEYS];
     uint32_t keys, any_keys; /* the first ones have destination "any" */
@@ -120,6 +121,7 @@ static void *create(const char *config, uint64_t seed)
 
     t->random = rng_stream(seed, 2);
     t->entries = nic_solo_number(config, "ENTRIES");
+    t->slow = nic_solo_number(config, "OVERHEAD") > 2;
     t->slots = nic_solo_number(config, "MEMORIES") * nic_solo_number(config, "BUCKETS") *
                    nic_solo_number(config, "WAYS") +
                nic_solo_number(config, "STASH");
@@ -492,7 +494,8 @@ static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHAR
         { "releases of nobody", t->n.nobody, t->n.releases, 10 },
         { "INSERT", op[OP_INSERT], t->n.commands, 200 },
         { "DELETE", op[OP_DELETE], t->n.commands, 100 },
-        { "DELETE of an entry that packets hold", t->n.held_deletes, op[OP_DELETE], 50 },
+        { "DELETE of an entry that packets hold", t->n.held_deletes, op[OP_DELETE],
+          t->slow ? 50 : 100 },
         { "UPDATE", op[OP_UPDATE], t->n.commands, 50 },
         { "READ", op[OP_READ], t->n.commands, 50 },
         { "reserved commands", status[ST_RESERVED], t->n.commands, 10 },

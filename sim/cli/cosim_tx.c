@@ -553,7 +553,10 @@ static unsigned shares(const void *self, struct cosim_share share[COSIM_MAX_SHAR
     const struct cosim_share all[] = {
         { "cycles in which the block has no room", t->n.full, t->cycle, 30 },
         { "cycles in which what is ready has to stay", t->n.held, t->cycle, 30 },
-        { "frames that were protected", t->n.protect, t->n.frames, t->by_command ? 100 : 250 },
+        { "frames that were protected", t->n.protect, t->n.frames,
+          t->by_command ? 100
+          : t->sas == 2 ? 250
+                        : 300 },
         { "frames in clear, without an SA", t->n.bare, t->n.frames, 40 },
         { "unknown handles", t->n.unknown, t->n.frames, 10 },
         { "not IP, or contradictory", t->n.not_ip, t->n.frames, 20 },

@@ -165,6 +165,7 @@ struct nic_failed {
     uint32_t reserved; /* 0: snapshots are compared byte for byte */
 };
 
+/* Descriptors of TX that were dropped and are not completed yet, at most: a power of two. */
 enum { NIC_FAILED_RING = 1 << 16 };
 
 /* Around a frame on the wire, in bytes, which are cycles of its clock; the shortest frame without FCS (IEEE 802.3). */

@@ -1,35 +1,10 @@
 #!/usr/bin/env bash
 # Several ports and gateways on the command line and in scenarios: files by port, refusals with their place.
 set -u
-espnic=$(realpath "${ESPNIC:-build/espnic}")
-export ESPNIC_PRESETS=${ESPNIC_PRESETS:-$PWD/sim/presets}
-samples=$PWD/traces/samples
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failed=0
-cd "$work" || exit 1
+suite=ports
+. tests/cli_rig.sh
 
-verdict() { # NAME COMMAND...
-    local name=$1
-    shift
-    if "$@" >log 2>&1; then
-        echo "ok ports: $name"
-    else
-        echo "not ok ports: $name"
-        head -n 20 log | cut -c1-200 | sed 's/^/  | /'
-        failed=1
-    fi
-}
-
-# refused PATTERN ARG...: exit status 2, nothing on stdout, a line of stderr matches.
-refused() {
-    local pattern=$1
-    shift
-    "$espnic" run "$@" >out 2>err </dev/null
-    local got=$?
-    cat out err
-    [ "$got" -eq 2 ] && [ ! -s out ] && grep -qE -- "$pattern" err
-}
+refused() { refuses run "$@"; }
 
 run() {
     "$espnic" run --experiments 0 "$@"

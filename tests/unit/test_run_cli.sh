@@ -1,35 +1,10 @@
 #!/usr/bin/env bash
 # espnic run as a user meets it: refusals with their place, outputs that agree with each other.
 set -u
-espnic=$(realpath "${ESPNIC:-build/espnic}")
-export ESPNIC_PRESETS=${ESPNIC_PRESETS:-$PWD/sim/presets}
-samples=$PWD/traces/samples
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failed=0
-cd "$work" || exit 1
+suite=run
+. tests/cli_rig.sh
 
-verdict() { # NAME COMMAND...
-    local name=$1
-    shift
-    if "$@" >log 2>&1; then
-        echo "ok run: $name"
-    else
-        echo "not ok run: $name"
-        head -n 20 log | cut -c1-200 | sed 's/^/  | /'
-        failed=1
-    fi
-}
-
-# refused PATTERN ARG...: exit status 2, nothing on stdout, a line of stderr matches.
-refused() {
-    local pattern=$1
-    shift
-    "$espnic" run "$@" >out 2>err </dev/null
-    local got=$?
-    cat out err
-    [ "$got" -eq 2 ] && [ ! -s out ] && grep -qE -- "$pattern" err
-}
+refused() { refuses run "$@"; }
 
 scenario=$samples/vpn-gateway.yaml
 cp "$samples/vpn-gateway-rx.pcap" in.pcap

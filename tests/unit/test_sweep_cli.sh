@@ -2,37 +2,11 @@
 # espnic sweep as a user meets it: refusals before anything runs, columns, rows that fail, a sweep that is stopped,
 # crashes, goes on.
 set -u
-espnic=$(realpath "${ESPNIC:-build/espnic}")
-export ESPNIC_PRESETS=${ESPNIC_PRESETS:-$PWD/sim/presets}
-ESPNIC_PRESETS=$(realpath "$ESPNIC_PRESETS")
-samples=$PWD/traces/samples
+suite=sweep
+. tests/cli_rig.sh
 vpn=$samples/vpn-gateway.yaml
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failed=0
-cd "$work" || exit 1
 
-verdict() { # NAME COMMAND...
-    local name=$1
-    shift
-    if "$@" >log 2>&1; then
-        echo "ok sweep: $name"
-    else
-        echo "not ok sweep: $name"
-        head -n 20 log | cut -c1-300 | sed 's/^/  | /'
-        failed=1
-    fi
-}
-
-# refused PATTERN ARG...: exit status 2, nothing on stdout, a line of stderr matches.
-refused() {
-    local pattern=$1
-    shift
-    "$espnic" sweep "$@" >out 2>err </dev/null
-    local got=$?
-    cat out err
-    [ "$got" -eq 2 ] && [ ! -s out ] && grep -qE -- "$pattern" err
-}
+refused() { refuses sweep "$@"; }
 bad() { # PATTERN ARG...: with the sample's scenario
     local pattern=$1
     shift

@@ -1,26 +1,9 @@
 #!/usr/bin/env bash
 # What --warmup leaves out: a card whose cache of contexts fills slowly drops packets at first and none once it is warm.
 set -u
-espnic=$(realpath "${ESPNIC:-build/espnic}")
-export ESPNIC_PRESETS=${ESPNIC_PRESETS:-$PWD/sim/presets}
-ESPNIC_PRESETS=$(realpath "$ESPNIC_PRESETS")
-sample=$PWD/traces/samples/vpn-gateway.yaml
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failed=0
-cd "$work" || exit 1
-
-verdict() { # NAME COMMAND...
-    local name=$1
-    shift
-    if "$@" >log 2>&1; then
-        echo "ok warmup: $name"
-    else
-        echo "not ok warmup: $name"
-        head -n 20 log | cut -c1-200 | sed 's/^/  | /'
-        failed=1
-    fi
-}
+suite=warmup
+. tests/cli_rig.sh
+sample=$samples/vpn-gateway.yaml
 
 if ! command -v python3 >/dev/null; then
     echo "SKIP warmup: no python3"
